@@ -1,0 +1,109 @@
+"""The characters a network knows, and the way between labels and text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.errors import DataError, DesignError
+from datapath.files import read_text, write_text
+
+BLANK = 0
+"""Class of the CTC blank."""
+
+MAX_CLASSES = 256
+"""Labels are stored in 8 bits."""
+
+UNTRAINED_CHARACTERS = "\n\t$"
+"""Characters that the original trainer drops from the alphabet and from training targets."""
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The text of every class: ``symbols[n]`` is class n, ``symbols[0]`` is the blank and empty.
+
+    :raises DesignError: no blank at index 0, fewer than 2 or more than 256 classes, an empty or repeated symbol, or
+        one that holds a line break.
+    """
+
+    symbols: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.symbols) <= MAX_CLASSES:
+            raise DesignError(f"The alphabet has {len(self.symbols)} classes; allowed is 2 to {MAX_CLASSES}.")
+        if self.symbols[BLANK] != "":
+            raise DesignError(f"Class 0 of the alphabet is {self.symbols[0]!r}; it must be the blank, an empty line.")
+        seen: dict[str, int] = {}
+        for number, symbol in enumerate(self.symbols[1:], start=1):
+            if symbol == "" or "\n" in symbol or "\r" in symbol:
+                raise DesignError(f"Class {number} of the alphabet is {symbol!r}; it must be text within one line.")
+            if symbol in seen:
+                raise DesignError(f"Classes {seen[symbol]} and {number} of the alphabet are both {symbol!r}.")
+            seen[symbol] = number
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @classmethod
+    def of_texts(cls, texts: Iterable[str]) -> Alphabet:
+        """Number the characters by first appearance; newline, tab and ``$`` get no class, as in the original."""
+        found: dict[str, None] = {}
+        for text in texts:
+            found.update(dict.fromkeys(text))
+        return cls(("", *(c for c in found if c not in UNTRAINED_CHARACTERS)))
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Alphabet:
+        """Read an alphabet file: class n on line n, line 0 (the blank) empty.
+
+        :raises FileError: the file cannot be read.
+        :raises DesignError: its lines are no alphabet; the path is named.
+        """
+        lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+        try:
+            return cls(tuple(lines))
+        except DesignError as error:
+            raise DesignError(f"{path}: {error}") from error
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write the file that `read` reads."""
+        write_text(path, "".join(f"{symbol}\n" for symbol in self.symbols))
+
+    def text(self, labels: Sequence[int] | np.ndarray) -> str:
+        """Text of a sequence of labels (class indexes).
+
+        :raises DataError: a label that is no class of this alphabet.
+        """
+        for label in labels:
+            if not 0 <= label < len(self.symbols):
+                raise DataError(f"Label {label} is no class of this alphabet of {len(self.symbols)}.")
+        return "".join(self.symbols[label] for label in labels)
+
+    def labels(self, text: str) -> np.ndarray:
+        """Labels of a text, uint8 [n], character by character; newline, tab and ``$`` have none and are dropped.
+
+        :raises DataError: a character that the alphabet does not hold.
+        """
+        classes = {symbol: number for number, symbol in enumerate(self.symbols)}
+        wanted = [c for c in text if c not in UNTRAINED_CHARACTERS or c in classes]
+        missing = sorted({c for c in wanted if c not in classes})
+        if missing:
+            raise DataError(
+                f"The alphabet of {len(self)} classes has no {', '.join(map(repr, missing))} (in {text!r})."
+            )
+        return np.array([classes[c] for c in wanted], dtype=np.uint8)
+
+
+def greedy_labels(scores: np.ndarray) -> np.ndarray:
+    """CTC greedy decoding: best class per column (lowest index on ties), repeats merged, blanks dropped.
+
+    :param scores: [T, C], any real type.
+    :returns: uint8 [n].
+    """
+    best = np.argmax(scores, axis=1)
+    first_of_run = np.ones(len(best), dtype=bool)
+    first_of_run[1:] = best[1:] != best[:-1]
+    return best[first_of_run & (best != BLANK)].astype(np.uint8)

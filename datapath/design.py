@@ -1,0 +1,293 @@
+"""`Design`: one trained network together with the accelerator it is meant for. Everything else starts from it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import IntEnum
+
+import numpy as np
+
+from datapath.alphabet import Alphabet
+from datapath.errors import DesignError, FileError
+from datapath.files import read_npz, write_npz
+from datapath.formats import unit_format
+from datapath.precision import ExperimentName, Precision
+from datapath.quantities import INTERNAL_BITS, MAX_VECTOR_BITS
+
+FORMAT_VERSION = 1
+"""Version of the saved form; a newer one is refused, never guessed at."""
+
+FORWARD, BACKWARD = 0, 1
+
+
+class Gate(IntEnum):
+    """Gate order of every stacked array (torch's), with each gate's spelling in the header's array names."""
+
+    I = 0  # noqa: E741 - input
+    F = 1  # forget
+    G = 2  # cell candidate
+    O = 3  # noqa: E741 - output
+
+    @property
+    def header_name(self) -> str:
+        return ("gi", "gf", "ci", "go")[self]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folding:
+    """How much is computed in parallel.
+
+    `pe` hidden units at a time; `simd_input` and `simd_recurrent` products per gate and unit at a time.
+    """
+
+    pe: int
+    simd_input: int
+    simd_recurrent: int
+
+    @classmethod
+    def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1) -> Folding:
+        """The original's single number: both sides take `factor` steps.
+
+        :raises DesignError: the factor does not divide both dimensions.
+        """
+        for name, size in (("input rows", inputs), ("hidden units", hidden)):
+            if factor < 1 or size % factor:
+                raise DesignError(f"simd_factor is {factor}; it must divide the {size} {name}.")
+        return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor)
+
+    def check(self, *, inputs: int, hidden: int) -> None:
+        """Refuse a folding that does not divide the dimensions.
+
+        :raises DesignError: names the number and the dimension that it must divide.
+        """
+        for name, value, what, size in (
+            ("pe", self.pe, "hidden units", hidden),
+            ("simd_input", self.simd_input, "input rows", inputs),
+            ("simd_recurrent", self.simd_recurrent, "hidden units", hidden),
+        ):
+            if value < 1 or size % value:
+                raise DesignError(f"{name} is {value}; it must divide the {size} {what}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the overlay's buffers hold: columns per line, labels per line. The published overlay: 732 and 95.
+
+    :raises DesignError: a limit below 1.
+    """
+
+    columns: int = 732
+    labels: int = 95
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            if getattr(self, limit.name) < 1:
+                raise DesignError(f"The limit of {limit.name} is {getattr(self, limit.name)}; it must be 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a design comes from: `author`, `source` (file and digest, or command), `tool` and version, and notes."""
+
+    author: str
+    source: str
+    tool: str
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.author, self.source, self.tool, tuple(sorted(self.notes.items()))))
+
+
+WEIGHTS = ("weights_input", "weights_recurrent", "biases_input", "biases_recurrent", "fc_weights", "fc_biases")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Design:
+    """A quantized bidirectional LSTM recogniser as integers. Two designs are equal when all their fields are.
+
+    Weights are raw two's-complement values of ``fixed<bits, 1>``, kept as read-only int8 arrays. Direction 0 reads
+    columns left to right, direction 1 right to left; gates stand in `Gate` order.
+
+    ================== =============== ==========================================================
+    weights_input      [2, 4, H, I]    direction, gate, unit, input row
+    weights_recurrent  [2, 4, H, H]    direction, gate, unit, hidden unit of the step before
+    biases_input       [2, 4, H]       ``bias_ih``
+    biases_recurrent   [2, 4, H]       ``bias_hh``
+    fc_weights         [2, C, H]       direction, class, hidden unit
+    fc_biases          [2, C]          the exporter keeps the backward half zero
+    ================== =============== ==========================================================
+
+    :raises DesignError: shapes that contradict each other, a value outside its width, a folding that does not divide,
+        or vectors wider than the 1024 bits of an ``ap_int``.
+    """
+
+    precision: Precision
+    folding: Folding
+    limits: Limits
+    alphabet: Alphabet
+    weights_input: np.ndarray
+    weights_recurrent: np.ndarray
+    biases_input: np.ndarray
+    biases_recurrent: np.ndarray
+    fc_weights: np.ndarray
+    fc_biases: np.ndarray
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        for name in WEIGHTS:
+            object.__setattr__(self, name, _frozen_int8(name, getattr(self, name), self._bits_of(name)))
+        if self.weights_input.ndim != 4:
+            raise DesignError(f"weights_input has shape {self.weights_input.shape}; it must be [2, 4, H, I].")
+        self._check_shapes()
+        self.folding.check(inputs=self.inputs, hidden=self.hidden)
+        for name, size in (("inputs", self.inputs), ("hidden", self.hidden)):
+            if size * self.precision.activation > MAX_VECTOR_BITS:
+                raise DesignError(
+                    f"{name} * activation bits is {size} * {self.precision.activation} = "
+                    f"{size * self.precision.activation}; an ap_int holds at most {MAX_VECTOR_BITS} bits."
+                )
+
+    def _bits_of(self, name: str) -> int:
+        widths = self.precision
+        return {
+            "weights_input": widths.weight,
+            "weights_recurrent": widths.weight,
+            "biases_input": widths.bias,
+            "biases_recurrent": widths.bias,
+            "fc_weights": widths.fc_weight,
+            "fc_biases": widths.fc_bias,
+        }[name]
+
+    def _check_shapes(self) -> None:
+        hidden, inputs, classes = self.hidden, self.inputs, self.classes
+        expected = {
+            "weights_input": (2, 4, hidden, inputs),
+            "weights_recurrent": (2, 4, hidden, hidden),
+            "biases_input": (2, 4, hidden),
+            "biases_recurrent": (2, 4, hidden),
+            "fc_weights": (2, classes, hidden),
+            "fc_biases": (2, classes),
+        }
+        for name, shape in expected.items():
+            actual = getattr(self, name).shape
+            if actual != shape or 0 in shape:
+                raise DesignError(
+                    f"{name} has shape {list(actual)}; with H {hidden}, I {inputs} and C {classes} it must be {list(shape)}."
+                )
+
+    @property
+    def inputs(self) -> int:
+        """I, pixels of a column."""
+        return self.weights_input.shape[3]
+
+    @property
+    def hidden(self) -> int:
+        """H, hidden units per direction."""
+        return self.weights_input.shape[2]
+
+    @property
+    def classes(self) -> int:
+        """C, classes with the blank."""
+        return len(self.alphabet)
+
+    @property
+    def experiment(self) -> ExperimentName:
+        """The name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
+        return ExperimentName(neuron="QLSTM", hidden=self.hidden, internal=INTERNAL_BITS, **asdict(self.precision))
+
+    def refolded(self, folding: Folding) -> Design:
+        """The same network with another folding."""
+        return replace(self, folding=folding)
+
+    def same_network(self, other: Design) -> bool:
+        """Whether both compute the same from the same pixels: equal in all but folding and provenance."""
+        return self == replace(other, folding=self.folding, provenance=self.provenance)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Design):
+            return NotImplemented
+        return all(
+            np.array_equal(getattr(self, f.name), getattr(other, f.name))
+            if f.name in WEIGHTS
+            else getattr(self, f.name) == getattr(other, f.name)
+            for f in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.precision, self.folding, self.limits, self.weights_recurrent.tobytes()))
+
+    def __repr__(self) -> str:
+        return (
+            f"Design({self.experiment}, inputs={self.inputs}, classes={self.classes}, folding={self.folding}, "
+            f"limits={self.limits}, provenance={self.provenance})"
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the design as one ``.npz``, byte-deterministic and without pickle.
+
+        :raises FileError: the file cannot be written.
+        """
+        description = {
+            "format": "foldline design",
+            "version": FORMAT_VERSION,
+            "precision": asdict(self.precision),
+            "folding": asdict(self.folding),
+            "limits": asdict(self.limits),
+            "provenance": asdict(self.provenance),
+            "alphabet": self.alphabet.symbols,
+        }
+        text = json.dumps(description, ensure_ascii=False, sort_keys=True)
+        write_npz(path, {"design": np.array(text), **{name: getattr(self, name) for name in WEIGHTS}})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Design:
+        """Read what `save` wrote; `Design.load(path)` after `design.save(path)` equals `design`.
+
+        :raises FileError: missing, cut off, or not a design file.
+        :raises DesignError: a design file whose contents are no valid design, or of a newer version.
+        """
+        arrays = read_npz(path)
+        if "design" not in arrays:
+            raise FileError(f"{path} is not a design: it holds {', '.join(arrays) or 'nothing'} but no 'design' entry.")
+        try:
+            description = json.loads(str(arrays["design"]))
+            if description["format"] != "foldline design":
+                raise FileError(f"{path} is not a design: its format is {description['format']!r}.")
+            if description["version"] != FORMAT_VERSION:
+                raise DesignError(
+                    f"{path} is a design of version {description['version']}; this Foldline reads version {FORMAT_VERSION}."
+                )
+            return cls(
+                precision=Precision(**description["precision"]),
+                folding=Folding(**description["folding"]),
+                limits=Limits(**description["limits"]),
+                provenance=Provenance(**description["provenance"]),
+                alphabet=Alphabet(tuple(description["alphabet"])),
+                **{name: arrays[name] for name in WEIGHTS},
+            )
+        except KeyError as error:
+            raise FileError(f"{path} is not a whole design: it has no {error}.") from error
+        except (json.JSONDecodeError, TypeError) as error:
+            raise FileError(f"{path} is not a design: {error}.") from error
+        except DesignError as error:
+            raise error if str(error).startswith(str(path)) else DesignError(f"{path}: {error}") from error
+
+
+def _frozen_int8(name: str, values: np.ndarray, bits: int) -> np.ndarray:
+    """A read-only int8 copy, after checking that every value fits `bits`."""
+    values = np.asarray(values)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise DesignError(f"{name} has type {values.dtype}; it must be integers.")
+    format = unit_format(bits)
+    outside = (values < format.min) | (values > format.max)
+    if outside.any():
+        place = [int(p) for p in np.argwhere(outside)[0]]
+        raise DesignError(
+            f"{name}{place} is {values[tuple(place)]}; {bits} bits allow {format.min} to {format.max} "
+            f"({np.count_nonzero(outside)} of {values.size} values are outside)."
+        )
+    frozen = values.astype(np.int8)
+    frozen.setflags(write=False)
+    return frozen

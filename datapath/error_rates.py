@@ -1,0 +1,73 @@
+"""Character and word error rates, in the usual definition and in the original trainer's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.errors import DataError
+
+
+def edit_distance(a: Sequence, b: Sequence) -> int:
+    """Levenshtein distance: insertions, deletions and substitutions that turn `a` into `b`.
+
+    >>> edit_distance("kitten", "sitting"), edit_distance("a b c".split(), "a c".split())
+    (3, 1)
+    """
+    if len(a) < len(b):
+        a, b = b, a
+    symbols = {symbol: number for number, symbol in enumerate(dict.fromkeys([*a, *b]))}
+    row_symbols = np.array([symbols[s] for s in b], dtype=np.int64)
+    ramp = np.arange(len(b) + 1)
+    row = ramp.copy()
+    for symbol in a:
+        best = row + 1  # delete from a
+        best[1:] = np.minimum(best[1:], row[:-1] + (row_symbols != symbols[symbol]))
+        # Insertions run along the row: min over k <= j of best[k] + (j - k).
+        row = np.minimum.accumulate(best - ramp) + ramp
+    return int(row[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRates:
+    """Error rates of a set of lines, all in percent.
+
+    `cer` and `wer`: total distance / total reference length (words split at white space).
+    `cer_per_line` and `wer_per_line`: the original trainer's: distance / max(length of reference, of hypothesis) per
+    line, averaged over lines. `exact` of `lines` were read without an error.
+    """
+
+    cer: float
+    wer: float
+    cer_per_line: float
+    wer_per_line: float
+    exact: int
+    lines: int
+
+
+def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRates:
+    """Compare what was read with the truth, line by line.
+
+    :raises DataError: no line, counts that differ, or references without a character or word to divide by.
+    """
+    if len(references) != len(hypotheses):
+        raise DataError(f"There are {len(references)} references and {len(hypotheses)} hypotheses; they must pair up.")
+    if not any(reference.split() for reference in references):
+        raise DataError("The references hold no word, so there is no error rate.")
+    cer, cer_per_line = _rates(references, hypotheses)
+    wer, wer_per_line = _rates([r.split() for r in references], [h.split() for h in hypotheses])
+    exact = sum(r == h for r, h in zip(references, hypotheses, strict=True))
+    return ErrorRates(
+        cer=cer, wer=wer, cer_per_line=cer_per_line, wer_per_line=wer_per_line, exact=exact, lines=len(references)
+    )
+
+
+def _rates(references: Sequence[Sequence], hypotheses: Sequence[Sequence]) -> tuple[float, float]:
+    pairs = list(zip(references, hypotheses, strict=True))
+    distances = [edit_distance(r, h) for r, h in pairs]
+    total = 100 * sum(distances) / sum(len(r) for r in references)
+    # Two empty lines agree: 0 / 1.
+    per_line = [100 * d / max(len(r), len(h), 1) for d, (r, h) in zip(distances, pairs, strict=True)]
+    return total, sum(per_line) / len(per_line)

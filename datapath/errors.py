@@ -1,0 +1,61 @@
+"""Every error that Foldline raises on purpose.
+
+    FoldlineError            one clear sentence for the person at the terminal
+    ├── FormatError          a number format that cannot exist
+    ├── DesignError          a design whose parts contradict each other or the hardware
+    ├── LimitError           a text line that the overlay cannot take
+    ├── FileError            a file that is missing, unreadable, damaged or cannot be written
+    │   ├── HeaderError      the same for a weight header, with line and column
+    │   └── ImageError       the same for an image
+    ├── DataError            a dataset or a pair of texts that cannot be used
+    ├── ConfigError          a hyperparameter or option outside its range
+    ├── CheckpointError      a training checkpoint that does not fit what is asked of it
+    └── MismatchError        two results that must be equal and are not
+
+The command line prints the message of any of these and exits with status 1 (status 2 is click's, for the
+command's own spelling). Anything else is a defect of Foldline and shows its traceback.
+"""
+
+
+class FoldlineError(Exception):
+    """Base of all errors a user can cause; its text is one sentence that names field, value and range."""
+
+
+class FormatError(FoldlineError):
+    """A number format that cannot exist."""
+
+
+class DesignError(FoldlineError):
+    """A design whose parts contradict each other or the hardware."""
+
+
+class LimitError(FoldlineError):
+    """A text line that the overlay cannot take."""
+
+
+class FileError(FoldlineError):
+    """A file that is missing, unreadable, damaged or cannot be written."""
+
+
+class HeaderError(FileError):
+    """A weight header that does not parse or contradicts itself."""
+
+
+class ImageError(FileError):
+    """A file that is not an image, or an image that gives no columns."""
+
+
+class DataError(FoldlineError):
+    """A dataset, or a pair of texts, that cannot be used."""
+
+
+class ConfigError(FoldlineError):
+    """A hyperparameter or option outside its range."""
+
+
+class CheckpointError(FoldlineError):
+    """A training checkpoint that does not fit what is asked of it."""
+
+
+class MismatchError(FoldlineError):
+    """Two results that must be equal and are not."""

@@ -1,0 +1,110 @@
+"""Reading and writing files so that a failure is one clear sentence and never half a file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from datapath.errors import FileError
+
+
+def os_reason(error: OSError) -> str:
+    """The operating system's reason in words, without the path and the number."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """Open `path` for binary writing; the file appears whole on a clean exit, and not at all otherwise.
+
+    :raises FileError: the file cannot be written (missing folder, no permission, full disk).
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        with os.fdopen(descriptor, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        # mkstemp makes the file private; give it the rights that a plain open would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write `text` as UTF-8 with its line ends as they are, whole or not at all."""
+    with atomic_write(path) as handle:
+        handle.write(text.encode("utf-8"))
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Read a whole file.
+
+    :raises FileError: it is missing or unreadable.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Read a whole UTF-8 text file, line ends as they are.
+
+    :raises FileError: it is missing, unreadable or not UTF-8.
+    """
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not a UTF-8 text file (byte {error.start}).") from error
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, in hex: how provenance names a source."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
+
+
+def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a compressed ``.npz``; the same arrays give the same bytes.
+
+    :raises FileError: the file cannot be written.
+    """
+    with atomic_write(path) as handle:
+        np.savez_compressed(handle, allow_pickle=False, **arrays)
+
+
+def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read every array of an ``.npz``; nothing in it is ever unpickled.
+
+    :raises FileError: it is missing, truncated, not an ``.npz``, or holds Python objects.
+    """
+    if not Path(path).is_file():
+        raise FileError(f"Cannot read {path}: {'it is a folder' if Path(path).is_dir() else 'no such file'}.")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise FileError(f"{path} is not an .npz file, or it is cut off.")
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:
+        raise FileError(f"{path} is damaged or holds more than plain arrays: {error}.") from error
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error

@@ -1,0 +1,88 @@
+"""Columns -> words of the input buffer, words of the output buffer -> labels (little-endian, 64 bits).
+
+The input buffer holds 2T records, forward column t then backward column T-1-t, for t = 0..T-1. In a record pixel r
+has bits [r*A, (r+1)*A) in two's complement; the record is padded with zero bits to whole words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datapath.errors import DataError
+from datapath.formats import unit_format
+
+WORD_BITS = 64
+WORD_DTYPE = np.dtype("<u8")
+
+
+def packed_width(inputs: int, bits: int) -> int:
+    """Bits of one column record: inputs * bits rounded up to whole words (PACKEDWIDTH in a header)."""
+    return -(-inputs * bits // WORD_BITS) * WORD_BITS
+
+
+def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
+    """Words of the input buffer for one line.
+
+    :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
+    :returns: uint64 (little-endian) [2 * T * packed_width(I, bits) / 64].
+    :raises DataError: a value outside the range.
+    """
+    format = unit_format(bits)
+    if columns.size and not (format.min <= columns.min() and columns.max() <= format.max):
+        raise DataError(
+            f"A pixel of {columns.min()}..{columns.max()} does not fit {bits} bits ({format.min}..{format.max})."
+        )
+    length, inputs = columns.shape
+    twos_complement = columns.astype(np.int64)[:, :, None] >> np.arange(bits) & 1
+    record = np.zeros((length, packed_width(inputs, bits)), dtype=np.uint8)
+    record[:, : inputs * bits] = twos_complement.reshape(length, inputs * bits)
+    interleaved = np.stack([record, record[::-1]], axis=1)
+    return np.packbits(interleaved.reshape(-1), bitorder="little").view(WORD_DTYPE)
+
+
+def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
+    """The columns that `pack_columns` packed.
+
+    :returns: int8 [T, inputs].
+    :raises DataError: no whole number of column pairs, or a backward record that is not the forward one's mirror.
+    """
+    words_per_column = packed_width(inputs, bits) // WORD_BITS
+    if len(words) % (2 * words_per_column):
+        raise DataError(f"{len(words)} words are no whole number of column pairs of {2 * words_per_column} words.")
+    as_bytes = np.ascontiguousarray(words, dtype=WORD_DTYPE).view(np.uint8)
+    records = np.unpackbits(as_bytes, bitorder="little").reshape(-1, 2, words_per_column * WORD_BITS)
+    pixels = records[:, :, : inputs * bits].reshape(-1, 2, inputs, bits).astype(np.int64)
+    unsigned = (pixels << np.arange(bits)).sum(axis=-1)
+    signed = unsigned - ((unsigned >> (bits - 1)) << bits)
+    forward, backward = signed[:, 0], signed[::-1, 1]
+    if not np.array_equal(forward, backward):
+        raise DataError("The backward records are not the forward records in reverse.")
+    return forward.astype(np.int8)
+
+
+def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:
+    """Words of an output buffer of `words` words: the count, the labels, zeros.
+
+    :raises DataError: more labels than the buffer holds after its count.
+    """
+    if len(labels) > words - 1:
+        raise DataError(f"{len(labels)} labels do not fit an output buffer of {words} words with its count.")
+    buffer = np.zeros(words, dtype=WORD_DTYPE)
+    buffer[0] = len(labels)
+    buffer[1 : len(labels) + 1] = labels
+    return buffer
+
+
+def unpack_labels(words: np.ndarray) -> np.ndarray:
+    """Labels in an output buffer: word 0 is their number.
+
+    :returns: uint8 [n].
+    :raises DataError: a count beyond the buffer, or a label beyond 8 bits.
+    """
+    count = int(words[0])
+    if count > len(words) - 1:
+        raise DataError(f"The output buffer counts {count} labels but has room for {len(words) - 1}.")
+    labels = words[1 : count + 1]
+    if count and labels.max() > 255:
+        raise DataError(f"The output buffer holds label {labels.max()}; allowed is 0 to 255.")
+    return labels.astype(np.uint8)

@@ -1,0 +1,93 @@
+"""Bit widths of a network, and the experiment name that spells them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+from datapath.errors import DesignError
+
+NEURON_TYPES = ("LSTM", "QLSTM")
+HARDWARE_BITS = range(1, 9)
+"""Widths that the datapath stores: signed values of 1 to 8 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """Bit widths of the values that the hardware stores; all are ``fixed<bits, 1>``, range [-1, 1 - 2**(1-bits)].
+
+    :raises DesignError: a width outside 1..8.
+    """
+
+    weight: int
+    """W: recurrent layer weights."""
+    bias: int
+    """B: recurrent layer biases."""
+    activation: int
+    """A: pixels and hidden outputs."""
+    fc_weight: int
+    """Weights of the fully connected output layer."""
+    fc_bias: int
+    """Biases of the fully connected output layer."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            bits = getattr(self, field.name)
+            if bits not in HARDWARE_BITS:
+                raise DesignError(
+                    f"{field.name} bit width is {bits}; the datapath takes {HARDWARE_BITS.start} to {HARDWARE_BITS.stop - 1}."
+                )
+
+
+_NAME = re.compile(
+    r"(?P<neuron>Q?LSTM)(?P<hidden>\d+)_W(?P<weight>\d+)B(?P<bias>\d+)A(?P<activation>\d+)I(?P<internal>\d+)"
+    r"_FC_W(?P<fc_weight>\d+)B(?P<fc_bias>\d+)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentName:
+    """A network's name, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``; a width of 32 stands for floating point.
+
+    >>> name = ExperimentName.parse("QLSTM128_W2B8A4I8_FC_W8B8")
+    >>> name.hidden, name.activation, str(name)
+    (128, 4, 'QLSTM128_W2B8A4I8_FC_W8B8')
+
+    :raises DesignError: an unknown neuron type, or a number below 1 or above its range.
+    """
+
+    neuron: str
+    hidden: int
+    weight: int
+    bias: int
+    activation: int
+    internal: int
+    fc_weight: int
+    fc_bias: int
+
+    def __post_init__(self) -> None:
+        if self.neuron not in NEURON_TYPES:
+            raise DesignError(f"neuron type is {self.neuron!r}; allowed is {' or '.join(NEURON_TYPES)}.")
+        if self.hidden < 1:
+            raise DesignError(f"hidden units are {self.hidden}; allowed is 1 or more.")
+        for name in ("weight", "bias", "activation", "internal", "fc_weight", "fc_bias"):
+            if not 1 <= getattr(self, name) <= 32:
+                raise DesignError(f"{name} bit width is {getattr(self, name)}; allowed is 1 to 32.")
+
+    @classmethod
+    def parse(cls, text: str) -> ExperimentName:
+        """Read a name as `str` prints it.
+
+        :raises DesignError: the text is not such a name.
+        """
+        match = _NAME.fullmatch(text)
+        if match is None:
+            raise DesignError(f"{text!r} is not an experiment name like QLSTM128_W2B8A4I8_FC_W8B8.")
+        parts = match.groupdict()
+        return cls(neuron=parts.pop("neuron"), **{name: int(value) for name, value in parts.items()})
+
+    def __str__(self) -> str:
+        return (
+            f"{self.neuron}{self.hidden}_W{self.weight}B{self.bias}A{self.activation}I{self.internal}"
+            f"_FC_W{self.fc_weight}B{self.fc_bias}"
+        )

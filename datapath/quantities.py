@@ -1,0 +1,30 @@
+"""The number format of every quantity in the datapath (the published LSTM-PYNQ hardware).
+
+Pixels, hidden outputs, weights and biases are ``unit_format(bits)``; what stands here has a width of its own.
+"""
+
+from datapath.formats import Format, Overflow, Rounding
+
+ACCUMULATOR = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_ZERO, overflow=Overflow.WRAP)
+"""Gate product and gate sum; every product is rounded to it on its own."""
+
+CELL = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+"""Cell state, i*g, f*c, and the sigmoid's input."""
+
+SCORE = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.WRAP)
+"""Product, sum and class score of the output layer."""
+
+SIGMOID_OUT = Format(bits=8, integer=1, signed=False, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+"""Output type of the sigmoid table."""
+
+TANH_OUT = Format(bits=8, integer=2, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
+"""Output type of the tanh table."""
+
+TABLE_FRACTION = 6
+"""Both tables hold multiples of 2**-6 only, and Foldline keeps them in that unit."""
+
+INTERNAL_BITS = 8
+"""Width of both tables' outputs: the I in an experiment name of what runs on the hardware."""
+
+MAX_VECTOR_BITS = 1024
+"""Widest ``ap_int`` the HLS types allow: bounds inputs * activation bits and hidden * activation bits."""
