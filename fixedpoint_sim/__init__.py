@@ -1,0 +1,20 @@
+"""The FPGA's fixed-point datapath, bit for bit, in numba.
+
+`simulate` is the fast path; `walk_folded` reads the arrays of a header in the hardware's own order. The rules are
+those of the published LSTM-PYNQ sources; both walks are checked against vectors computed by that C++.
+"""
+
+from fixedpoint_sim.folded_walk import walk_folded, walk_folded_lines
+from fixedpoint_sim.simulator import Simulator, simulate, simulate_lines
+from fixedpoint_sim.trace import ExceededLimit, Trace, save_traces
+
+__all__ = [
+    "ExceededLimit",
+    "Simulator",
+    "Trace",
+    "save_traces",
+    "simulate",
+    "simulate_lines",
+    "walk_folded",
+    "walk_folded_lines",
+]

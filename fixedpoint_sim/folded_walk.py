@@ -1,0 +1,186 @@
+"""The second walk: the arrays of a header, read with the hardware's own addressing and loop order.
+
+Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, each product is
+rounded, added and wrapped on its own. If a header was folded wrongly, this walk gives other bits than `simulate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numba import njit
+
+from datapath.design import Design
+from datapath.errors import DesignError
+from datapath.folded import FoldedNetwork
+from datapath.quantities import ACCUMULATOR, SCORE
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim.kernels import update_unit
+from fixedpoint_sim.simulator import (
+    TABLE_CONSTANTS,
+    check_columns,
+    exceeded_before,
+    finish_trace,
+    refuse,
+    run_in_order,
+)
+from fixedpoint_sim.trace import Trace
+
+
+def walk_folded(network: FoldedNetwork, design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
+    """Compute one line from the folded arrays.
+
+    :param network: what a header holds; all arithmetic comes from here.
+    :param design: gives the alphabet and the limits; its dimensions must be the network's.
+    :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
+    :raises DesignError: the dimensions or widths differ.
+    :raises DataError, LimitError: as `simulate`.
+    """
+    check_same_shape(network, design)
+    columns = check_columns(design, columns)
+    refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
+    bits = network.precision
+    hidden = np.empty((len(columns), 2, network.hidden), dtype=np.int8)
+    _walk_hidden_layer(
+        hidden,
+        columns,
+        # Column-major memory only: the addressing stays [gate][a][b][p][q], and the walk reads what lies side by side.
+        np.asfortranarray(network.weights_input),
+        np.asfortranarray(network.weights_recurrent),
+        network.biases_input,
+        network.biases_recurrent,
+        (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
+        ACCUMULATOR.fraction - (bits.bias - 1),
+        bits.activation,
+        SIGMOID.entries,
+        TANH.entries,
+        TABLE_CONSTANTS,
+    )
+    scores = np.empty((len(columns), network.classes), dtype=np.int16)
+    _walk_output_layer(
+        scores,
+        hidden,
+        np.asfortranarray(network.fc_weights),
+        network.fc_biases,
+        (bits.activation - 1) + (bits.fc_weight - 1) - SCORE.fraction,
+        SCORE.fraction - (bits.fc_bias - 1),
+    )
+    return finish_trace(design, hidden, scores, beyond_limits=beyond_limits)
+
+
+def walk_folded_lines(
+    network: FoldedNetwork,
+    design: Design,
+    lines: Iterable[np.ndarray],
+    *,
+    beyond_limits: bool = False,
+    threads: int | None = None,
+) -> Iterator[Trace]:
+    """`walk_folded` over many lines in parallel, in order; errors and `threads` as in `simulate_lines`."""
+    check_same_shape(network, design)
+    return run_in_order(
+        lambda columns: walk_folded(network, design, columns, beyond_limits=beyond_limits), lines, threads=threads
+    )
+
+
+def check_same_shape(network: FoldedNetwork, design: Design) -> None:
+    """:raises DesignError: the network's dimensions or widths are not the design's; both are named."""
+    for name in ("inputs", "hidden", "classes", "precision", "limits"):
+        ours, theirs = getattr(network, name), getattr(design, name)
+        if ours != theirs:
+            raise DesignError(f"The folded arrays have {name} {ours}, the design has {theirs}.")
+
+
+@njit(cache=True, nogil=True)
+def _wrap16(value):
+    return ((value + 32768) & 65535) - 32768
+
+
+@njit(cache=True, nogil=True)
+def _half_to_zero(product, shift):
+    """RND_ZERO to fraction 8; a shift of 0 or less is exact."""
+    if shift <= 0:
+        return product << -shift
+    magnitude = (abs(product) + (1 << (shift - 1)) - 1) >> shift
+    return magnitude if product >= 0 else -magnitude
+
+
+@njit(cache=True, nogil=True)
+def _half_to_even(product, shift):
+    """RND_CONV to fraction 8; a shift of 0 or less is exact."""
+    if shift <= 0:
+        return product << -shift
+    floor = product >> shift
+    rest = product - (floor << shift)
+    half = 1 << (shift - 1)
+    return floor + (1 if rest > half or (rest == half and floor & 1) else 0)
+
+
+@njit(cache=True, nogil=True)
+def _walk_hidden_layer(
+    hidden, columns, w_ih, w_hh, b_ih, b_hh, product_shift, bias_shift, activation_bits, sigmoid, tanh, constants
+):
+    """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE]."""
+    T, _, H = hidden.shape
+    _, simd_input, folds_input, PE, blocks = w_ih.shape
+    _, simd_recurrent, folds_recurrent, _, _ = w_hh.shape
+    cell = np.zeros((2, H), dtype=np.int64)
+    h_prev = np.zeros((2, H), dtype=np.int64)
+    h_next = np.zeros((2, H), dtype=np.int64)
+    acc = np.zeros(4, dtype=np.int64)
+    for t in range(T):
+        for direction in range(2):
+            x = columns[t if direction == 0 else T - 1 - t]
+            for block in range(blocks // 2):
+                q = direction * (blocks // 2) + block
+                for p in range(PE):
+                    u = block * PE + p
+                    for gate in range(4):
+                        acc[gate] = _wrap16(
+                            (np.int64(b_ih[gate, p, q]) << bias_shift) + (np.int64(b_hh[gate, p, q]) << bias_shift)
+                        )
+                    for b in range(folds_input):
+                        for a in range(simd_input):
+                            for gate in range(4):
+                                product = np.int64(x[b * simd_input + a]) * np.int64(w_ih[gate, a, b, p, q])
+                                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, product_shift))
+                    for b in range(folds_recurrent):
+                        for a in range(simd_recurrent):
+                            for gate in range(4):
+                                product = h_prev[direction, b * simd_recurrent + a] * np.int64(w_hh[gate, a, b, p, q])
+                                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, product_shift))
+                    cell[direction, u], h_next[direction, u] = update_unit(
+                        acc[0],
+                        acc[1],
+                        acc[2],
+                        acc[3],
+                        cell[direction, u],
+                        t == 0,
+                        activation_bits,
+                        sigmoid,
+                        tanh,
+                        constants,
+                    )
+            for u in range(H):
+                h_prev[direction, u] = h_next[direction, u]
+                hidden[t, direction, u] = h_next[direction, u]
+
+
+@njit(cache=True, nogil=True)
+def _walk_output_layer(scores, hidden, w_fc, b_fc, product_shift, bias_shift):
+    """scores int16 [T, C] in image order from w_fc [H, 2C] and b_fc [1, 2C]: both halves, then their sum."""
+    T, C = scores.shape
+    H = hidden.shape[2]
+    halves = np.zeros((2, T, C), dtype=np.int64)
+    for t in range(T):
+        for direction in range(2):
+            for k in range(C):
+                mac = np.int64(b_fc[0, direction * C + k]) << bias_shift
+                for j in range(H):
+                    product = np.int64(hidden[t, direction, j]) * np.int64(w_fc[j, direction * C + k])
+                    mac = _wrap16(mac + _half_to_even(product, product_shift))
+                halves[direction, t, k] = mac
+    for t in range(T):
+        for k in range(C):
+            scores[t, k] = _wrap16(halves[0, t, k] + halves[1, T - 1 - t, k])

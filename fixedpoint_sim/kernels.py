@@ -1,0 +1,239 @@
+"""Numba kernels of the fast path: one line at a time, 16-bit lanes over gates and units.
+
+Every sum of the datapath wraps at 16 bits, so int16 arithmetic with its natural wrap is exact in any order, and a
+product of two values of at most 8 bits fits 16 bits. Kernels take arrays and ints and never allocate what they
+return; they release the GIL, so lines run in threads.
+
+Shapes: T columns, I input rows, H hidden units per direction, L = 4H lanes (gate-major), K classes padded to whole
+vectors. ``& 15`` on a shift tells the compiler that it stays within 16 bits, which keeps the lanes 16 bits wide.
+"""
+
+import numpy as np
+from numba import njit
+
+ROWS_PER_PASS = 4
+"""Input rows added per pass over the accumulators: each pass loads and stores them once."""
+
+
+@njit(inline="always")
+def _round_half_to_zero(product, shift):
+    """RND_ZERO: drop `shift` > 0 bits of an int16 product."""
+    half = (1 << ((shift - 1) & 15)) - 1
+    return np.int16(np.int16(product + half - (product >> 15)) >> (shift & 15))
+
+
+@njit(inline="always")
+def _round_half_to_even(product, shift):
+    """RND_CONV: drop `shift` > 0 bits of an int16 product."""
+    half = (1 << ((shift - 1) & 15)) - 1
+    odd = np.int16(product >> (shift & 15)) & 1
+    return np.int16(np.int16(product + half + odd) >> (shift & 15))
+
+
+@njit(inline="always")
+def _saturating_round(product, shift, low, high):
+    """RND_CONV then SAT of a wide product."""
+    rounded = (product + (1 << (shift - 1)) - 1 + ((product >> shift) & 1)) >> shift
+    return min(max(rounded, low), high)
+
+
+@njit(cache=True, nogil=True)
+def _add_exact_products(acc, vector, weights):
+    """acc[L] += weights[R, L].T @ vector[R], for products that need no rounding."""
+    rows, lanes = weights.shape
+    whole = rows - rows % ROWS_PER_PASS
+    for r in range(0, whole, ROWS_PER_PASS):
+        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
+        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
+        for lane in range(lanes):
+            acc[lane] += (
+                np.int16(v0 * w0[lane]) + np.int16(v1 * w1[lane]) + np.int16(v2 * w2[lane]) + np.int16(v3 * w3[lane])
+            )
+    for r in range(whole, rows):
+        for lane in range(lanes):
+            acc[lane] += np.int16(vector[r] * weights[r, lane])
+
+
+@njit(cache=True, nogil=True)
+def _add_products_half_to_zero(acc, vector, weights, shift):
+    """acc[L] += RND_ZERO of every product on its own."""
+    rows, lanes = weights.shape
+    whole = rows - rows % ROWS_PER_PASS
+    for r in range(0, whole, ROWS_PER_PASS):
+        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
+        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
+        for lane in range(lanes):
+            acc[lane] += (
+                _round_half_to_zero(np.int16(v0 * w0[lane]), shift)
+                + _round_half_to_zero(np.int16(v1 * w1[lane]), shift)
+                + _round_half_to_zero(np.int16(v2 * w2[lane]), shift)
+                + _round_half_to_zero(np.int16(v3 * w3[lane]), shift)
+            )
+    for r in range(whole, rows):
+        for lane in range(lanes):
+            acc[lane] += _round_half_to_zero(np.int16(vector[r] * weights[r, lane]), shift)
+
+
+@njit(cache=True, nogil=True)
+def _add_products_half_to_even(acc, vector, weights, shift):
+    """acc[K] += RND_CONV of every product on its own."""
+    rows, lanes = weights.shape
+    whole = rows - rows % ROWS_PER_PASS
+    for r in range(0, whole, ROWS_PER_PASS):
+        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
+        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
+        for lane in range(lanes):
+            acc[lane] += (
+                _round_half_to_even(np.int16(v0 * w0[lane]), shift)
+                + _round_half_to_even(np.int16(v1 * w1[lane]), shift)
+                + _round_half_to_even(np.int16(v2 * w2[lane]), shift)
+                + _round_half_to_even(np.int16(v3 * w3[lane]), shift)
+            )
+    for r in range(whole, rows):
+        for lane in range(lanes):
+            acc[lane] += _round_half_to_even(np.int16(vector[r] * weights[r, lane]), shift)
+
+
+@njit(inline="always")
+def look_up(accumulator, table, bound, multiplier, shift):
+    """Table output in 1/64 for a raw accumulator: the index arithmetic of `datapath.tables.Table`."""
+    if accumulator <= -bound:
+        return table[0]
+    if accumulator >= bound:
+        return table[table.size - 1]
+    return table[((accumulator + bound) * multiplier) >> shift]
+
+
+@njit(cache=True, nogil=True)
+def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoid, tanh, constants):
+    """Gates, cell state and hidden output of one unit.
+
+    :param acc_i: raw accumulators of the four gates, fraction 8; `cell` the raw state of the step before.
+    :param first: True at time step 0, where the state is not read.
+    :param constants: (bound, multiplier, shift) of the sigmoid, then of the tanh table.
+    :returns: (new cell state, hidden output), raw.
+    """
+    s_bound, s_multiplier, s_shift, t_bound, t_multiplier, t_shift = constants
+    i = look_up(acc_i, sigmoid, s_bound, s_multiplier, s_shift)
+    f = look_up(acc_f, sigmoid, s_bound, s_multiplier, s_shift)
+    g = look_up(acc_g, tanh, t_bound, t_multiplier, t_shift)
+    o = look_up(acc_o, sigmoid, s_bound, s_multiplier, s_shift)
+    # Fractions: table 6 + table 6 = 12 -> 8; table 6 + cell 8 = 14 -> 8; table 6 + table 6 = 12 -> A - 1.
+    state = _saturating_round(i * g, 4, -32768, 32767)
+    if not first:
+        kept = _saturating_round(f * cell, 6, -32768, 32767)
+        state = min(max(state + kept, -32768), 32767)
+    squashed = look_up(state, tanh, t_bound, t_multiplier, t_shift)
+    half_range = 1 << (activation_bits - 1)
+    hidden = _saturating_round(squashed * o, 13 - activation_bits, -half_range, half_range - 1)
+    return state, hidden
+
+
+@njit(cache=True, nogil=True)
+def run_direction(
+    hidden, columns, reverse, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh, constants
+):
+    """Hidden words of one direction.
+
+    :param hidden: out, int8 [T, H], at time steps.
+    :param columns: int8 [T, I]; `reverse` reads them right to left.
+    :param w_input: int16 [I, 4H]; with `product_shift` <= 0 already shifted up to fraction 8. `w_recurrent` [H, 4H].
+    :param bias: int16 [4H], fraction 8: both biases added.
+    :param product_shift: bits that RND_ZERO drops of each product; 0 where products are exact.
+    """
+    T, H = hidden.shape
+    cell = np.zeros(H, dtype=np.int64)
+    acc = np.empty(4 * H, dtype=np.int16)
+    vector = np.empty(columns.shape[1], dtype=np.int16)
+    state = np.zeros(H, dtype=np.int16)
+    for t in range(T):
+        vector[:] = columns[T - 1 - t if reverse else t]
+        acc[:] = bias
+        if product_shift > 0:
+            _add_products_half_to_zero(acc, vector, w_input, product_shift)
+            _add_products_half_to_zero(acc, state, w_recurrent, product_shift)
+        else:
+            _add_exact_products(acc, vector, w_input)
+            _add_exact_products(acc, state, w_recurrent)
+        for u in range(H):
+            cell[u], out = update_unit(
+                acc[u],
+                acc[H + u],
+                acc[2 * H + u],
+                acc[3 * H + u],
+                cell[u],
+                t == 0,
+                activation_bits,
+                sigmoid,
+                tanh,
+                constants,
+            )
+            hidden[t, u] = out
+            state[u] = out
+
+
+@njit(cache=True, nogil=True)
+def score_columns(scores, hidden, w_fc, b_fc, product_shift):
+    """Class scores in image order.
+
+    :param scores: out, int16 [T, C].
+    :param hidden: int8 [T, 2, H] at time steps.
+    :param w_fc: int16 [2, H, K], with `product_shift` <= 0 already shifted up to fraction 8.
+    :param b_fc: int16 [K], fraction 8: both directions' biases added.
+    :param product_shift: bits that RND_CONV drops of each product; 0 where products are exact.
+    """
+    T, C = scores.shape
+    acc = np.empty(b_fc.size, dtype=np.int16)
+    vector = np.empty(hidden.shape[2], dtype=np.int16)
+    for t in range(T):
+        acc[:] = b_fc
+        for direction in range(2):
+            vector[:] = hidden[t if direction == 0 else T - 1 - t, direction]
+            if product_shift > 0:
+                _add_products_half_to_even(acc, vector, w_fc[direction], product_shift)
+            else:
+                _add_exact_products(acc, vector, w_fc[direction])
+        scores[t] = acc[:C]
+
+
+@njit(cache=True, nogil=True)
+def best_classes(values, labels, scores):
+    """Best class of each column, with the hardware's quirk: the running label outlives a column without a winner.
+
+    Columns arrive from the centre outwards: T//2, then for even T T//2-1, T//2+1, ... (for odd T, which no board
+    computes, the centre comes alone and then T//2+1, T//2-1, ...).
+
+    :param values: out, int64 [T], 0 for a blank column; `labels` out, int64 [T]; both in image order.
+    :param scores: int16 [T, C].
+    """
+    T, C = scores.shape
+    label = 0
+    for step in range(T // 2, T):
+        mirror = T - 1 - step
+        for arrival in range(1 if mirror == step else 2):
+            column = step if arrival == 0 else mirror
+            maximum = 0
+            for k in range(C):
+                if scores[column, k] > maximum:
+                    maximum = scores[column, k]
+                    label = k
+            labels[column] = label
+            values[column] = 0 if label == 0 else maximum
+
+
+@njit(cache=True, nogil=True)
+def emit_labels(emitted, values, labels):
+    """Walk the columns left to right and emit one label per run of non-blank columns that a blank column ends.
+
+    :param emitted: out, uint8, with room for (T + 1) // 2 labels.
+    :returns: number of labels, before any limit.
+    """
+    held_value, held_label, count = 0, 0, 0
+    for t in range(values.size):
+        if values[t] > held_value:
+            held_value, held_label = values[t], labels[t]
+        elif held_label != 0 and labels[t] == 0:
+            emitted[count] = held_label
+            count += 1
+            held_value, held_label = values[t], labels[t]
+    return count

@@ -1,0 +1,188 @@
+"""The fast path: `simulate` computes what the overlay computes, bit for bit."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.design import BACKWARD, FORWARD, Design
+from datapath.errors import ConfigError, DataError, LimitError
+from datapath.formats import unit_format
+from datapath.quantities import ACCUMULATOR, SCORE
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim import kernels
+from fixedpoint_sim.trace import ExceededLimit, Trace
+
+VECTOR_LANES = 32
+"""Classes are padded to whole vectors of 16-bit lanes (512 bits at most)."""
+
+TABLE_CONSTANTS = (SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift, TANH.bound, TANH.multiplier, TANH.shift)
+
+
+def simulate(design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
+    """Compute one line on the fixed-point datapath.
+
+    :param columns: integers [T, I], raw values of ``fixed<A, 1>`` (see `datapath.image_columns`).
+    :param beyond_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :raises DataError: wrong shape, or a pixel that does not fit A bits.
+    :raises LimitError: the line exceeds a limit of the overlay, and `beyond_limits` is False.
+    """
+    return Simulator(design).run(columns, beyond_limits=beyond_limits)
+
+
+def simulate_lines(
+    design: Design, lines: Iterable[np.ndarray], *, beyond_limits: bool = False, threads: int | None = None
+) -> Iterator[Trace]:
+    """`simulate` over many lines in parallel; traces come in the order of the lines, whatever the threads.
+
+    :param threads: worker threads, 1 or more; None takes one per processor.
+    :raises ConfigError: fewer than 1 thread. Errors of a line are raised when its turn comes.
+    """
+    simulator = Simulator(design)
+    return run_in_order(lambda columns: simulator.run(columns, beyond_limits=beyond_limits), lines, threads=threads)
+
+
+def run_in_order(work: Callable, items: Iterable, *, threads: int | None) -> Iterator:
+    """Results of `work(item)` in the order of `items`, computed by threads, a bounded number ahead of the reader."""
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}; it must be 1 or more.")
+    return _pooled(work, items, threads or os.cpu_count() or 1)
+
+
+def _pooled(work: Callable, items: Iterable, threads: int) -> Iterator:
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future] = deque()
+        try:
+            for item in items:
+                ahead.append(pool.submit(work, item))
+                if len(ahead) > 4 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def check_columns(design: Design, columns: np.ndarray) -> np.ndarray:
+    """The columns as contiguous int8 [T, I].
+
+    :raises DataError: names the shape or the pixel that does not fit.
+    """
+    columns = np.asarray(columns)
+    if columns.ndim != 2 or columns.shape[0] < 1 or columns.shape[1] != design.inputs:
+        raise DataError(f"The columns have shape {list(columns.shape)}; the design takes [T, {design.inputs}], T >= 1.")
+    if not np.issubdtype(columns.dtype, np.integer):
+        raise DataError(f"The columns have type {columns.dtype}; they must be raw integers.")
+    format = unit_format(design.precision.activation)
+    outside = (columns < format.min) | (columns > format.max)
+    if outside.any():
+        t, r = (int(place) for place in np.argwhere(outside)[0])
+        raise DataError(
+            f"Pixel {r} of column {t} is {columns[t, r]}; {format.bits} bits allow {format.min} to {format.max}."
+        )
+    return np.ascontiguousarray(columns, dtype=np.int8)
+
+
+def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
+    """Limits that `length` columns exceed, known before anything is computed."""
+    exceeded = []
+    if length > design.limits.columns:
+        exceeded.append(ExceededLimit("columns", length, f"at most {design.limits.columns}"))
+    if length % 2:
+        exceeded.append(ExceededLimit("columns", length, "an even number"))
+    return tuple(exceeded)
+
+
+def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, beyond_limits: bool) -> Trace:
+    """Scores -> labels -> text, with the limits applied (the same for every walk: folding ends before this).
+
+    :raises LimitError: the line exceeds a limit and `beyond_limits` is False.
+    """
+    length = len(scores)
+    values, labels = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
+    kernels.best_classes(values, labels, scores)
+    emitted = np.empty(length // 2 + 1, dtype=np.uint8)
+    count = kernels.emit_labels(emitted, values, labels)
+    exceeded = exceeded_before(design, length)
+    if count > design.limits.labels:
+        exceeded = (*exceeded, ExceededLimit("labels", count, f"at most {design.limits.labels}"))
+    refuse(exceeded, beyond_limits=beyond_limits)
+    kept = emitted[: min(count, design.limits.labels)].copy()
+    return Trace(hidden=hidden, scores=scores, labels=kept, text=design.alphabet.text(kept), exceeded=exceeded)
+
+
+def refuse(exceeded: tuple[ExceededLimit, ...], *, beyond_limits: bool) -> None:
+    """:raises LimitError: a limit is exceeded and `beyond_limits` is False."""
+    if exceeded and not beyond_limits:
+        raise LimitError(f"The line exceeds the overlay: {'; '.join(map(str, exceeded))}.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """Weights of one matrix product as the kernels read them: int16, rows by lanes, and the bits to round away."""
+
+    weights: np.ndarray
+    product_shift: int
+
+
+def _layer(weights: np.ndarray, weight_bits: int, activation_bits: int, fraction: int) -> _Layer:
+    """Bring weights to int16; where products are exact, shift them up to `fraction` once and for all."""
+    shift = (activation_bits - 1) + (weight_bits - 1) - fraction
+    wide = np.ascontiguousarray(weights, dtype=np.int16)
+    return _Layer(wide << np.int16(max(-shift, 0)), max(shift, 0))
+
+
+class Simulator:
+    """A design prepared for the kernels; `run` may be called from many threads."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        bits = design.precision
+        lanes_last = (0, 3, 1, 2)  # [direction, gate, unit, row] -> [direction, row, gate, unit]
+
+        def by_row(weights: np.ndarray) -> np.ndarray:
+            return weights.transpose(lanes_last).reshape(2, weights.shape[3], -1)
+
+        self._input = _layer(by_row(design.weights_input), bits.weight, bits.activation, ACCUMULATOR.fraction)
+        self._recurrent = _layer(by_row(design.weights_recurrent), bits.weight, bits.activation, ACCUMULATOR.fraction)
+        biases = design.biases_input.astype(np.int16) + design.biases_recurrent.astype(np.int16)
+        self._bias = biases.reshape(2, -1) << np.int16(ACCUMULATOR.fraction - (bits.bias - 1))
+        padded = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
+        fc_weights = np.zeros((2, design.hidden, padded), dtype=np.int16)
+        fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
+        self._output = _layer(fc_weights, bits.fc_weight, bits.activation, SCORE.fraction)
+        self._fc_bias = np.zeros(padded, dtype=np.int16)
+        self._fc_bias[: design.classes] = design.fc_biases.astype(np.int16).sum(axis=0, dtype=np.int16) << np.int16(
+            SCORE.fraction - (bits.fc_bias - 1)
+        )
+
+    def run(self, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
+        """See `simulate`."""
+        design = self.design
+        columns = check_columns(design, columns)
+        refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
+        by_direction = np.empty((2, len(columns), design.hidden), dtype=np.int8)
+        for direction in (FORWARD, BACKWARD):
+            kernels.run_direction(
+                by_direction[direction],
+                columns,
+                direction == BACKWARD,
+                self._input.weights[direction],
+                self._recurrent.weights[direction],
+                self._bias[direction],
+                self._input.product_shift,
+                design.precision.activation,
+                SIGMOID.entries,
+                TANH.entries,
+                TABLE_CONSTANTS,
+            )
+        hidden = np.ascontiguousarray(by_direction.swapaxes(0, 1))
+        scores = np.empty((len(columns), design.classes), dtype=np.int16)
+        kernels.score_columns(scores, hidden, self._output.weights, self._fc_bias, self._output.product_shift)
+        return finish_trace(design, hidden, scores, beyond_limits=beyond_limits)
