@@ -96,6 +96,9 @@ class Provenance:
     tool: str
     notes: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "notes", dict(self.notes))  # what the caller does to its own dict is not ours
+
     def __hash__(self) -> int:
         return hash((self.author, self.source, self.tool, tuple(sorted(self.notes.items()))))
 
@@ -138,8 +141,11 @@ class Design:
     def __post_init__(self) -> None:
         for name in WEIGHTS:
             object.__setattr__(self, name, _frozen_int8(name, getattr(self, name), self._bits_of(name)))
-        if self.weights_input.ndim != 4:
-            raise DesignError(f"weights_input has shape {self.weights_input.shape}; it must be [2, 4, H, I].")
+        shape = self.weights_input.shape
+        if len(shape) != 4 or 0 in shape:
+            raise DesignError(
+                f"weights_input has shape {list(shape)}; it must be [2, 4, H, I] with H and I of 1 or more."
+            )
         self._check_shapes()
         self.folding.check(inputs=self.inputs, hidden=self.hidden)
         for name, size in (("inputs", self.inputs), ("hidden", self.hidden)):
@@ -172,7 +178,7 @@ class Design:
         }
         for name, shape in expected.items():
             actual = getattr(self, name).shape
-            if actual != shape or 0 in shape:
+            if actual != shape:
                 raise DesignError(
                     f"{name} has shape {list(actual)}; with H {hidden}, I {inputs} and C {classes} it must be {list(shape)}."
                 )

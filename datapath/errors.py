@@ -10,6 +10,7 @@
     ├── DataError            a dataset or a pair of texts that cannot be used
     ├── ConfigError          a hyperparameter or option outside its range
     ├── CheckpointError      a training checkpoint that does not fit what is asked of it
+    ├── TrainingError        a training run that cannot go on
     └── MismatchError        two results that must be equal and are not
 
 The command line prints the message of any of these and exits with status 1 (status 2 is click's, for the
@@ -55,6 +56,10 @@ class ConfigError(FoldlineError):
 
 class CheckpointError(FoldlineError):
     """A training checkpoint that does not fit what is asked of it."""
+
+
+class TrainingError(FoldlineError):
+    """A training run that cannot go on."""
 
 
 class MismatchError(FoldlineError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tempfile
 import zipfile
@@ -26,12 +27,18 @@ def os_reason(error: OSError) -> str:
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open `path` for binary writing; the file appears whole on a clean exit, and not at all otherwise.
 
+    A link stays, and the file it points to is replaced. A device or pipe is never replaced but written to.
+
     :raises FileError: the file cannot be written (missing folder, no permission, full disk).
     """
-    path = Path(path)
     temporary = None
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open("wb") as handle:
+                yield handle
+            return
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
@@ -41,7 +48,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        temporary.replace(target)
         temporary = None
     except OSError as error:
         raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
@@ -86,10 +93,14 @@ def file_digest(path: str | os.PathLike) -> str:
 def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a compressed ``.npz``; the same arrays give the same bytes.
 
+    Not by `numpy.savez_compressed`: older releases take its `allow_pickle` for one more array.
+
     :raises FileError: the file cannot be written.
     """
-    with atomic_write(path) as handle:
-        np.savez_compressed(handle, allow_pickle=False, **arrays)
+    with atomic_write(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
 
 def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -99,12 +110,12 @@ def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     if not Path(path).is_file():
         raise FileError(f"Cannot read {path}: {'it is a folder' if Path(path).is_dir() else 'no such file'}.")
+    content = io.BytesIO(read_bytes(path))
+    if not zipfile.is_zipfile(content):
+        raise FileError(f"{path} is not an .npz file, or it is cut off.")
     try:
-        if not zipfile.is_zipfile(path):
-            raise FileError(f"{path} is not an .npz file, or it is cut off.")
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(content, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError) as error:
+    # RuntimeError: an encrypted entry, or a compression that is not known; OSError: a seek outside the file.
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, OSError) as error:
         raise FileError(f"{path} is damaged or holds more than plain arrays: {error}.") from error
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error

@@ -16,8 +16,8 @@ from datapath.errors import FormatError
 
 Raw = TypeVar("Raw", int, np.ndarray)
 
-MAX_BITS = 64
-"""Widest format: raw values must fit an int64."""
+MAX_BITS = 63
+"""Widest format, signed or not: its raw values and its mask of all bits fit an int64."""
 
 
 class Rounding(Enum):
@@ -66,7 +66,7 @@ class Format:
     >>> exact_sum(gate, weight).bits, exact_sum(gate, weight).fraction
     (17, 8)
 
-    :raises FormatError: bits outside 1..64, or `integer` that leaves more than 64 fraction bits or fewer than 0.
+    :raises FormatError: bits outside 1..63, or `integer` that leaves more than 63 fraction bits or fewer than 0.
     """
 
     bits: int
@@ -149,7 +149,7 @@ def drop_bits(raw: Raw, shift: int, rounding: Rounding) -> Raw:
     if shift <= 0:
         return raw << -shift
     half = 1 << (shift - 1)
-    negative = raw >> (MAX_BITS - 1) if isinstance(raw, np.ndarray) else -int(raw < 0)
+    negative = raw >> MAX_BITS if isinstance(raw, np.ndarray) else -int(raw < 0)
     # What is added before the bits are dropped decides the rounding; `negative` is -1 below zero, else 0.
     if rounding is Rounding.TRN:
         return raw >> shift

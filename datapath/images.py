@@ -38,6 +38,8 @@ def load_image(path: str | os.PathLike) -> Image.Image:
         with Image.open(path) as image:
             if image.mode not in EIGHT_BIT_MODES:
                 raise ImageError(f"{path} has pixel mode {image.mode}; save it with 8 bits per channel.")
+            image.load()
+            image.info.pop("transparency", None)  # Pillow warns of an alpha that greyscale cannot keep
             return image.convert("L")
     except FileNotFoundError as error:
         raise ImageError(f"Cannot read {path}: no such file.") from error

@@ -63,10 +63,13 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
 def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:
     """Words of an output buffer of `words` words: the count, the labels, zeros.
 
-    :raises DataError: more labels than the buffer holds after its count.
+    :raises DataError: more labels than the buffer holds after its count, or a label beyond 8 bits.
     """
+    labels = np.asarray(labels)
     if len(labels) > words - 1:
         raise DataError(f"{len(labels)} labels do not fit an output buffer of {words} words with its count.")
+    if labels.size and not (labels.min() >= 0 and labels.max() <= 255):
+        raise DataError(f"A label of {labels.min()}..{labels.max()} does not fit 8 bits (0..255).")
     buffer = np.zeros(words, dtype=WORD_DTYPE)
     buffer[0] = len(labels)
     buffer[1 : len(labels) + 1] = labels

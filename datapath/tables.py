@@ -31,7 +31,7 @@ class Table:
 
     def index(self, accumulator: np.ndarray | int) -> np.ndarray | int:
         """Index of the entry that a raw accumulator selects, 0..255."""
-        clipped = np.clip(accumulator, -self.bound, self.bound)
+        clipped = np.clip(accumulator, -self.bound, self.bound).astype(np.int64)  # 16 bits do not hold the product
         return np.minimum(((clipped + self.bound) * self.multiplier) >> self.shift, TABLE_SIZE - 1)
 
     def lookup(self, accumulator: np.ndarray | int) -> np.ndarray | int:

@@ -1,0 +1,1 @@
+"""Top floor: the command line, and the flows that combine the rooms below."""

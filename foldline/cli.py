@@ -1,0 +1,73 @@
+"""`foldline`: the command line. Each subcommand is imported when it is named, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from datapath.errors import FoldlineError
+from datapath.version import VERSION
+
+# Command -> (module in foldline.commands, one line for --help). The module defines `command`.
+COMMANDS = {
+    "train": ("train", "Train a recogniser on scanned or printed text lines."),
+    "export": ("export", "Write a checkpoint or a design as an LSTM-PYNQ header."),
+    "import-header": ("import_header", "Read an LSTM-PYNQ header into a design."),
+    "simulate": ("simulate", "Compute lines on the fixed-point datapath, bit for bit."),
+    "verify": ("verify", "Prove that a header holds a design and computes the same bits."),
+    "compare": ("compare", "Compare error rates: float, quantized, simulated."),
+    "golden": ("golden", "Make or check the committed golden vectors."),
+    "data": ("data", "Get text lines: synthetic ones, or the UW3-500 set."),
+    "demo": ("demo", "Train, export, prove and compare a small network, end to end."),
+}
+
+
+class FoldlineGroup(click.Group):
+    """Commands by name from `COMMANDS`; a `FoldlineError` becomes one sentence on stderr and status 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = name.replace("_", "-")
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f"foldline.commands.{COMMANDS[name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FoldlineError as error:
+            raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            extra = {"torch": "train", "rich": "train", "numba": "sim", "jinja2": "hls", "pynq": "board"}.get(
+                (error.name or "").partition(".")[0]
+            )
+            if extra is None:
+                raise
+            raise click.ClickException(
+                f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
+            ) from error
+
+
+def _dashes(token: str) -> str:
+    """Underscores are accepted wherever dashes are."""
+    return token.replace("_", "-")
+
+
+@click.command(
+    cls=FoldlineGroup, context_settings={"token_normalize_func": _dashes, "help_option_names": ["-h", "--help"]}
+)
+@click.version_option(VERSION, prog_name="foldline")
+def main() -> None:
+    """From a quantized BiLSTM text recogniser in PyTorch to a PYNQ board, proved bit for bit."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The subcommands of `foldline`: each parses, makes one library call and prints."""

@@ -1,0 +1,48 @@
+"""`foldline golden`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group("golden")
+def command() -> None:
+    """The committed golden vectors: every stage's result for a few designs and lines."""
+
+
+FOLDER = click.option("--dir", "folder", type=click.Path(path_type=Path), help="Default: the ones Foldline carries.")
+
+
+@command.command("make")
+@FOLDER
+@click.option("--add", type=click.Path(path_type=Path), metavar="DESIGN.npz", help="Add a trained design ...")
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=click.Path(path_type=Path))
+def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]) -> None:
+    """Regenerate the vectors and say what changed; with --add, add a trained design with the IMAGEs' vectors."""
+    from foldline import golden
+
+    folder = folder or golden.DEFAULT_FOLDER
+    if images and add is None:
+        raise click.UsageError("IMAGEs go with --add DESIGN.npz.")
+    for change in [golden.add(add, images, folder)] if add else golden.make(folder):
+        click.echo(change)
+
+
+@command.command("check")
+@FOLDER
+def check_command(folder: Path | None) -> None:
+    """Compute every vector again, by the fast path and by the folded walk, and compare all of it."""
+    from datapath.errors import MismatchError
+    from foldline import golden
+
+    differences = 0
+    for checked in golden.check(folder or golden.DEFAULT_FOLDER):
+        differences += len(checked.differences)
+        for difference in checked.differences:
+            click.echo(difference, err=True)
+        if not checked.differences:
+            click.echo(f"{checked.name}: {checked.lines} lines, {checked.values} values equal")
+    if differences:
+        raise MismatchError(f"The golden vectors do not hold: {differences} differences.")

@@ -1,0 +1,22 @@
+"""`foldline import-header`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("import-header")
+@click.argument("header", metavar="HEADER.hpp", type=click.Path(path_type=Path))
+@click.option(
+    "--alphabet", required=True, type=click.Path(path_type=Path), help="Class n on line n; line 0, the blank, empty."
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The design to write, .npz.")
+def command(header: Path, alphabet: Path, output: Path) -> None:
+    """Read an LSTM-PYNQ weight header, with the alphabet that it does not carry, into a design."""
+    from foldline.headers import import_design
+
+    design = import_design(header, alphabet)
+    design.save(output)
+    click.echo(f"{output}: {design.experiment}, {design.classes} classes, {design.folding}")

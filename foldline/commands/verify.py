@@ -1,0 +1,39 @@
+"""`foldline verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("verify")
+@click.argument("design_path", metavar="DESIGN.npz", type=click.Path(path_type=Path))
+@click.argument("header", metavar="HEADER.hpp", type=click.Path(path_type=Path))
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--pixels", type=click.Path(path_type=Path), help="Raw pixels to walk: .npz with pixels_0, ... [T, I].")
+@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
+def command(
+    design_path: Path, header: Path, images: tuple[Path, ...], pixels: Path | None, threads: int | None
+) -> None:
+    """Prove that HEADER holds DESIGN, and that reading it as the hardware does gives the same bits.
+
+    Both walks run over the IMAGEs, over --pixels, or else over a few probe lines. The first difference ends it.
+    """
+    from datapath.design import Design
+    from foldline.headers import verify_header
+    from foldline.inputs import image_inputs, pixel_inputs
+
+    if images and pixels is not None:
+        raise click.UsageError("Give images, or --pixels FILE.npz, and not both.")
+    design = Design.load(design_path)
+    lines = None
+    if images or pixels is not None:
+        inputs = image_inputs(images) if pixels is None else pixel_inputs(pixels)
+        lines = [line.columns(design) for line in inputs]
+    proof = verify_header(design, header, lines, threads=threads)
+    click.echo(f"{header} holds {design.experiment}: {proof.weights} weights equal.")
+    click.echo(
+        f"Folded walk and fast path agree on {proof.lines} lines ({proof.columns} columns): "
+        f"{proof.hidden_words} hidden words, {proof.scores} scores, {proof.labels} labels equal."
+    )

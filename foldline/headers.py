@@ -1,0 +1,103 @@
+"""Headers and designs: import one, and prove that one holds the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datapath.alphabet import Alphabet
+from datapath.design import WEIGHTS, Design, Provenance
+from datapath.errors import DesignError, MismatchError
+from datapath.files import file_digest
+from datapath.folded import unfold
+from datapath.formats import unit_format
+from datapath.version import TOOL
+from fixedpoint_sim import simulate_lines, walk_folded_lines
+from foldline.differences import describe_difference
+from hls_gen import read_header
+
+PROBE_LENGTHS = (2, 16, 120)
+"""Columns of the random lines that `verify` computes where it is given none."""
+
+
+def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Design:
+    """The design that a header and an alphabet file hold.
+
+    :raises HeaderError, FileError, DesignError: a file that cannot be read, or two that do not fit each other.
+    """
+    network = read_header(header)
+    provenance = Provenance(
+        author="unknown", source=f"{Path(header).name} sha256:{file_digest(header)}", tool=f"{TOOL} import-header"
+    )
+    try:
+        return unfold(network, alphabet=Alphabet.read(alphabet), provenance=provenance)
+    except DesignError as error:
+        raise DesignError(f"{header} with {alphabet}: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What `verify_header` compared and found equal."""
+
+    weights: int
+    lines: int
+    columns: int
+    hidden_words: int
+    scores: int
+    labels: int
+
+
+def verify_header(
+    design: Design, header: str | os.PathLike, lines: Sequence[np.ndarray] | None = None, *, threads: int | None = None
+) -> Proof:
+    """Prove that a header holds a design, and that its folded walk gives the fast path's bits.
+
+    The folding may differ; weights, widths and limits may not. Lines past the overlay's limits are computed too.
+
+    :param lines: integers [T, I] each; None takes `probe_lines`.
+    :raises MismatchError: names what differs, how often, and the first five places.
+    """
+    network = read_header(header)
+    for name in ("inputs", "hidden", "classes", "precision", "limits"):
+        ours, theirs = getattr(network, name), getattr(design, name)
+        if ours != theirs:
+            raise MismatchError(f"{header} does not hold this design: its {name} is {ours}, the design's {theirs}.")
+    held = unfold(network, alphabet=design.alphabet, provenance=design.provenance)
+    for name in WEIGHTS:
+        difference = describe_difference(getattr(design, name), getattr(held, name))
+        if difference:
+            raise MismatchError(f"{header} does not hold this design: {name} differs in {difference}")
+    lines = probe_lines(design) if lines is None else lines
+    fast = list(simulate_lines(design, lines, beyond_limits=True, threads=threads))
+    walked = list(walk_folded_lines(network, design, lines, beyond_limits=True, threads=threads))
+    for number, (expected, got) in enumerate(zip(fast, walked, strict=True)):
+        for stage in ("hidden", "scores", "labels"):
+            difference = describe_difference(getattr(expected, stage), getattr(got, stage))
+            if difference:
+                raise MismatchError(f"The folded walk of {header} differs on line {number}: {stage} in {difference}")
+    return Proof(
+        weights=sum(getattr(design, name).size for name in WEIGHTS),
+        lines=len(lines),
+        columns=sum(len(line) for line in lines),
+        hidden_words=sum(trace.hidden.size for trace in fast),
+        scores=sum(trace.scores.size for trace in fast),
+        labels=sum(trace.labels.size for trace in fast),
+    )
+
+
+def probe_lines(design: Design) -> list[np.ndarray]:
+    """Lines that exercise a header: random pixels (seed 0) of several lengths, then both ends of the pixel range."""
+    random = np.random.default_rng(0)
+    format = unit_format(design.precision.activation)
+    lines = [
+        random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True).astype(np.int8)
+        for length in PROBE_LENGTHS
+    ]
+    return [
+        *lines,
+        *(np.full((PROBE_LENGTHS[1], design.inputs), end, dtype=np.int8) for end in (format.min, format.max)),
+    ]

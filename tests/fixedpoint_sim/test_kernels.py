@@ -1,0 +1,132 @@
+"""The kernels' arithmetic, exhaustively, against the plain-integer reference."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim import kernels
+from fixedpoint_sim.simulator import TABLE_CONSTANTS
+from tests.reference import (
+    reference_labels,
+    round_to_even_on_tie,
+    round_to_zero_on_tie,
+    saturate,
+    sigmoid,
+    tanh,
+    wrap,
+)
+
+WIDTHS = range(1, 9)
+ACCUMULATORS = range(-32768, 32768)
+
+
+def _all_values(bits: int) -> np.ndarray:
+    return np.arange(-(1 << (bits - 1)), 1 << (bits - 1), dtype=np.int16)
+
+
+@pytest.mark.parametrize(
+    ("add", "rounding"),
+    [
+        (kernels._add_products_half_to_zero, round_to_zero_on_tie),
+        (kernels._add_products_half_to_even, round_to_even_on_tie),
+    ],
+)
+def test_every_rounded_product_of_every_width(add, rounding):
+    known = {}
+    for activation_bits in WIDTHS:
+        for weight_bits in WIDTHS:
+            shift = activation_bits + weight_bits - 10
+            if shift <= 0:
+                continue
+            weights = _all_values(weight_bits)
+            for x in _all_values(activation_bits):
+                acc = np.zeros(len(weights), dtype=np.int16)
+                add(acc, np.array([x]), weights[None], shift)
+                expected = []
+                for w in weights:
+                    key = (int(x) * int(w), shift)
+                    if key not in known:
+                        known[key] = rounding(*key)
+                    expected.append(known[key])
+                assert acc.tolist() == expected
+
+
+def test_every_exact_product_of_every_width():
+    for activation_bits in WIDTHS:
+        for weight_bits in WIDTHS:
+            weights = _all_values(weight_bits)
+            for x in _all_values(activation_bits):
+                acc = np.zeros(len(weights), dtype=np.int16)
+                kernels._add_exact_products(acc, np.array([x]), weights[None])
+                assert acc.tolist() == [int(x) * int(w) for w in weights]
+
+
+@given(rows=st.integers(1, 9), lanes=st.integers(1, 40), seed=st.integers(0, 2**32 - 1), shift=st.integers(0, 6))
+def test_sums_of_any_number_of_rows_wrap_at_16_bits(rows, lanes, seed, shift):
+    random = np.random.default_rng(seed)
+    vector = random.integers(-128, 128, size=rows).astype(np.int16)
+    weights = random.integers(-128, 128, size=(rows, lanes)).astype(np.int16)
+    start = random.integers(-32768, 32768, size=lanes).astype(np.int16)
+    for kind in ("zero", "even"):
+        acc = start.copy()
+        if shift == 0:
+            kernels._add_exact_products(acc, vector, weights)
+            rounding = round_to_zero_on_tie
+        elif kind == "zero":
+            kernels._add_products_half_to_zero(acc, vector, weights, shift)
+            rounding = round_to_zero_on_tie
+        else:
+            kernels._add_products_half_to_even(acc, vector, weights, shift)
+            rounding = round_to_even_on_tie
+        expected = [
+            wrap(int(start[lane]) + sum(rounding(int(vector[r]) * int(weights[r, lane]), shift) for r in range(rows)))
+            for lane in range(lanes)
+        ]
+        assert acc.tolist() == expected
+
+
+def test_every_accumulator_through_both_tables():
+    s_bound, s_multiplier, s_shift, t_bound, t_multiplier, t_shift = TABLE_CONSTANTS
+    for acc in ACCUMULATORS:
+        assert kernels.look_up(acc, SIGMOID.entries, s_bound, s_multiplier, s_shift) == sigmoid(acc)
+        assert kernels.look_up(acc, TANH.entries, t_bound, t_multiplier, t_shift) == tanh(acc)
+
+
+accumulator = st.sampled_from([-32768, -1281, -1280, -769, -768, -1, 0, 1, 767, 768, 1279, 1280, 32767]) | st.integers(
+    -32768, 32767
+)
+
+
+@given(
+    accs=st.tuples(accumulator, accumulator, accumulator, accumulator),
+    cell=accumulator,
+    first=st.booleans(),
+    bits=st.sampled_from(list(WIDTHS)),
+)
+def test_one_unit(accs, cell, first, bits):
+    got = kernels.update_unit(*accs, cell, first, bits, SIGMOID.entries, TANH.entries, TABLE_CONSTANTS)
+    i, f, g, o = sigmoid(accs[0]), sigmoid(accs[1]), tanh(accs[2]), sigmoid(accs[3])
+    state = saturate(round_to_even_on_tie(i * g, 4))
+    if not first:
+        state = saturate(state + saturate(round_to_even_on_tie(f * cell, 6)))
+    assert got == (state, saturate(round_to_even_on_tie(tanh(state) * o, 13 - bits), bits))
+
+
+# Few distinct scores, so that ties, columns without a positive score and equal neighbours are common.
+score_columns = st_numpy.arrays(
+    np.int16,
+    st.tuples(st.integers(1, 40), st.integers(2, 5)),
+    elements=st.sampled_from([-32768, -3, -1, 0, 1, 2, 3, 32767]),
+)
+
+
+@given(score_columns)
+def test_labels(scores):
+    values, labels = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
+    kernels.best_classes(values, labels, scores)
+    emitted = np.empty(len(scores) // 2 + 1, dtype=np.uint8)
+    count = kernels.emit_labels(emitted, values, labels)
+    assert emitted[:count].tolist() == reference_labels(scores.tolist(), limit=1000)

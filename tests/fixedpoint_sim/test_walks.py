@@ -1,0 +1,145 @@
+"""Both walks against the plain-integer reference, against the real hardware's vectors, and against each other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datapath import Folding, Limits, Precision, fold
+from fixedpoint_sim import simulate, simulate_lines, walk_folded, walk_folded_lines
+from tests import golden_data
+from tests.designs import random_design
+from tests.reference import reference, reference_labels
+from tests.strategies import designs, divisors, raw_values
+
+STAGES = ("hidden", "scores", "labels")
+
+
+def _assert_equal(trace, expected, place):
+    for stage in STAGES:
+        got, wanted = getattr(trace, stage), getattr(expected, stage)
+        assert got.dtype == wanted.dtype
+        assert np.array_equal(got, wanted), f"{place}: {np.count_nonzero(got != wanted)} of {got.size} {stage} differ"
+
+
+@st.composite
+def designs_and_lines(draw, **options):
+    design = draw(designs(**options))
+    length = draw(st.integers(1, 24))
+    return design, draw(raw_values((length, design.inputs), design.precision.activation))
+
+
+@settings(max_examples=150, deadline=None)
+@given(designs_and_lines())
+def test_both_walks_compute_what_the_specification_says(drawn):
+    design, columns = drawn
+    hidden, scores, labels = reference(design, columns)
+    for trace in (
+        simulate(design, columns, beyond_limits=True),
+        walk_folded(fold(design), design, columns, beyond_limits=True),
+    ):
+        assert trace.hidden.tolist() == hidden
+        assert trace.scores.tolist() == scores
+        assert trace.labels.tolist() == labels
+        assert trace.text == design.alphabet.text(labels)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_sums_that_wrap_compute_what_the_specification_says(data):
+    # 128 inputs at full scale: sums pass the accumulator's 16 bits.
+    design, columns = data.draw(
+        designs_and_lines(
+            inputs=128,
+            hidden=st.integers(1, 4),
+            precision=Precision(weight=8, bias=8, activation=8, fc_weight=8, fc_bias=8),
+        )
+    )
+    hidden, scores, labels = reference(design, columns)
+    trace = simulate(design, columns, beyond_limits=True)
+    assert (trace.hidden.tolist(), trace.scores.tolist(), trace.labels.tolist()) == (hidden, scores, labels)
+    _assert_equal(walk_folded(fold(design), design, columns, beyond_limits=True), trace, "folded walk")
+
+
+@pytest.mark.parametrize("name", golden_data.PUBLISHED)
+def test_published_networks_compute_what_the_hardware_source_computes(shared_data, name):
+    design = golden_data.published_network(shared_data, name)
+    vectors = list(golden_data.lines(shared_data / "golden" / f"published_{name}.npz"))
+    assert len(vectors) == 6
+    lines = [line.pixels for line in vectors]
+    fast = list(simulate_lines(design, lines))
+    walked = list(walk_folded_lines(fold(design), design, lines))
+    for number, expected in enumerate(vectors):
+        _assert_equal(fast[number], expected, f"{name}, line {number}, fast path")
+        _assert_equal(walked[number], expected, f"{name}, line {number}, folded walk")
+
+
+@pytest.mark.parametrize("name", golden_data.STRESS)
+def test_stress_networks_compute_what_the_hardware_source_computes(shared_data, name):
+    design = golden_data.stress_network(shared_data, name)
+    vectors = list(golden_data.lines(shared_data / "golden" / f"stress_{name}.npz"))
+    assert len(vectors) >= 2
+    for number, expected in enumerate(vectors):
+        trace = simulate(design, expected.pixels, beyond_limits=True)
+        _assert_equal(trace, expected, f"{name}, line {number}, fast path")
+        walked = walk_folded(fold(design), design, expected.pixels, beyond_limits=True)
+        _assert_equal(walked, expected, f"{name}, line {number}, folded walk")
+
+
+def test_no_folding_changes_a_bit_of_a_published_network(shared_data):
+    random = np.random.default_rng(0)
+    choices = [2**n for n in range(8)]
+    for case in range(25):
+        name = golden_data.PUBLISHED[case % len(golden_data.PUBLISHED)]
+        design = golden_data.published_network(shared_data, name)
+        folding = Folding(
+            pe=int(random.choice(choices)),
+            simd_input=int(random.choice(choices[:6])),
+            simd_recurrent=int(random.choice(choices)),
+        )
+        refolded = design.refolded(folding)
+        line = next(golden_data.lines(shared_data / "golden" / f"published_{name}.npz"))
+        _assert_equal(walk_folded(fold(refolded), refolded, line.pixels), line, f"{name} at {folding}")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_folding_changes_a_bit(data):
+    design, columns = data.draw(designs_and_lines(inputs=12, hidden=8))
+    expected = simulate(design, columns, beyond_limits=True)
+    folding = data.draw(st.builds(Folding, pe=divisors(8), simd_input=divisors(12), simd_recurrent=divisors(8)))
+    refolded = design.refolded(folding)
+    _assert_equal(walk_folded(fold(refolded), refolded, columns, beyond_limits=True), expected, str(folding))
+
+
+def test_a_wrongly_folded_header_gives_other_bits(shared_data):
+    design = golden_data.published_network(shared_data, "W2A4")
+    line = next(golden_data.lines(shared_data / "golden" / "published_W2A4.npz"))
+    network = fold(design.refolded(Folding(pe=2, simd_input=8, simd_recurrent=32)))
+    swapped = dataclasses.replace(network, weights_input=network.weights_input[:, :, :, ::-1].copy())
+    walked = walk_folded(swapped, design, line.pixels)
+    assert not np.array_equal(walked.hidden, line.hidden)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_threads_change_neither_bits_nor_order(threads):
+    design = random_design(5, bits=(4, 8, 8, 8, 8), inputs=12, hidden=8, classes=5)
+    random = np.random.default_rng(6)
+    lines = [random.integers(-128, 128, size=(2 * n, design.inputs)).astype(np.int8) for n in range(1, 60)]
+    alone = [simulate(design, line) for line in lines]
+    together = list(simulate_lines(design, iter(lines), threads=threads))
+    assert len(together) == len(lines)
+    for number, (got, expected) in enumerate(zip(together, alone, strict=True)):
+        _assert_equal(got, expected, f"line {number}")
+
+
+def test_labels_are_cut_at_the_limit_and_the_line_says_so(shared_data):
+    design = golden_data.stress_network(shared_data, "w3a5_long")
+    assert design.limits == Limits(columns=732, labels=95)
+    line = next(golden_data.lines(shared_data / "golden" / "stress_w3a5_long.npz"))
+    trace = simulate(design, line.pixels, beyond_limits=True)
+    every_label = reference_labels(line.scores.tolist(), limit=1000)
+    assert trace.labels.tolist() == every_label[:95]
+    assert [str(limit) for limit in trace.exceeded] == [f"{len(every_label)} labels, allowed at most 95"]
