@@ -113,9 +113,10 @@ def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
     content = io.BytesIO(read_bytes(path))
     if not zipfile.is_zipfile(content):
         raise FileError(f"{path} is not an .npz file, or it is cut off.")
+    content.seek(0)
     try:
         with np.load(content, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     # RuntimeError: an encrypted entry, or a compression that is not known; OSError: a seek outside the file.
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, OSError) as error:
-        raise FileError(f"{path} is damaged or holds more than plain arrays: {error}.") from error
+        raise FileError(f"{path} is damaged or holds more than plain arrays: {str(error).rstrip('.')}.") from error

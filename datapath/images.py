@@ -24,8 +24,13 @@ _HEIGHT_MARGIN = 0.1
 
 
 def even_width(width: int, height: int, target_height: int) -> int:
-    """Columns of an image of `width` x `height` pixels at `target_height`, brought down to an even number."""
-    columns = math.ceil(width * (target_height + _HEIGHT_MARGIN) / height)
+    """Columns of an image of `width` x `height` pixels at `target_height`, brought down to an even number.
+
+    The scale is rounded to a float before it is multiplied, as in the original: where the exact product is a whole
+    number (910 x 39 pixels at 32: 749), that decides the width. UW3-500 has two such lines.
+    """
+    scale = (target_height + _HEIGHT_MARGIN) / height
+    columns = math.ceil(width * scale)
     return columns - columns % 2
 
 
@@ -46,7 +51,7 @@ def load_image(path: str | os.PathLike) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{path} is not an image that Pillow can read.") from error
     except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path} is a damaged image: {error}.") from error
+        raise ImageError(f"{path} is a damaged image: {str(error).rstrip('.')}.") from error
     except OSError as error:
         raise ImageError(f"Cannot read {path}: {os_reason(error)}.") from error
 

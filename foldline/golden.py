@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from datapath.alphabet import Alphabet
+from datapath.alphabet import BLANK, Alphabet
 from datapath.design import Design, Folding, Gate, Limits, Provenance
 from datapath.errors import DataError, FileError
 from datapath.files import read_npz, write_npz
@@ -82,6 +82,8 @@ def _stress_design(name: str, recipe: _Recipe, random: np.random.Generator) -> D
         "fc_weights": _draw(random, "uniform", (2, classes, hidden), bits.fc_weight),
         "fc_biases": _draw(random, "uniform", (2, classes), bits.fc_bias),
     }
+    # A blank that often wins, so that runs of characters end and labels come out.
+    arrays["fc_biases"][:, BLANK] = unit_format(bits.fc_bias).max
     if recipe.values == "open":
         # Input, forget and cell gates of all but the last unit at their upper end, where the state grows without end.
         highest = unit_format(bits.weight).max

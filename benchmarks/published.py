@@ -1,0 +1,65 @@
+"""The five published LSTM-PYNQ networks on real lines: reads their arrays, writes each as a header, imports that header
+and reports the simulated error rates.
+
+    python -m benchmarks.published [--data FOLDER]     FOLDER holds lstm-pynq/ and uw3-500/ (default $FOLDLINE_DATA,
+                                                       else ../shared/data)
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from datapath import fold
+from foldline.comparison import Comparison, compare
+from foldline.headers import import_design
+from hls_gen import write_header
+from tests.golden_data import PUBLISHED, data_folder, published_network
+from train.data import read_dataset
+
+
+def published_comparison(data: Path, name: str, folder: Path, *, beyond_limits: bool) -> Comparison:
+    """Simulate a published network, by way of a header in `folder`, on the UW3-500 validation lines."""
+    header = folder / f"{name}.hpp"
+    write_header(header, fold(published_network(data, name)))
+    design = import_design(header, data / "lstm-pynq" / "alphabet.txt")
+    return compare(design, read_dataset(data / "uw3-500").validation, beyond_limits=beyond_limits)
+
+
+def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
+    """CER, WER, exact lines, CER of the lines that fit the overlay, and CER by greedy CTC, as the table prints them."""
+    greedy, overlay = published_comparison(data, name, folder, beyond_limits=True).levels
+    within = published_comparison(data, name, folder, beyond_limits=False).levels[1]
+    return (
+        f"{overlay.rates.cer:.2f}",
+        f"{overlay.rates.wer:.1f}",
+        str(overlay.rates.exact),
+        f"{within.rates.cer:.2f}",
+        f"{greedy.rates.cer:.2f}",
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=data_folder())
+    data = parser.parse_args().data
+    if not (data / "lstm-pynq").is_dir():
+        parser.exit(1, f"The published networks are not in {data / 'lstm-pynq'}; name their folder with --data.\n")
+    table = Table(title="Published networks, simulated, UW3-500 validation lines (--beyond-limits)")
+    for heading in ("network", "CER %", "WER %", "exact", "CER % within the overlay", "CER % greedy CTC", "seconds"):
+        table.add_column(heading, justify="right")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in PUBLISHED:
+            began = time.monotonic()
+            table.add_row(name, *table_row(data, name, Path(folder)), f"{time.monotonic() - began:.1f}")
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()

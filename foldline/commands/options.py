@@ -1,0 +1,44 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+FILE = click.Path(path_type=Path)
+
+
+def dataset_options(command: Callable) -> Callable:
+    """`--data`, and the original trainer's options that replace one part of a dataset folder."""
+    for option in reversed(
+        (
+            click.option(
+                "--data",
+                metavar="DIR|synthetic",
+                default="synthetic",
+                show_default=True,
+                help="Folder in the layout of UW3-500, or the embedded generator's lines.",
+            ),
+            click.option("--sortedtrain", type=FILE, help="List of training lines; default: DIR/sortedTrain.txt."),
+            click.option("--valid", type=FILE, help="List of validation lines; default: DIR/valid.txt."),
+            click.option("--imgs", type=FILE, help="Folder of the images; default: DIR/imgs."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def folding_options(command: Callable) -> Callable:
+    """How much the hardware computes in parallel; see `foldline.networks.chosen_folding`."""
+    for option in reversed(
+        (
+            click.option("--pe", type=int, help="Hidden units in parallel; must divide H."),
+            click.option("--simd-input", type=int, help="Products per gate in parallel, input side; must divide I."),
+            click.option("--simd-recurrent", type=int, help="The same on the recurrent side; must divide H."),
+            click.option("--simd-factor", type=int, help="Instead: both sides in this many steps."),
+        )
+    ):
+        command = option(command)
+    return command

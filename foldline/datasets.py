@@ -1,0 +1,33 @@
+"""The lines that a command is pointed at with `--data`: a folder, or the embedded generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from train.data import Dataset, Progress, read_dataset
+from train.synthetic import synthetic_dataset
+
+SYNTHETIC = "synthetic"
+SYNTHETIC_TRAINING, SYNTHETIC_VALIDATION = 2000, 200
+
+
+def open_dataset(
+    data: str,
+    *,
+    seed: int,
+    sorted_train: Path | None = None,
+    valid: Path | None = None,
+    imgs: Path | None = None,
+    training: int = SYNTHETIC_TRAINING,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The dataset in the folder `data`, or the generator's lines for ``synthetic``.
+
+    :param seed: of the generator; without effect on a folder.
+    :param training: lines to train on from the generator; without effect on a folder.
+    :param sorted_train: list of training lines, if not the folder's own; likewise `valid` and `imgs`.
+    :raises DataError, FileError: see `train.data.read_dataset`.
+    """
+    if data == SYNTHETIC:
+        return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
+    return read_dataset(data, sorted_train=sorted_train, valid=valid, imgs=imgs)

@@ -1,0 +1,72 @@
+"""A network from a file: a design as it is, or a checkpoint brought to a design."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from datapath.design import Design, Folding
+from datapath.errors import ConfigError
+from foldline.inputs import holds_design
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A design, with the checkpoint that it comes from (None for a design file), and what the user should know."""
+
+    design: Design
+    checkpoint: object | None
+    notes: tuple[str, ...]
+
+
+def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> Network:
+    """Load a design, or export a checkpoint.
+
+    :param folding: None keeps a design's own, and gives a checkpoint PE 1 and no folding of the products.
+    :raises FileError: neither a design nor a checkpoint.
+    :raises CheckpointError: a checkpoint that has no hardware form.
+    :raises DesignError: the folding does not divide the dimensions.
+    """
+    if holds_design(path):
+        design = Design.load(path)
+        return Network(design=design.refolded(folding) if folding else design, checkpoint=None, notes=())
+    from train.checkpoint import Checkpoint
+    from train.export import design_from_checkpoint
+
+    checkpoint = Checkpoint.load(path)
+    sizes = checkpoint.hyperparameters
+    unfolded = Folding(pe=1, simd_input=sizes.target_height, simd_recurrent=sizes.layer_size)
+    exported = design_from_checkpoint(path, folding=folding or unfolded)
+    clipped = {name: count for name, count in exported.clipped.items() if count}
+    notes = [f"{name}: {count} values clipped to their range" for name, count in clipped.items()]
+    return Network(design=exported.design, checkpoint=checkpoint, notes=tuple(notes))
+
+
+def chosen_folding(
+    *,
+    pe: int | None,
+    simd_input: int | None,
+    simd_recurrent: int | None,
+    simd_factor: int | None,
+    inputs: int,
+    hidden: int,
+    default: Folding,
+) -> Folding:
+    """The folding that a command line asks for; what it leaves out is as in `default`.
+
+    :raises ConfigError: --simd-factor together with one of the numbers that it stands for.
+    :raises DesignError: it does not divide the dimensions.
+    """
+    pe = default.pe if pe is None else pe
+    if simd_factor is not None:
+        if simd_input is not None or simd_recurrent is not None:
+            raise ConfigError("--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.")
+        folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=pe)
+    else:
+        folding = Folding(
+            pe=pe,
+            simd_input=default.simd_input if simd_input is None else simd_input,
+            simd_recurrent=default.simd_recurrent if simd_recurrent is None else simd_recurrent,
+        )
+    folding.check(inputs=inputs, hidden=hidden)
+    return folding

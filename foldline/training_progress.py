@@ -1,0 +1,58 @@
+"""A training run on the terminal: bars where there is one, a plain line per epoch everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from train.reporting import BatchResult, EpochResult, Reporter, RunStart
+
+
+class _Shown(Reporter):
+    def __init__(self, console: Console, bars: Progress) -> None:
+        self._console, self._bars = console, bars
+        self._epochs = bars.add_task("epochs", total=None)
+        self._batches = bars.add_task("batches", total=None)
+
+    def started(self, run: RunStart) -> None:
+        self._say(
+            f"{run.hyperparameters.experiment_name()}: {run.parameters} parameters, {run.classes} classes, "
+            f"{run.training_lines} training and {run.validation_lines} validation lines"
+            + (f", in {run.folder}" if run.folder else ", dry run")
+        )
+        self._bars.update(self._epochs, total=run.hyperparameters.epochs, completed=run.epoch)
+
+    def batch_done(self, result: BatchResult) -> None:
+        self._bars.update(
+            self._batches,
+            completed=result.batch,
+            total=result.batches,
+            description=f"loss {result.loss:.3f}, {result.lines_per_second:.0f} lines/s",
+        )
+
+    def epoch_done(self, result: EpochResult) -> None:
+        best = " *" if result.best_cer else ""
+        self._say(
+            f"epoch {result.epoch:>4}  loss {result.loss:8.3f}  CER {result.rates.cer:6.2f} %  "
+            f"WER {result.rates.wer:6.2f} %  exact {result.rates.exact:>3} of {result.rates.lines}  "
+            f"{result.seconds:5.1f} s{best}"
+        )
+        self._bars.update(self._epochs, completed=result.epoch)
+
+    def note(self, sentence: str) -> None:
+        self._say(sentence)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def showing() -> Iterator[Reporter]:
+    """A reporter that shows a run on stdout; the bars vanish when it ends."""
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        yield _Shown(console, bars)
