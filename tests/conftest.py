@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.golden_data import data_folder
+
+# No deadline: on a busy machine one slow file write would fail a test that is right.
+settings.register_profile("foldline", deadline=None)
+settings.load_profile("foldline")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,143 @@
+"""Tokens of the C++ subset that weight headers are written in, each with its place.
+
+White space, comments and line continuations separate tokens and mean nothing else. A preprocessor line is one token,
+from its ``#`` to the end of the logical line; who reads it tokenizes the part that matters with `tokenize` again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from datapath.errors import HeaderError
+
+NUMBER = "number"
+IDENTIFIER = "identifier"
+PUNCTUATION = "punctuation"
+DIRECTIVE = "directive"
+END = "end"
+
+# The pattern matches at every offset (at worst `stray` or `end`), so it never backtracks and the scan is linear.
+_TOKEN = re.compile(
+    r"""
+    (?: [ \t\r\n\f\v]+ | \\\r?\n | //(?: [^\n\\]+ | \\\r?\n | \\ )* | /\*.*?\*/ )*
+    (?: (?P<number> [0-9][0-9A-Za-z_.]* )
+      | (?P<punctuation> << | >> | \+\+ | -- | /(?!\*) | [-+*%()<>{}\[\],;=] )
+      | (?P<identifier> [A-Za-z_][0-9A-Za-z_]* )
+      | (?P<directive> \# (?: [^\n/\\]+ | \\\r?\n | \\ | //(?: [^\n\\]+ | \\\r?\n | \\ )* | /\*.*?\*/ | /(?!\*) )* )
+      | (?P<comment> /\* )
+      | (?P<end> \Z )
+      | (?P<stray> . )
+    )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LITERAL = re.compile(
+    r"(?: 0[xX](?P<hex>[0-9a-fA-F]+) | (?P<decimal>[1-9][0-9]*) | (?P<octal>0[0-7]*) )"
+    r"(?: [uU](?:ll?|LL?)? | (?:ll?|LL?)[uU]? )?",
+    re.VERBOSE,
+)
+_BASES = {"hex": 16, "decimal": 10, "octal": 8}
+MAX_LITERAL = 40
+"""Longest spelling of a number; 64 bits need 18 characters in hex."""
+
+
+class Token(NamedTuple):
+    """One token: its kind (a constant of this module), its spelling, and its offset in the source."""
+
+    kind: str
+    text: str
+    offset: int
+
+    @property
+    def end(self) -> int:
+        """Offset behind its last character."""
+        return self.offset + len(self.text)
+
+    def __str__(self) -> str:
+        """The token as an error message shows it."""
+        if self.kind == END:
+            return "the end of the line"  # only a preprocessor line ends where a message shows it
+        return repr(self.text if len(self.text) <= MAX_LITERAL else f"{self.text[:MAX_LITERAL]}...")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name under which errors speak of it."""
+
+    name: str
+    text: str
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1. Worked out on demand: only errors need them."""
+        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
+
+    def error(self, sentence: str, offset: int | None = None) -> HeaderError:
+        """The error to raise: ``name:line:column: sentence``, or ``name: sentence`` where there is no place."""
+        if offset is None:
+            return HeaderError(f"{self.name}: {sentence}")
+        line, column = self.place(offset)
+        return HeaderError(f"{self.name}:{line}:{column}: {sentence}")
+
+
+def next_token(source: Source, start: int, end: int) -> Token:
+    """The first token at or behind `start`; of kind `END`, at `end`, where there is none.
+
+    :raises HeaderError: a character that no token begins with, or a comment that does not end.
+    """
+    match = _TOKEN.match(source.text, start, end)
+    kind = match.lastgroup
+    return _checked(source, Token(kind, match[kind], match.start(kind)))
+
+
+def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Token]:
+    """All tokens from `start` to `end` (default: the whole text), closed by one of kind `END`.
+
+    :raises HeaderError: a character that no token begins with, a comment that does not end, or a ``#`` within a line.
+    """
+    text = source.text
+    tokens: list[Token] = []
+    append = tokens.append
+    for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
+        kind = match.lastgroup
+        token = Token(kind, match[kind], match.start(kind))
+        append(token)
+        if kind not in _PLAIN:
+            _checked(source, token)
+            if kind == END:
+                break
+            if len(tokens) > 1 and "\n" not in text[tokens[-2].end : token.offset]:
+                raise source.error("'#' stands within a line; a preprocessor line begins with it.", token.offset)
+    return tokens
+
+
+_PLAIN = frozenset((NUMBER, IDENTIFIER, PUNCTUATION))
+
+
+def _checked(source: Source, token: Token) -> Token:
+    if token.kind == "comment":
+        raise source.error(
+            "A comment begins here and does not end; the file is cut off or '*/' is missing.", token.offset
+        )
+    if token.kind == "stray":
+        raise source.error(f"{token.text!r} has no meaning in a weight header.", token.offset)
+    return token
+
+
+def literal_value(source: Source, token: Token) -> int:
+    """Value of a number as C reads it: ``0x`` hex, a leading 0 octal, else decimal; suffixes u, l, ll are allowed.
+
+    :raises HeaderError: the token is no whole number so written, or longer than `MAX_LITERAL` characters.
+    """
+    if len(token.text) > MAX_LITERAL:
+        raise source.error(
+            f"{token} is a number of {len(token.text)} characters; allowed is {MAX_LITERAL}.", token.offset
+        )
+    match = _LITERAL.fullmatch(token.text)
+    if match is None:
+        raise source.error(
+            f"{token} is no whole number; allowed is decimal, 0x and hex digits, or 0 and octal digits.", token.offset
+        )
+    base = match.lastgroup
+    return int(match[base], _BASES[base])

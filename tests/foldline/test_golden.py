@@ -1,0 +1,123 @@
+"""The committed golden vectors, and the command that makes and checks them."""
+
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from datapath import Design, Gate
+from datapath.files import read_npz, write_npz
+from foldline import golden
+from foldline.cli import main
+from tests.reference import reference
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the committed vectors to damage."""
+    folder = tmp_path / "golden"
+    for sub in ("designs", "vectors"):
+        shutil.copytree(golden.DEFAULT_FOLDER / sub, folder / sub)
+    return folder
+
+
+def _names():
+    return sorted(path.stem for path in (golden.DEFAULT_FOLDER / "designs").glob("*.npz"))
+
+
+def test_every_design_and_vector_is_checked_and_equal():
+    checked = list(golden.check())
+    assert [one.name for one in checked] == _names()
+    assert len(checked) > len(golden.RECIPES)  # a trained design, too
+    assert [difference for one in checked for difference in one.differences] == []
+
+
+@pytest.mark.parametrize("name", golden.RECIPES)
+def test_stress_vectors_are_what_the_specification_says(name):
+    design = Design.load(golden.DEFAULT_FOLDER / "designs" / f"{name}.npz")
+    stored = read_npz(golden.DEFAULT_FOLDER / "vectors" / f"{name}.npz")
+    for i in range(len(golden.RECIPES[name].lengths)):
+        pixels = stored[f"pixels_{i}"]
+        hidden, scores, labels = reference(design, pixels)
+        assert stored[f"hidden_{i}"].tolist() == hidden
+        assert stored[f"scores_{i}"].tolist() == scores
+        assert stored[f"labels_{i}"].tolist() == labels
+
+
+def test_stress_designs_reach_what_they_are_for():
+    def stored(name, key):
+        return read_npz(golden.DEFAULT_FOLDER / "vectors" / f"{name}.npz")[key]
+
+    wrap = Design.load(golden.DEFAULT_FOLDER / "designs" / "stress_w8a8_wrap.npz")
+    pixels, weights = stored("stress_w8a8_wrap", "pixels_0").astype(int), wrap.weights_input.astype(int)
+    sums = np.einsum("ti,dgui->tdgu", pixels, weights) / 2**14
+    biases = (wrap.biases_input.astype(int) + wrap.biases_recurrent) / 2**7
+    assert (sums + biases >= 128).any()  # past the accumulator's 8 integer bits
+    assert len(stored("stress_w3a5_odd", "labels_1")) == 3  # cut by its limit of 3 labels
+    # The fourth quantity: a forget gate of 1 and i * g of 1 add 1 in each of 300 columns, and 128 is the end.
+    saturate = Design.load(golden.DEFAULT_FOLDER / "designs" / "stress_w8a8_saturate.npz")
+    assert (saturate.weights_input[:, : Gate.O, :-1] == 127).all()
+    assert len(stored("stress_w8a8_saturate", "pixels_0")) > 128
+    emitted = {
+        name: sum(len(stored(name, f"labels_{i}")) for i in range(len(recipe.lengths)))
+        for name, recipe in golden.RECIPES.items()
+    }
+    assert sum(count > 0 for count in emitted.values()) >= 4
+
+
+def test_make_changes_nothing_that_is_committed(copy):
+    before = {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*.npz")}
+    assert golden.make(copy) == [f"{name}: unchanged" for name in [*golden.RECIPES, *golden.trained_names(copy)]]
+    assert {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*.npz")} == before
+
+
+def test_make_from_nothing_gives_the_committed_stress_vectors(tmp_path):
+    golden.make(tmp_path)
+    for name in golden.RECIPES:
+        for sub in ("designs", "vectors"):
+            made = read_npz(tmp_path / sub / f"{name}.npz")
+            committed = read_npz(golden.DEFAULT_FOLDER / sub / f"{name}.npz")
+            assert made.keys() == committed.keys()
+            assert all(np.array_equal(made[key], committed[key]) for key in made)
+
+
+@pytest.mark.parametrize("key", ["pixels_0", "words_0", "hidden_0", "scores_0", "labels_0"])
+def test_one_changed_value_is_found_and_named(copy, key):
+    # Pixels come first, so that it is the words made from them that differ: twice, in both directions' records.
+    named, places = ("words_0", 2) if key == "pixels_0" else (key, 1)
+    path = copy / "vectors" / "stress_w3a5_odd.npz"
+    stored = read_npz(path)
+    stored[key] = stored[key].copy()
+    stored[key].flat[0] ^= 1
+    write_npz(path, stored)
+    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(copy)])
+    assert result.exit_code == 1
+    assert f"stress_w3a5_odd: {named} differs in {places} of {stored[named].size} places: " in result.stderr
+    assert "Error: The golden vectors do not hold: " in result.stderr
+
+
+def test_make_says_what_changed(copy):
+    path = copy / "vectors" / "stress_w3a5_odd.npz"
+    stored = read_npz(path)
+    del stored["labels_0"]
+    write_npz(path, stored)
+    result = CliRunner().invoke(main, ["golden", "make", "--dir", str(copy)])
+    assert "stress_w3a5_odd:\n  labels_0 is new\n" in result.output
+    assert result.output.count("unchanged") == len(_names()) - 1
+
+
+def test_a_missing_value_and_an_extra_one_are_differences(copy):
+    path = copy / "vectors" / "stress_w3a5_odd.npz"
+    stored = read_npz(path)
+    del stored["scores_1"]
+    write_npz(path, stored | {"extra": np.zeros(1)})
+    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(copy)])
+    assert result.exit_code == 1
+    assert "stress_w3a5_odd: scores_1 is missing." in result.stderr
+    assert "stress_w3a5_odd: nothing computes extra." in result.stderr
+
+
+def test_an_empty_folder_is_an_error(tmp_path):
+    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(tmp_path)])
+    assert (result.exit_code, result.stderr) == (1, f"Error: There is no golden design in {tmp_path / 'designs'}.\n")

@@ -1,0 +1,65 @@
+"""However a header is damaged, it parses or is refused with a HeaderError, and never anything else."""
+
+import string
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from datapath.errors import HeaderError
+from hls_gen import parse_header
+from tests.hls_gen.header_text import small_header
+
+TEXT = small_header()
+CHARACTERS = st.sampled_from(string.printable + "é\0\ufeff")
+
+
+def parses(text: str) -> bool:
+    try:
+        parse_header(text, name="damaged.hpp")
+    except HeaderError as error:
+        assert str(error).startswith("damaged.hpp:")
+        assert str(error).endswith(".")
+        return False
+    return True
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(TEXT.rstrip()) - 1))
+def test_a_truncated_header_is_always_refused(length):
+    assert not parses(TEXT[:length])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, len(TEXT) - 1), CHARACTERS)
+@example(0, "/")
+def test_a_changed_character_never_surprises(position, character):
+    parses(TEXT[:position] + character + TEXT[position + 1 :])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(TEXT) - 1), CHARACTERS)
+def test_an_inserted_character_never_surprises(position, character):
+    parses(TEXT[:position] + character + TEXT[position:])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(TEXT) - 1), st.integers(1, 40))
+def test_a_missing_piece_never_surprises(position, length):
+    parses(TEXT[:position] + TEXT[position + length :])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(range(TEXT.index("#define"), TEXT.index("typedef"))),
+    st.text(alphabet="()-+*/%<>01u A\\\n", max_size=30),
+)
+def test_a_damaged_define_never_surprises(position, piece):
+    parses(TEXT[:position] + piece + TEXT[position:])
+
+
+@pytest.mark.slow
+def test_every_change_of_one_kind_in_the_declarations():
+    for position in range(TEXT.index("const")):
+        for character in "0;":
+            parses(TEXT[:position] + character + TEXT[position + 1 :])

@@ -1,0 +1,279 @@
+"""The house stands as style.md draws it: who may import whom, and what no room may contain."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.golden_data import REPOSITORY
+
+ROOMS = ("train", "fixedpoint_sim", "hls_gen", "overlay_driver")
+LIBRARY = ("datapath", *ROOMS)
+TOP_FLOOR = "foldline"
+HOUSE = (*LIBRARY, TOP_FLOOR)
+
+GROUND_FLOOR_NEEDS = {"numpy", "PIL"}
+MAX_MODULE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+
+def sources(packages: tuple[str, ...]) -> list[Path]:
+    found = [path.relative_to(REPOSITORY) for name in packages for path in sorted((REPOSITORY / name).rglob("*.py"))]
+    return [path for path in found if "__pycache__" not in path.parts]
+
+
+def each_source(packages: tuple[str, ...]):
+    return pytest.mark.parametrize("path", sources(packages), ids=str)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse((REPOSITORY / path).read_text(encoding="utf-8"), filename=str(path))
+
+
+# What a module contains ---------------------------------------------------------------------------------------------
+
+
+def imported_packages(tree: ast.Module) -> set[str]:
+    """Top-level names of everything a module imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("relative import" if node.level else node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in {"importlib.import_module", "__import__"}:
+            name = node.args[0]
+            literal = isinstance(name, ast.Constant) and isinstance(name.value, str)
+            found.add(name.value.partition(".")[0] if literal else "computed import")
+    return found
+
+
+def forbidden_constructs(tree: ast.Module) -> Iterator[str]:
+    """What style.md bans, as `line: what`."""
+    for node in ast.walk(tree):
+        for complaint in _complaints_of(node):
+            yield f"{node.lineno}: {complaint}"
+
+
+def _complaints_of(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Assert():
+            yield "assert statement"
+        case ast.ExceptHandler(type=None):
+            yield "bare except"
+        case ast.ExceptHandler(type=caught) if {"Exception", "BaseException"} & _names(caught):
+            yield "except of everything"
+        case ast.Raise(exc=ast.Name(id="Exception") | ast.Call(func=ast.Name(id="Exception"))):
+            yield "raise of a bare Exception"
+        case ast.Import(names=names) if {"marshal", "dill"} & {alias.name for alias in names}:
+            yield "pickle"
+        case ast.Attribute(value=ast.Name(id="pickle"), attr=name) if not name.endswith("Error"):
+            yield "pickle"
+        case ast.ImportFrom(module="pickle", names=names) if not all(alias.name.endswith("Error") for alias in names):
+            yield "pickle"
+        case ast.Import(names=names) if any(alias.name == "pickle" and alias.asname for alias in names):
+            yield "pickle under another name"
+        case ast.ImportFrom(names=[ast.alias(name="*")]):
+            yield "star import"
+        case ast.ImportFrom(module="os", names=names) if "system" in {alias.name for alias in names}:
+            yield "os.system"
+        case ast.Attribute(value=ast.Name(id="os"), attr="system"):
+            yield "os.system"
+        case ast.keyword(arg="allow_pickle", value=value) if not _is_constant(value, False):
+            yield "allow_pickle"
+        case ast.keyword(arg="weights_only", value=value) if not _is_constant(value, True):
+            yield "weights_only=False"
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="load"), keywords=keywords):
+            if "weights_only" not in {keyword.arg for keyword in keywords}:
+                yield "torch.load without weights_only=True"
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _is_constant(node: ast.expr, value: bool) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def printing_lines(tree: ast.Module) -> list[int]:
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "pprint"}
+    ]
+
+
+def long_functions(tree: ast.Module) -> list[str]:
+    """Functions whose body, docstring included, is too long; a command's many options do not count."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    lengths = {f"{node.lineno}: {node.name}": node.end_lineno - node.body[0].lineno + 1 for node in functions}
+    return [f"{name} has {length} lines" for name, length in lengths.items() if length > MAX_FUNCTION_LINES]
+
+
+# Who imports whom ---------------------------------------------------------------------------------------------------
+
+
+def test_every_room_is_there():
+    assert {path.parts[0] for path in sources(HOUSE)} == set(HOUSE)
+
+
+@each_source(("datapath",))
+def test_the_ground_floor_needs_numpy_and_pillow_only(path):
+    allowed = set(sys.stdlib_module_names) | GROUND_FLOOR_NEEDS | {"datapath"}
+    assert imported_packages(tree_of(path)) <= allowed
+
+
+@each_source(ROOMS)
+def test_a_room_imports_neither_another_room_nor_the_top_floor(path):
+    elsewhere = {*ROOMS, TOP_FLOOR, "tests", "relative import", "computed import"} - {path.parts[0]}
+    assert not imported_packages(tree_of(path)) & elsewhere
+
+
+IMPORT_ALONE = """
+import importlib, pkgutil, sys
+package, allowed = sys.argv[1], set(sys.argv[2:]) | set(sys.stdlib_module_names)
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+sys.meta_path.insert(0, Blocker())
+root = importlib.import_module(package)
+for module in pkgutil.walk_packages(root.__path__, package + "."):
+    importlib.import_module(module.name)
+"""
+
+
+def import_alone(package: str, *allowed: str) -> subprocess.CompletedProcess:
+    """Import a package with all its modules where nothing but `allowed` and the standard library can be imported."""
+    return run_python(IMPORT_ALONE, package, package, *allowed)
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_datapath_imports_where_only_numpy_and_pillow_are_installed():
+    result = import_alone("datapath", *GROUND_FLOOR_NEEDS)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_driver_imports_where_only_what_a_board_has_is_installed():
+    result = import_alone("overlay_driver", "datapath", "pynq", *GROUND_FLOOR_NEEDS)
+    assert result.returncode == 0, result.stderr
+
+
+def test_what_is_blocked_cannot_be_imported():
+    result = import_alone("datapath", "numpy")
+    assert result.returncode != 0
+    assert result.stderr.endswith("ModuleNotFoundError: PIL is blocked\n")
+
+
+HELP = """
+import sys
+import click
+from foldline.cli import COMMANDS, main
+
+for arguments in ([], *([name] for name in COMMANDS)):
+    try:
+        main([*arguments, "--help"], prog_name="foldline")
+    except SystemExit as finished:
+        if finished.code:
+            sys.exit(f"foldline {' '.join(arguments)} --help fails")
+    heavy = sorted({"torch", "numba", "matplotlib", "tensorboard"} & set(sys.modules))
+    if heavy:
+        sys.exit(f"foldline {' '.join(arguments)} --help imports {', '.join(heavy)}")
+"""
+
+
+def test_help_of_no_command_imports_anything_heavy():
+    result = run_python(HELP)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Usage: foldline")
+
+
+# What no room contains ----------------------------------------------------------------------------------------------
+
+
+@each_source(HOUSE)
+def test_nothing_forbidden(path):
+    assert list(forbidden_constructs(tree_of(path))) == []
+
+
+@each_source(LIBRARY)
+def test_library_code_never_prints(path):
+    assert printing_lines(tree_of(path)) == []
+
+
+@each_source(HOUSE)
+def test_modules_and_functions_are_short(path):
+    assert len((REPOSITORY / path).read_text(encoding="utf-8").splitlines()) < MAX_MODULE_LINES
+    assert long_functions(tree_of(path)) == []
+
+
+# The checks themselves see what they look for -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("assert x", "assert statement"),
+        ("try: pass\nexcept: pass", "bare except"),
+        ("try: pass\nexcept Exception: pass", "except of everything"),
+        ("try: pass\nexcept (ValueError, BaseException) as e: pass", "except of everything"),
+        ("raise Exception('x')", "raise of a bare Exception"),
+        ("pickle.loads(data)", "pickle"),
+        ("import dill", "pickle"),
+        ("import pickle as rick", "pickle under another name"),
+        ("def f():\n    from pickle import loads", "pickle"),
+        ("from os import *", "star import"),
+        ("from os import path, system", "os.system"),
+        ("os.system('ls')", "os.system"),
+        ("np.load(p, allow_pickle=True)", "allow_pickle"),
+        ("np.load(p, allow_pickle=unsafe)", "allow_pickle"),
+        ("torch.load(p, weights_only=False)", "weights_only=False"),
+        ("torch.load(p)", "torch.load without weights_only=True"),
+    ],
+)
+def test_a_forbidden_construct_is_seen(source, complaint):
+    assert [found.partition(": ")[2] for found in forbidden_constructs(ast.parse(source))] == [complaint]
+
+
+def test_what_is_allowed_is_not_complained_of():
+    source = """
+import os.path, pickle
+try:
+    np.load(path, allow_pickle=False)
+    torch.load(path, weights_only=True)
+except (ValueError, OSError, pickle.UnpicklingError) as error:
+    raise FileError("text") from error
+"""
+    assert list(forbidden_constructs(ast.parse(source))) == []
+
+
+def test_imports_are_seen_wherever_they_stand():
+    source = """
+import numpy as np, train.data
+def f():
+    from hls_gen.header import x
+    import importlib
+    importlib.import_module("foldline.cli")
+    importlib.import_module(name)
+from . import y
+"""
+    assert imported_packages(ast.parse(source)) == {
+        *("numpy", "train", "hls_gen", "importlib", "foldline", "computed import", "relative import")
+    }
+
+
+def test_printing_and_long_functions_are_seen():
+    body = "    x = 1\n" * MAX_FUNCTION_LINES
+    tree = ast.parse(f"def short():\n    print(1)\ndef full():\n{body}def long():\n{body}    print(2)\n")
+    assert printing_lines(tree) == [2, len(body.splitlines()) * 2 + 5]
+    assert long_functions(tree) == [f"{MAX_FUNCTION_LINES + 4}: long has {MAX_FUNCTION_LINES + 1} lines"]
