@@ -1,0 +1,159 @@
+"""Checkpoints: what comes back, and one sentence for every file that is not one."""
+
+import dataclasses
+import math
+import pathlib
+
+import pytest
+import torch
+
+from datapath import Alphabet
+from datapath.errors import CheckpointError, FileError
+from tests.train import tiny
+from train.checkpoint import Checkpoint
+from train.model import Recogniser
+
+
+def checkpoint(**changes) -> Checkpoint:
+    hp = changes.pop("hyperparameters", tiny.quantized())
+    values = {
+        "hyperparameters": hp,
+        "alphabet": Alphabet(("", "a", "b", "c", " ")),
+        "model": Recogniser(hp, 5).state_dict(),
+        "optimiser": None,
+        "epoch": 3,
+        "batch": 1,
+        "loss_sum": 2.5,
+        "best_cer": math.inf,
+        "best_wer": 12.5,
+        "rng": torch.get_rng_state(),
+        "provenance": {"command": "foldline train"},
+    }
+    return Checkpoint(**{**values, **changes})
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "run.pt"
+    checkpoint().save(path)
+    return path
+
+
+def refusal(path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.load(path)
+    return str(caught.value)
+
+
+def test_everything_comes_back(tmp_path):
+    before = checkpoint(optimiser={"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]})
+    before.save(tmp_path / "run.pt")
+    after = Checkpoint.load(tmp_path / "run.pt")
+    for one in dataclasses.fields(Checkpoint):
+        if one.name not in ("model", "rng"):
+            assert getattr(after, one.name) == getattr(before, one.name), one.name
+    assert torch.equal(after.rng, before.rng)
+    assert after.model.keys() == before.model.keys()
+    assert all(torch.equal(after.model[name], before.model[name]) for name in before.model)
+
+
+def test_the_model_computes_as_before(saved):
+    torch.manual_seed(1)
+    grey, lengths = torch.randint(0, 256, (6, 1, tiny.HEIGHT), dtype=torch.uint8), torch.tensor([6])
+    loaded = Checkpoint.load(saved)
+    model = loaded.recogniser()
+    assert not model.training
+    again = Recogniser(loaded.hyperparameters, 5)
+    again.load_state_dict(loaded.model)
+    assert torch.equal(model(grey, lengths), again(grey, lengths))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_file_that_is_cut_off_is_refused(saved, share):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: int(share * len(whole))])
+    assert refusal(saved) == f"{saved} is not a checkpoint, or it is cut off."
+
+
+def test_a_flipped_bit_in_the_weights_is_found(saved):
+    content = bytearray(saved.read_bytes())
+    place = content.index(Checkpoint.load(saved).model["fc.weight"].numpy().tobytes())
+    content[place] ^= 1
+    saved.write_bytes(content)
+    text = refusal(saved)
+    assert text.startswith(f"{saved} is damaged: the checksum of ")
+    assert text.endswith(" is wrong.")
+
+
+def test_a_text_file_is_refused(tmp_path):
+    (tmp_path / "run.pt").write_text("weights")
+    assert refusal(tmp_path / "run.pt") == f"{tmp_path / 'run.pt'} is not a checkpoint, or it is cut off."
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path, reason in ((tmp_path / "none.pt", "no such file"), (tmp_path, "it is a folder")):
+        with pytest.raises(FileError) as caught:
+            Checkpoint.load(path)
+        assert str(caught.value) == f"Cannot read {path}: {reason}."
+
+
+def test_python_objects_are_never_unpickled(tmp_path):
+    path = tmp_path / "run.pt"
+    torch.save({"format": "foldline checkpoint", "version": 1, "model": pathlib.PurePosixPath("x")}, path)
+    assert refusal(path) == f"{path} is no checkpoint of Foldline, or it is damaged."
+
+
+def test_another_programs_file_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    torch.save({"state_dict": {}}, path)
+    assert refusal(path) == f"{path} is a file of torch, but no Foldline checkpoint."
+
+
+def rewritten(path, **changes) -> None:
+    plain = torch.load(path, weights_only=True)
+    plain.update(changes)
+    torch.save({name: value for name, value in plain.items() if value is not None or name == "optimiser"}, path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"version": 2}, "is a checkpoint of version 2; this Foldline reads version 1."),
+        ({"epoch": None}, "is not a whole checkpoint: it has no 'epoch'."),
+        (
+            {"alphabet": ["x", "y"]},
+            "is not a valid checkpoint: Class 0 of the alphabet is 'x'; it must be the blank, an empty line.",
+        ),
+        (
+            {"hyperparameters": {"lr": -1.0}},
+            "is not a valid checkpoint: hyperparameters: lr is -1.0; it must be more than 0.",
+        ),
+    ],
+)
+def test_contents_that_cannot_be_are_refused_by_name(saved, changes, sentence):
+    rewritten(saved, **changes)
+    assert refusal(saved) == f"{saved} {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"hyperparameters": tiny.quantized(layer_size=4)},
+            "recurrent.weight_ih_l0 has shape [32, 8] in the checkpoint; the hyperparameters ask for [16, 8].",
+        ),
+        (
+            {"hyperparameters": tiny.quantized(prefused_bn_fc=False)},
+            "The checkpoint has no weights batch_norm.weight, which the hyperparameters ask for.",
+        ),
+        (
+            {"hyperparameters": tiny.quantized(recurrent_bias_enabled=False)},
+            "The checkpoint has weights recurrent.bias_ih_l0, for which the hyperparameters have no place.",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_the_hyperparameters_are_named(changes, sentence):
+    misfit = dataclasses.replace(checkpoint(), **changes)
+    with pytest.raises(CheckpointError) as caught:
+        misfit.recogniser()
+    assert str(caught.value) == sentence

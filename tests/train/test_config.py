@@ -1,0 +1,170 @@
+"""`Hyperparameters`: the original's names and defaults, and one sentence for everything that is wrong."""
+
+from dataclasses import MISSING, fields, replace
+
+import pytest
+
+from datapath.errors import ConfigError, FileError
+from train.config import Hyperparameters
+
+ORIGINAL_DEFAULTS = {
+    "random_seed": 123456,
+    "batch_size": 32,
+    "num_workers": 0,
+    "layer_size": 128,
+    "neuron_type": "QLSTM",
+    "target_height": 32,
+    "epochs": 4000,
+    "lr": 1e-4,
+    "lr_schedule": "FIXED",
+    "lr_step": 40,
+    "lr_gamma": 0.5,
+    "max_norm": 400.0,
+    "seq_to_random_threshold": 20,
+    "bidirectional": True,
+    "reduce_bidirectional": "CONCAT",
+    "recurrent_bias_enabled": True,
+    "checkpoint_interval": 10,
+    "recurrent_weight_bit_width": 32,
+    "recurrent_weight_quantization": "FP",
+    "recurrent_bias_bit_width": 32,
+    "recurrent_bias_quantization": "FP",
+    "recurrent_activation_bit_width": 32,
+    "recurrent_activation_quantization": "FP",
+    "internal_activation_bit_width": 32,
+    "fc_weight_bit_width": 32,
+    "fc_weight_quantization": "FP",
+    "fc_bias_bit_width": 32,
+    "fc_bias_quantization": "FP",
+    "quantize_input": True,
+    "mask_padded": True,
+    "prefused_bn_fc": False,
+}
+
+
+OURS = {"width_pool": 1}
+"""What the original does not have, with the value that does as the original did."""
+
+
+def test_names_and_defaults_are_the_originals():
+    values = Hyperparameters().to_dict()
+    expected = {**ORIGINAL_DEFAULTS, **OURS}
+    assert values == expected
+    assert {name: type(value) for name, value in values.items()} == {n: type(v) for n, v in expected.items()}
+
+
+def test_every_hyperparameter_has_a_default_and_a_help_text():
+    for one in fields(Hyperparameters):
+        assert one.default is not MISSING
+        assert one.metadata["help"], one.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"lr": 0}, "lr is 0.0; it must be more than 0."),
+        ({"lr": float("nan")}, "lr is nan; it must be finite."),
+        ({"lr": "fast"}, "lr is 'fast'; it must be a number."),
+        ({"batch_size": 0}, "batch_size is 0; allowed is 1 or more."),
+        ({"batch_size": 2.5}, "batch_size is 2.5; it must be a whole number."),
+        ({"epochs": True}, "epochs is True; it must be a whole number."),
+        ({"mask_padded": 1}, "mask_padded is 1; it must be true or false."),
+        ({"neuron_type": "GRU"}, "neuron_type is 'GRU'; allowed is LSTM, QLSTM."),
+        ({"lr_schedule": None}, "lr_schedule is None; it must be text."),
+        (
+            {"recurrent_weight_bit_width": 4},
+            "recurrent_weight_bit_width is 4 with recurrent_weight_quantization FP; FP is floating point and takes 32.",
+        ),
+        (
+            {"fc_bias_quantization": "SIGNED_FIXED_UNIT"},
+            "fc_bias_bit_width is 32 with fc_bias_quantization SIGNED_FIXED_UNIT; allowed is 2 to 16.",
+        ),
+        (
+            {"fc_bias_quantization": "SIGNED_FIXED_UNIT", "fc_bias_bit_width": 17},
+            "fc_bias_bit_width is 17 with fc_bias_quantization SIGNED_FIXED_UNIT; allowed is 2 to 16.",
+        ),
+        ({"fc_weight_bit_width": 1}, "fc_weight_bit_width is 1; allowed is 2 or more."),
+        (
+            {"fc_weight_quantization": "INT"},
+            "fc_weight_quantization is 'INT'; allowed is FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT.",
+        ),
+        ({"internal_activation_bit_width": 20}, "internal_activation_bit_width is 20; allowed is 2 to 16, or 32."),
+        (
+            {"neuron_type": "LSTM", "internal_activation_bit_width": 8},
+            "internal_activation_bit_width is 8 with neuron_type LSTM; LSTM is not quantized and takes 32, use QLSTM.",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(changes, sentence):
+    with pytest.raises(ConfigError) as caught:
+        Hyperparameters(**changes)
+    assert str(caught.value) == sentence
+
+
+def test_a_whole_number_is_fine_for_a_real_one():
+    assert Hyperparameters(max_norm=5).max_norm == 5.0
+
+
+def test_json_round_trip(tmp_path):
+    written = Hyperparameters(lr=3e-3, layer_size=64, lr_schedule="STEP")
+    written.to_json(tmp_path / "params.json")
+    assert Hyperparameters.from_json(tmp_path / "params.json") == written
+
+
+def test_json_keeps_the_default_of_what_it_leaves_out(tmp_path):
+    (tmp_path / "params.json").write_text('{"layer_size": 64}')
+    assert Hyperparameters.from_json(tmp_path / "params.json") == replace(Hyperparameters(), layer_size=64)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"layersize": 64}', "there is no hyperparameter 'layersize'; did you mean 'layer_size'?"),
+        ('{"lr": 1, "lr": 2}', "'lr' stands there twice."),
+        ('{"lr": -1}', "lr is -1.0; it must be more than 0."),
+        ("[1]", "the file holds a list; it must be one object, {...}."),
+        ('{"lr": }', "line 1 column 8 is no JSON: Expecting value."),
+    ],
+)
+def test_a_bad_params_file_is_refused_by_name(tmp_path, text, sentence):
+    path = tmp_path / "params.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        Hyperparameters.from_json(path)
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_a_hyperparameter_like_no_other_lists_the_known_ones(tmp_path):
+    path = tmp_path / "params.json"
+    path.write_text('{"zzz": 1}')
+    with pytest.raises(ConfigError) as caught:
+        Hyperparameters.from_json(path)
+    assert str(caught.value) == (
+        f"{path}: there is no hyperparameter 'zzz'; known are {', '.join([*ORIGINAL_DEFAULTS, *OURS])}."
+    )
+
+
+def test_a_missing_params_file_is_named(tmp_path):
+    with pytest.raises(FileError) as caught:
+        Hyperparameters.from_json(tmp_path / "none.json")
+    assert str(caught.value) == f"Cannot read {tmp_path / 'none.json'}: No such file or directory."
+
+
+def test_learning_rate_steps_only_with_the_step_schedule():
+    fixed = Hyperparameters(lr=0.4, lr_step=3, lr_gamma=0.5)
+    stepped = replace(fixed, lr_schedule="STEP")
+    assert [fixed.learning_rate(epoch) for epoch in (0, 3, 100)] == [0.4, 0.4, 0.4]
+    assert [stepped.learning_rate(epoch) for epoch in (0, 2, 3, 5, 6)] == [0.4, 0.4, 0.2, 0.2, 0.1]
+
+
+def test_features_follow_the_directions():
+    hp = Hyperparameters(layer_size=10)
+    assert hp.features == 20
+    assert replace(hp, reduce_bidirectional="SUM").features == 10
+    assert replace(hp, bidirectional=False).features == 10
+
+
+def test_the_experiment_name_spells_the_widths():
+    assert str(Hyperparameters().experiment_name()) == "QLSTM128_W32B32A32I32_FC_W32B32"
+    plain = Hyperparameters(neuron_type="LSTM", layer_size=64)
+    assert str(plain.experiment_name()) == "LSTM64_W32B32A32I32_FC_W32B32"
