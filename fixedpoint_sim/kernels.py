@@ -5,7 +5,7 @@ product of two values of at most 8 bits fits 16 bits. Kernels take arrays and in
 return; they release the GIL, so lines run in threads.
 
 Shapes: T columns, I input rows, H hidden units per direction, L = 4H lanes (gate-major), K classes padded to whole
-vectors. ``& 15`` on a shift tells the compiler that it stays within 16 bits, which keeps the lanes 16 bits wide.
+vectors.
 """
 
 import numpy as np
@@ -13,21 +13,6 @@ from numba import njit
 
 ROWS_PER_PASS = 4
 """Input rows added per pass over the accumulators: each pass loads and stores them once."""
-
-
-@njit(inline="always")
-def _round_half_to_zero(product, shift):
-    """RND_ZERO: drop `shift` > 0 bits of an int16 product."""
-    half = (1 << ((shift - 1) & 15)) - 1
-    return np.int16(np.int16(product + half - (product >> 15)) >> (shift & 15))
-
-
-@njit(inline="always")
-def _round_half_to_even(product, shift):
-    """RND_CONV: drop `shift` > 0 bits of an int16 product."""
-    half = (1 << ((shift - 1) & 15)) - 1
-    odd = np.int16(product >> (shift & 15)) & 1
-    return np.int16(np.int16(product + half + odd) >> (shift & 15))
 
 
 @njit(inline="always")
@@ -54,44 +39,82 @@ def _add_exact_products(acc, vector, weights):
             acc[lane] += np.int16(vector[r] * weights[r, lane])
 
 
-@njit(cache=True, nogil=True)
-def _add_products_half_to_zero(acc, vector, weights, shift):
-    """acc[L] += RND_ZERO of every product on its own."""
-    rows, lanes = weights.shape
-    whole = rows - rows % ROWS_PER_PASS
-    for r in range(0, whole, ROWS_PER_PASS):
-        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
-        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
-        for lane in range(lanes):
-            acc[lane] += (
-                _round_half_to_zero(np.int16(v0 * w0[lane]), shift)
-                + _round_half_to_zero(np.int16(v1 * w1[lane]), shift)
-                + _round_half_to_zero(np.int16(v2 * w2[lane]), shift)
-                + _round_half_to_zero(np.int16(v3 * w3[lane]), shift)
-            )
-    for r in range(whole, rows):
-        for lane in range(lanes):
-            acc[lane] += _round_half_to_zero(np.int16(vector[r] * weights[r, lane]), shift)
+@njit(inline="always")
+def _rounded(product, shift, to_even):
+    """RND_ZERO, or RND_CONV if `to_even`: drop `shift` > 0 bits of an int16 product."""
+    tie = np.int16(np.int16(product >> shift) & 1) if to_even else -(product >> 15)
+    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
+
+
+def _rounding_adder(shift, to_even):
+    """A kernel that rounds by a fixed `shift`: as a constant it keeps the lanes 16 bits wide, which is 4 times faster."""
+
+    @njit(cache=True, nogil=True)
+    def add(acc, vector, weights):
+        rows, lanes = weights.shape
+        whole = rows - rows % ROWS_PER_PASS
+        for r in range(0, whole, ROWS_PER_PASS):
+            v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
+            w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
+            for lane in range(lanes):
+                acc[lane] += (
+                    _rounded(np.int16(v0 * w0[lane]), shift, to_even)
+                    + _rounded(np.int16(v1 * w1[lane]), shift, to_even)
+                    + _rounded(np.int16(v2 * w2[lane]), shift, to_even)
+                    + _rounded(np.int16(v3 * w3[lane]), shift, to_even)
+                )
+        for r in range(whole, rows):
+            for lane in range(lanes):
+                acc[lane] += _rounded(np.int16(vector[r] * weights[r, lane]), shift, to_even)
+
+    return add
+
+
+# Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
+_to_zero_1, _to_zero_2, _to_zero_3, _to_zero_4, _to_zero_5, _to_zero_6 = (
+    _rounding_adder(shift, False) for shift in range(1, 7)
+)
+_to_even_1, _to_even_2, _to_even_3, _to_even_4, _to_even_5, _to_even_6 = (
+    _rounding_adder(shift, True) for shift in range(1, 7)
+)
 
 
 @njit(cache=True, nogil=True)
-def _add_products_half_to_even(acc, vector, weights, shift):
-    """acc[K] += RND_CONV of every product on its own."""
-    rows, lanes = weights.shape
-    whole = rows - rows % ROWS_PER_PASS
-    for r in range(0, whole, ROWS_PER_PASS):
-        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
-        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
-        for lane in range(lanes):
-            acc[lane] += (
-                _round_half_to_even(np.int16(v0 * w0[lane]), shift)
-                + _round_half_to_even(np.int16(v1 * w1[lane]), shift)
-                + _round_half_to_even(np.int16(v2 * w2[lane]), shift)
-                + _round_half_to_even(np.int16(v3 * w3[lane]), shift)
-            )
-    for r in range(whole, rows):
-        for lane in range(lanes):
-            acc[lane] += _round_half_to_even(np.int16(vector[r] * weights[r, lane]), shift)
+def add_products_half_to_zero(acc, vector, weights, shift):
+    """acc[L] += RND_ZERO of every product on its own; a `shift` of 0 or less adds them as they are."""
+    if shift <= 0:
+        _add_exact_products(acc, vector, weights)
+    elif shift == 1:
+        _to_zero_1(acc, vector, weights)
+    elif shift == 2:
+        _to_zero_2(acc, vector, weights)
+    elif shift == 3:
+        _to_zero_3(acc, vector, weights)
+    elif shift == 4:
+        _to_zero_4(acc, vector, weights)
+    elif shift == 5:
+        _to_zero_5(acc, vector, weights)
+    else:
+        _to_zero_6(acc, vector, weights)
+
+
+@njit(cache=True, nogil=True)
+def add_products_half_to_even(acc, vector, weights, shift):
+    """acc[K] += RND_CONV of every product on its own; a `shift` of 0 or less adds them as they are."""
+    if shift <= 0:
+        _add_exact_products(acc, vector, weights)
+    elif shift == 1:
+        _to_even_1(acc, vector, weights)
+    elif shift == 2:
+        _to_even_2(acc, vector, weights)
+    elif shift == 3:
+        _to_even_3(acc, vector, weights)
+    elif shift == 4:
+        _to_even_4(acc, vector, weights)
+    elif shift == 5:
+        _to_even_5(acc, vector, weights)
+    else:
+        _to_even_6(acc, vector, weights)
 
 
 @njit(inline="always")
@@ -149,12 +172,8 @@ def run_direction(
     for t in range(T):
         vector[:] = columns[T - 1 - t if reverse else t]
         acc[:] = bias
-        if product_shift > 0:
-            _add_products_half_to_zero(acc, vector, w_input, product_shift)
-            _add_products_half_to_zero(acc, state, w_recurrent, product_shift)
-        else:
-            _add_exact_products(acc, vector, w_input)
-            _add_exact_products(acc, state, w_recurrent)
+        add_products_half_to_zero(acc, vector, w_input, product_shift)
+        add_products_half_to_zero(acc, state, w_recurrent, product_shift)
         for u in range(H):
             cell[u], out = update_unit(
                 acc[u],
@@ -189,10 +208,7 @@ def score_columns(scores, hidden, w_fc, b_fc, product_shift):
         acc[:] = b_fc
         for direction in range(2):
             vector[:] = hidden[t if direction == 0 else T - 1 - t, direction]
-            if product_shift > 0:
-                _add_products_half_to_even(acc, vector, w_fc[direction], product_shift)
-            else:
-                _add_exact_products(acc, vector, w_fc[direction])
+            add_products_half_to_even(acc, vector, w_fc[direction], product_shift)
         scores[t] = acc[:C]
 
 
