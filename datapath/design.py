@@ -244,7 +244,7 @@ class Design:
             "provenance": asdict(self.provenance),
             "alphabet": self.alphabet.symbols,
         }
-        text = json.dumps(description, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(description, ensure_ascii=False, sort_keys=True, default=int)  # numpy integers, too
         write_npz(path, {"design": np.array(text), **{name: getattr(self, name) for name in WEIGHTS}})
 
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.design import Design, Folding
-from datapath.errors import MismatchError
+from datapath.errors import MismatchError, TrainingError
 from datapath.folded import fold
 from datapath.images import quantize_pixels
 from foldline.comparison import Comparison, compare
@@ -53,16 +53,25 @@ def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
     )
 
 
-def run_demo(folder: Path, dataset: Dataset, *, reporter: Reporter, say: Callable[[str], None]) -> DemoResult:
+def run_demo(
+    folder: Path,
+    dataset: Dataset,
+    *,
+    hyperparameters: Hyperparameters,
+    folding: Folding = FOLDING,
+    reporter: Reporter,
+    say: Callable[[str], None],
+) -> DemoResult:
     """Train, export to a header, read it back, prove it, and compare all levels.
 
     :param folder: where everything is kept.
     :param say: told each step in a sentence.
+    :raises TrainingError: it was interrupted while it trained.
     :raises MismatchError: the header does not hold the design, or one walk gives other bits than the other.
     """
     say("1. Train a quantized BiLSTM on printed lines.")
     result = train(
-        Hyperparameters.from_json(PARAMS),
+        hyperparameters,
         dataset,
         experiments=folder,
         command="foldline demo",
@@ -70,10 +79,10 @@ def run_demo(folder: Path, dataset: Dataset, *, reporter: Reporter, say: Callabl
         reporter=reporter,
     )
     checkpoint = result.folder / BEST_CER
-    if result.interrupted or not checkpoint.is_file():
-        raise KeyboardInterrupt
+    if result.interrupted:
+        raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
     say("2. Export the best checkpoint as an LSTM-PYNQ header, and read that header back.")
-    exported = design_from_checkpoint(checkpoint, folding=FOLDING).design
+    exported = design_from_checkpoint(checkpoint, folding=folding).design
     header, alphabet, design_path = (result.folder / name for name in ("demo.hpp", "alphabet.txt", "demo.npz"))
     write_header(header, fold(exported))
     exported.alphabet.write(alphabet)
@@ -82,8 +91,8 @@ def run_demo(folder: Path, dataset: Dataset, *, reporter: Reporter, say: Callabl
         raise MismatchError(f"{header} does not give back the network that was exported.")
     exported.save(design_path)
     say(
-        f"3. Prove the header: its folded walk (PE {FOLDING.pe}, SIMD {FOLDING.simd_input} and "
-        f"{FOLDING.simd_recurrent}) against the simulator."
+        f"3. Prove the header: its folded walk (PE {folding.pe}, SIMD {folding.simd_input} and "
+        f"{folding.simd_recurrent}) against the simulator."
     )
     lines = [
         quantize_pixels(line.pixels(design.inputs), design.precision.activation)

@@ -15,15 +15,22 @@ def command(output: Path) -> None:
     """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes)."""
     from rich.console import Console
 
-    from foldline.demo import demo_dataset, run_demo
+    from foldline.demo import PARAMS, demo_dataset, run_demo
     from foldline.progress import counting
     from foldline.terminal import show_comparison, show_line
     from foldline.training_progress import showing
+    from train.config import Hyperparameters
 
     with counting("printing lines") as progress:
         dataset = demo_dataset(progress)
     with showing() as reporter:
-        result = run_demo(output, dataset, reporter=reporter, say=click.echo)
+        result = run_demo(
+            output,
+            dataset,
+            hyperparameters=Hyperparameters.from_json(PARAMS),
+            reporter=reporter,
+            say=click.echo,
+        )
     console = Console(width=None if Console().is_terminal else 120)
     comparison = result.comparison
     for index in range(min(SHOWN_LINES, len(comparison.lines))):

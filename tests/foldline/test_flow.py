@@ -1,0 +1,145 @@
+"""The whole way, on a language of four letters: train, export, import, verify, simulate, compare; and the demo."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from rich.console import Console
+
+from datapath import Design, Folding, greedy_labels, image_columns
+from fixedpoint_sim import simulate
+from foldline.cli import main
+from foldline.comparison import compare
+from foldline.demo import run_demo
+from foldline.networks import open_network
+from foldline.terminal import braille, show_comparison, show_line
+from hls_gen import read_header
+from tests.train import tiny
+from train.checkpoint import Checkpoint
+from train.data import read_dataset, write_dataset
+from train.experiment import BEST_CER
+from train.reporting import Reporter
+
+FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(*arguments):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_dataset(tiny.dataset(), tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """A checkpoint trained from the command line, with what was printed."""
+    folder = tmp_path_factory.mktemp("experiments")
+    params = folder / "params.json"
+    tiny.quantized(epochs=1, prefused_bn_fc=True).to_json(params)
+    result = run("train", "-p", params, "-e", folder, "--data", data, "--epochs", 30, "--no-cuda", "--author", "tests")
+    (experiment,) = (path for path in folder.iterdir() if path.is_dir())
+    return experiment / BEST_CER, result.stdout
+
+
+def test_training_prints_each_epoch_and_where_the_best_is(trained):
+    checkpoint, printed = trained
+    lines = printed.splitlines()
+    assert lines[0].startswith("QLSTM8_W4B8A4I8_FC_W8B8: ")
+    assert sum(line.startswith("epoch ") for line in lines) == 30
+    assert lines[-1].startswith("Best: CER ") and lines[-1].endswith(str(checkpoint))
+
+
+def test_eval_reads_the_validation_lines(trained, data):
+    printed = run("train", "-i", trained[0], "--eval", "--data", data).stdout
+    best = Checkpoint.load(trained[0]).best_cer
+    assert printed.startswith(f"3 validation lines of {data.name}: CER {best:.2f} %")
+
+
+def test_export_import_verify_compare(trained, data, tmp_path):
+    header, design_path, alphabet, again = (tmp_path / n for n in ("h.hpp", "d.npz", "a.txt", "again.npz"))
+    run(
+        *("export", trained[0], "-o", header, "--design", design_path, "--alphabet", alphabet),
+        *("--pe", 2, "--simd-input", 4, "--simd-recurrent", 2),
+    )
+    design = Design.load(design_path)
+    assert design.folding == FOLDING == read_header(header).folding
+    assert design.provenance.author == "tests"
+    run("import-header", header, "--alphabet", alphabet, "-o", again)
+    assert Design.load(again).same_network(design)
+    assert "equal" in run("verify", again, header, data / "imgs").stdout
+
+    result = json.loads(run("compare", trained[0], "--data", data, "--json", "--per-line").stdout)
+    assert [(level["level"], level["labels"]) for level in result["levels"]] == [
+        ("float", "greedy CTC"),
+        ("quantized", "greedy CTC"),
+        ("simulated", "greedy CTC"),
+        ("simulated", "overlay labels"),
+    ]
+    # What is printed was computed: the simulated texts again, one by one.
+    for line, shown in zip(read_dataset(data).validation, result["lines"], strict=True):
+        trace = simulate(design, image_columns(line.source, target_height=design.inputs, bits=4))
+        assert shown["truth"] == line.text
+        assert shown["texts"][2:] == [design.alphabet.text(greedy_labels(trace.scores)), trace.text]
+
+
+def test_the_table_shows_every_level(trained, data):
+    printed = run("compare", trained[0], "--data", data, "--per-line").stdout
+    for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "truth", "validation lines of"):
+        assert name in printed
+
+
+def test_the_demo_runs_through(tmp_path):
+    said = []
+    result = run_demo(
+        tmp_path,
+        tiny.dataset(),
+        hyperparameters=tiny.quantized(epochs=12, prefused_bn_fc=True),
+        folding=FOLDING,
+        reporter=Reporter(),
+        say=said.append,
+    )
+    assert [sentence[0] for sentence in said] == ["1", "2", "3", " ", "4"]
+    assert {path.name for path in (result.header, result.design, result.checkpoint)} <= {
+        path.name for path in result.folder.iterdir()
+    }
+    assert [level.name for level in result.comparison.levels] == ["float", "quantized", "simulated", "simulated"]
+    assert result.proof.lines == 3
+
+
+def test_lines_and_table_on_a_narrow_terminal(trained, data):
+    design_lines = read_dataset(data).validation
+    checkpoint = Checkpoint.load(trained[0])
+    comparison = compare(open_network(trained[0]).design, design_lines, checkpoint=checkpoint)
+    shown = io.StringIO()
+    console = Console(width=60, file=shown)
+    show_line(console, comparison.lines[0], comparison.levels, 0, scan=True)
+    show_comparison(console, comparison, title="three lines")
+    text = shown.getvalue()
+    assert comparison.lines[0].text in text
+    assert "overlay labels" in text
+
+
+def test_braille_keeps_the_whole_line():
+    page = np.full((32, 400), 255, dtype=np.uint8)
+    page[:, -8:] = 0
+    drawn = braille(Image.fromarray(page), width=50)
+    rows = drawn.split("\n")
+    assert all(len(row) <= 50 for row in rows)
+    assert rows[0][-1] == "\u28ff"  # all eight dots: the ink at the right end
+    assert rows[0][0] == "\u2800"
