@@ -66,6 +66,7 @@ def test_every_hyperparameter_has_a_default_and_a_help_text():
         ({"lr": float("nan")}, "lr is nan; it must be finite."),
         ({"lr": "fast"}, "lr is 'fast'; it must be a number."),
         ({"batch_size": 0}, "batch_size is 0; allowed is 1 or more."),
+        ({"random_seed": 2**32}, "random_seed is 4294967296; allowed is 0 to 4294967295."),
         ({"batch_size": 2.5}, "batch_size is 2.5; it must be a whole number."),
         ({"epochs": True}, "epochs is True; it must be a whole number."),
         ({"mask_padded": 1}, "mask_padded is 1; it must be true or false."),

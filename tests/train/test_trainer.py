@@ -299,6 +299,33 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_lines(tmp_path):
     assert sentence in (tmp_path / "QLSTM8_W32B32A32I32_FC_W32B32-2" / "train.log").read_text()
 
 
+def test_a_gradient_that_is_no_number_never_reaches_the_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda parameters, max_norm: torch.tensor(float("inf")))
+    hp = tiny.hyperparameters(batch_size=10)
+    with pytest.raises(TrainingError) as caught:
+        train(hp, tiny.dataset(), experiments=tmp_path)
+    assert str(caught.value).startswith("The norm of the gradient is inf in epoch 1, batch 1 of 1, with the lines ")
+    start = train(dataclasses.replace(hp, epochs=0), tiny.dataset(), experiments=None).last
+    saved = Checkpoint.load(tmp_path / "QLSTM8_W32B32A32I32_FC_W32B32-1" / "last.pt")
+    assert same_state(saved, start)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        train(tiny.hyperparameters(), tiny.dataset(), experiments=None, device="warp")
+    assert str(caught.value).startswith("device is 'warp', which cannot be used here: ")
+
+
+def test_a_half_done_epoch_starts_again_where_its_batches_are_cut_otherwise(tmp_path):
+    hp = tiny.hyperparameters(epochs=1)
+    stopped = train(hp, tiny.dataset(), experiments=tmp_path, reporter=Recorder(interrupt_at=2))
+    for changes, batches in (({}, [3]), ({"batch_size": 5}, [1, 2]), ({"random_seed": 1}, [1, 2, 3])):
+        recorder = Recorder()
+        new = dataclasses.replace(hp, **changes)
+        train(new, tiny.dataset(), experiments=None, checkpoint=stopped.resume_from, reporter=recorder)
+        assert [result.batch for result in recorder.batches] == batches
+
+
 def test_an_experiments_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError) as caught:

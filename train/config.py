@@ -1,0 +1,243 @@
+"""`Hyperparameters`: everything that decides a training run, with the original trainer's names and defaults."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any
+
+from datapath.errors import ConfigError
+from datapath.files import read_text, write_text
+from datapath.precision import NEURON_TYPES, ExperimentName
+
+FLOAT_BITS = 32
+"""The width that stands for floating point."""
+
+FIXED_BITS = range(2, 17)
+"""Widths that a fixed-point quantizer takes. The hardware stores at most 8 bits; wider ones are for comparison."""
+
+FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT = "FP", "SIGNED_FIXED_UNIT", "UNSIGNED_FIXED_UNIT"
+SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
+
+QUANTIZED_PARTS = ("recurrent_weight", "recurrent_bias", "recurrent_activation", "fc_weight", "fc_bias")
+"""Each has a ``<part>_bit_width`` and a ``<part>_quantization``."""
+
+
+def hyperparameter(
+    default: bool | int | float | str,
+    help: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    above: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """A field of `Hyperparameters`; `help` says what it is and its unit, the rest is the range that is allowed."""
+    metadata = {"help": help, "at_least": at_least, "at_most": at_most, "above": above, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def _width(what: str) -> Any:
+    return hyperparameter(FLOAT_BITS, f"width of {what}, in bits; 32 is floating point", at_least=2)
+
+
+def _scheme(what: str) -> Any:
+    return hyperparameter(FP, f"how {what} are quantized", choices=SCHEMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """All hyperparameters of a run, validated on construction (spec/training.md).
+
+    ``FP`` is the identity at 32 bits; ``SIGNED_FIXED_UNIT`` of b bits holds the multiples of 2**(1-b) in
+    [-1, 1 - 2**(1-b)], ``UNSIGNED_FIXED_UNIT`` the multiples of 2**-b in [0, 1 - 2**-b].
+
+    :raises ConfigError: a value of the wrong kind or outside its range, or two that contradict each other.
+    """
+
+    random_seed: int = hyperparameter(
+        123456, "seed of the initial weights and of the order of lines", at_least=0, at_most=2**32 - 1
+    )
+    batch_size: int = hyperparameter(32, "lines per batch", at_least=1)
+    num_workers: int = hyperparameter(0, "threads that read images before the first epoch; 0 reads in line", at_least=0)
+    layer_size: int = hyperparameter(128, "H, hidden units per direction", at_least=1)
+    neuron_type: str = hyperparameter("QLSTM", "recurrent layer: quantized or plain LSTM", choices=NEURON_TYPES)
+    target_height: int = hyperparameter(32, "I, rows that every line is scaled to, in pixels", at_least=1)
+    epochs: int = hyperparameter(4000, "epochs to train, counted from the first one ever", at_least=0)
+    lr: float = hyperparameter(1e-4, "learning rate of Adam", above=0)
+    lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED"))
+    lr_step: int = hyperparameter(40, "epochs between two steps of the STEP schedule", at_least=1)
+    lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step", above=0)
+    max_norm: float = hyperparameter(400.0, "largest norm of the whole gradient; beyond it is scaled down", above=0)
+    seq_to_random_threshold: int = hyperparameter(
+        20, "epochs with batches in order of line width, before lines are drawn at random", at_least=0
+    )
+    bidirectional: bool = hyperparameter(True, "read the line from both ends")
+    reduce_bidirectional: str = hyperparameter(
+        "CONCAT", "how the two directions meet: 2H features, or their sum", choices=("CONCAT", "SUM")
+    )
+    recurrent_bias_enabled: bool = hyperparameter(True, "give the recurrent layer its two bias vectors")
+    checkpoint_interval: int = hyperparameter(10, "epochs between two numbered checkpoints", at_least=1)
+    recurrent_weight_bit_width: int = _width("recurrent weights (W)")
+    recurrent_weight_quantization: str = _scheme("recurrent weights")
+    recurrent_bias_bit_width: int = _width("recurrent biases (B)")
+    recurrent_bias_quantization: str = _scheme("recurrent biases")
+    recurrent_activation_bit_width: int = _width("pixels and hidden outputs (A)")
+    recurrent_activation_quantization: str = _scheme("pixels and hidden outputs")
+    internal_activation_bit_width: int = _width("sigmoid (unsigned) and tanh (signed) outputs (I)")
+    fc_weight_bit_width: int = _width("weights of the fully connected layer")
+    fc_weight_quantization: str = _scheme("weights of the fully connected layer")
+    fc_bias_bit_width: int = _width("biases of the fully connected layer")
+    fc_bias_quantization: str = _scheme("biases of the fully connected layer")
+    quantize_input: bool = hyperparameter(True, "quantize pixels like hidden outputs")
+    mask_padded: bool = hyperparameter(True, "keep padded columns out of the recurrent layer and the loss")
+    prefused_bn_fc: bool = hyperparameter(False, "no batch norm: it is fused into the fully connected layer")
+
+    # What follows is ours; the defaults do what the original does.
+    width_pool: int = hyperparameter(
+        1,
+        "random batches' worth of lines that are sorted by width before they are cut into batches, which saves "
+        "computing padding; 1 is purely random",
+        at_least=1,
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
+        for part in QUANTIZED_PARTS:
+            self._check_width(part, scheme=getattr(self, f"{part}_quantization"))
+        internal = self.internal_activation_bit_width
+        self._check_width("internal_activation", scheme=FP if internal == FLOAT_BITS else SIGNED_FIXED_UNIT)
+        if self.neuron_type == "LSTM":
+            self._check_plain_neuron()
+
+    def _check_width(self, part: str, *, scheme: str) -> None:
+        name = f"{part}_bit_width"
+        bits = getattr(self, name)
+        if part == "internal_activation" and bits not in (*FIXED_BITS, FLOAT_BITS):
+            raise ConfigError(f"{name} is {bits}; allowed is {FIXED_BITS.start} to {FIXED_BITS.stop - 1}, or 32.")
+        if scheme == FP and bits != FLOAT_BITS:
+            raise ConfigError(f"{name} is {bits} with {part}_quantization FP; FP is floating point and takes 32.")
+        if scheme != FP and bits not in FIXED_BITS:
+            raise ConfigError(
+                f"{name} is {bits} with {part}_quantization {scheme}; "
+                f"allowed is {FIXED_BITS.start} to {FIXED_BITS.stop - 1}."
+            )
+
+    def _check_plain_neuron(self) -> None:
+        for name in (*(f"{part}_bit_width" for part in QUANTIZED_PARTS[:3]), "internal_activation_bit_width"):
+            if getattr(self, name) != FLOAT_BITS:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)} with neuron_type LSTM; LSTM is not quantized and takes 32, "
+                    f"use QLSTM."
+                )
+
+    @property
+    def directions(self) -> int:
+        """1 or 2."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def features(self) -> int:
+        """Inputs of the fully connected layer."""
+        return self.layer_size * (self.directions if self.reduce_bidirectional == "CONCAT" else 1)
+
+    def experiment_name(self) -> ExperimentName:
+        """What the run is called, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
+        return ExperimentName(
+            neuron=self.neuron_type,
+            hidden=self.layer_size,
+            weight=self.recurrent_weight_bit_width,
+            bias=self.recurrent_bias_bit_width,
+            activation=self.recurrent_activation_bit_width,
+            internal=self.internal_activation_bit_width,
+            fc_weight=self.fc_weight_bit_width,
+            fc_bias=self.fc_bias_bit_width,
+        )
+
+    def learning_rate(self, epoch: int) -> float:
+        """Learning rate of an epoch, the first being 0."""
+        return self.lr * self.lr_gamma ** (epoch // self.lr_step) if self.lr_schedule == "STEP" else self.lr
+
+    def to_dict(self) -> dict[str, bool | int | float | str]:
+        """Every hyperparameter by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object], *, source: str) -> Hyperparameters:
+        """Hyperparameters from a mapping; what it leaves out keeps its default.
+
+        :param source: what to name in errors, such as the file's path.
+        :raises ConfigError: an unknown name (with the nearest known one), or a value out of range.
+        """
+        known = [one.name for one in fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(str(name), known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
+                raise ConfigError(f"{source}: there is no hyperparameter {name!r}{hint}")
+        try:
+            return cls(**values)
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from error
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike) -> Hyperparameters:
+        """Read a params file: one JSON object of hyperparameters.
+
+        :raises FileError: the file cannot be read.
+        :raises ConfigError: it is no JSON object, names a hyperparameter twice or one that does not exist, or a value
+            is out of range.
+        """
+        try:
+            values = json.loads(read_text(path), object_pairs_hook=_without_repeats)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is no JSON: {error.msg}.") from error
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: the file holds a {type(values).__name__}; it must be one object, {{...}}.")
+        return cls.from_dict(values, source=str(path))
+
+    def to_json(self, path: str | os.PathLike) -> None:
+        """Write every hyperparameter; `from_json` reads it back to an equal object.
+
+        :raises FileError: the file cannot be written.
+        """
+        write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ConfigError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice.")
+    return values
+
+
+def _checked(one: Field, value: object) -> object:
+    """The value of a field in the field's own type, or a sentence that says what is allowed."""
+    kind = type(one.default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ConfigError(f"{one.name} is {value!r}; it must be {_KINDS[kind]}.")
+    choices, at_least, at_most, above = (one.metadata[key] for key in ("choices", "at_least", "at_most", "above"))
+    if choices is not None and value not in choices:
+        raise ConfigError(f"{one.name} is {value!r}; allowed is {', '.join(choices)}.")
+    if kind is float and not math.isfinite(value):
+        raise ConfigError(f"{one.name} is {value}; it must be finite.")
+    if at_most is not None and not at_least <= value <= at_most:
+        raise ConfigError(f"{one.name} is {value}; allowed is {at_least} to {at_most}.")
+    if at_least is not None and value < at_least:
+        raise ConfigError(f"{one.name} is {value}; allowed is {at_least} or more.")
+    if above is not None and value <= above:
+        raise ConfigError(f"{one.name} is {value}; it must be more than {above}.")
+    return value
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -1,0 +1,311 @@
+"""Datasets of text lines in the layout of UW3-500: two list files and a folder of images.
+
+    FOLDER/sortedTrain.txt     training lines, one `relative/name,ground truth` each
+    FOLDER/valid.txt           validation lines, the same
+    FOLDER/imgs/NAME.png       their images
+
+The truth is kept as it stands in the file, without its newline; which characters are trained is the alphabet's
+decision (`datapath.alphabet.UNTRAINED_CHARACTERS`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
+from datapath.errors import DataError, FileError, ImageError
+from datapath.files import os_reason, read_text, write_text
+from datapath.images import load_image, normalise_image
+
+TRAINING_LIST = "sortedTrain.txt"
+VALIDATION_LIST = "valid.txt"
+IMAGE_FOLDER = "imgs"
+IMAGE_SUFFIX = ".png"
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One printed line: its name within the dataset, its ground truth, and its image or the path of it."""
+
+    name: str
+    text: str
+    source: Path | Image.Image
+
+    def image(self) -> Image.Image:
+        """The image as it was scanned, in greyscale.
+
+        :raises ImageError: see `datapath.images.load_image`.
+        """
+        return self.source.convert("L") if isinstance(self.source, Image.Image) else load_image(self.source)
+
+    def pixels(self, target_height: int) -> np.ndarray:
+        """Grey columns, not yet quantized: that is the model's work in training, and the board's after it.
+
+        :param target_height: I, rows of the network's input.
+        :returns: uint8 [T, I], ink bright, left to right, top pixel first, T even.
+        :raises ImageError: unreadable, or it gives too few or too many columns; the line is named.
+        """
+        try:
+            return normalise_image(self.image(), target_height)
+        except ImageError as error:
+            known = isinstance(self.source, Path) and str(self.source) in str(error)
+            raise error if known else ImageError(f"{self.name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Lines to train on and lines to judge by.
+
+    `problems` holds one sentence for every line that was left out, and for anything else that makes a result on this
+    data doubtful: whoever reads a dataset shows them.
+    """
+
+    training: tuple[Line, ...]
+    validation: tuple[Line, ...]
+    name: str
+    problems: tuple[str, ...] = ()
+
+    def alphabet(self) -> Alphabet:
+        """Characters in order of first appearance over the training lines, narrowest image first.
+
+        The width is that of the scan, before it is resized; equally wide lines keep the order of the list. This gives
+        the alphabet of the published LSTM-PYNQ networks from UW3-500; the width after resizing does not.
+
+        :raises ImageError: an image cannot be read.
+        :raises DesignError: the lines hold no character to train, or more than an alphabet takes.
+        """
+        by_width = sorted(self.training, key=lambda line: line.image().width)
+        return Alphabet.of_texts(line.text for line in by_width)
+
+
+def load_pixels(lines: Sequence[Line], target_height: int, progress: Progress | None = None) -> list[np.ndarray]:
+    """`Line.pixels` of every line, in order.
+
+    :param progress: called after every line with (lines done, lines in all).
+    :returns: per line uint8 [T, I].
+    :raises ImageError: see `Line.pixels`.
+    """
+    loaded = []
+    for line in lines:
+        loaded.append(line.pixels(target_height))
+        if progress is not None:
+            progress(len(loaded), len(lines))
+    return loaded
+
+
+def read_dataset(
+    folder: str | os.PathLike,
+    *,
+    sorted_train: str | os.PathLike | None = None,
+    valid: str | os.PathLike | None = None,
+    imgs: str | os.PathLike | None = None,
+) -> Dataset:
+    """Read a dataset in the layout of UW3-500.
+
+    Every image is decoded once, so that a damaged one is found here and not after hours of training.
+
+    :param folder: holds the two lists and the images, and names the dataset.
+    :param sorted_train: the list of training lines, if it is not ``FOLDER/sortedTrain.txt``.
+    :param valid: the list of validation lines, if it is not ``FOLDER/valid.txt``.
+    :param imgs: the folder of images, if it is not ``FOLDER/imgs``.
+    :raises FileError: a folder or list is missing or unreadable.
+    :raises DataError: a list is malformed, or none of its lines can be used; file and line number are named.
+    """
+    folder = Path(folder)
+    _require_folder(folder)
+    if not any(folder.iterdir()):
+        raise DataError(f"The dataset folder {folder} is empty.")
+    training_list = Path(sorted_train) if sorted_train is not None else folder / TRAINING_LIST
+    validation_list = Path(valid) if valid is not None else folder / VALIDATION_LIST
+    images = Path(imgs) if imgs is not None else folder / IMAGE_FOLDER
+    training, training_problems = read_lines(training_list, images, trained=True)
+    validation, validation_problems = read_lines(validation_list, images)
+    problems = (*training_problems, *validation_problems, *_shared_lines(training, validation, validation_list))
+    return Dataset(training, validation, folder.resolve().name, problems)
+
+
+def read_lines(
+    list_file: str | os.PathLike, imgs: str | os.PathLike, *, trained: bool = False
+) -> tuple[tuple[Line, ...], tuple[str, ...]]:
+    """Read the lines of one list file, in its order; blank rows are passed over.
+
+    :param imgs: the folder of images.
+    :param trained: also leave out a truth that holds no character that is trained (a lone ``$``).
+    :returns: the lines, and one sentence for each line that was left out.
+    :raises FileError: the list or the folder of images is missing or unreadable.
+    :raises DataError: a row without a comma, a name that is no path within `imgs` or occurs twice, or no usable line.
+    """
+    list_file, imgs = Path(list_file), Path(imgs)
+    rows = _rows(list_file)
+    _require_folder(imgs)
+    lines, problems = [], []
+    for number, name, text in rows:
+        line = Line(name, text, imgs / f"{name}{IMAGE_SUFFIX}")
+        reason = _why_unusable(line, trained)
+        if reason is None:
+            lines.append(line)
+        else:
+            problems.append(f"{list_file} line {number} ({name}) is left out: {reason}")
+    if not lines:
+        if not problems:
+            raise DataError(f"{list_file} lists no lines.")
+        counted = "The only line" if len(problems) == 1 else f"None of the {len(problems)} lines"
+        verb = "cannot" if len(problems) == 1 else "can"
+        raise DataError(f"{counted} of {list_file} {verb} be used; the first: {problems[0]}")
+    return tuple(lines), tuple(problems)
+
+
+def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
+    """Write a dataset in the layout that `read_dataset` reads, whole or not at all.
+
+    As in UW3-500, the list of training lines runs from the widest (in proportion to its height) to the narrowest.
+
+    :param folder: missing or empty.
+    :returns: `folder`.
+    :raises FileError: it holds something already, or cannot be written.
+    :raises DataError: a name or truth that the layout cannot hold.
+    :raises ImageError: an image cannot be read.
+    """
+    for lines in (dataset.training, dataset.validation):
+        _require_writable(lines)
+    with fresh_folder(folder) as inside:
+        for line in (*dataset.training, *dataset.validation):
+            path = inside / IMAGE_FOLDER / f"{line.name}{IMAGE_SUFFIX}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            bilevel = isinstance(line.source, Image.Image) and line.source.mode == "1"
+            (line.source if bilevel else line.image()).save(path, format="PNG")
+        write_text(inside / TRAINING_LIST, _list_text(widest_first(dataset.training)))
+        write_text(inside / VALIDATION_LIST, _list_text(dataset.validation))
+    return Path(folder)
+
+
+def widest_first(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Lines in the order of UW3-500's list of training lines: by width over height, falling."""
+
+    def proportion(line: Line) -> float:
+        width, height = line.image().size
+        return width / height
+
+    return tuple(sorted(lines, key=proportion, reverse=True))
+
+
+def require_free(folder: str | os.PathLike) -> None:
+    """Make sure that `folder` is missing or empty, and could be made.
+
+    :raises FileError: it is a file, lies below a file, or holds something already.
+    """
+    folder = Path(folder)
+    nearest = next((parent for parent in folder.parents if parent.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        raise FileError(f"Cannot write {folder}: {nearest} is no folder.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileError(f"{folder} exists and is not an empty folder; nothing is overwritten.")
+
+
+@contextmanager
+def fresh_folder(folder: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `folder` on a clean exit, and is removed on any other.
+
+    :raises FileError: `folder` holds something already, or cannot be written.
+    """
+    require_free(folder)
+    target = Path(folder).resolve()
+    temporary = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        yield temporary
+        # mkdtemp makes the folder private; give it the rights that a plain mkdir would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        temporary.replace(target)
+    except OSError as error:
+        raise FileError(f"Cannot write {folder}: {os_reason(error)}.") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _require_writable(lines: Sequence[Line]) -> None:
+    """Refuse what `read_lines` could not give back."""
+    names = set()
+    for line in lines:
+        if "," in line.name or "\n" in line.name or not _is_inner_path(line.name):
+            raise DataError(f"The name {line.name!r} cannot be written; it must be a relative path without a comma.")
+        if line.name in names:
+            raise DataError(f"Two lines are named {line.name}; names must differ within a list.")
+        if not line.text or set(line.text) & set("\r\n"):
+            raise DataError(f"The text {line.text!r} of {line.name} cannot be written; it must be one line, not empty.")
+        names.add(line.name)
+
+
+def _list_text(lines: Iterable[Line]) -> str:
+    return "".join(f"{line.name},{line.text}\n" for line in lines)
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileError(f"Cannot read {folder}: {'it is no folder' if folder.exists() else 'no such folder'}.")
+
+
+def _rows(list_file: Path) -> list[tuple[int, str, str]]:
+    """(row number from 1, name, truth) of every row that is not blank."""
+    rows: list[tuple[int, str, str]] = []
+    first_seen: dict[str, int] = {}
+    for number, row in enumerate(read_text(list_file).removeprefix("\ufeff").split("\n"), start=1):
+        row = row.removesuffix("\r")
+        if not row.strip():
+            continue
+        name, comma, text = row.partition(",")
+        if not comma:
+            raise DataError(f"{list_file} line {number} has no comma; it must be `relative/name,ground truth`.")
+        if not _is_inner_path(name):
+            raise DataError(f"{list_file} line {number}: {name!r} is no relative path within the folder of images.")
+        if name in first_seen:
+            raise DataError(f"{list_file} line {number} repeats {name}, which stands on line {first_seen[name]}.")
+        first_seen[name] = number
+        rows.append((number, name, text))
+    return rows
+
+
+def _is_inner_path(name: str) -> bool:
+    """Can `name` only mean a file below the folder it is joined to, on any system?"""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
+
+
+def _why_unusable(line: Line, trained: bool) -> str | None:
+    """The sentence that says why a line cannot be used, or None."""
+    if line.text == "":
+        return "its ground truth is empty."
+    if "\r" in line.text:
+        return "its ground truth holds a carriage return."
+    if trained and all(c in UNTRAINED_CHARACTERS for c in line.text):
+        return f"its ground truth {line.text!r} holds no character that is trained."
+    try:
+        line.image()
+    except ImageError as error:
+        return str(error)
+    return None
+
+
+def _shared_lines(training: Iterable[Line], validation: Iterable[Line], validation_list: Path) -> list[str]:
+    """A sentence if lines are both trained on and judged by: allowed, but the error rates then flatter."""
+    trained = {line.source for line in training}
+    shared = [line.name for line in validation if line.source in trained]
+    if not shared:
+        return []
+    return [f"{len(shared)} of the lines in {validation_list} are training lines too, the first {shared[0]}."]

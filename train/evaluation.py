@@ -1,0 +1,83 @@
+"""What a network reads on lines, with greedy CTC decoding, and how far that is from the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datapath import Alphabet, ErrorRates, error_rates, greedy_labels
+from train.batches import pad, read_pixels
+from train.checkpoint import Checkpoint
+from train.data import Line
+from train.model import Arithmetic, Recogniser, require_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Error rates over some lines, and the text that was read on each, in the order of the lines."""
+
+    rates: ErrorRates
+    texts: tuple[str, ...]
+
+
+def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int) -> list[np.ndarray]:
+    """Class scores of every line in evaluation mode, each line read as if alone.
+
+    :param pixels: per line uint8 [T, I].
+    :returns: per line float32 [T, C], in the order of `pixels`.
+    """
+    was_training = model.training
+    device = next(model.parameters()).device
+    # Lines of like width share a batch, so that little padding is computed.
+    order = sorted(range(len(pixels)), key=lambda index: len(pixels[index]))
+    scores: list[np.ndarray] = [np.empty(0)] * len(pixels)
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(order), batch_size):
+            indexes = order[start : start + batch_size]
+            grey, lengths = pad([pixels[index] for index in indexes])
+            batch = model(grey.to(device), lengths.to(device)).cpu().numpy()
+            for position, index in enumerate(indexes):
+                scores[index] = np.ascontiguousarray(batch[: len(pixels[index]), position])
+    model.train(was_training)
+    return scores
+
+
+def evaluate(
+    model: Recogniser, alphabet: Alphabet, truths: Sequence[str], pixels: Sequence[Tensor], *, batch_size: int
+) -> Evaluation:
+    """Read lines and compare with their truth.
+
+    :param truths: per line the whole truth, with the characters that are not trained.
+    :param pixels: per line uint8 [T, I].
+    :raises DataError: no line, or no word in any truth.
+    """
+    scores = class_scores(model, pixels, batch_size=batch_size)
+    texts = tuple(alphabet.text(greedy_labels(line)) for line in scores)
+    return Evaluation(rates=error_rates(truths, texts), texts=texts)
+
+
+def evaluate_checkpoint(
+    checkpoint: Checkpoint,
+    lines: Sequence[Line],
+    *,
+    arithmetic: Arithmetic = Arithmetic.QUANTIZED,
+    device: str = "cpu",
+) -> Evaluation:
+    """What a checkpoint reads on lines, in fixed point or, from the same checkpoint, in floating point.
+
+    :raises ImageError: an image cannot be read.
+    :raises CheckpointError: weights and hyperparameters do not fit.
+    :raises ConfigError: a device that is not there.
+    """
+    require_device(device)
+    hp = checkpoint.hyperparameters
+    model = checkpoint.recogniser().to(device)
+    pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
+    with model.computing_in(arithmetic):
+        truths = [line.text for line in lines]
+        return evaluate(model, checkpoint.alphabet, truths, pixels, batch_size=hp.batch_size)

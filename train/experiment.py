@@ -1,0 +1,120 @@
+"""The folder of a run, e.g. ``experiments/QLSTM128_W2B8A4I8_FC_W8B8-1``.
+
+================================ ==========================================================================
+hyperparameters.json, train.log  what was asked for and what happened
+tensorboard/                     loss, CER, WER and learning rate per epoch
+last.pt                          after every epoch, and where a run was interrupted: resume from here
+best-cer.pt, best-wer.pt         at every improvement on the validation lines
+epoch-0010.pt, ...               every ``checkpoint_interval`` epochs
+================================ ==========================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from datapath.errors import FileError
+from datapath.files import os_reason
+from train.checkpoint import Checkpoint
+from train.config import Hyperparameters
+from train.reporting import EpochResult
+
+HYPERPARAMETERS, LOG, TRACE = "hyperparameters.json", "train.log", "tensorboard"
+LAST, BEST_CER, BEST_WER = "last.pt", "best-cer.pt", "best-wer.pt"
+
+
+def new_folder(experiments: str | os.PathLike, name: str) -> Path:
+    """Make `experiments`/`name`-n with the smallest n that is not taken, from 1.
+
+    :raises FileError: it cannot be made.
+    """
+    number = 1
+    while True:
+        folder = Path(experiments) / f"{name}-{number}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError as error:
+            # A file in the way of the experiments folder itself would be in the way of every number.
+            if not folder.exists():
+                raise FileError(f"Cannot make the folder {folder}: {os_reason(error)}.") from error
+            number += 1
+        except OSError as error:
+            raise FileError(f"Cannot make the folder {folder}: {os_reason(error)}.") from error
+
+
+class Experiment:
+    """Writes what is kept of a run into `folder`; with `folder` None (a dry run) it keeps nothing.
+
+    :param epoch: epochs already done; a trace that goes beyond is cut back to it.
+    """
+
+    def __init__(self, folder: Path | None, hyperparameters: Hyperparameters, *, epoch: int) -> None:
+        self.folder = folder
+        self._interval = hyperparameters.checkpoint_interval
+        self._trace = None
+        if folder is None:
+            return
+        # Loading TensorBoard takes a second, and a dry run does not need it.
+        from torch.utils.tensorboard import SummaryWriter
+
+        hyperparameters.to_json(folder / HYPERPARAMETERS)
+        self._trace = SummaryWriter(str(folder / TRACE), purge_step=epoch + 1)
+
+    def log(self, sentence: str) -> None:
+        """Add a line with the time to the log.
+
+        :raises FileError: it cannot be written.
+        """
+        if self.folder is None:
+            return
+        try:
+            with (self.folder / LOG).open("a", encoding="utf-8") as log:
+                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {sentence}\n")
+        except OSError as error:
+            raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
+
+    def keep_state(self, checkpoint: Checkpoint) -> None:
+        """Write `last.pt`.
+
+        :raises FileError: it cannot be written.
+        """
+        if self.folder is not None:
+            checkpoint.save(self.folder / LAST)
+
+    def keep_epoch(self, checkpoint: Checkpoint, result: EpochResult) -> None:
+        """Write the checkpoints, the trace and the log of a finished epoch.
+
+        `last.pt` comes after the others: a run killed in between repeats the epoch and writes them again.
+
+        :raises FileError: something cannot be written.
+        """
+        if self.folder is None:
+            return
+        if result.best_cer:
+            checkpoint.save(self.folder / BEST_CER)
+        if result.best_wer:
+            checkpoint.save(self.folder / BEST_WER)
+        if result.epoch % self._interval == 0:
+            checkpoint.save(self.folder / f"epoch-{result.epoch:04d}.pt")
+        self.keep_state(checkpoint)
+        for name, value in (
+            ("loss", result.loss),
+            ("CER", result.rates.cer),
+            ("WER", result.rates.wer),
+            ("learning rate", result.learning_rate),
+        ):
+            self._trace.add_scalar(name, value, result.epoch)
+        self._trace.flush()
+        self.log(
+            f"epoch {result.epoch}: loss {result.loss:.4f}, CER {result.rates.cer:.2f} %, WER {result.rates.wer:.2f} %, "
+            f"{result.rates.exact} of {result.rates.lines} lines exact, learning rate {result.learning_rate:.3g}, "
+            f"{result.seconds:.1f} s"
+        )
+
+    def close(self) -> None:
+        """Finish the trace."""
+        if self._trace is not None:
+            self._trace.close()

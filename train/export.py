@@ -1,0 +1,199 @@
+"""Checkpoint -> `Design`: from here on everything is integers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datapath import Design, Folding, Limits, Precision, Provenance
+from datapath.errors import CheckpointError, ConfigError
+from datapath.files import file_digest
+from datapath.precision import HARDWARE_BITS
+from datapath.quantities import SCORE
+from datapath.version import TOOL
+from train.checkpoint import Checkpoint
+from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, Hyperparameters
+from train.fusion import fuse_batch_norm
+from train.model import Recogniser
+from train.quantizers import Quantizer, parameter_quantizer
+
+FC_BITS = 8
+"""Width of fully connected weights and biases that were trained in floating point, unless the caller asks for another."""
+
+WRAP_BACKOFF = 0.98
+"""Factor by which the class scores are made smaller until none can wrap, whatever the line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """A design, and what was done to the trained values to fit the hardware.
+
+    `clipped` counts, per array of the design, the values outside their range, which were brought to its end.
+    `fc_scale` is the factor on all class scores: 1 where the fully connected layer was trained in fixed point. A common
+    factor changes no comparison between scores, only how finely they are rounded.
+    """
+
+    design: Design
+    clipped: dict[str, int]
+    fc_scale: float
+
+
+def design_from_checkpoint(
+    checkpoint: str | os.PathLike | Checkpoint,
+    *,
+    folding: Folding,
+    limits: Limits | None = None,
+    fc_weight_bits: int | None = None,
+    fc_bias_bits: int | None = None,
+) -> ExportResult:
+    """The integers that stand for a trained network.
+
+    Recurrent weights and biases are exactly the values of the trained quantizers. So is a fully connected layer that was
+    trained in fixed point with ``prefused_bn_fc``; otherwise its batch norm is fused, and one common factor brings
+    weights and biases to fill [-1, 1) before they are rounded.
+
+    :param checkpoint: its path, or the checkpoint itself.
+    :param limits: None takes those of the published overlay.
+    :param fc_weight_bits: width of fully connected weights that were trained in floating point, 1 to 8; None takes 8.
+        Likewise `fc_bias_bits`.
+    :raises FileError: the file is missing.
+    :raises CheckpointError: it is damaged, or the hardware cannot compute this kind of network; the field is named.
+    :raises ConfigError: an FC width for a layer that already has one.
+    :raises DesignError: the folding does not divide, or a width is outside 1..8.
+    """
+    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.load(checkpoint)
+    source = "a checkpoint in memory"
+    if not isinstance(checkpoint, Checkpoint):
+        source = f"{Path(checkpoint).name}, sha256 {file_digest(checkpoint)}"
+    hp = loaded.hyperparameters
+    _require_hardware(hp)
+    model = fuse_batch_norm(loaded.recogniser())
+    precision = _precision(hp, fc_weight_bits=fc_weight_bits, fc_bias_bits=fc_bias_bits)
+    fixed_fc = hp.prefused_bn_fc and hp.fc_weight_quantization == hp.fc_bias_quantization == SIGNED_FIXED_UNIT
+    scale = 1.0 if fixed_fc else _fitting_scale(model, precision)
+    arrays, clipped = _integers(model, precision, scale)
+    design = Design(
+        precision=precision,
+        folding=folding,
+        limits=limits or Limits(),
+        alphabet=loaded.alphabet,
+        provenance=_provenance(loaded, source, scale),
+        **arrays,
+    )
+    return ExportResult(design=design, clipped=clipped, fc_scale=scale)
+
+
+def _require_hardware(hp: Hyperparameters) -> None:
+    """Refuse a network that the accelerator cannot compute."""
+    if hp.neuron_type != "QLSTM":
+        raise CheckpointError(f"neuron_type is {hp.neuron_type}; only QLSTM has fixed-point weights to export.")
+    if not hp.bidirectional:
+        raise CheckpointError("bidirectional is false; the hardware reads every line from both ends.")
+    if not hp.quantize_input:
+        raise CheckpointError("quantize_input is false; the hardware reads pixels of recurrent_activation_bit_width.")
+    parts = ["recurrent_weight", "recurrent_activation"]
+    parts += ["recurrent_bias"] if hp.recurrent_bias_enabled else []
+    for part in parts:
+        scheme = getattr(hp, f"{part}_quantization")
+        if scheme != SIGNED_FIXED_UNIT:
+            raise CheckpointError(f"{part}_quantization is {scheme}; the hardware needs {SIGNED_FIXED_UNIT}.")
+    for part in ("fc_weight", "fc_bias"):
+        scheme = getattr(hp, f"{part}_quantization")
+        if scheme not in (SIGNED_FIXED_UNIT, FP):
+            raise CheckpointError(f"{part}_quantization is {scheme}; the hardware needs {SIGNED_FIXED_UNIT} or FP.")
+    for part in (*parts, "fc_weight", "fc_bias"):
+        bits = getattr(hp, f"{part}_bit_width")
+        if bits not in (*HARDWARE_BITS, FLOAT_BITS):
+            raise CheckpointError(f"{part}_bit_width is {bits}; the hardware stores at most {HARDWARE_BITS.stop - 1}.")
+
+
+def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits: int | None) -> Precision:
+    def fc_width(part: str, asked: int | None) -> int:
+        trained = getattr(hp, f"{part}_bit_width")
+        if trained == FLOAT_BITS:
+            return FC_BITS if asked is None else asked
+        if asked not in (None, trained):
+            raise ConfigError(
+                f"{part}_bits is {asked}, but the checkpoint was trained with {part}_bit_width {trained}."
+            )
+        return trained
+
+    # A network without biases has zeros, which fit any width.
+    bias = hp.recurrent_bias_bit_width
+    return Precision(
+        weight=hp.recurrent_weight_bit_width,
+        bias=HARDWARE_BITS.stop - 1 if bias == FLOAT_BITS else bias,
+        activation=hp.recurrent_activation_bit_width,
+        fc_weight=fc_width("fc_weight", fc_weight_bits),
+        fc_bias=fc_width("fc_bias", fc_bias_bits),
+    )
+
+
+def _fitting_scale(model: Recogniser, precision: Precision) -> float:
+    """The largest factor that keeps every FC weight and bias in its range, less if a class score could wrap."""
+    weight, bias = model.fc.weight.detach().double(), model.fc.bias.detach().double()
+    limits = [
+        (_fixed(precision.fc_weight).high, float(weight.abs().max())),
+        (_fixed(precision.fc_bias).high, float(bias.abs().max())),
+    ]
+    scale = min((limit / value for limit, value in limits if value > 0), default=1.0)
+    uses = 2 if model.hyperparameters.reduce_bidirectional == "SUM" else 1
+
+    def largest_score() -> float:
+        # Hidden outputs lie in [-1, 1), and rounding a product cannot take it beyond its weight.
+        rounded_weight = _fixed(precision.fc_weight)(weight * scale)
+        rounded_bias = _fixed(precision.fc_bias)(bias * scale)
+        return float((uses * rounded_weight.abs().sum(dim=1) + rounded_bias.abs()).max())
+
+    while largest_score() > SCORE.max * SCORE.step:
+        scale *= WRAP_BACKOFF
+    return scale
+
+
+def _fixed(bits: int) -> Quantizer:
+    return parameter_quantizer(SIGNED_FIXED_UNIT, bits)
+
+
+def _integers(model: Recogniser, precision: Precision, scale: float) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """The arrays of the design, and how many values of each were clipped."""
+    recurrent, hp = model.recurrent, model.hyperparameters
+    no_bias = torch.zeros(2, 4, hp.layer_size)
+    fc_weight, fc_bias = model.fc.weight.double() * scale, model.fc.bias.double() * scale
+    # CONCAT: the first H features are the forward direction's. SUM: both directions meet the same weights.
+    by_direction = [fc_weight, fc_weight] if hp.reduce_bidirectional == "SUM" else fc_weight.chunk(2, dim=1)
+    trained: dict[str, tuple[Tensor, int]] = {
+        "weights_input": (recurrent.stacked("weight_ih"), precision.weight),
+        "weights_recurrent": (recurrent.stacked("weight_hh"), precision.weight),
+        "biases_input": (recurrent.stacked("bias_ih") if recurrent.use_bias else no_bias, precision.bias),
+        "biases_recurrent": (recurrent.stacked("bias_hh") if recurrent.use_bias else no_bias, precision.bias),
+        "fc_weights": (torch.stack(list(by_direction)), precision.fc_weight),
+        # Both directions' scores are added, so the bias stands in the forward half only.
+        "fc_biases": (torch.stack([fc_bias, torch.zeros_like(fc_bias)]), precision.fc_bias),
+    }
+    arrays, clipped = {}, {}
+    for name, (values, bits) in trained.items():
+        raw, clipped[name] = _fixed(bits).raw(values)
+        arrays[name] = raw.numpy()
+    return arrays, clipped
+
+
+def _provenance(checkpoint: Checkpoint, source: str, scale: float) -> Provenance:
+    told = dict(checkpoint.provenance)
+    notes = {
+        "command": told.get("command", ""),
+        "dataset": told.get("dataset", ""),
+        "random_seed": str(checkpoint.hyperparameters.random_seed),
+        "epochs": str(checkpoint.epoch),
+        "trained_with": f"{told.get('tool', '')}, torch {told.get('torch', '')}",
+        "internal_activation_bit_width": str(checkpoint.hyperparameters.internal_activation_bit_width),
+    }
+    if scale != 1:
+        notes["fc_scale"] = repr(scale)
+    if not checkpoint.hyperparameters.prefused_bn_fc:
+        notes["batch_norm"] = "fused on export, without retraining"
+    return Provenance(author=told.get("author", ""), source=source, tool=TOOL, notes=notes)

@@ -1,0 +1,128 @@
+"""`Recogniser`: grey columns in, class scores out. Every module and every quantization point has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from datapath.errors import ConfigError
+from train.config import FLOAT_BITS, FP, Hyperparameters
+from train.quantizers import Quantizer, activation_quantizer, parameter_quantizer
+from train.recurrent import QuantLSTM
+
+GREY_LEVELS = 255
+
+
+class Arithmetic(Enum):
+    """In which numbers a network computes; see `Recogniser.computing_in`."""
+
+    QUANTIZED = "every quantizer as trained"
+    FLOAT = "the trained fixed-point weights and biases, but pixels and activations in floating point"
+    LATENT = "no quantizer at all: also weights and biases as the optimiser holds them"
+
+
+class QuantLinear(nn.Linear):
+    """Fully connected layer with quantized weights and biases.
+
+    :param weight: scheme and bits of the weights; likewise `bias_format`.
+    """
+
+    def __init__(self, features: int, classes: int, *, weight: tuple[str, int], bias_format: tuple[str, int]) -> None:
+        super().__init__(features, classes)
+        self.quantize_weight = parameter_quantizer(*weight)
+        self.quantize_bias = parameter_quantizer(*bias_format)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[..., features] -> [..., classes]."""
+        return functional.linear(features, self.quantize_weight(self.weight), self.quantize_bias(self.bias))
+
+
+class Recogniser(nn.Module):
+    """The network of spec/training.md: pixels -> recurrent layer -> batch norm -> fully connected layer.
+
+    :param hyperparameters: sizes and quantizers. ``prefused_bn_fc`` leaves the batch norm out.
+    :param classes: C, with the blank as class 0.
+    """
+
+    def __init__(self, hyperparameters: Hyperparameters, classes: int) -> None:
+        super().__init__()
+        hp = self.hyperparameters = hyperparameters
+        self.classes = classes
+        activation = (hp.recurrent_activation_quantization, hp.recurrent_activation_bit_width)
+        self.quantize_pixels = activation_quantizer(*(activation if hp.quantize_input else (FP, FLOAT_BITS)))
+        self.recurrent = QuantLSTM(
+            hp.target_height,
+            hp.layer_size,
+            bidirectional=hp.bidirectional,
+            use_bias=hp.recurrent_bias_enabled,
+            weight=(hp.recurrent_weight_quantization, hp.recurrent_weight_bit_width),
+            bias=(hp.recurrent_bias_quantization, hp.recurrent_bias_bit_width),
+            activation=activation,
+            internal_bits=hp.internal_activation_bit_width,
+        )
+        self.batch_norm = None if hp.prefused_bn_fc else nn.BatchNorm1d(hp.features)
+        self.fc = QuantLinear(
+            hp.features,
+            classes,
+            weight=(hp.fc_weight_quantization, hp.fc_weight_bit_width),
+            bias_format=(hp.fc_bias_quantization, hp.fc_bias_bit_width),
+        )
+
+    def forward(self, grey: Tensor, lengths: Tensor) -> Tensor:
+        """Class scores (logits) of a batch of lines.
+
+        :param grey: uint8 [T, B, I], ink bright; beyond a line's length anything.
+        :param lengths: int64 [B], real columns of each line, 1..T.
+        :returns: float32 [T, B, C]; zero beyond a line's length.
+        """
+        T, B, _ = grey.shape
+        columns = self.quantize_pixels(unit_pixels(grey))
+        hidden = self.recurrent(columns, lengths)
+        if self.hyperparameters.reduce_bidirectional == "SUM" and self.hyperparameters.bidirectional:
+            hidden = hidden.view(T, B, 2, -1).sum(dim=2)
+        # Only real columns go on, so that padding enters neither the batch norm's statistics nor the bill.
+        real = torch.arange(T, device=grey.device)[:, None] < lengths
+        features = hidden[real]
+        if self.batch_norm is not None:
+            features = self.batch_norm(features)
+        scores = features.new_zeros(T, B, self.classes)
+        scores[real] = self.fc(features)
+        return scores
+
+    def quantizers(self) -> dict[str, Quantizer]:
+        """Every quantization point by its name, e.g. ``recurrent.quantize_hidden``."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, Quantizer)}
+
+    @contextmanager
+    def computing_in(self, arithmetic: Arithmetic) -> Iterator[None]:
+        """Compute in other numbers within a ``with``: the same checkpoint in fixed point and in floating point."""
+        before = {quantizer: quantizer.enabled for quantizer in self.quantizers().values()}
+        for quantizer in before:
+            kept = arithmetic is Arithmetic.QUANTIZED or (arithmetic is Arithmetic.FLOAT and not quantizer.activation)
+            quantizer.enabled = kept and not quantizer.is_float
+        try:
+            yield
+        finally:
+            for quantizer, enabled in before.items():
+                quantizer.enabled = enabled
+
+
+def unit_pixels(grey: Tensor) -> Tensor:
+    """Grey values 0..255 to float32 in [-1, 1]."""
+    return grey.float() / GREY_LEVELS * 2 - 1
+
+
+def require_device(device: str) -> None:
+    """Refuse a device of torch that this machine does not have.
+
+    :raises ConfigError: names the device and, where torch gives one, the reason.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device is {device!r}, which cannot be used here: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,107 @@
+"""Straight-through quantizers: fixed-point values in the forward pass, a usable gradient in the backward pass.
+
+A quantizer clamps to its range and rounds to the nearest multiple of its step, a tie to the even multiple (the
+hardware's RND_CONV). The scale is a power of two and values stay below 2**16 steps, so float32 computes this exactly.
+Gradient (spec/training.md): weights and biases pass it unchanged; activations pass it inside the clamp range only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT
+
+
+def _to_steps(x: Tensor, low: float, high: float, scale: float) -> Tensor:
+    return x.clamp(low, high).mul_(scale).round_().mul_(1 / scale)
+
+
+class _QuantizeParameter(torch.autograd.Function):
+    """Gradient unmasked: a weight that is pushed out of the range can come back."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, low: float, high: float, scale: float) -> Tensor:
+        return _to_steps(x, low, high, scale)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        return gradient, None, None, None
+
+
+class _QuantizeActivation(torch.autograd.Function):
+    """Gradient zero where the clamp acts."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, low: float, high: float, scale: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.range = low, high
+        return _to_steps(x, low, high, scale)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor):
+        (x,) = ctx.saved_tensors
+        low, high = ctx.range
+        return gradient * ((x >= low) & (x <= high)), None, None, None
+
+
+class Quantizer(nn.Module):
+    """One quantization point.
+
+    :param scheme: ``FP`` (identity), ``SIGNED_FIXED_UNIT`` or ``UNSIGNED_FIXED_UNIT``; see `Hyperparameters`.
+    :param bits: width; 32 for ``FP``.
+    :param activation: which of the two gradient rules holds.
+
+    `enabled` can be set to False to compute in floating point.
+    """
+
+    def __init__(self, scheme: str, bits: int, *, activation: bool) -> None:
+        super().__init__()
+        self.scheme, self.bits, self.activation = scheme, bits, activation
+        self.fraction = bits if scheme == UNSIGNED_FIXED_UNIT else bits - 1
+        """Bits after the point: the step is 2**-fraction."""
+        self.low = -1.0 if scheme == SIGNED_FIXED_UNIT else 0.0
+        self.high = 1 - 2.0**-self.fraction
+        self.enabled = scheme != FP
+
+    @property
+    def is_float(self) -> bool:
+        """Whether this point has no fixed-point format at all."""
+        return self.scheme == FP
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` in fixed point, same shape; `x` itself where this point is in floating point."""
+        if not self.enabled:
+            return x
+        function = _QuantizeActivation if self.activation else _QuantizeParameter
+        return function.apply(x, self.low, self.high, 2.0**self.fraction)
+
+    def raw(self, x: Tensor) -> tuple[Tensor, int]:
+        """`x` as the integers that stand for `self(x)`: raw * 2**-fraction, whether enabled or not.
+
+        :returns: int64 of the same shape, and the number of values that had to be clipped to the range.
+        """
+        # float64 keeps the product with a power of two exact for every float32.
+        steps = (x.detach().double() * 2.0**self.fraction).round()
+        clipped = steps.clamp(self.low * 2.0**self.fraction, self.high * 2.0**self.fraction)
+        return clipped.long(), int((steps != clipped).sum())
+
+    def extra_repr(self) -> str:
+        return f"{self.scheme}, {self.bits} bits, {'activation' if self.activation else 'parameter'}"
+
+
+def parameter_quantizer(scheme: str, bits: int) -> Quantizer:
+    """A quantization point of weights or biases."""
+    return Quantizer(scheme, bits, activation=False)
+
+
+def activation_quantizer(scheme: str, bits: int) -> Quantizer:
+    """A quantization point of pixels or of the hidden state."""
+    return Quantizer(scheme, bits, activation=True)
+
+
+def internal_quantizer(bits: int, *, signed: bool) -> Quantizer:
+    """A quantization point behind a tanh (signed) or a sigmoid (unsigned)."""
+    if bits == FLOAT_BITS:
+        return activation_quantizer(FP, bits)
+    return activation_quantizer(SIGNED_FIXED_UNIT if signed else UNSIGNED_FIXED_UNIT, bits)

@@ -1,0 +1,65 @@
+"""What a training run tells while it runs. Library code never prints: it calls a `Reporter`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from datapath import ErrorRates
+from train.config import Hyperparameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStart:
+    """A run about to start: `folder` is None in a dry run; `epoch` whole epochs are already done."""
+
+    hyperparameters: Hyperparameters
+    folder: Path | None
+    epoch: int
+    training_lines: int
+    validation_lines: int
+    classes: int
+    parameters: int
+    batches_per_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchResult:
+    """After a batch: number `batch` (from 1) of `batches` in epoch `epoch` (from 1); `loss` is the epoch's mean so far,
+    in nats per line."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    lines_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochResult:
+    """After an epoch: its number from 1, mean CTC loss in nats per line, validation error rates, and whether these are
+    the best so far. `seconds` are those of training and validation in this session."""
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    rates: ErrorRates
+    best_cer: bool
+    best_wer: bool
+    seconds: float
+
+
+class Reporter:
+    """Hears of a run's progress; override what you want to show. Everything is ignored here."""
+
+    def started(self, run: RunStart) -> None:
+        """Before the first batch."""
+
+    def batch_done(self, result: BatchResult) -> None:
+        """After every batch."""
+
+    def epoch_done(self, result: EpochResult) -> None:
+        """After every epoch's validation; its checkpoints are already on disk."""
+
+    def note(self, sentence: str) -> None:
+        """Something the user should know, such as a line that cannot be trained on."""

@@ -1,0 +1,328 @@
+"""`train`: one training run, from lines of text to checkpoints."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from datapath import Alphabet
+from datapath.alphabet import BLANK
+from datapath.errors import DataError, TrainingError
+from datapath.version import TOOL
+from train.batches import Batch, Sample, batches, epoch_order, read_pixels, samples_of
+from train.checkpoint import Checkpoint
+from train.config import Hyperparameters
+from train.data import Dataset
+from train.evaluation import evaluate
+from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
+from train.model import Recogniser, require_device
+from train.reporting import BatchResult, EpochResult, Reporter, RunStart
+from train.starting import Pretrained, Start, fresh_start, start_from
+
+NAMED_LINES = 5
+"""How many lines of a faulty batch an error names; the log has them all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """How a run ended.
+
+    `last` is the state at its end and `best` the state with the lowest validation CER of this session (None if no epoch
+    ended); both are on disk too, in `folder`, unless that is None (a dry run). `epochs` are this session's.
+    """
+
+    folder: Path | None
+    last: Checkpoint
+    best: Checkpoint | None
+    epochs: tuple[EpochResult, ...]
+    interrupted: bool
+
+    @property
+    def resume_from(self) -> Path | None:
+        """The checkpoint to go on from."""
+        return None if self.folder is None else self.folder / LAST
+
+
+def train(
+    hyperparameters: Hyperparameters | None,
+    dataset: Dataset,
+    *,
+    experiments: str | os.PathLike | None,
+    checkpoint: str | os.PathLike | None = None,
+    policy: Pretrained = Pretrained.RESUME,
+    init_bn_fc_fusion: bool = False,
+    device: str = "cpu",
+    command: str = "",
+    author: str = "",
+    reporter: Reporter | None = None,
+) -> TrainingResult:
+    """Train until `hyperparameters.epochs`, or until SIGINT, which ends the running batch, saves and returns.
+
+    A resumed run goes on exactly as if it had never stopped (same machine, same thread count).
+
+    :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
+    :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
+    :param checkpoint: a checkpoint to start from.
+    :param policy: what to take from it, see `Pretrained`.
+    :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
+    :param device: of torch, e.g. ``cpu`` or ``cuda``.
+    :param command: the command line, for the provenance.
+    :raises ConfigError: options that contradict each other, or a device that is not there.
+    :raises FileError: the checkpoint is missing, or something cannot be written.
+    :raises CheckpointError: the checkpoint is damaged, or does not fit the hyperparameters.
+    :raises DataError: no line can be trained on, or the checkpoint's alphabet lacks a character.
+    :raises ImageError: an image cannot be read.
+    :raises TrainingError: loss or gradient are no longer numbers; its text names epoch and lines.
+    """
+    reporter = reporter or Reporter()
+    require_device(device)
+    if checkpoint is None:
+        start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
+    else:
+        start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion)
+    provenance = {
+        "command": command,
+        "author": author,
+        "dataset": dataset.name,
+        "tool": TOOL,
+        "torch": str(torch.__version__),
+    }
+    run = _Run(start, dataset, device=device, provenance=provenance, reporter=reporter)
+    folder = None if experiments is None else _folder(start, experiments)
+    experiment = Experiment(folder, start.hyperparameters, epoch=start.epoch)
+    try:
+        experiment.log(f"{TOOL}, torch {torch.__version__}: {command or 'train()'}")
+        for sentence in run.notes:
+            experiment.log(sentence)
+            reporter.note(sentence)
+        # The caller's random numbers go on undisturbed.
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(start.rng)
+            return run.go(experiment)
+    except TrainingError as error:
+        experiment.log(str(error))
+        raise
+    finally:
+        experiment.close()
+
+
+def _folder(start: Start, experiments: str | os.PathLike) -> Path:
+    """A resumed run goes on in its own folder; every other gets a new one."""
+    if start.folder is not None and (start.folder / HYPERPARAMETERS).is_file():
+        return start.folder
+    return new_folder(experiments, str(start.hyperparameters.experiment_name()))
+
+
+class _Run:
+    """The state of a run between two batches, and the steps that move it on."""
+
+    def __init__(
+        self, start: Start, dataset: Dataset, *, device: str, provenance: dict[str, str], reporter: Reporter
+    ) -> None:
+        hp = self.hyperparameters = start.hyperparameters
+        self.alphabet: Alphabet = start.alphabet
+        self.provenance, self.reporter, self.device = provenance, reporter, device
+        self.samples, self.notes = _learnable(self._samples(dataset.training))
+        self.truths = [line.text for line in dataset.validation]
+        self.validation = read_pixels(dataset.validation, target_height=hp.target_height, workers=hp.num_workers)
+        self.model: Recogniser = start.model.to(device)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=hp.lr)
+        if start.optimiser is not None:
+            self.optimiser.load_state_dict(start.optimiser)
+        self.epoch, self.batch, self.loss_sum = start.epoch, start.batch, start.loss_sum
+        self.best_cer, self.best_wer = start.best_cer, start.best_wer
+
+    def _samples(self, lines: tuple) -> list[Sample]:
+        hp = self.hyperparameters
+        pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
+        return samples_of(lines, pixels, self.alphabet)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return math.ceil(len(self.samples) / self.hyperparameters.batch_size)
+
+    def go(self, experiment: Experiment) -> TrainingResult:
+        """Train to the last epoch or to an interrupt."""
+        self.reporter.started(self._announcement(experiment.folder))
+        results: list[EpochResult] = []
+        best: Checkpoint | None = None
+        experiment.keep_state(self.checkpoint())
+        with _deferred_interrupt() as interrupted:
+            while self.epoch < self.hyperparameters.epochs and not interrupted.is_set():
+                began = time.monotonic()
+                if not self.train_epoch(interrupted):
+                    break
+                result = self.close_epoch(began)
+                checkpoint = self.checkpoint()
+                best = checkpoint if result.best_cer else best
+                results.append(result)
+                experiment.keep_epoch(checkpoint, result)
+                self.reporter.epoch_done(result)
+            last = self.checkpoint()
+            if interrupted.is_set():
+                experiment.keep_state(last)
+                experiment.log(f"interrupted in epoch {self.epoch + 1} after batch {self.batch}")
+        return TrainingResult(
+            folder=experiment.folder, last=last, best=best, epochs=tuple(results), interrupted=interrupted.is_set()
+        )
+
+    def train_epoch(self, interrupted: threading.Event) -> bool:
+        """Train the batches of the running epoch that are still to come; False if an interrupt ended it early."""
+        hp = self.hyperparameters
+        order = epoch_order([sample.columns for sample in self.samples], epoch=self.epoch, hyperparameters=hp)
+        for group in self.optimiser.param_groups:
+            group["lr"] = hp.learning_rate(self.epoch)
+        self.model.train()
+        began, lines = time.monotonic(), 0
+        done = self.batch * hp.batch_size
+        for batch in batches(self.samples, order[done:], size=hp.batch_size, mask_padded=hp.mask_padded):
+            self.loss_sum += self.step(batch)
+            self.batch += 1
+            lines += len(batch.names)
+            self.reporter.batch_done(
+                BatchResult(
+                    epoch=self.epoch + 1,
+                    batch=self.batch,
+                    batches=self.batches_per_epoch,
+                    loss=self.loss_sum / (done + lines),
+                    lines_per_second=lines / max(time.monotonic() - began, 1e-9),
+                )
+            )
+            if interrupted.is_set() and self.batch < self.batches_per_epoch:
+                return False
+        return True
+
+    def step(self, batch: Batch) -> float:
+        """One step of the optimiser; the batch's loss, summed over its lines."""
+        lines = len(batch.names)
+        scores = self.model(batch.grey.to(self.device), batch.lengths.to(self.device))
+        # zero_infinity stays off: lines too narrow for their text were left out before, so infinity is a fault.
+        loss = functional.ctc_loss(
+            functional.log_softmax(scores, dim=2),
+            batch.labels.to(self.device),
+            batch.lengths,
+            batch.label_counts,
+            blank=BLANK,
+            reduction="sum",
+        )
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(self._diverged("loss", value, batch))
+        self.optimiser.zero_grad(set_to_none=True)
+        (loss / lines).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.max_norm).item()
+        # Before the step, so that no such number ever gets into the weights, nor into a checkpoint.
+        if not math.isfinite(norm):
+            raise TrainingError(self._diverged("norm of the gradient", norm, batch))
+        self.optimiser.step()
+        return value
+
+    def close_epoch(self, began: float) -> EpochResult:
+        """Validate, note what is best, and count the epoch."""
+        hp = self.hyperparameters
+        rates = evaluate(self.model, self.alphabet, self.truths, self.validation, batch_size=hp.batch_size).rates
+        result = EpochResult(
+            epoch=self.epoch + 1,
+            loss=self.loss_sum / len(self.samples),
+            learning_rate=hp.learning_rate(self.epoch),
+            rates=rates,
+            best_cer=rates.cer < self.best_cer,
+            best_wer=rates.wer < self.best_wer,
+            seconds=time.monotonic() - began,
+        )
+        self.best_cer, self.best_wer = min(rates.cer, self.best_cer), min(rates.wer, self.best_wer)
+        self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
+        return result
+
+    def checkpoint(self) -> Checkpoint:
+        """The state as it is now, in memory of its own."""
+        return Checkpoint(
+            hyperparameters=self.hyperparameters,
+            alphabet=self.alphabet,
+            model={name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()},
+            optimiser=_copied(self.optimiser.state_dict()),
+            epoch=self.epoch,
+            batch=self.batch,
+            loss_sum=self.loss_sum,
+            best_cer=self.best_cer,
+            best_wer=self.best_wer,
+            rng=torch.get_rng_state(),
+            provenance=self.provenance,
+        )
+
+    def _announcement(self, folder: Path | None) -> RunStart:
+        return RunStart(
+            hyperparameters=self.hyperparameters,
+            folder=folder,
+            epoch=self.epoch,
+            training_lines=len(self.samples),
+            validation_lines=len(self.validation),
+            classes=len(self.alphabet),
+            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+            batches_per_epoch=self.batches_per_epoch,
+        )
+
+    def _diverged(self, what: str, value: float, batch: Batch) -> str:
+        named = ", ".join(batch.names[:NAMED_LINES])
+        more = f" and {len(batch.names) - NAMED_LINES} more" if len(batch.names) > NAMED_LINES else ""
+        return (
+            f"The {what} is {value} in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches_per_epoch}, "
+            f"with the lines {named}{more}; lower lr or max_norm, and resume from the last checkpoint."
+        )
+
+
+def _learnable(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """The lines that CTC can say, and one sentence for each that it cannot: its loss would be infinite."""
+    kept = [sample for sample in samples if sample.columns_needed <= sample.columns]
+    notes = [
+        f"{sample.line.name} is not trained on: its text needs {sample.columns_needed} columns, the image has "
+        f"{sample.columns}."
+        for sample in samples
+        if sample.columns_needed > sample.columns
+    ]
+    if not kept:
+        raise DataError(f"No line can be trained on; of {len(samples)} the first: {notes[0] if notes else 'none'}")
+    return kept, notes
+
+
+def _copied(state: object) -> object:
+    """A state dict with tensors of its own on the CPU, so that later steps do not change it."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().clone()
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return [_copied(value) for value in state]
+    return state
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Turn the first SIGINT into an event, so that no step is cut in half; the second one interrupts at once.
+
+    Python delivers signals to the main thread only; elsewhere the event is simply never set.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def note(number: int, frame: object) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
