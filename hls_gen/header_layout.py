@@ -25,8 +25,17 @@ COUNTED_DEFINES = ("NUMBER_OF_NEURONS", "HEIGHT_IN_PIX", "NUMBER_OF_CLASSES", "M
 
 TYPEWIDTH = "_TYPEWIDTH"
 
-OPTIONAL_DEFINES = ("NUMBER_OF_CLASSES", *(name + TYPEWIDTH for name in COUNTED_DEFINES))
-"""The original exporter forgot the number of classes (pytorch-ocr issue 4); the counters' widths carry no weights."""
+OPTIONAL_DEFINES = (
+    "NUMBER_OF_CLASSES",
+    *(name + TYPEWIDTH for name in COUNTED_DEFINES),
+    "PACKEDWIDTH",
+    "DATAWIDTH",
+)
+"""What the rest of a header decides: it is checked where it stands and may be absent.
+
+The original exporter forgot the number of classes (pytorch-ocr issue 4), which the shape of wfc gives; counters and DMA
+words carry no weights and follow from the dimensions.
+"""
 
 REQUIRED_DEFINES = (
     "PE",
@@ -36,8 +45,6 @@ REQUIRED_DEFINES = (
     "HEIGHT_IN_PIX",
     "MAX_NUMBER_COLUMNS_TEST_SET",
     "SIZE_OF_OUTPUT_BUFFER",
-    "PACKEDWIDTH",
-    "DATAWIDTH",
     *WIDTH_DEFINES.values(),
     "OUTPUTACTIVATIONHIDDENLAYERWIDTH",
     "OUTPUTACTIVATIONOUTPUTLAYERWIDTH",

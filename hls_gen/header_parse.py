@@ -12,7 +12,7 @@ from datapath.alphabet import MAX_CLASSES
 from datapath.design import WEIGHTS
 from datapath.errors import HeaderError
 from datapath.folded import DIRECTIONS
-from datapath.packing import packed_width
+from datapath.packing import WORD_BITS, packed_width
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import MAX_VECTOR_BITS
 from hls_gen.expressions import define_value
@@ -39,7 +39,8 @@ def parse_header(text: str, *, name: str) -> FoldedNetwork:
     """The network that a weight header holds.
 
     Defines may be integer expressions. Where NUMBER_OF_CLASSES is absent (the original exporter forgot it), the
-    classes are counted in wfc; the ``_TYPEWIDTH`` defines may be absent too.
+    classes are counted in wfc; what else follows from the rest may be absent too: the ``_TYPEWIDTH`` defines,
+    PACKEDWIDTH, DATAWIDTH, and the typedefs if there are none at all.
 
     :param name: what errors call the text, usually its path.
     :returns: arrays of signed int8, shaped as `FoldedNetwork` says; `Limits` from MAX_NUMBER_COLUMNS_TEST_SET and
@@ -132,7 +133,7 @@ class _Header:
     def _check_words(self, precision: Precision, *, inputs: int, hidden: int) -> None:
         """Check the DMA words, and that a column and a hidden vector fit the HLS types."""
         for name, value in FIXED_DEFINES.items():
-            if self._numbers[name] != value:
+            if self._numbers.get(name, value) != value:
                 raise self._refuse(name, f"the hardware has {value} bits")
         bits = precision.activation
         for name, size in (("HEIGHT_IN_PIX", inputs), ("NUMBER_OF_NEURONS", hidden)):
@@ -141,11 +142,12 @@ class _Header:
                     name,
                     f"times PIXELWIDTH {bits} that is {size * bits} bits, and an ap_int holds at most {MAX_VECTOR_BITS}",
                 )
-        if self._numbers["PACKEDWIDTH"] != packed_width(inputs, bits):
+        packed = packed_width(inputs, bits)
+        if self._numbers.get("PACKEDWIDTH", packed) != packed:
             raise self._refuse(
                 "PACKEDWIDTH",
-                f"it must be {packed_width(inputs, bits)}, HEIGHT_IN_PIX {inputs} * PIXELWIDTH {bits} "
-                f"rounded up to a multiple of DATAWIDTH {self._numbers['DATAWIDTH']}",
+                f"it must be {packed}, HEIGHT_IN_PIX {inputs} * PIXELWIDTH {bits} "
+                f"rounded up to a multiple of DATAWIDTH {WORD_BITS}",
             )
 
     def _limits(self) -> Limits:
@@ -158,6 +160,8 @@ class _Header:
 
     def _check_typedefs(self, precision: Precision) -> None:
         by_name = {array.typedef: array for array in ARRAYS}
+        if not self._found.typedefs:  # they repeat the width defines; a header without any says nothing less
+            return
         self._check_names("typedef", self._found.typedefs, by_name)
         for name, typedef in self._found.typedefs.items():
             array = by_name[name]

@@ -14,6 +14,7 @@ from train.batches import pad, read_pixels
 from train.checkpoint import Checkpoint
 from train.data import Line
 from train.model import Arithmetic, Recogniser, require_device
+from train.threads import THREADS, computing_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +68,18 @@ def evaluate_checkpoint(
     *,
     arithmetic: Arithmetic = Arithmetic.QUANTIZED,
     device: str = "cpu",
+    threads: int = THREADS,
 ) -> Evaluation:
     """What a checkpoint reads on lines, in fixed point or, from the same checkpoint, in floating point.
 
     :raises ImageError: an image cannot be read.
     :raises CheckpointError: weights and hyperparameters do not fit.
-    :raises ConfigError: a device that is not there.
+    :raises ConfigError: a device that is not there, or no thread.
     """
     require_device(device)
     hp = checkpoint.hyperparameters
     model = checkpoint.recogniser().to(device)
     pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
-    with model.computing_in(arithmetic):
+    with computing_threads(threads), model.computing_in(arithmetic):
         truths = [line.text for line in lines]
         return evaluate(model, checkpoint.alphabet, truths, pixels, batch_size=hp.batch_size)

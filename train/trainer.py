@@ -28,6 +28,7 @@ from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained, Start, fresh_start, start_from
+from train.threads import THREADS, computing_threads
 
 NAMED_LINES = 5
 """How many lines of a faulty batch an error names; the log has them all."""
@@ -62,13 +63,14 @@ def train(
     policy: Pretrained = Pretrained.RESUME,
     init_bn_fc_fusion: bool = False,
     device: str = "cpu",
+    threads: int = THREADS,
     command: str = "",
     author: str = "",
     reporter: Reporter | None = None,
 ) -> TrainingResult:
     """Train until `hyperparameters.epochs`, or until SIGINT, which ends the running batch, saves and returns.
 
-    A resumed run goes on exactly as if it had never stopped (same machine, same thread count).
+    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`).
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
     :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
@@ -76,8 +78,9 @@ def train(
     :param policy: what to take from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
+    :param threads: of torch on the CPU; see `train.threads`.
     :param command: the command line, for the provenance.
-    :raises ConfigError: options that contradict each other, or a device that is not there.
+    :raises ConfigError: options that contradict each other, or a device that is not there, or no thread.
     :raises FileError: the checkpoint is missing, or something cannot be written.
     :raises CheckpointError: the checkpoint is damaged, or does not fit the hyperparameters.
     :raises DataError: no line can be trained on, or the checkpoint's alphabet lacks a character.
@@ -106,7 +109,7 @@ def train(
             experiment.log(sentence)
             reporter.note(sentence)
         # The caller's random numbers go on undisturbed.
-        with torch.random.fork_rng(devices=[]):
+        with computing_threads(threads), torch.random.fork_rng(devices=[]):
             torch.set_rng_state(start.rng)
             return run.go(experiment)
     except TrainingError as error:

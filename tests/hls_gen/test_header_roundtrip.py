@@ -139,3 +139,11 @@ def test_a_network_that_contradicts_itself_is_not_written(change, message):
     with pytest.raises(DesignError) as error:
         render_header(replace(network, **change))
     assert str(error.value) == message
+
+
+def test_a_header_without_typedefs_says_nothing_less():
+    text = small_header()
+    without = "\n".join(line for line in text.split("\n") if not line.startswith("typedef"))
+    assert without != text
+    again = render_header(parse_header(without, name="without"))
+    assert again == render_header(parse_header(text, name="with"))

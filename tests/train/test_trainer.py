@@ -316,6 +316,21 @@ def test_a_device_that_is_not_there_is_refused():
     assert str(caught.value).startswith("device is 'warp', which cannot be used here: ")
 
 
+def test_threads_are_set_for_the_run_only():
+    class Watcher(Reporter):
+        def batch_done(self, result):
+            seen.add(torch.get_num_threads())
+
+    seen = set()
+    before = torch.get_num_threads()
+    train(tiny.hyperparameters(epochs=1), tiny.dataset(), experiments=None, threads=2, reporter=Watcher())
+    assert seen == {2}
+    assert torch.get_num_threads() == before
+    with pytest.raises(ConfigError) as caught:
+        train(tiny.hyperparameters(), tiny.dataset(), experiments=None, threads=0)
+    assert str(caught.value) == "threads is 0; allowed is 1 or more."
+
+
 def test_a_half_done_epoch_starts_again_where_its_batches_are_cut_otherwise(tmp_path):
     hp = tiny.hyperparameters(epochs=1)
     stopped = train(hp, tiny.dataset(), experiments=tmp_path, reporter=Recorder(interrupt_at=2))
