@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import sys
 from typing import Any
 
 import click
 
 from datapath.errors import FoldlineError
+from datapath.files import os_reason
 from datapath.version import VERSION
 
 # Command -> (module in foldline.commands, one line for --help). The module defines `command`.
@@ -42,9 +45,17 @@ class FoldlineGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except FoldlineError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader of a pipe has enough: click ends quietly
+                raise
+            # Rooms name the files that they fail on; what is left is the output itself, or a disk that filled up.
+            what = error.filename or "the output"
+            raise click.ClickException(f"Cannot write {what}: {os_reason(error)}.") from error
         except ModuleNotFoundError as error:
             extra = {"torch": "train", "rich": "train", "numba": "sim", "jinja2": "hls", "pynq": "board"}.get(
                 (error.name or "").partition(".")[0]

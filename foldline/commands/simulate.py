@@ -45,6 +45,8 @@ def command(
     results = simulate_inputs(design, inputs, beyond_limits=beyond_limits, threads=threads)
     for line, result in zip(inputs, results, strict=True):
         if isinstance(result, FoldlineError):
+            if len(inputs) == 1:
+                raise result
             failed += 1
             click.echo(f"Error: {result}", err=True)
             continue

@@ -1,6 +1,8 @@
 """The command line as a user meets it: what it prints, where, and with which status."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,16 +140,21 @@ def test_beyond_limits_says_so_on_the_line(design, saved, tmp_path):
 
 def test_an_odd_line_is_an_error(saved, tmp_path):
     write_npz(tmp_path / "odd.npz", {"pixels_0": np.zeros((3, 32), dtype=np.int8)})
-    result = fails("1 of 1 lines failed.", "simulate", saved, "--pixels", tmp_path / "odd.npz")
-    assert "pixels_0: The line exceeds the overlay: 3 columns, allowed an even number." in result.stderr
+    fails(
+        "pixels_0: The line exceeds the overlay: 3 columns, allowed an even number. "
+        "With --beyond-limits it is computed all the same.",
+        *("simulate", saved, "--pixels", tmp_path / "odd.npz"),
+    )
 
 
 def test_what_a_user_gets_wrong_with_files(saved, tmp_path):
     missing, text, empty = tmp_path / "missing.png", tmp_path / "text.png", tmp_path / "empty"
     text.write_text("This is no image.")
     empty.mkdir()
-    assert f"Error: Cannot read {missing}: no such file.\n" in run("simulate", saved, missing).stderr
-    assert f"Error: {text} is not an image that Pillow can read.\n" in run("simulate", saved, text).stderr
+    fails(f"Cannot read {missing}: no such file.", "simulate", saved, missing)
+    fails(f"{text} is not an image that Pillow can read.", "simulate", saved, text)
+    both = fails("2 of 2 lines failed.", "simulate", saved, missing, text)
+    assert len(both.stderr.splitlines()) == 3
     fails(f"The folder {empty} holds no image.", "simulate", saved, empty)
     fails(f"Cannot read {tmp_path / 'no.npz'}: no such file.", "simulate", tmp_path / "no.npz", text)
     fails(f"Cannot read {empty}: it is a folder.", "simulate", empty, text)
@@ -176,6 +183,13 @@ def test_a_full_disk_and_a_missing_folder_are_one_sentence(saved, image):
     missing = image.parent / "nowhere" / "trace.npz"
     fails(f"Cannot write {missing}: No such file or directory.", "simulate", saved, image, "--trace", missing)
     fails("Cannot write /dev/full: No space left on device.", "export", saved, "-o", "/dev/full")
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = subprocess.run(
+            [sys.executable, "-m", "foldline", "simulate", saved, image], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[0] == "Error: Cannot write the output: No space left on device."
+    assert "Traceback" not in process.stderr
 
 
 def test_export_import_verify_at_another_folding(design, saved, tmp_path):
