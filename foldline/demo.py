@@ -23,9 +23,9 @@ from train.synthetic import synthetic_dataset
 from train.trainer import train
 
 PARAMS = Path(__file__).parent.parent / "params" / "demo.json"
-FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=16)
-DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 7, 600, 60
-LINE_CHARACTERS = (6, 16)
+FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
+DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
+LINE_CHARACTERS = (16, 40)
 PROVED_LINES = 10
 
 

@@ -12,6 +12,8 @@ from rich.table import Table
 from foldline.comparison import Comparison, Level
 from train.data import Line
 
+LEVEL_TITLES = {"float": "float PyTorch", "quantized": "quantized PyTorch", "simulated": "simulated hardware"}
+
 _BRAILLE = 0x2800
 # Dot bits of a Braille cell, 4 rows by 2 columns.
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
@@ -40,7 +42,7 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
     for level in comparison.levels:
         rates = level.rates
         table.add_row(
-            level.name,
+            LEVEL_TITLES[level.name],
             level.decoding,
             f"{rates.cer:.2f}",
             f"{rates.wer:.1f}",
@@ -73,9 +75,9 @@ def show_line(console: Console, line: Line, readings: Sequence[Level], index: in
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
-    width = max(len(f"{level.name}, {level.decoding}") for level in readings)
+    names = [f"{LEVEL_TITLES[level.name]}, {level.decoding}" for level in readings]
+    width = max(map(len, names))
     console.print(f"{'truth':<{width}}  {line.text}", highlight=False, markup=False, soft_wrap=True)
-    for level in readings:
+    for name, level in zip(names, readings, strict=True):
         mark = "" if level.texts[index] == line.text else "  (differs)"
-        name = f"{level.name}, {level.decoding}"
         console.print(f"{name:<{width}}  {level.texts[index]}{mark}", highlight=False, markup=False, soft_wrap=True)

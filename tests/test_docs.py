@@ -1,11 +1,13 @@
-"""Every example in a docstring does what it says."""
+"""Every example in a docstring and in the README does what it says."""
 
 import doctest
 import importlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from foldline.cli import main
 from tests.golden_data import REPOSITORY
 
 PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "train", "overlay_driver", "foldline")
@@ -31,3 +33,29 @@ def test_examples_in_docstrings(name):
 
 def test_modules_with_examples_are_found():
     assert {"datapath.formats", "datapath.precision", "datapath.error_rates"} <= set(modules_with_examples())
+
+
+def test_examples_in_the_readme(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    result = doctest.testfile(str(REPOSITORY / "README.md"), module_relative=False)
+    assert result.attempted > 0
+    assert result.failed == 0, "see the captured output"
+
+
+def test_commands_in_the_readme_run_as_they_stand(tmp_path, monkeypatch):
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("step by step:") : text.index("With internet,")]
+    commands = [line.split() for line in section.splitlines() if line.startswith("    foldline ")]
+    assert [words[1] for words in commands] == [
+        *("data", "train", "export", "import-header", "verify", "simulate", "compare", "golden")
+    ]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params").symlink_to(REPOSITORY / "params")
+    smaller = {"800": "20", "100": "4"}  # lines: the commands are tried here, not the network
+    for words in commands:
+        arguments = [smaller.get(word, word) for word in words[1:]]
+        if words[1] == "train":
+            arguments += ["--epochs", "1", "--no-cuda"]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, (words, result.output)
+    assert (tmp_path / "trace.npz").is_file()

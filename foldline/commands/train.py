@@ -42,6 +42,9 @@ def hyperparameter_options(command: Callable) -> Callable:
 @click.option("--eval", "evaluate_only", is_flag=True, help="With -i: only read the validation lines.")
 @click.option("--dry-run", is_flag=True, help="Keep nothing on disk.")
 @click.option("--no-cuda", is_flag=True, help="Compute on the CPU even where a GPU is at hand.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of torch; more than 1 rarely pays."
+)
 @click.option("--author", default="", help="Who trains; kept in the provenance.")
 @hyperparameter_options
 def command(
@@ -57,6 +60,7 @@ def command(
     evaluate_only: bool,
     dry_run: bool,
     no_cuda: bool,
+    threads: int,
     author: str,
     **overrides: object,
 ) -> None:
@@ -81,7 +85,7 @@ def command(
     for sentence in dataset.problems:
         click.echo(sentence, err=True)
     if evaluate_only:
-        _evaluate(checkpoint, dataset)
+        _evaluate(checkpoint, dataset, threads)
         return
     with showing() as reporter:
         result = train(
@@ -92,6 +96,7 @@ def command(
             policy=Pretrained[pretrained_policy],
             init_bn_fc_fusion=init_bn_fc_fusion,
             device="cuda" if torch.cuda.is_available() and not no_cuda else "cpu",
+            threads=threads,
             command=shlex.join(["foldline", *sys.argv[1:]]),
             author=author,
             reporter=reporter,
@@ -120,11 +125,11 @@ def _hyperparameters(params: Path | None, checkpoint: Path | None, overrides: di
     return replace(base, **{name: value for name, value in overrides.items() if value is not None})
 
 
-def _evaluate(checkpoint: Path, dataset) -> None:
+def _evaluate(checkpoint: Path, dataset, threads: int) -> None:
     from train.checkpoint import Checkpoint
     from train.evaluation import evaluate_checkpoint
 
-    rates = evaluate_checkpoint(Checkpoint.load(checkpoint), dataset.validation).rates
+    rates = evaluate_checkpoint(Checkpoint.load(checkpoint), dataset.validation, threads=threads).rates
     click.echo(
         f"{rates.lines} validation lines of {dataset.name}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, "
         f"{rates.exact} exact (per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
