@@ -78,7 +78,7 @@ def test_words_that_are_no_whole_number_of_column_pairs():
 
 def test_a_backward_half_that_is_not_the_mirror():
     words = pack_columns(np.array([[1, 2], [3, -4]]), 4)
-    words[1] ^= 1
+    words[1] ^= np.uint64(1)
     with pytest.raises(DataError) as caught:
         unpack_columns(words, inputs=2, bits=4)
     assert str(caught.value) == "The backward records are not the forward records in reverse."

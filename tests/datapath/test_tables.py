@@ -55,7 +55,8 @@ def test_sixteen_bit_arrays_and_single_integers_select_the_same(table, end, func
 
 @TABLES
 def test_every_entry_is_the_rounded_function_and_far_from_a_tie(table, end, function):
-    with localcontext(prec=40):
+    with localcontext() as context:
+        context.prec = 40
         for n in range(TABLE_SIZE):
             scaled = 64 * function(Decimal(-end) + Decimal(2 * end * n) / 255)
             assert table.entries[n] == int(scaled.to_integral_value())
