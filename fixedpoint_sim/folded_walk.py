@@ -15,10 +15,10 @@ from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.folded import FoldedNetwork
 from datapath.quantities import ACCUMULATOR, SCORE
-from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim.kernels import update_unit
 from fixedpoint_sim.simulator import (
-    TABLE_CONSTANTS,
+    SIGMOID_OF,
+    TANH_OF,
     check_columns,
     exceeded_before,
     finish_trace,
@@ -53,9 +53,8 @@ def walk_folded(network: FoldedNetwork, design: Design, columns: np.ndarray, *, 
         (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
         ACCUMULATOR.fraction - (bits.bias - 1),
         bits.activation,
-        SIGMOID.entries,
-        TANH.entries,
-        TABLE_CONSTANTS,
+        SIGMOID_OF,
+        TANH_OF,
     )
     scores = np.empty((len(columns), network.classes), dtype=np.int16)
     _walk_output_layer(
@@ -119,7 +118,7 @@ def _half_to_even(product, shift):
 
 @njit(cache=True, nogil=True)
 def _walk_hidden_layer(
-    hidden, columns, w_ih, w_hh, b_ih, b_hh, product_shift, bias_shift, activation_bits, sigmoid, tanh, constants
+    hidden, columns, w_ih, w_hh, b_ih, b_hh, product_shift, bias_shift, activation_bits, sigmoid, tanh
 ):
     """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE]."""
     T, _, H = hidden.shape
@@ -160,7 +159,6 @@ def _walk_hidden_layer(
                         activation_bits,
                         sigmoid,
                         tanh,
-                        constants,
                     )
             for u in range(H):
                 h_prev[direction, u] = h_next[direction, u]

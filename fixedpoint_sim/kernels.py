@@ -117,45 +117,29 @@ def add_products_half_to_even(acc, vector, weights, shift):
         _to_even_6(acc, vector, weights)
 
 
-@njit(inline="always")
-def look_up(accumulator, table, bound, multiplier, shift):
-    """Table output in 1/64 for a raw accumulator: the index arithmetic of `datapath.tables.Table`."""
-    if accumulator <= -bound:
-        return table[0]
-    if accumulator >= bound:
-        return table[table.size - 1]
-    return table[((accumulator + bound) * multiplier) >> shift]
-
-
 @njit(cache=True, nogil=True)
-def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoid, tanh, constants):
+def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoid, tanh):
     """Gates, cell state and hidden output of one unit.
 
     :param acc_i: raw accumulators of the four gates, fraction 8; `cell` the raw state of the step before.
     :param first: True at time step 0, where the state is not read.
-    :param constants: (bound, multiplier, shift) of the sigmoid, then of the tanh table.
+    :param sigmoid: output of the table for every accumulator, int8 [65536], by accumulator + 32768; `tanh` likewise.
     :returns: (new cell state, hidden output), raw.
     """
-    s_bound, s_multiplier, s_shift, t_bound, t_multiplier, t_shift = constants
-    i = look_up(acc_i, sigmoid, s_bound, s_multiplier, s_shift)
-    f = look_up(acc_f, sigmoid, s_bound, s_multiplier, s_shift)
-    g = look_up(acc_g, tanh, t_bound, t_multiplier, t_shift)
-    o = look_up(acc_o, sigmoid, s_bound, s_multiplier, s_shift)
+    i, f, o = np.int64(sigmoid[acc_i + 32768]), np.int64(sigmoid[acc_f + 32768]), np.int64(sigmoid[acc_o + 32768])
+    g = np.int64(tanh[acc_g + 32768])
     # Fractions: table 6 + table 6 = 12 -> 8; table 6 + cell 8 = 14 -> 8; table 6 + table 6 = 12 -> A - 1.
     state = _saturating_round(i * g, 4, -32768, 32767)
     if not first:
         kept = _saturating_round(f * cell, 6, -32768, 32767)
         state = min(max(state + kept, -32768), 32767)
-    squashed = look_up(state, tanh, t_bound, t_multiplier, t_shift)
     half_range = 1 << (activation_bits - 1)
-    hidden = _saturating_round(squashed * o, 13 - activation_bits, -half_range, half_range - 1)
-    return state, hidden
+    squashed = np.int64(tanh[state + 32768])
+    return state, _saturating_round(squashed * o, 13 - activation_bits, -half_range, half_range - 1)
 
 
 @njit(cache=True, nogil=True)
-def run_direction(
-    hidden, columns, reverse, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh, constants
-):
+def run_direction(hidden, columns, reverse, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh):
     """Hidden words of one direction.
 
     :param hidden: out, int8 [T, H], at time steps.
@@ -185,7 +169,6 @@ def run_direction(
                 activation_bits,
                 sigmoid,
                 tanh,
-                constants,
             )
             hidden[t, u] = out
             state[u] = out

@@ -21,7 +21,11 @@ from fixedpoint_sim.trace import ExceededLimit, Trace
 VECTOR_LANES = 32
 """Classes are padded to whole vectors of 16-bit lanes (512 bits at most)."""
 
-TABLE_CONSTANTS = (SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift, TANH.bound, TANH.multiplier, TANH.shift)
+_ACCUMULATORS = np.arange(ACCUMULATOR.min, ACCUMULATOR.max + 1)
+SIGMOID_OF = SIGMOID.lookup(_ACCUMULATORS).astype(np.int8)
+"""The sigmoid table's output for every accumulator, by accumulator + 32768: one load instead of index arithmetic."""
+TANH_OF = TANH.lookup(_ACCUMULATORS).astype(np.int8)
+"""The same for the tanh table."""
 
 
 def simulate(design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
@@ -178,9 +182,8 @@ class Simulator:
                 self._bias[direction],
                 self._input.product_shift,
                 design.precision.activation,
-                SIGMOID.entries,
-                TANH.entries,
-                TABLE_CONSTANTS,
+                SIGMOID_OF,
+                TANH_OF,
             )
         hidden = np.ascontiguousarray(by_direction.swapaxes(0, 1))
         scores = np.empty((len(columns), design.classes), dtype=np.int16)
