@@ -23,98 +23,94 @@ def _saturating_round(product, shift, low, high):
 
 
 @njit(cache=True, nogil=True)
-def _add_exact_products(acc, vector, weights):
-    """acc[L] += weights[R, L].T @ vector[R], for products that need no rounding."""
-    rows, lanes = weights.shape
-    whole = rows - rows % ROWS_PER_PASS
-    for r in range(0, whole, ROWS_PER_PASS):
-        v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
-        w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
-        for lane in range(lanes):
-            acc[lane] += (
-                np.int16(v0 * w0[lane]) + np.int16(v1 * w1[lane]) + np.int16(v2 * w2[lane]) + np.int16(v3 * w3[lane])
-            )
-    for r in range(whole, rows):
-        for lane in range(lanes):
-            acc[lane] += np.int16(vector[r] * weights[r, lane])
+def gather_terms(values, rows, vector, offset):
+    """List the rows whose value is not `offset`: the others add nothing to a sum of (value - offset) * weight.
+
+    :param values: out, int16, with room for ROWS_PER_PASS more than the vector: value - offset of each listed row.
+    :param rows: out, int64 likewise: its row in the weights. The list is filled up with zeros to whole passes.
+    :returns: its length.
+    """
+    count = 0
+    for r in range(vector.size):
+        value = np.int16(vector[r] - offset)
+        values[count], rows[count] = value, r
+        count += value != 0
+    while count % ROWS_PER_PASS:
+        values[count], rows[count] = 0, 0
+        count += 1
+    return count
 
 
 @njit(inline="always")
 def _rounded(product, shift, to_even):
-    """RND_ZERO, or RND_CONV if `to_even`: drop `shift` > 0 bits of an int16 product."""
+    """RND_ZERO, or RND_CONV if `to_even`: drop `shift` bits of an int16 product; none if 0."""
+    if shift == 0:
+        return product
     tie = np.int16(np.int16(product >> shift) & 1) if to_even else -(product >> 15)
     return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
 
 
-def _rounding_adder(shift, to_even):
+def _adder(shift, to_even):
     """A kernel that rounds by a fixed `shift`: as a constant it keeps the lanes 16 bits wide, which is 4 times faster."""
 
     @njit(cache=True, nogil=True)
-    def add(acc, vector, weights):
-        rows, lanes = weights.shape
-        whole = rows - rows % ROWS_PER_PASS
-        for r in range(0, whole, ROWS_PER_PASS):
-            v0, v1, v2, v3 = vector[r], vector[r + 1], vector[r + 2], vector[r + 3]
-            w0, w1, w2, w3 = weights[r], weights[r + 1], weights[r + 2], weights[r + 3]
-            for lane in range(lanes):
+    def add(acc, values, rows, count, weights):
+        for n in range(0, count, ROWS_PER_PASS):
+            v0, v1, v2, v3 = values[n], values[n + 1], values[n + 2], values[n + 3]
+            w0, w1, w2, w3 = weights[rows[n]], weights[rows[n + 1]], weights[rows[n + 2]], weights[rows[n + 3]]
+            for lane in range(acc.size):
                 acc[lane] += (
                     _rounded(np.int16(v0 * w0[lane]), shift, to_even)
                     + _rounded(np.int16(v1 * w1[lane]), shift, to_even)
                     + _rounded(np.int16(v2 * w2[lane]), shift, to_even)
                     + _rounded(np.int16(v3 * w3[lane]), shift, to_even)
                 )
-        for r in range(whole, rows):
-            for lane in range(lanes):
-                acc[lane] += _rounded(np.int16(vector[r] * weights[r, lane]), shift, to_even)
 
     return add
 
 
 # Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
-_to_zero_1, _to_zero_2, _to_zero_3, _to_zero_4, _to_zero_5, _to_zero_6 = (
-    _rounding_adder(shift, False) for shift in range(1, 7)
-)
-_to_even_1, _to_even_2, _to_even_3, _to_even_4, _to_even_5, _to_even_6 = (
-    _rounding_adder(shift, True) for shift in range(1, 7)
-)
+_exact = _adder(0, False)
+_to_zero_1, _to_zero_2, _to_zero_3, _to_zero_4, _to_zero_5, _to_zero_6 = (_adder(shift, False) for shift in range(1, 7))
+_to_even_1, _to_even_2, _to_even_3, _to_even_4, _to_even_5, _to_even_6 = (_adder(shift, True) for shift in range(1, 7))
 
 
 @njit(cache=True, nogil=True)
-def add_products_half_to_zero(acc, vector, weights, shift):
-    """acc[L] += RND_ZERO of every product on its own; a `shift` of 0 or less adds them as they are."""
-    if shift <= 0:
-        _add_exact_products(acc, vector, weights)
+def add_products_half_to_zero(acc, values, rows, count, weights, shift):
+    """acc[L] += values[n] * weights[rows[n]], RND_ZERO by `shift` for every product on its own; 0 adds them as they are."""
+    if shift == 0:
+        _exact(acc, values, rows, count, weights)
     elif shift == 1:
-        _to_zero_1(acc, vector, weights)
+        _to_zero_1(acc, values, rows, count, weights)
     elif shift == 2:
-        _to_zero_2(acc, vector, weights)
+        _to_zero_2(acc, values, rows, count, weights)
     elif shift == 3:
-        _to_zero_3(acc, vector, weights)
+        _to_zero_3(acc, values, rows, count, weights)
     elif shift == 4:
-        _to_zero_4(acc, vector, weights)
+        _to_zero_4(acc, values, rows, count, weights)
     elif shift == 5:
-        _to_zero_5(acc, vector, weights)
+        _to_zero_5(acc, values, rows, count, weights)
     else:
-        _to_zero_6(acc, vector, weights)
+        _to_zero_6(acc, values, rows, count, weights)
 
 
 @njit(cache=True, nogil=True)
-def add_products_half_to_even(acc, vector, weights, shift):
-    """acc[K] += RND_CONV of every product on its own; a `shift` of 0 or less adds them as they are."""
-    if shift <= 0:
-        _add_exact_products(acc, vector, weights)
+def add_products_half_to_even(acc, values, rows, count, weights, shift):
+    """acc[K] += values[n] * weights[rows[n]], RND_CONV by `shift` for every product on its own; 0 adds them as they are."""
+    if shift == 0:
+        _exact(acc, values, rows, count, weights)
     elif shift == 1:
-        _to_even_1(acc, vector, weights)
+        _to_even_1(acc, values, rows, count, weights)
     elif shift == 2:
-        _to_even_2(acc, vector, weights)
+        _to_even_2(acc, values, rows, count, weights)
     elif shift == 3:
-        _to_even_3(acc, vector, weights)
+        _to_even_3(acc, values, rows, count, weights)
     elif shift == 4:
-        _to_even_4(acc, vector, weights)
+        _to_even_4(acc, values, rows, count, weights)
     elif shift == 5:
-        _to_even_5(acc, vector, weights)
+        _to_even_5(acc, values, rows, count, weights)
     else:
-        _to_even_6(acc, vector, weights)
+        _to_even_6(acc, values, rows, count, weights)
 
 
 @njit(cache=True, nogil=True)
@@ -139,25 +135,30 @@ def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoi
 
 
 @njit(cache=True, nogil=True)
-def run_direction(hidden, columns, reverse, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh):
+def run_direction(
+    hidden, columns, reverse, background, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh
+):
     """Hidden words of one direction.
 
     :param hidden: out, int8 [T, H], at time steps.
     :param columns: int8 [T, I]; `reverse` reads them right to left.
-    :param w_input: int16 [I, 4H]; with `product_shift` <= 0 already shifted up to fraction 8. `w_recurrent` [H, 4H].
-    :param bias: int16 [4H], fraction 8: both biases added.
+    :param background: pixel value whose products `bias` holds already, so that such pixels cost nothing.
+    :param w_input: int16 [I, 4H]; with `product_shift` 0 already shifted up to fraction 8. `w_recurrent` [H, 4H].
+    :param bias: int16 [4H], fraction 8: both biases added, and the products of an all-background column.
     :param product_shift: bits that RND_ZERO drops of each product; 0 where products are exact.
     """
     T, H = hidden.shape
     cell = np.zeros(H, dtype=np.int64)
     acc = np.empty(4 * H, dtype=np.int16)
-    vector = np.empty(columns.shape[1], dtype=np.int16)
-    state = np.zeros(H, dtype=np.int16)
+    state = np.zeros(H, dtype=np.int8)
+    room = max(columns.shape[1], H) + ROWS_PER_PASS
+    values, rows = np.empty(room, dtype=np.int16), np.empty(room, dtype=np.int64)
     for t in range(T):
-        vector[:] = columns[T - 1 - t if reverse else t]
         acc[:] = bias
-        add_products_half_to_zero(acc, vector, w_input, product_shift)
-        add_products_half_to_zero(acc, state, w_recurrent, product_shift)
+        count = gather_terms(values, rows, columns[T - 1 - t if reverse else t], background)
+        add_products_half_to_zero(acc, values, rows, count, w_input, product_shift)
+        count = gather_terms(values, rows, state, 0)
+        add_products_half_to_zero(acc, values, rows, count, w_recurrent, product_shift)
         for u in range(H):
             cell[u], out = update_unit(
                 acc[u],
@@ -180,18 +181,19 @@ def score_columns(scores, hidden, w_fc, b_fc, product_shift):
 
     :param scores: out, int16 [T, C].
     :param hidden: int8 [T, 2, H] at time steps.
-    :param w_fc: int16 [2, H, K], with `product_shift` <= 0 already shifted up to fraction 8.
+    :param w_fc: int16 [2, H, K], with `product_shift` 0 already shifted up to fraction 8.
     :param b_fc: int16 [K], fraction 8: both directions' biases added.
     :param product_shift: bits that RND_CONV drops of each product; 0 where products are exact.
     """
     T, C = scores.shape
     acc = np.empty(b_fc.size, dtype=np.int16)
-    vector = np.empty(hidden.shape[2], dtype=np.int16)
+    room = hidden.shape[2] + ROWS_PER_PASS
+    values, rows = np.empty(room, dtype=np.int16), np.empty(room, dtype=np.int64)
     for t in range(T):
         acc[:] = b_fc
         for direction in range(2):
-            vector[:] = hidden[t if direction == 0 else T - 1 - t, direction]
-            add_products_half_to_even(acc, vector, w_fc[direction], product_shift)
+            count = gather_terms(values, rows, hidden[t if direction == 0 else T - 1 - t, direction], 0)
+            add_products_half_to_even(acc, values, rows, count, w_fc[direction], product_shift)
         scores[t] = acc[:C]
 
 

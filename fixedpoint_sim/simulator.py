@@ -157,6 +157,11 @@ class Simulator:
         self._recurrent = _layer(by_row(design.weights_recurrent), bits.weight, bits.activation, ACCUMULATOR.fraction)
         biases = design.biases_input.astype(np.int16) + design.biases_recurrent.astype(np.int16)
         self._bias = biases.reshape(2, -1) << np.int16(ACCUMULATOR.fraction - (bits.bias - 1))
+        self._background = 0
+        if not self._input.product_shift:
+            # Most pixels are paper, the lowest value. Sums of exact products are linear: paper goes into the bias.
+            self._background = unit_format(bits.activation).min
+            self._bias += self._input.weights.sum(axis=1, dtype=np.int16) * np.int16(self._background)
         padded = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
         fc_weights = np.zeros((2, design.hidden, padded), dtype=np.int16)
         fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
@@ -177,6 +182,7 @@ class Simulator:
                 by_direction[direction],
                 columns,
                 direction == BACKWARD,
+                self._background,
                 self._input.weights[direction],
                 self._recurrent.weights[direction],
                 self._bias[direction],

@@ -26,6 +26,21 @@ def _all_values(bits: int) -> np.ndarray:
     return np.arange(-(1 << (bits - 1)), 1 << (bits - 1), dtype=np.int16)
 
 
+def _terms(vector: np.ndarray, offset: int = 0):
+    """(values, rows, count) of a vector, as the kernels list them."""
+    room = len(vector) + kernels.ROWS_PER_PASS
+    values, rows = np.full(room, 99, dtype=np.int16), np.full(room, 99, dtype=np.int64)
+    return values, rows, kernels.gather_terms(values, rows, vector, offset)
+
+
+@given(st.lists(st.integers(-128, 127), max_size=40), st.sampled_from([0, -128, -8, -2]))
+def test_terms_are_the_values_that_differ_from_the_offset(vector, offset):
+    values, rows, count = _terms(np.array(vector, dtype=np.int8), offset)
+    listed = [(value - offset, row) for row, value in enumerate(vector) if value != offset]
+    padding = -len(listed) % kernels.ROWS_PER_PASS
+    assert list(zip(values[:count].tolist(), rows[:count].tolist(), strict=True)) == listed + padding * [(0, 0)]
+
+
 @pytest.mark.parametrize(
     ("add", "rounding"),
     [
@@ -42,7 +57,7 @@ def test_every_product_of_every_width(add, rounding):
             weights = _all_values(weight_bits)
             for x in _all_values(activation_bits):
                 acc = np.zeros(len(weights), dtype=np.int16)
-                add(acc, np.array([x]), weights[None], shift)
+                add(acc, *_terms(np.array([x])), weights[None], shift)
                 expected = []
                 for w in weights:
                     key = (int(x) * int(w), shift)
@@ -63,7 +78,7 @@ def test_sums_of_any_number_of_rows_wrap_at_16_bits(rows, lanes, seed, shift):
         (kernels.add_products_half_to_even, round_to_even_on_tie),
     ):
         acc = start.copy()
-        add(acc, vector, weights, shift)
+        add(acc, *_terms(vector), weights, shift)
         expected = [
             wrap(int(start[lane]) + sum(rounding(int(vector[r]) * int(weights[r, lane]), shift) for r in range(rows)))
             for lane in range(lanes)
