@@ -23,18 +23,24 @@ def _saturating_round(product, shift, low, high):
 
 
 @njit(cache=True, nogil=True)
-def gather_terms(values, rows, vector, offset):
+def gather_terms(values, rows, count, vector, offset, first_row):
     """List the rows whose value is not `offset`: the others add nothing to a sum of (value - offset) * weight.
 
-    :param values: out, int16, with room for ROWS_PER_PASS more than the vector: value - offset of each listed row.
-    :param rows: out, int64 likewise: its row in the weights. The list is filled up with zeros to whole passes.
-    :returns: its length.
+    :param values: out, int16: value - offset of each listed row; `rows` out, int64: its row in the weights.
+    :param count: terms in the list so far.
+    :param first_row: row in the weights of the vector's first value.
+    :returns: terms in the list.
     """
-    count = 0
     for r in range(vector.size):
         value = np.int16(vector[r] - offset)
-        values[count], rows[count] = value, r
+        values[count], rows[count] = value, first_row + r
         count += value != 0
+    return count
+
+
+@njit(cache=True, nogil=True)
+def fill_pass(values, rows, count):
+    """Bring the list to whole passes with terms of 0 (there must be room); returns its length."""
     while count % ROWS_PER_PASS:
         values[count], rows[count] = 0, 0
         count += 1
@@ -136,29 +142,32 @@ def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoi
 
 @njit(cache=True, nogil=True)
 def run_direction(
-    hidden, columns, reverse, background, w_input, w_recurrent, bias, product_shift, activation_bits, sigmoid, tanh
+    hidden, columns, reverse, background, weights, start, bias, lift, product_shift, activation_bits, sigmoid, tanh
 ):
     """Hidden words of one direction.
 
     :param hidden: out, int8 [T, H], at time steps.
     :param columns: int8 [T, I]; `reverse` reads them right to left.
-    :param background: pixel value whose products `bias` holds already, so that such pixels cost nothing.
-    :param w_input: int16 [I, 4H]; with `product_shift` 0 already shifted up to fraction 8. `w_recurrent` [H, 4H].
-    :param bias: int16 [4H], fraction 8: both biases added, and the products of an all-background column.
+    :param background: pixel value whose products `start` holds already, so that such pixels cost nothing.
+    :param weights: int8 or int16 [I + H, 4H]: input side, then recurrent side.
+    :param start: int16 [4H], sum of the products of an all-background column.
+    :param bias: int16 [4H], fraction 8: both biases added.
+    :param lift: bits by which exact sums are shifted up to fraction 8; 0 where products are rounded to it.
     :param product_shift: bits that RND_ZERO drops of each product; 0 where products are exact.
     """
     T, H = hidden.shape
+    I = columns.shape[1]  # noqa: E741
     cell = np.zeros(H, dtype=np.int64)
     acc = np.empty(4 * H, dtype=np.int16)
     state = np.zeros(H, dtype=np.int8)
-    room = max(columns.shape[1], H) + ROWS_PER_PASS
-    values, rows = np.empty(room, dtype=np.int16), np.empty(room, dtype=np.int64)
+    values, rows = np.empty(I + H + ROWS_PER_PASS, dtype=np.int16), np.empty(I + H + ROWS_PER_PASS, dtype=np.int64)
     for t in range(T):
-        acc[:] = bias
-        count = gather_terms(values, rows, columns[T - 1 - t if reverse else t], background)
-        add_products_half_to_zero(acc, values, rows, count, w_input, product_shift)
-        count = gather_terms(values, rows, state, 0)
-        add_products_half_to_zero(acc, values, rows, count, w_recurrent, product_shift)
+        count = gather_terms(values, rows, 0, columns[T - 1 - t if reverse else t], background, 0)
+        count = fill_pass(values, rows, gather_terms(values, rows, count, state, 0, I))
+        acc[:] = start
+        add_products_half_to_zero(acc, values, rows, count, weights, product_shift)
+        for lane in range(4 * H):
+            acc[lane] = bias[lane] + np.int16(acc[lane] << lift)
         for u in range(H):
             cell[u], out = update_unit(
                 acc[u],
@@ -176,25 +185,27 @@ def run_direction(
 
 
 @njit(cache=True, nogil=True)
-def score_columns(scores, hidden, w_fc, b_fc, product_shift):
+def score_columns(scores, hidden, weights, bias, lift, product_shift):
     """Class scores in image order.
 
     :param scores: out, int16 [T, C].
     :param hidden: int8 [T, 2, H] at time steps.
-    :param w_fc: int16 [2, H, K], with `product_shift` 0 already shifted up to fraction 8.
-    :param b_fc: int16 [K], fraction 8: both directions' biases added.
+    :param weights: int8 or int16 [2H, K]: forward units, then backward ones.
+    :param bias: int16 [K], fraction 8: both directions' biases added.
+    :param lift: bits by which exact sums are shifted up to fraction 8; 0 where products are rounded to it.
     :param product_shift: bits that RND_CONV drops of each product; 0 where products are exact.
     """
     T, C = scores.shape
-    acc = np.empty(b_fc.size, dtype=np.int16)
-    room = hidden.shape[2] + ROWS_PER_PASS
-    values, rows = np.empty(room, dtype=np.int16), np.empty(room, dtype=np.int64)
+    H = hidden.shape[2]
+    acc = np.empty(bias.size, dtype=np.int16)
+    values, rows = np.empty(2 * H + ROWS_PER_PASS, dtype=np.int16), np.empty(2 * H + ROWS_PER_PASS, dtype=np.int64)
     for t in range(T):
-        acc[:] = b_fc
-        for direction in range(2):
-            count = gather_terms(values, rows, hidden[t if direction == 0 else T - 1 - t, direction], 0)
-            add_products_half_to_even(acc, values, rows, count, w_fc[direction], product_shift)
-        scores[t] = acc[:C]
+        count = gather_terms(values, rows, 0, hidden[t, 0], 0, 0)
+        count = fill_pass(values, rows, gather_terms(values, rows, count, hidden[T - 1 - t, 1], 0, H))
+        acc[:] = 0
+        add_products_half_to_even(acc, values, rows, count, weights, product_shift)
+        for k in range(C):
+            scores[t, k] = bias[k] + np.int16(acc[k] << lift)
 
 
 @njit(cache=True, nogil=True)

@@ -128,18 +128,27 @@ def refuse(exceeded: tuple[ExceededLimit, ...], *, beyond_limits: bool) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
-    """Weights of one matrix product as the kernels read them: int16, rows by lanes, and the bits to round away."""
+class _Products:
+    """Weights of one matrix product as the kernels read them, rows by lanes.
+
+    Exact products are summed as they are and `lift`ed to the sum's fraction; their weights stay int8, for half the
+    memory is read. Otherwise each loses `shift` bits on its own, which int16 weights do faster.
+    """
 
     weights: np.ndarray
-    product_shift: int
+    shift: int
+    lift: int
 
 
-def _layer(weights: np.ndarray, weight_bits: int, activation_bits: int, fraction: int) -> _Layer:
-    """Bring weights to int16; where products are exact, shift them up to `fraction` once and for all."""
-    shift = (activation_bits - 1) + (weight_bits - 1) - fraction
-    wide = np.ascontiguousarray(weights, dtype=np.int16)
-    return _Layer(wide << np.int16(max(-shift, 0)), max(shift, 0))
+def _products(weights: np.ndarray, weight_bits: int, activation_bits: int, fraction: int) -> _Products:
+    surplus = (activation_bits - 1) + (weight_bits - 1) - fraction
+    dtype = np.int16 if surplus > 0 else np.int8
+    return _Products(np.ascontiguousarray(weights, dtype=dtype), max(surplus, 0), max(-surplus, 0))
+
+
+def _at_fraction(biases: np.ndarray, bits: int, fraction: int) -> np.ndarray:
+    """``fixed<bits, 1>`` biases, whose first axis is to be added, as int16 with `fraction` fraction bits."""
+    return biases.sum(axis=0, dtype=np.int16) << np.int16(fraction - (bits - 1))
 
 
 class Simulator:
@@ -148,28 +157,23 @@ class Simulator:
     def __init__(self, design: Design) -> None:
         self.design = design
         bits = design.precision
-        lanes_last = (0, 3, 1, 2)  # [direction, gate, unit, row] -> [direction, row, gate, unit]
-
-        def by_row(weights: np.ndarray) -> np.ndarray:
-            return weights.transpose(lanes_last).reshape(2, weights.shape[3], -1)
-
-        self._input = _layer(by_row(design.weights_input), bits.weight, bits.activation, ACCUMULATOR.fraction)
-        self._recurrent = _layer(by_row(design.weights_recurrent), bits.weight, bits.activation, ACCUMULATOR.fraction)
-        biases = design.biases_input.astype(np.int16) + design.biases_recurrent.astype(np.int16)
-        self._bias = biases.reshape(2, -1) << np.int16(ACCUMULATOR.fraction - (bits.bias - 1))
+        # [direction, gate, unit, row] -> [direction, row, lane], input rows before recurrent ones
+        rows = np.concatenate([design.weights_input, design.weights_recurrent], axis=3)
+        by_row = rows.transpose(0, 3, 1, 2).reshape(2, rows.shape[3], -1)
+        self._gates = _products(by_row, bits.weight, bits.activation, ACCUMULATOR.fraction)
+        both = np.stack([design.biases_input, design.biases_recurrent]).reshape(2, 2, -1)
+        self._gate_bias = _at_fraction(both, bits.bias, ACCUMULATOR.fraction)
         self._background = 0
-        if not self._input.product_shift:
-            # Most pixels are paper, the lowest value. Sums of exact products are linear: paper goes into the bias.
+        if not self._gates.shift:
+            # Most pixels are paper, the lowest value. Sums of exact products are linear, so paper is summed once.
             self._background = unit_format(bits.activation).min
-            self._bias += self._input.weights.sum(axis=1, dtype=np.int16) * np.int16(self._background)
-        padded = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
-        fc_weights = np.zeros((2, design.hidden, padded), dtype=np.int16)
+        self._start = by_row[:, : design.inputs].sum(axis=1, dtype=np.int16) * np.int16(self._background)
+        classes = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
+        fc_weights = np.zeros((2, design.hidden, classes), dtype=np.int8)
         fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
-        self._output = _layer(fc_weights, bits.fc_weight, bits.activation, SCORE.fraction)
-        self._fc_bias = np.zeros(padded, dtype=np.int16)
-        self._fc_bias[: design.classes] = design.fc_biases.astype(np.int16).sum(axis=0, dtype=np.int16) << np.int16(
-            SCORE.fraction - (bits.fc_bias - 1)
-        )
+        self._classes = _products(fc_weights.reshape(-1, classes), bits.fc_weight, bits.activation, SCORE.fraction)
+        self._class_bias = np.zeros(classes, dtype=np.int16)
+        self._class_bias[: design.classes] = _at_fraction(design.fc_biases, bits.fc_bias, SCORE.fraction)
 
     def run(self, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
         """See `simulate`."""
@@ -183,15 +187,17 @@ class Simulator:
                 columns,
                 direction == BACKWARD,
                 self._background,
-                self._input.weights[direction],
-                self._recurrent.weights[direction],
-                self._bias[direction],
-                self._input.product_shift,
+                self._gates.weights[direction],
+                self._start[direction],
+                self._gate_bias[direction],
+                self._gates.lift,
+                self._gates.shift,
                 design.precision.activation,
                 SIGMOID_OF,
                 TANH_OF,
             )
         hidden = np.ascontiguousarray(by_direction.swapaxes(0, 1))
         scores = np.empty((len(columns), design.classes), dtype=np.int16)
-        kernels.score_columns(scores, hidden, self._output.weights, self._fc_bias, self._output.product_shift)
+        classes = self._classes
+        kernels.score_columns(scores, hidden, classes.weights, self._class_bias, classes.lift, classes.shift)
         return finish_trace(design, hidden, scores, beyond_limits=beyond_limits)

@@ -30,7 +30,8 @@ def _terms(vector: np.ndarray, offset: int = 0):
     """(values, rows, count) of a vector, as the kernels list them."""
     room = len(vector) + kernels.ROWS_PER_PASS
     values, rows = np.full(room, 99, dtype=np.int16), np.full(room, 99, dtype=np.int64)
-    return values, rows, kernels.gather_terms(values, rows, vector, offset)
+    count = kernels.gather_terms(values, rows, 0, vector, offset, 0)
+    return values, rows, kernels.fill_pass(values, rows, count)
 
 
 @given(st.lists(st.integers(-128, 127), max_size=40), st.sampled_from([0, -128, -8, -2]))
