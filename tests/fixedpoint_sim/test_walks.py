@@ -135,6 +135,42 @@ def test_threads_change_neither_bits_nor_order(threads):
         _assert_equal(got, expected, f"line {number}")
 
 
+@pytest.mark.parametrize("bits", [(2, 8, 2, 8, 8), (4, 8, 8, 8, 8)])
+def test_any_number_of_lines_of_mixed_lengths(bits):
+    design = random_design(8, bits=bits, inputs=5, hidden=3, classes=4)
+    random = np.random.default_rng(9)
+    half = 1 << (bits[2] - 1)
+    lengths = [2, 2000, *(2 * random.integers(1, 60, size=68))]
+    lines = [random.integers(-half, half, size=(length, 5)).astype(np.int8) for length in lengths]
+    alone = [walk_folded(fold(design), design, line, beyond_limits=True) for line in lines]
+    for count in range(1, len(lines) + 1):
+        together = list(simulate_lines(design, lines[:count], beyond_limits=True, threads=1 + count % 5))
+        assert len(together) == count
+        for number, (got, expected) in enumerate(zip(together, alone, strict=False)):
+            _assert_equal(got, expected, f"line {number} of {count}")
+
+
+@pytest.mark.parametrize("weight", range(1, 9))
+@pytest.mark.parametrize("activation", range(1, 9))
+def test_every_pair_of_widths_at_both_ends_of_every_range(weight, activation):
+    design = random_design(weight, bits=(weight, 8, activation, weight, 8), inputs=5, hidden=3, classes=4)
+    low, high = -(1 << (weight - 1)), (1 << (weight - 1)) - 1
+    half = 1 << (activation - 1)
+    random = np.random.default_rng(10 * weight + activation)
+    for ends in ((low, low), (high, high), (low, high)):
+        extreme = dataclasses.replace(
+            design,
+            weights_input=random.choice(ends, size=design.weights_input.shape),
+            weights_recurrent=random.choice(ends, size=design.weights_recurrent.shape),
+            fc_weights=random.choice(ends, size=design.fc_weights.shape),
+        )
+        for pixels in ((-half, -half), (half - 1, half - 1), (-half, half - 1)):
+            columns = random.choice(pixels, size=(8, 5)).astype(np.int8)
+            hidden, scores, labels = reference(extreme, columns)
+            trace = simulate(extreme, columns)
+            assert (trace.hidden.tolist(), trace.scores.tolist(), trace.labels.tolist()) == (hidden, scores, labels)
+
+
 def test_labels_are_cut_at_the_limit_and_the_line_says_so(shared_data):
     design = golden_data.stress_network(shared_data, "w3a5_long")
     assert design.limits == Limits(columns=732, labels=95)
