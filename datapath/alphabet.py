@@ -26,19 +26,22 @@ class Alphabet:
     """The text of every class: ``symbols[n]`` is class n, ``symbols[0]`` is the blank and empty.
 
     :raises DesignError: no blank at index 0, fewer than 2 or more than 256 classes, an empty or repeated symbol, or
-        one that holds a line break.
+        one that holds a line break, NUL or lone surrogate.
     """
 
     symbols: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.symbols, tuple) or not all(isinstance(symbol, str) for symbol in self.symbols):
+            raise DesignError(f"The alphabet is {self.symbols!r:.60}; it must be a tuple of texts.")
         if not 2 <= len(self.symbols) <= MAX_CLASSES:
             raise DesignError(f"The alphabet has {len(self.symbols)} classes; allowed is 2 to {MAX_CLASSES}.")
         if self.symbols[BLANK] != "":
             raise DesignError(f"Class 0 of the alphabet is {self.symbols[0]!r}; it must be the blank, an empty line.")
         seen: dict[str, int] = {}
         for number, symbol in enumerate(self.symbols[1:], start=1):
-            if symbol == "" or "\n" in symbol or "\r" in symbol:
+            # A file of lines cannot hold a line break, UTF-8 no lone surrogate, and numpy drops a NUL at the end.
+            if symbol == "" or any(c in "\n\r\0" or "\ud800" <= c <= "\udfff" for c in symbol):
                 raise DesignError(f"Class {number} of the alphabet is {symbol!r}; it must be text within one line.")
             if symbol in seen:
                 raise DesignError(f"Classes {seen[symbol]} and {number} of the alphabet are both {symbol!r}.")

@@ -13,7 +13,7 @@ from datapath.alphabet import Alphabet
 from datapath.errors import DesignError, FileError
 from datapath.files import read_npz, write_npz
 from datapath.formats import unit_format
-from datapath.precision import ExperimentName, Precision
+from datapath.precision import ExperimentName, Precision, require_whole_numbers
 from datapath.quantities import INTERNAL_BITS, MAX_VECTOR_BITS
 
 FORMAT_VERSION = 1
@@ -40,11 +40,16 @@ class Folding:
     """How much is computed in parallel.
 
     `pe` hidden units at a time; `simd_input` and `simd_recurrent` products per gate and unit at a time.
+
+    :raises DesignError: one is no whole number.
     """
 
     pe: int
     simd_input: int
     simd_recurrent: int
+
+    def __post_init__(self) -> None:
+        require_whole_numbers(self)
 
     @classmethod
     def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1) -> Folding:
@@ -82,6 +87,7 @@ class Limits:
     labels: int = 95
 
     def __post_init__(self) -> None:
+        require_whole_numbers(self)
         for limit in fields(self):
             if getattr(self, limit.name) < 1:
                 raise DesignError(f"The limit of {limit.name} is {getattr(self, limit.name)}; it must be 1 or more.")
@@ -89,7 +95,10 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where a design comes from: `author`, `source` (file and digest, or command), `tool` and version, and notes."""
+    """Where a design comes from: `author`, `source` (file and digest, or command), `tool` and version, and notes.
+
+    :raises DesignError: a field that is no text, or notes that are not texts by name.
+    """
 
     author: str
     source: str
@@ -97,6 +106,11 @@ class Provenance:
     notes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("author", "source", "tool"):
+            if not isinstance(getattr(self, name), str):
+                raise DesignError(f"Provenance.{name} is {getattr(self, name)!r}; it must be text.")
+        if not isinstance(self.notes, dict) or not all(isinstance(t, str) for pair in self.notes.items() for t in pair):
+            raise DesignError(f"Provenance.notes is {self.notes!r}; it must be texts by name.")
         object.__setattr__(self, "notes", dict(self.notes))  # what the caller does to its own dict is not ours
 
     def __hash__(self) -> int:
@@ -244,7 +258,7 @@ class Design:
             "provenance": asdict(self.provenance),
             "alphabet": self.alphabet.symbols,
         }
-        text = json.dumps(description, ensure_ascii=False, sort_keys=True, default=int)  # numpy integers, too
+        text = json.dumps(description, ensure_ascii=False, sort_keys=True)
         write_npz(path, {"design": np.array(text), **{name: getattr(self, name) for name in WEIGHTS}})
 
     @classmethod
@@ -263,7 +277,7 @@ class Design:
                 raise FileError(f"{path} is not a design: its format is {description['format']!r}.")
             if description["version"] != FORMAT_VERSION:
                 raise DesignError(
-                    f"{path} is a design of version {description['version']}; this Foldline reads version {FORMAT_VERSION}."
+                    f"{path} is a design of version {description['version']!r}; this Foldline reads version {FORMAT_VERSION}."
                 )
             return cls(
                 precision=Precision(**description["precision"]),
@@ -275,8 +289,8 @@ class Design:
             )
         except KeyError as error:
             raise FileError(f"{path} is not a whole design: it has no {error}.") from error
-        except (json.JSONDecodeError, TypeError) as error:
-            raise FileError(f"{path} is not a design: {error}.") from error
+        except (ValueError, TypeError, RecursionError) as error:  # JSON that is none, or of another structure
+            raise FileError(f"{path} is not a design: its description cannot be read ({error}).") from error
         except DesignError as error:
             raise error if str(error).startswith(str(path)) else DesignError(f"{path}: {error}") from error
 

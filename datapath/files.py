@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+import re
+import stat
+import struct
 import tempfile
+import tokenize
+import weakref
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -18,9 +23,9 @@ import numpy as np
 from datapath.errors import FileError
 
 
-def os_reason(error: OSError) -> str:
+def os_reason(error: Exception) -> str:
     """The operating system's reason in words, without the path and the number."""
-    return error.strerror or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 @contextmanager
@@ -63,6 +68,30 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         handle.write(text.encode("utf-8"))
 
 
+def is_folder(path: str | os.PathLike) -> bool:
+    """Whether `path` is a folder; False where there is nothing.
+
+    :raises FileError: that cannot be told (a name too long, a folder without permission).
+    """
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - Path.is_dir hides some errors and not others
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+
+
+def require_file(path: str | os.PathLike) -> None:
+    """Make sure that `path` is a file (or a device or pipe) that exists.
+
+    :raises FileError: it is missing, a folder, or that cannot be told.
+    """
+    if is_folder(path):
+        raise FileError(f"Cannot read {path}: it is a folder.")
+    if not Path(path).exists():
+        raise FileError(f"Cannot read {path}: no such file.")
+
+
 def read_bytes(path: str | os.PathLike) -> bytes:
     """Read a whole file.
 
@@ -75,12 +104,12 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """Read a whole UTF-8 text file, line ends as they are.
+    """Read a whole UTF-8 text file, line ends as they are; a byte order mark in front is no text.
 
     :raises FileError: it is missing, unreadable or not UTF-8.
     """
     try:
-        return read_bytes(path).decode("utf-8")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not a UTF-8 text file (byte {error.start}).") from error
 
@@ -90,17 +119,104 @@ def file_digest(path: str | os.PathLike) -> str:
     return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a compressed ``.npz``; the same arrays give the same bytes.
+class _PassingError(Exception):
+    """Carries an error that has nothing to do with a file past what would name that file."""
 
-    Not by `numpy.savez_compressed`: older releases take its `allow_pickle` for one more array.
+
+@contextmanager
+def npz_writer(path: str | os.PathLike) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """Write a compressed ``.npz`` one array at a time; it appears whole on a clean exit, and not at all otherwise.
+
+    The same arrays in the same order give the same bytes. Memory holds one array, and about 0.5 KB of the archive's
+    index per array. Not by `numpy.savez_compressed`: older releases take its `allow_pickle` for one more array.
+
+    :raises FileError: the file cannot be written; an error of the body stays what it is.
+    """
+    try:
+        with atomic_write(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
+
+            def write(name: str, array: np.ndarray) -> None:
+                try:
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+                except OSError as error:
+                    raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
+
+            try:
+                yield write
+            except OSError as error:
+                raise _PassingError from error
+    except _PassingError as passing:
+        raise passing.__cause__ from None
+
+
+def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write all of `arrays` as `npz_writer` does.
 
     :raises FileError: the file cannot be written.
     """
-    with atomic_write(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
+    with npz_writer(path) as write:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+            write(name, array)
+
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error),  # the archive; OSError: a seek outside the file
+    *(RuntimeError, NotImplementedError, KeyError),  # an encrypted entry, an unknown compression, a missing entry
+    *(ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError),  # an array's own header, which is text
+    *(MemoryError, OverflowError),  # a size that no file of this length can have
+)
+"""What reading a damaged or hostile ``.npz`` raises."""
+
+
+class NpzReader:
+    """The arrays of an ``.npz``, each read when it is asked for, from any thread; nothing is ever unpickled.
+
+    :raises FileError: missing, cut off, not an ``.npz``; an array that is damaged or holds Python objects.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self._path, self._lock = path, Lock()
+        require_file(path)
+        try:
+            handle = Path(path).open("rb")  # noqa: SIM115 - closed when the reader goes
+        except OSError as error:
+            raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+        weakref.finalize(self, handle.close)
+        if not zipfile.is_zipfile(handle):
+            raise FileError(f"{path} is not an .npz file, or it is cut off.")
+        handle.seek(0)
+        with self._reading():
+            self._archive = np.load(handle, allow_pickle=False)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all arrays, in the file's order."""
+        return self._archive.files
+
+    def read(self, name: str) -> np.ndarray:
+        """One array."""
+        with self._lock, self._reading():
+            array = self._archive[name]
+        if not isinstance(array, np.ndarray):
+            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {name} is none.")
+        return array
+
+    def digest(self, pattern: str) -> str:
+        """SHA-256, in hex, of the checksums that the file keeps of the arrays whose names match; none is read."""
+        digest = hashlib.sha256()
+        for entry in self._archive.zip.infolist():
+            if re.fullmatch(pattern, entry.filename.removesuffix(".npy")):
+                digest.update(f"{entry.filename} {entry.CRC:08x} {entry.file_size}\n".encode())
+        return digest.hexdigest()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {reason}.") from error
 
 
 def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -108,15 +224,5 @@ def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     :raises FileError: it is missing, truncated, not an ``.npz``, or holds Python objects.
     """
-    if not Path(path).is_file():
-        raise FileError(f"Cannot read {path}: {'it is a folder' if Path(path).is_dir() else 'no such file'}.")
-    content = io.BytesIO(read_bytes(path))
-    if not zipfile.is_zipfile(content):
-        raise FileError(f"{path} is not an .npz file, or it is cut off.")
-    content.seek(0)
-    try:
-        with np.load(content, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    # RuntimeError: an encrypted entry, or a compression that is not known; OSError: a seek outside the file.
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError, OSError) as error:
-        raise FileError(f"{path} is damaged or holds more than plain arrays: {str(error).rstrip('.')}.") from error
+    reader = NpzReader(path)
+    return {name: reader.read(name) for name in reader.names}

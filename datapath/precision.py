@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from datapath.errors import DesignError
 
 NEURON_TYPES = ("LSTM", "QLSTM")
@@ -12,11 +14,23 @@ HARDWARE_BITS = range(1, 9)
 """Widths that the datapath stores: signed values of 1 to 8 bits."""
 
 
+def require_whole_numbers(value: object) -> None:
+    """Make every field of a frozen dataclass a plain int.
+
+    :raises DesignError: one is no whole number; the class, the field and the value are named.
+    """
+    for one in fields(value):
+        number = getattr(value, one.name)
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            raise DesignError(f"{type(value).__name__}.{one.name} is {number!r}; it must be a whole number.")
+        object.__setattr__(value, one.name, int(number))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Precision:
     """Bit widths of the values that the hardware stores; all are ``fixed<bits, 1>``, range [-1, 1 - 2**(1-bits)].
 
-    :raises DesignError: a width outside 1..8.
+    :raises DesignError: a width that is no whole number or outside 1..8.
     """
 
     weight: int
@@ -31,6 +45,7 @@ class Precision:
     """Biases of the fully connected output layer."""
 
     def __post_init__(self) -> None:
+        require_whole_numbers(self)
         for field in fields(self):
             bits = getattr(self, field.name)
             if bits not in HARDWARE_BITS:

@@ -1,7 +1,9 @@
 """The second walk: the arrays of a header, read with the hardware's own addressing and loop order.
 
 Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, each product is
-rounded, added and wrapped on its own. If a header was folded wrongly, this walk gives other bits than `simulate`.
+rounded, added and wrapped on its own, and the tables are indexed as the hardware does. It shares no arithmetic with
+`simulate` but the label rule, which comes after folding has ended. If a header was folded wrongly, this walk gives
+other bits. (Nor may it: numba's cache watches a kernel's own file, not the files of the kernels that it calls.)
 """
 
 from __future__ import annotations
@@ -15,10 +17,8 @@ from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.folded import FoldedNetwork
 from datapath.quantities import ACCUMULATOR, SCORE
-from fixedpoint_sim.kernels import update_unit
+from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim.simulator import (
-    SIGMOID_OF,
-    TANH_OF,
     check_columns,
     exceeded_before,
     finish_trace,
@@ -53,8 +53,10 @@ def walk_folded(network: FoldedNetwork, design: Design, columns: np.ndarray, *, 
         (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
         ACCUMULATOR.fraction - (bits.bias - 1),
         bits.activation,
-        SIGMOID_OF,
-        TANH_OF,
+        SIGMOID.entries,
+        TANH.entries,
+        (SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift),
+        (TANH.bound, TANH.multiplier, TANH.shift),
     )
     scores = np.empty((len(columns), network.classes), dtype=np.int16)
     _walk_output_layer(
@@ -117,8 +119,50 @@ def _half_to_even(product, shift):
 
 
 @njit(cache=True, nogil=True)
+def _saturate(value, bits):
+    return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
+
+
+@njit(cache=True, nogil=True)
+def _look_up(accumulator, entries, index):
+    """Table output in 1/64; `index` is (bound, multiplier, shift) of `datapath.tables.Table`."""
+    bound, multiplier, shift = index
+    if accumulator <= -bound:
+        return entries[0]
+    if accumulator >= bound:
+        return entries[entries.size - 1]
+    return entries[((accumulator + bound) * multiplier) >> shift]
+
+
+@njit(cache=True, nogil=True)
+def _finish_unit(acc, cell, first, activation_bits, sigmoid, tanh, sigmoid_index, tanh_index):
+    """(new cell state, hidden output) of one unit from its four accumulators in `Gate` order."""
+    i = _look_up(acc[0], sigmoid, sigmoid_index)
+    f = _look_up(acc[1], sigmoid, sigmoid_index)
+    g = _look_up(acc[2], tanh, tanh_index)
+    o = _look_up(acc[3], sigmoid, sigmoid_index)
+    # Fraction bits: table 6, cell 8. i * g has 12, f * c 14, tanh(c) * o 12.
+    c = _saturate(_half_to_even(i * g, 4), 16)
+    if not first:
+        c = _saturate(c + _saturate(_half_to_even(f * cell, 6), 16), 16)
+    return c, _saturate(_half_to_even(_look_up(c, tanh, tanh_index) * o, 13 - activation_bits), activation_bits)
+
+
+@njit(cache=True, nogil=True)
 def _walk_hidden_layer(
-    hidden, columns, w_ih, w_hh, b_ih, b_hh, product_shift, bias_shift, activation_bits, sigmoid, tanh
+    hidden,
+    columns,
+    w_ih,
+    w_hh,
+    b_ih,
+    b_hh,
+    product_shift,
+    bias_shift,
+    activation_bits,
+    sigmoid,
+    tanh,
+    sigmoid_index,
+    tanh_index,
 ):
     """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE]."""
     T, _, H = hidden.shape
@@ -149,16 +193,8 @@ def _walk_hidden_layer(
                             for gate in range(4):
                                 product = h_prev[direction, b * simd_recurrent + a] * np.int64(w_hh[gate, a, b, p, q])
                                 acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, product_shift))
-                    cell[direction, u], h_next[direction, u] = update_unit(
-                        acc[0],
-                        acc[1],
-                        acc[2],
-                        acc[3],
-                        cell[direction, u],
-                        t == 0,
-                        activation_bits,
-                        sigmoid,
-                        tanh,
+                    cell[direction, u], h_next[direction, u] = _finish_unit(
+                        acc, cell[direction, u], t == 0, activation_bits, sigmoid, tanh, sigmoid_index, tanh_index
                     )
             for u in range(H):
                 h_prev[direction, u] = h_next[direction, u]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
 from datapath.alphabet import Alphabet
-from datapath.files import write_npz
+from datapath.files import npz_writer
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,31 @@ class Trace:
     exceeded: tuple[ExceededLimit, ...]
 
 
-def save_traces(path: str | os.PathLike, traces: Sequence[Trace], alphabet: Alphabet) -> None:
-    """Write `hidden_i`, `scores_i`, `labels_i` per line i in order, and `alphabet` (strings, index = class).
+@contextmanager
+def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callable[[Trace], None]]:
+    """Write `alphabet` (strings, index = class), then `hidden_i`, `scores_i`, `labels_i` of each trace that comes.
+
+    Nothing of a trace is kept once it is written. The file appears on a clean exit, and not at all otherwise.
 
     :raises FileError: the file cannot be written.
     """
-    arrays: dict[str, np.ndarray] = {"alphabet": np.array(alphabet.symbols)}
-    for i, trace in enumerate(traces):
-        arrays |= {f"hidden_{i}": trace.hidden, f"scores_{i}": trace.scores, f"labels_{i}": trace.labels}
-    write_npz(path, arrays)
+    numbers = count()
+    with npz_writer(path) as write_array:
+        write_array("alphabet", np.array(alphabet.symbols))
+
+        def write(trace: Trace) -> None:
+            number = next(numbers)
+            for stage in ("hidden", "scores", "labels"):
+                write_array(f"{stage}_{number}", getattr(trace, stage))
+
+        yield write
+
+
+def save_traces(path: str | os.PathLike, traces: Iterable[Trace], alphabet: Alphabet) -> None:
+    """Write all of `traces` as `trace_writer` does.
+
+    :raises FileError: the file cannot be written.
+    """
+    with trace_writer(path, alphabet) as write:
+        for trace in traces:
+            write(trace)

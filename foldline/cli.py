@@ -19,11 +19,27 @@ COMMANDS = {
     "export": ("export", "Write a checkpoint or a design as an LSTM-PYNQ header."),
     "import-header": ("import_header", "Read an LSTM-PYNQ header into a design."),
     "simulate": ("simulate", "Compute lines on the fixed-point datapath, bit for bit."),
+    "inspect": ("inspect", "Show where a line's numbers live: ranges, rounding, overflow, as a picture."),
+    "merge": ("merge", "Put the shards of a large simulation together."),
     "verify": ("verify", "Prove that a header holds a design and computes the same bits."),
     "compare": ("compare", "Compare error rates: float, quantized, simulated."),
     "golden": ("golden", "Make or check the committed golden vectors."),
     "data": ("data", "Get text lines: synthetic ones, or the UW3-500 set."),
     "demo": ("demo", "Train, export, prove and compare a small network, end to end."),
+}
+
+
+# Third-party package -> the smallest extra that brings it.
+EXTRAS = {
+    "Levenshtein": "dev",
+    "jinja2": "hls",
+    "matplotlib": "sim",
+    "numba": "sim",
+    "pooch": "train",
+    "pynq": "board",
+    "rich": "sim",
+    "tensorboard": "train",
+    "torch": "train",
 }
 
 
@@ -43,10 +59,16 @@ class FoldlineGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_dashes(args))
+
     def invoke(self, ctx: click.Context) -> Any:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is no failure
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             return result
         except FoldlineError as error:
             raise click.ClickException(str(error)) from error
@@ -54,12 +76,10 @@ class FoldlineGroup(click.Group):
             if error.errno == errno.EPIPE:  # the reader of a pipe has enough: click ends quietly
                 raise
             # Rooms name the files that they fail on; what is left is the output itself, or a disk that filled up.
-            what = error.filename or "the output"
-            raise click.ClickException(f"Cannot write {what}: {os_reason(error)}.") from error
+            what = f"use {error.filename}" if error.filename else "write the output"
+            raise click.ClickException(f"Cannot {what}: {os_reason(error)}.") from error
         except ModuleNotFoundError as error:
-            extra = {"torch": "train", "rich": "train", "numba": "sim", "jinja2": "hls", "pynq": "board"}.get(
-                (error.name or "").partition(".")[0]
-            )
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
             if extra is None:
                 raise
             raise click.ClickException(
@@ -67,14 +87,18 @@ class FoldlineGroup(click.Group):
             ) from error
 
 
-def _dashes(token: str) -> str:
-    """Underscores are accepted wherever dashes are."""
-    return token.replace("_", "-")
+def _with_dashes(arguments: list[str]) -> list[str]:
+    """Underscores are accepted wherever dashes are: in the names of options, not in their values."""
+    spelled = []
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            return spelled + arguments[number:]
+        name, equals, value = argument.partition("=")
+        spelled.append(name.replace("_", "-") + equals + value if name.startswith("--") else argument)
+    return spelled
 
 
-@click.command(
-    cls=FoldlineGroup, context_settings={"token_normalize_func": _dashes, "help_option_names": ["-h", "--help"]}
-)
+@click.command(cls=FoldlineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="foldline")
 def main() -> None:
     """From a quantized BiLSTM text recogniser in PyTorch to a PYNQ board, proved bit for bit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
@@ -12,6 +13,9 @@ from datapath.errors import DataError
 from datapath.images import quantize_pixels
 from fixedpoint_sim import Trace, simulate_lines
 from train.data import Line
+
+if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
 
 CTC, OVERLAY = "greedy CTC", "overlay labels"
 
@@ -51,7 +55,7 @@ def compare(
     design: Design,
     lines: Sequence[Line],
     *,
-    checkpoint=None,
+    checkpoint: Checkpoint | None = None,
     beyond_limits: bool = False,
     threads: int | None = None,
     note: Callable[[str], None] = lambda stage: None,
@@ -60,7 +64,6 @@ def compare(
 
     :param lines: all are simulated; those past a limit of the overlay are left out of every level and named, unless
         `beyond_limits`.
-    :param checkpoint: `train.checkpoint.Checkpoint` or None.
     :param note: told which level is being computed.
     :raises DataError: no line is left.
     """
@@ -90,7 +93,7 @@ def compare(
     )
 
 
-def _torch_levels(checkpoint, lines: Sequence[Line], note: Callable[[str], None]) -> list[Level]:
+def _torch_levels(checkpoint: Checkpoint, lines: Sequence[Line], note: Callable[[str], None]) -> list[Level]:
     from train.evaluation import evaluate_checkpoint
     from train.model import Arithmetic
 

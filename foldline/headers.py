@@ -16,7 +16,6 @@ from datapath.files import file_digest
 from datapath.folded import unfold
 from datapath.formats import unit_format
 from datapath.version import TOOL
-from fixedpoint_sim import simulate_lines, walk_folded_lines
 from foldline.differences import describe_difference
 from hls_gen import read_header
 
@@ -33,8 +32,9 @@ def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Des
     provenance = Provenance(
         author="unknown", source=f"{Path(header).name} sha256:{file_digest(header)}", tool=f"{TOOL} import-header"
     )
+    symbols = Alphabet.read(alphabet)
     try:
-        return unfold(network, alphabet=Alphabet.read(alphabet), provenance=provenance)
+        return unfold(network, alphabet=symbols, provenance=provenance)
     except DesignError as error:
         raise DesignError(f"{header} with {alphabet}: {error}") from error
 
@@ -61,6 +61,9 @@ def verify_header(
     :param lines: integers [T, I] each; None takes `probe_lines`.
     :raises MismatchError: names what differs, how often, and the first five places.
     """
+    # Reading a header needs no simulator; proving it does.
+    from fixedpoint_sim import simulate_lines, walk_folded_lines
+
     network = read_header(header)
     for name in ("inputs", "hidden", "classes", "precision", "limits"):
         ours, theirs = getattr(network, name), getattr(design, name)

@@ -2,68 +2,171 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
 
 from datapath.design import Design
 from datapath.errors import DataError, FileError
-from datapath.files import read_npz
+from datapath.files import DAMAGE, NpzReader, is_folder, os_reason, require_file
 from datapath.images import image_columns
+
+SORTED_AT_ONCE = 50_000
+"""Names of one folder held while it is walked; a larger folder is read once more for each further lot."""
+
+
+IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+"""What counts as a scan within a folder; an image that is named itself may be of any kind that Pillow reads."""
 
 
 @dataclass(frozen=True)
 class LineInput:
-    """One line to compute: its name, and its image's path or its raw pixels."""
+    """One line to compute: its name, and its image's path, its raw pixels, or what reads them."""
 
     name: str
-    source: Path | np.ndarray
+    source: Path | np.ndarray | Callable[[], np.ndarray]
 
     def columns(self, design: Design) -> np.ndarray:
         """Integers [T, I] for `design`.
 
         :raises ImageError: the image cannot be read or gives no columns.
+        :raises FileError: the raw pixels cannot be read.
         """
-        if isinstance(self.source, np.ndarray):
-            return self.source
-        return image_columns(self.source, target_height=design.inputs, bits=design.precision.activation)
+        if isinstance(self.source, Path):
+            return image_columns(self.source, target_height=design.inputs, bits=design.precision.activation)
+        return self.source if isinstance(self.source, np.ndarray) else self.source()
 
 
-def image_inputs(paths: Sequence[Path]) -> list[LineInput]:
-    """The images named, and those inside the folders named (at any depth, by name).
+@dataclass(frozen=True)
+class Inputs:
+    """Lines in an order that never varies. They are found while it is iterated, and none is kept.
+
+    walk     finds them, each time it is called (standard input only once)
+    count    how many there are; None where that cannot be known beforehand
+    pixels   digest of the raw pixels, empty for images: those are known by their names alone
+    """
+
+    walk: Callable[[], Iterator[LineInput]]
+    count: Callable[[], int | None]
+    pixels: str = ""
+
+    def __iter__(self) -> Iterator[LineInput]:
+        return self.walk()
+
+
+def image_inputs(paths: Sequence[Path]) -> Inputs:
+    """The images named, and those inside the folders named (at any depth, by name; hidden ones and links to
+    folders are left alone).
 
     :raises DataError: a folder without an image.
     """
-    inputs = []
+
+    def walk() -> Iterator[LineInput]:
+        for path in paths:
+            if is_folder(path):
+                yield from _images_in(path)
+            else:
+                yield LineInput(str(path), path)
+
     for path in paths:
-        if not path.is_dir():
-            inputs.append(LineInput(str(path), path))
-            continue
-        suffixes = Image.registered_extensions()
-        found = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
-        if not found:
+        if is_folder(path) and next(_images_in(path), None) is None:
             raise DataError(f"The folder {path} holds no image.")
-        inputs += [LineInput(str(p), p) for p in found]
-    return inputs
+    return Inputs(walk, lambda: sum(1 for _ in walk()))
 
 
-def pixel_inputs(path: str | os.PathLike) -> list[LineInput]:
+def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
+    """The images that a list names, one path per line; empty lines are passed over.
+
+    :param source: the list's path, or an open stream that is read once; `name` is what errors call it.
+    :raises FileError: it cannot be read.
+    :raises DataError: on the way: it names no image.
+    """
+    name = str(source) if name is None else name
+    if isinstance(source, Path):
+        require_file(source)
+
+    def walk() -> Iterator[LineInput]:
+        empty = True
+        try:
+            with source.open("rb") if isinstance(source, Path) else nullcontext(source) as handle:
+                for path in filter(None, (line.rstrip(b"\r\n") for line in handle)):
+                    empty = False
+                    text = os.fsdecode(path)
+                    yield LineInput(text, Path(text))
+        except OSError as error:
+            raise FileError(f"Cannot read {name}: {os_reason(error)}.") from error
+        if empty:
+            raise DataError(f"{name} names no image.")
+
+    again = isinstance(source, Path) and source.is_file()  # a pipe would be used up
+    return Inputs(walk, lambda: sum(1 for _ in walk()) if again else None)
+
+
+def pixel_inputs(path: str | os.PathLike) -> Inputs:
     """The lines `pixels_0`, `pixels_1`, ... of an ``.npz``, each integers [T, I]; other entries are left alone.
 
     :raises FileError: it cannot be read.
     :raises DataError: no `pixels_0`, or a number is left out.
     """
-    arrays = {name: array for name, array in read_npz(path).items() if re.fullmatch(r"pixels_\d+", name)}
-    for number in range(max(len(arrays), 1)):
-        if f"pixels_{number}" not in arrays:
-            raise DataError(f"{path} has {len(arrays)} pixel arrays but no pixels_{number}; they count from 0.")
-    return [LineInput(f"pixels_{number}", arrays[f"pixels_{number}"]) for number in range(len(arrays))]
+    reader = NpzReader(path)
+    names = {name for name in reader.names if re.fullmatch(r"pixels_\d+", name)}
+    for number in range(max(len(names), 1)):
+        if f"pixels_{number}" not in names:
+            raise DataError(f"{path} has {len(names)} pixel arrays but no pixels_{number}; they count from 0.")
+    count = len(names)
+
+    def walk() -> Iterator[LineInput]:
+        for number in range(count):
+            yield LineInput(f"pixels_{number}", partial(reader.read, f"pixels_{number}"))
+
+    return Inputs(walk, lambda: count, reader.digest(r"pixels_\d+"))
+
+
+def _images_in(folder: Path) -> Iterator[LineInput]:
+    """Images at any depth, sorted by the parts of their paths; a folder that cannot be read is a line that fails."""
+    try:
+        for name, is_folder in _sorted_entries(folder):
+            if is_folder:
+                yield from _images_in(folder / name)
+            else:
+                yield LineInput(str(folder / name), folder / name)
+    except OSError as error:
+        yield LineInput(str(folder), partial(_fail, FileError(f"Cannot read {folder}: {os_reason(error)}.")))
+
+
+def _sorted_entries(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Names of images and folders in one folder, sorted, and which are folders; at most `SORTED_AT_ONCE` are held."""
+
+    def after(last: str) -> Iterator[tuple[str, bool]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name <= last or entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield entry.name, True
+                elif PurePath(entry.name).suffix.lower() in IMAGE_SUFFIXES and entry.is_file():
+                    yield entry.name, False
+
+    last = ""
+    while True:
+        found = heapq.nsmallest(SORTED_AT_ONCE, after(last))
+        yield from found
+        if len(found) < SORTED_AT_ONCE:
+            return
+        last = found[-1][0]
+
+
+def _fail(error: FileError) -> np.ndarray:
+    raise error
 
 
 def holds_design(path: str | os.PathLike) -> bool:
@@ -71,12 +174,10 @@ def holds_design(path: str | os.PathLike) -> bool:
 
     :raises FileError: the file is missing, or neither a design nor a checkpoint can look like it.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'no such file'}.")
+    require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
     return "design.npy" in names

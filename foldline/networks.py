@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from datapath.design import Design, Folding
 from datapath.errors import ConfigError
 from foldline.inputs import holds_design
+
+if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
+    from train.export import ExportResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +20,7 @@ class Network:
     """A design, with the checkpoint that it comes from (None for a design file), and what the user should know."""
 
     design: Design
-    checkpoint: object | None
+    checkpoint: Checkpoint | None
     notes: tuple[str, ...]
 
 
@@ -37,9 +42,18 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     sizes = checkpoint.hyperparameters
     unfolded = Folding(pe=1, simd_input=sizes.target_height, simd_recurrent=sizes.layer_size)
     exported = design_from_checkpoint(path, folding=folding or unfolded)
-    clipped = {name: count for name, count in exported.clipped.items() if count}
-    notes = [f"{name}: {count} values clipped to their range" for name, count in clipped.items()]
-    return Network(design=exported.design, checkpoint=checkpoint, notes=tuple(notes))
+    return Network(design=exported.design, checkpoint=checkpoint, notes=_notes(exported, sizes.prefused_bn_fc))
+
+
+def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:
+    """What was done to the trained values on their way to integers."""
+    counts = ", ".join(f"{count} in {name}" for name, count in exported.clipped.items() if count)
+    notes = [f"Trained values clipped to their range: {counts or 'none'}."]
+    if not prefused:
+        notes.append("The batch norm was fused into the fully connected layer, which was not retrained since.")
+    if exported.fc_scale != 1:
+        notes.append(f"The fully connected layer was scaled by {exported.fc_scale:.6g} to fit its range.")
+    return tuple(notes)
 
 
 def chosen_folding(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from threading import Thread
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from datapath.errors import FoldlineError
 
 
 @contextmanager
@@ -17,3 +22,58 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+class LinesComputed:
+    """How far a job is: lines done, and the rates of what this process has computed."""
+
+    def __init__(self, console: Console, bars: Progress) -> None:
+        self._console, self._bars = console, bars
+        self._task = bars.add_task("lines", total=None, rates="")
+        self._lines = self._columns = 0
+        self._began = time.monotonic()
+        self.total: int | None = None
+
+    def line_done(self, done: int, columns: int) -> None:
+        """:param done: lines in the file, those of earlier runs included."""
+        self._lines += 1
+        self._columns += columns
+        if not self._bars.disable:
+            left = None if self.total is None else self.total - done
+            rates = rates_text(self._lines, self._columns, time.monotonic() - self._began, left)
+            self._bars.update(self._task, completed=done, total=self.total, rates=rates)
+
+    def say(self, sentence: str) -> None:
+        """A sentence on stderr, above the bar where there is one."""
+        self._console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def rates_text(lines: int, columns: int, seconds: float, left: int | None) -> str:
+    """Rates, and the time that the lines that are left will take.
+
+    >>> rates_text(300, 150_000, 2.0, 600)
+    '150 lines/s, 75,000 columns/s, 0:00:04 left'
+    """
+    seconds = max(seconds, 1e-9)
+    ahead = "" if left is None else f", {timedelta(seconds=round(left * seconds / max(lines, 1)))} left"
+    return f"{lines / seconds:.0f} lines/s, {columns / seconds:,.0f} columns/s{ahead}"
+
+
+@contextmanager
+def computing_lines(count: Callable[[], int | None]) -> Iterator[LinesComputed]:
+    """A bar on stderr for a job of `count()` lines; sentences alone where stderr is no terminal.
+
+    Counting may take a while (a folder of millions), so it goes on beside the work.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        shown = LinesComputed(console, bars)
+
+        def set_total() -> None:
+            with suppress(FoldlineError):  # the job itself meets the error, too, and raises it
+                shown.total = count()
+
+        if not bars.disable:
+            Thread(target=set_total, daemon=True).start()
+        yield shown

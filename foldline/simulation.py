@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from datapath.design import Design
 from datapath.errors import FoldlineError, LimitError
@@ -12,17 +12,20 @@ from foldline.inputs import LineInput
 
 
 def simulate_inputs(
-    design: Design, inputs: Sequence[LineInput], *, beyond_limits: bool = False, threads: int | None = None
-) -> Iterator[Trace | FoldlineError]:
-    """One result per input, in order: its trace, or the error that names it."""
+    design: Design, inputs: Iterable[LineInput], *, beyond_limits: bool = False, threads: int | None = None
+) -> Iterator[tuple[str, Trace | FoldlineError]]:
+    """Name and result of each input, in order: its trace, or the error that names it.
+
+    Inputs are taken as they are needed, a bounded number ahead of the reader, and none is kept.
+    """
     simulator = Simulator(design)
 
-    def result(line: LineInput) -> Trace | FoldlineError:
+    def result(line: LineInput) -> tuple[str, Trace | FoldlineError]:
         try:
-            return simulator.run(line.columns(design), beyond_limits=beyond_limits)
+            return line.name, simulator.run(line.columns(design), beyond_limits=beyond_limits)
         except LimitError as error:
-            return LimitError(f"{line.name}: {error} With --beyond-limits it is computed all the same.")
+            return line.name, LimitError(f"{line.name}: {error} With --beyond-limits it is computed all the same.")
         except FoldlineError as error:
-            return error if line.name in str(error) else type(error)(f"{line.name}: {error}")
+            return line.name, error if line.name in str(error) else type(error)(f"{line.name}: {error}")
 
     return run_in_order(result, inputs, threads=threads)

@@ -1,4 +1,4 @@
-"""What Foldline shows on a terminal: the error table, lines with their scan, progress of a training run."""
+"""What Foldline shows on a terminal: the error table, and lines with their scan."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
             highlight=False,
         )
         for sentence in comparison.left_out:
-            console.print(f"  {sentence}", highlight=False, markup=False)
+            console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_line(console: Console, line: Line, readings: Sequence[Level], index: int, *, scan: bool) -> None:

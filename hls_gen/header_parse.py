@@ -89,6 +89,11 @@ class _Header:
         unnoticed, for the one that was meant is then missing; a misspelled optional one costs only its check.
         """
         defines = self._found.defines
+        if peephole := next((name for name in defines if name.startswith("PEEPHOLE")), None):
+            raise self._source.error(
+                f"{peephole} is defined; a network with peepholes is not supported, and without them it is another.",
+                defines[peephole].offset,
+            )
         if missing := [name for name in REQUIRED_DEFINES if name not in defines]:
             raise self._source.error(f"The header has no #define of {', '.join(missing)}.")
         present = [name for name in REQUIRED_DEFINES + OPTIONAL_DEFINES if name in defines]

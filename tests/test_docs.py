@@ -59,3 +59,10 @@ def test_commands_in_the_readme_run_as_they_stand(tmp_path, monkeypatch):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, (words, result.output)
     assert (tmp_path / "trace.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    "path", [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")], ids=lambda path: path.name
+)
+def test_no_placeholder_is_left_in_a_page(path):
+    assert "@@" not in path.read_text(encoding="utf-8")

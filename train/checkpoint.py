@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import pickle
+import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -14,14 +17,21 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet
-from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
-from datapath.files import atomic_write, os_reason
-from train.config import Hyperparameters
+from datapath.errors import CheckpointError, ConfigError, DesignError
+from datapath.files import atomic_write, read_bytes, require_file
+from train.config import MAX_COUNT, Hyperparameters, shown
 from train.model import Recogniser
 
 FORMAT = "foldline checkpoint"
 FORMAT_VERSION = 1
 """Version of the saved form; a newer one is refused, never guessed at."""
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),  # the archive; OSError: a place outside it
+    *(pickle.UnpicklingError, AttributeError, AssertionError, TypeError),  # the pickle in it
+    *(LookupError, ArithmeticError, ValueError, RuntimeError, MemoryError),  # both, and the tensors
+)
+"""What reading a damaged or hostile checkpoint raises (tests/train/test_damaged_checkpoints.py)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -85,24 +95,49 @@ class Checkpoint:
             raise CheckpointError(f"{path} is a file of torch, but no Foldline checkpoint.")
         if plain.get("version") != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path} is a checkpoint of version {plain.get('version')}; this Foldline reads version {FORMAT_VERSION}."
+                f"{path} is a checkpoint of version {shown(plain.get('version'))}; "
+                f"this Foldline reads version {FORMAT_VERSION}."
             )
+        for one in fields(cls):
+            if one.name not in plain:
+                raise CheckpointError(f"{path} is not a whole checkpoint: it has no {one.name!r}.")
+        values = {one.name: plain[one.name] for one in fields(cls)}
         try:
-            values = {one.name: plain[one.name] for one in fields(cls)}
-            values["hyperparameters"] = Hyperparameters.from_dict(plain["hyperparameters"], source="hyperparameters")
-            values["alphabet"] = Alphabet(tuple(plain["alphabet"]))
-        except KeyError as error:
-            raise CheckpointError(f"{path} is not a whole checkpoint: it has no {error}.") from error
-        except (ConfigError, DesignError, TypeError) as error:
+            _require_types(values)
+            values["hyperparameters"] = Hyperparameters.from_dict(values["hyperparameters"], source="hyperparameters")
+            values["alphabet"] = Alphabet(tuple(values["alphabet"]))
+            loaded = cls(**values)
+            # On torch's device without memory: names, shapes and types only.
+            with torch.device("meta"):
+                _require_fitting(Recogniser(loaded.hyperparameters, len(loaded.alphabet)), loaded.model)
+        except (ConfigError, DesignError, CheckpointError) as error:
             raise CheckpointError(f"{path} is not a valid checkpoint: {error}") from error
-        return cls(**values)
+        return loaded
 
 
 def load_weights(model: Recogniser, weights: dict[str, Tensor]) -> None:
     """Copy a state dict into a model of exactly the same names and shapes.
 
-    :raises CheckpointError: names the first parameter that is missing, unknown or of another shape.
+    :raises CheckpointError: names the first parameter that is missing, unknown or of another shape or type.
     """
+    _require_fitting(model, weights)
+    model.load_state_dict(weights)
+
+
+def require_finite(model: Recogniser) -> None:
+    """Refuse weights that stand for no integer.
+
+    :raises CheckpointError: names the first parameter that is nan or infinite somewhere.
+    """
+    for name, weights in model.state_dict().items():
+        faulty = weights[~torch.isfinite(weights)]
+        if len(faulty):
+            raise CheckpointError(
+                f"{name}: {len(faulty)} of {weights.numel()} values are not finite, the first {faulty[0]}."
+            )
+
+
+def _require_fitting(model: Recogniser, weights: dict[str, Tensor]) -> None:
     own = model.state_dict()
     for name in [*own, *weights]:
         if name not in weights:
@@ -114,22 +149,74 @@ def load_weights(model: Recogniser, weights: dict[str, Tensor]) -> None:
                 f"{name} has shape {list(weights[name].shape)} in the checkpoint; "
                 f"the hyperparameters ask for {list(own[name].shape)}."
             )
-    model.load_state_dict(weights)
+        if weights[name].dtype != own[name].dtype:
+            raise CheckpointError(f"{name} is {weights[name].dtype} in the checkpoint; it must be {own[name].dtype}.")
+
+
+def _require_types(values: dict[str, object]) -> None:
+    """Refuse a field that is not what `save` writes; whether the values fit together is not looked at here."""
+    for name, (fits, what) in _FIELD_TYPES.items():
+        if not fits(values[name]):
+            raise CheckpointError(f"{name} is {shown(values[name])}; it must be {what}.")
+    for name, weights in values["model"].items():
+        if not _is_plain_tensor(weights):
+            raise CheckpointError(f"model[{name!r}] is {shown(weights)}; it must be a tensor.")
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+
+
+def _is_plain_tensor(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout is torch.strided and value.device.type == "cpu"
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_COUNT
+
+
+def _is_rate(value: object) -> bool:
+    return type(value) is float and value >= 0
+
+
+def _is_optimiser(value: object) -> bool:
+    if not isinstance(value, dict):
+        return value is None
+    groups = value.get("param_groups")
+    return isinstance(value.get("state"), dict) and isinstance(groups, list) and len(groups) > 0
+
+
+_FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "hyperparameters": (_is_table, "a table of values by name"),
+    "alphabet": (lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v), "a list of texts"),
+    "model": (_is_table, "a table of tensors by name"),
+    "optimiser": (_is_optimiser, "the state of an optimiser, or None"),
+    "epoch": (_is_count, f"a whole number from 0 to {MAX_COUNT}"),
+    "batch": (_is_count, f"a whole number from 0 to {MAX_COUNT}"),
+    "loss_sum": (lambda v: type(v) is float and math.isfinite(v), "a finite real number"),
+    "best_cer": (_is_rate, "a real number, 0 or more"),
+    "best_wer": (_is_rate, "a real number, 0 or more"),
+    "rng": (lambda v: _is_plain_tensor(v) and v.dtype is torch.uint8 and v.dim() == 1, "a row of bytes, a tensor"),
+    "provenance": (
+        lambda v: _is_table(v) and all(isinstance(one, str) for one in v.values()),
+        "a table of texts by name",
+    ),
+}
+"""Of every field of `Checkpoint` as `save` writes it: what it must be, and that in words."""
 
 
 def _read_plain(path: Path) -> object:
     """The object in a file of torch, after its checksums were verified."""
-    if not path.is_file():
-        raise FileError(f"Cannot read {path}: {'it is a folder' if path.is_dir() else 'no such file'}.")
+    require_file(path)
+    content = io.BytesIO(read_bytes(path))
     try:
-        if not zipfile.is_zipfile(path):
+        if not zipfile.is_zipfile(content):
             raise CheckpointError(f"{path} is not a checkpoint, or it is cut off.")
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(content) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong.")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
-    except (zipfile.BadZipFile, zlib.error, pickle.UnpicklingError, RuntimeError, ValueError, EOFError) as error:
+        content.seek(0)
+        return torch.load(content, map_location="cpu", weights_only=True)
+    except DAMAGE as error:
         raise CheckpointError(f"{path} is no checkpoint of Foldline, or it is damaged.") from error

@@ -6,6 +6,7 @@ import difflib
 import json
 import math
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
@@ -22,6 +23,9 @@ FIXED_BITS = range(2, 17)
 
 FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT = "FP", "SIGNED_FIXED_UNIT", "UNSIGNED_FIXED_UNIT"
 SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
+
+MAX_COUNT = 1_000_000
+"""More than any run can use, of epochs or of batches; a number beyond it is a slip."""
 
 QUANTIZED_PARTS = ("recurrent_weight", "recurrent_bias", "recurrent_activation", "fc_weight", "fc_bias")
 """Each has a ``<part>_bit_width`` and a ``<part>_quantization``."""
@@ -42,7 +46,8 @@ def hyperparameter(
 
 
 def _width(what: str) -> Any:
-    return hyperparameter(FLOAT_BITS, f"width of {what}, in bits; 32 is floating point", at_least=2)
+    help = f"width of {what}, in bits; 32 is floating point"
+    return hyperparameter(FLOAT_BITS, help, at_least=2, at_most=FLOAT_BITS)
 
 
 def _scheme(what: str) -> Any:
@@ -62,26 +67,35 @@ class Hyperparameters:
     random_seed: int = hyperparameter(
         123456, "seed of the initial weights and of the order of lines", at_least=0, at_most=2**32 - 1
     )
-    batch_size: int = hyperparameter(32, "lines per batch", at_least=1)
-    num_workers: int = hyperparameter(0, "threads that read images before the first epoch; 0 reads in line", at_least=0)
-    layer_size: int = hyperparameter(128, "H, hidden units per direction", at_least=1)
+    batch_size: int = hyperparameter(32, "lines per batch", at_least=1, at_most=65_536)
+    num_workers: int = hyperparameter(
+        0, "threads that read images before the first epoch; 0 reads in line", at_least=0, at_most=256
+    )
+    layer_size: int = hyperparameter(128, "H, hidden units per direction", at_least=1, at_most=4096)
     neuron_type: str = hyperparameter("QLSTM", "recurrent layer: quantized or plain LSTM", choices=NEURON_TYPES)
-    target_height: int = hyperparameter(32, "I, rows that every line is scaled to, in pixels", at_least=1)
-    epochs: int = hyperparameter(4000, "epochs to train, counted from the first one ever", at_least=0)
-    lr: float = hyperparameter(1e-4, "learning rate of Adam", above=0)
+    target_height: int = hyperparameter(32, "I, rows that every line is scaled to, in pixels", at_least=1, at_most=1024)
+    epochs: int = hyperparameter(
+        4000, "epochs to train, counted from the first one ever", at_least=0, at_most=MAX_COUNT
+    )
+    lr: float = hyperparameter(1e-4, "learning rate of Adam", above=0, at_most=1000)
     lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED"))
-    lr_step: int = hyperparameter(40, "epochs between two steps of the STEP schedule", at_least=1)
-    lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step", above=0)
+    lr_step: int = hyperparameter(40, "epochs between two steps of the STEP schedule", at_least=1, at_most=MAX_COUNT)
+    lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step", above=0, at_most=1)
     max_norm: float = hyperparameter(400.0, "largest norm of the whole gradient; beyond it is scaled down", above=0)
     seq_to_random_threshold: int = hyperparameter(
-        20, "epochs with batches in order of line width, before lines are drawn at random", at_least=0
+        20,
+        "epochs with batches in order of line width, before lines are drawn at random",
+        at_least=0,
+        at_most=MAX_COUNT,
     )
     bidirectional: bool = hyperparameter(True, "read the line from both ends")
     reduce_bidirectional: str = hyperparameter(
         "CONCAT", "how the two directions meet: 2H features, or their sum", choices=("CONCAT", "SUM")
     )
     recurrent_bias_enabled: bool = hyperparameter(True, "give the recurrent layer its two bias vectors")
-    checkpoint_interval: int = hyperparameter(10, "epochs between two numbered checkpoints", at_least=1)
+    checkpoint_interval: int = hyperparameter(
+        10, "epochs between two numbered checkpoints", at_least=1, at_most=MAX_COUNT
+    )
     recurrent_weight_bit_width: int = _width("recurrent weights (W)")
     recurrent_weight_quantization: str = _scheme("recurrent weights")
     recurrent_bias_bit_width: int = _width("recurrent biases (B)")
@@ -103,6 +117,7 @@ class Hyperparameters:
         "random batches' worth of lines that are sorted by width before they are cut into batches, which saves "
         "computing padding; 1 is purely random",
         at_least=1,
+        at_most=MAX_COUNT,
     )
 
     def __post_init__(self) -> None:
@@ -179,7 +194,7 @@ class Hyperparameters:
             if name not in known:
                 near = difflib.get_close_matches(str(name), known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
-                raise ConfigError(f"{source}: there is no hyperparameter {name!r}{hint}")
+                raise ConfigError(f"{source}: there is no hyperparameter {shown(name)}{hint}")
         try:
             return cls(**values)
         except ConfigError as error:
@@ -197,6 +212,10 @@ class Hyperparameters:
             values = json.loads(read_text(path), object_pairs_hook=_without_repeats)
         except json.JSONDecodeError as error:
             raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is no JSON: {error.msg}.") from error
+        except RecursionError as error:
+            raise ConfigError(f"{path}: the file is nested too deeply; it must be one object, {{...}}.") from error
+        except ValueError as error:  # Python refuses to read a whole number of thousands of digits
+            raise ConfigError(f"{path}: a number in it has too many digits.") from error
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
         if not isinstance(values, dict):
@@ -215,28 +234,50 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ConfigError(f"{next(name for name in names if names.count(name) > 1)!r} stands there twice.")
+        raise ConfigError(f"{shown(next(name for name in names if names.count(name) > 1))} stands there twice.")
     return values
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: short and on one line, whatever it is.
+
+    >>> shown("W" * 100), shown(10**5000)
+    ("'WWWWWWWWWWWW...WWWWWWWWWWWWW'", 'a number of thousands of digits')
+    """
+    try:
+        return " ".join(reprlib.repr(value).split())
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def range_text(one: Field) -> str:
+    """What a hyperparameter may be, where it is a number with a range: `1 to 4096`; empty where it is none."""
+    at_least, at_most, above = (one.metadata[key] for key in ("at_least", "at_most", "above"))
+    if at_least is not None:
+        return f"{at_least} to {at_most}"
+    ends = [] if above is None else [f"more than {above}"]
+    return " and ".join(ends if at_most is None else [*ends, f"at most {at_most}"])
 
 
 def _checked(one: Field, value: object) -> object:
     """The value of a field in the field's own type, or a sentence that says what is allowed."""
     kind = type(one.default)
     if kind is float and type(value) is int:
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise ConfigError(f"{one.name} is {shown(value)}; it must be finite.") from error
     if type(value) is not kind:
-        raise ConfigError(f"{one.name} is {value!r}; it must be {_KINDS[kind]}.")
+        raise ConfigError(f"{one.name} is {shown(value)}; it must be {_KINDS[kind]}.")
     choices, at_least, at_most, above = (one.metadata[key] for key in ("choices", "at_least", "at_most", "above"))
     if choices is not None and value not in choices:
-        raise ConfigError(f"{one.name} is {value!r}; allowed is {', '.join(choices)}.")
+        raise ConfigError(f"{one.name} is {shown(value)}; allowed is {', '.join(choices)}.")
     if kind is float and not math.isfinite(value):
         raise ConfigError(f"{one.name} is {value}; it must be finite.")
-    if at_most is not None and not at_least <= value <= at_most:
-        raise ConfigError(f"{one.name} is {value}; allowed is {at_least} to {at_most}.")
-    if at_least is not None and value < at_least:
-        raise ConfigError(f"{one.name} is {value}; allowed is {at_least} or more.")
-    if above is not None and value <= above:
-        raise ConfigError(f"{one.name} is {value}; it must be more than {above}.")
+    if at_least is not None and not at_least <= value <= at_most:
+        raise ConfigError(f"{one.name} is {shown(value)}; allowed is {range_text(one)}.")
+    if above is not None and not (above < value and (at_most is None or value <= at_most)):
+        raise ConfigError(f"{one.name} is {value}; it must be {range_text(one)}.")
     return value
 
 

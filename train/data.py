@@ -90,21 +90,6 @@ class Dataset:
         return Alphabet.of_texts(line.text for line in by_width)
 
 
-def load_pixels(lines: Sequence[Line], target_height: int, progress: Progress | None = None) -> list[np.ndarray]:
-    """`Line.pixels` of every line, in order.
-
-    :param progress: called after every line with (lines done, lines in all).
-    :returns: per line uint8 [T, I].
-    :raises ImageError: see `Line.pixels`.
-    """
-    loaded = []
-    for line in lines:
-        loaded.append(line.pixels(target_height))
-        if progress is not None:
-            progress(len(loaded), len(lines))
-    return loaded
-
-
 def read_dataset(
     folder: str | os.PathLike,
     *,
@@ -125,7 +110,9 @@ def read_dataset(
     """
     folder = Path(folder)
     _require_folder(folder)
-    if not any(folder.iterdir()):
+    with _reading(folder):
+        empty = not any(folder.iterdir())
+    if empty:
         raise DataError(f"The dataset folder {folder} is empty.")
     training_list = Path(sorted_train) if sorted_train is not None else folder / TRAINING_LIST
     validation_list = Path(valid) if valid is not None else folder / VALIDATION_LIST
@@ -204,13 +191,16 @@ def widest_first(lines: Iterable[Line]) -> tuple[Line, ...]:
 def require_free(folder: str | os.PathLike) -> None:
     """Make sure that `folder` is missing or empty, and could be made.
 
-    :raises FileError: it is a file, lies below a file, or holds something already.
+    :raises FileError: it is a file, lies below a file, holds something already, or its path cannot be followed.
     """
     folder = Path(folder)
-    nearest = next((parent for parent in folder.parents if parent.exists()), None)
-    if nearest is not None and not nearest.is_dir():
+    with _reading(folder):
+        nearest = next((parent for parent in folder.parents if parent.exists()), None)
+        below_file = nearest is not None and not nearest.is_dir()
+        taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if below_file:
         raise FileError(f"Cannot write {folder}: {nearest} is no folder.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if taken:
         raise FileError(f"{folder} exists and is not an empty folder; nothing is overwritten.")
 
 
@@ -257,8 +247,19 @@ def _list_text(lines: Iterable[Line]) -> str:
 
 
 def _require_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise FileError(f"Cannot read {folder}: {'it is no folder' if folder.exists() else 'no such folder'}.")
+    with _reading(folder):
+        is_folder, exists = folder.is_dir(), folder.exists()
+    if not is_folder:
+        raise FileError(f"Cannot read {folder}: {'it is no folder' if exists else 'no such folder'}.")
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Name the folder in what the system refuses: a name too long, a folder without permission."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"Cannot read {folder}: {os_reason(error)}.") from error
 
 
 def _rows(list_file: Path) -> list[tuple[int, str, str]]:

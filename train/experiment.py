@@ -76,6 +76,14 @@ class Experiment:
         except OSError as error:
             raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
 
+    def keep_start(self, checkpoint: Checkpoint) -> None:
+        """Write `last.pt` where there is none: what a run has reached is kept until it has got further.
+
+        :raises FileError: it cannot be written.
+        """
+        if self.folder is not None and not (self.folder / LAST).exists():
+            self.keep_state(checkpoint)
+
     def keep_state(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt`.
 

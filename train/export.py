@@ -16,7 +16,7 @@ from datapath.files import file_digest
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import SCORE
 from datapath.version import TOOL
-from train.checkpoint import Checkpoint
+from train.checkpoint import Checkpoint, require_finite
 from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, Hyperparameters
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
@@ -62,17 +62,20 @@ def design_from_checkpoint(
     :param fc_weight_bits: width of fully connected weights that were trained in floating point, 1 to 8; None takes 8.
         Likewise `fc_bias_bits`.
     :raises FileError: the file is missing.
-    :raises CheckpointError: it is damaged, or the hardware cannot compute this kind of network; the field is named.
+    :raises CheckpointError: it is damaged, it holds weights that are not finite, or the hardware cannot compute this
+        kind of network; the field is named.
     :raises ConfigError: an FC width for a layer that already has one.
     :raises DesignError: the folding does not divide, or a width is outside 1..8.
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.load(checkpoint)
     source = "a checkpoint in memory"
-    if not isinstance(checkpoint, Checkpoint):
+    try:
+        model = _exportable(loaded)
+    except CheckpointError as error:
+        raise error if loaded is checkpoint else CheckpointError(f"{checkpoint}: {error}") from error
+    if loaded is not checkpoint:
         source = f"{Path(checkpoint).name}, sha256 {file_digest(checkpoint)}"
     hp = loaded.hyperparameters
-    _require_hardware(hp)
-    model = fuse_batch_norm(loaded.recogniser())
     precision = _precision(hp, fc_weight_bits=fc_weight_bits, fc_bias_bits=fc_bias_bits)
     fixed_fc = hp.prefused_bn_fc and hp.fc_weight_quantization == hp.fc_bias_quantization == SIGNED_FIXED_UNIT
     scale = 1.0 if fixed_fc else _fitting_scale(model, precision)
@@ -86,6 +89,19 @@ def design_from_checkpoint(
         **arrays,
     )
     return ExportResult(design=design, clipped=clipped, fc_scale=scale)
+
+
+def _exportable(checkpoint: Checkpoint) -> Recogniser:
+    """The network without batch norm, its weights in floating point."""
+    _require_hardware(checkpoint.hyperparameters)
+    trained = checkpoint.recogniser()
+    require_finite(trained)
+    fused = fuse_batch_norm(trained)
+    try:
+        require_finite(fused)
+    except CheckpointError as error:
+        raise CheckpointError(f"Its batch norm cannot be fused: {error}") from error
+    return fused
 
 
 def _require_hardware(hp: Hyperparameters) -> None:

@@ -25,7 +25,7 @@ class _QuantizeParameter(torch.autograd.Function):
         return _to_steps(x, low, high, scale)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return gradient, None, None, None
 
 
@@ -39,7 +39,7 @@ class _QuantizeActivation(torch.autograd.Function):
         return _to_steps(x, low, high, scale)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (x,) = ctx.saved_tensors
         low, high = ctx.range
         return gradient * ((x >= low) & (x <= high)), None, None, None

@@ -143,6 +143,6 @@ class _Reorder(torch.autograd.Function):
         return columns.flatten(0, 1)[order].view(columns.shape)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         (order,) = ctx.saved_tensors
         return gradient.flatten(0, 1)[order].view(gradient.shape), None

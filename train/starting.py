@@ -12,15 +12,23 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet
-from datapath.errors import CheckpointError, ConfigError
+from datapath.errors import CheckpointError, ConfigError, FileError
 from train.checkpoint import Checkpoint, load_weights
-from train.config import Hyperparameters
+from train.config import QUANTIZED_PARTS, Hyperparameters, shown
 from train.data import Dataset
+from train.experiment import HYPERPARAMETERS, LAST
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
 
 DECIDE_BATCHES = ("batch_size", "random_seed", "seq_to_random_threshold", "width_pool")
 """Hyperparameters that decide which lines make up an epoch's batches."""
+
+DECIDE_NETWORK = (
+    *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional", "recurrent_bias_enabled"),
+    *(f"{part}_{kind}" for part in QUANTIZED_PARTS for kind in ("bit_width", "quantization")),
+    *("internal_activation_bit_width", "quantize_input", "prefused_bn_fc"),
+)
+"""Hyperparameters that decide what the network computes: a run that goes on keeps them."""
 
 
 class Pretrained(Enum):
@@ -47,6 +55,11 @@ class Start:
     best_wer: float = math.inf
     folder: Path | None = None
 
+    @property
+    def finished(self) -> bool:
+        """Whether a resumed run has all of its epochs behind it."""
+        return self.folder is not None and self.epoch >= self.hyperparameters.epochs
+
 
 def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fusion: bool) -> Start:
     """Random initial weights, and the alphabet of the training lines.
@@ -65,14 +78,16 @@ def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fu
 
 
 def start_from(
-    path: str | os.PathLike, policy: Pretrained, hyperparameters: Hyperparameters | None, *, fusion: bool
+    path: str | os.PathLike, policy: Pretrained, hyperparameters: Hyperparameters | None, *, fusion: bool, writes: bool
 ) -> Start:
     """The state that a checkpoint gives.
 
     :param hyperparameters: None takes the checkpoint's.
+    :param writes: whether the run will keep anything on disk.
     :raises ConfigError: options that contradict each other.
     :raises FileError: the checkpoint is missing.
-    :raises CheckpointError: it is damaged, or does not fit the hyperparameters.
+    :raises CheckpointError: it is damaged, does not fit the hyperparameters, or going on from it would overwrite what
+        its run has reached since.
     """
     checkpoint = Checkpoint.load(path)
     hyperparameters = hyperparameters or checkpoint.hyperparameters
@@ -81,16 +96,44 @@ def start_from(
             return _retrain(checkpoint, hyperparameters, fusion=fusion)
         if fusion:
             raise ConfigError("init_bn_fc_fusion changes the network, so the run cannot be resumed; use RETRAIN.")
-        return _resume(checkpoint, hyperparameters, Path(path).resolve().parent)
+        folder = Path(path).resolve().parent
+        if writes and (folder / HYPERPARAMETERS).is_file():
+            _require_latest(checkpoint, folder / LAST)
+        return _resume(checkpoint, hyperparameters, folder)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
+def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
+    """Refuse to go on from an earlier state than the folder's last: that one would be overwritten."""
+    try:
+        latest = Checkpoint.load(last)
+    except (FileError, CheckpointError):
+        return  # missing or damaged: nothing in it can be lost
+    if (latest.epoch, latest.batch) > (checkpoint.epoch, checkpoint.batch):
+        raise CheckpointError(
+            f"it stands at epoch {checkpoint.epoch}, batch {checkpoint.batch}, and its run has gone on to epoch "
+            f"{latest.epoch}, batch {latest.batch}; resume from {last}, or use RETRAIN."
+        )
+
+
 def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Path) -> Start:
-    model = Recogniser(hyperparameters, len(checkpoint.alphabet))
-    load_weights(model, checkpoint.model)
+    for name in DECIDE_NETWORK:
+        asked, trained = getattr(hyperparameters, name), getattr(checkpoint.hyperparameters, name)
+        if asked != trained:
+            raise CheckpointError(
+                f"{name} is {shown(asked)}, but the checkpoint was trained with {shown(trained)}; a resumed run keeps "
+                f"its network, use RETRAIN for another."
+            )
     if checkpoint.optimiser is None:
         raise CheckpointError("the checkpoint holds weights only and cannot be resumed; use RETRAIN.")
+    model = Recogniser(hyperparameters, len(checkpoint.alphabet))
+    load_weights(model, checkpoint.model)
+    _require_adam_state(checkpoint.optimiser["state"], model)
+    try:
+        torch.Generator().set_state(checkpoint.rng)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(f"rng is no state of torch's random numbers: {error}") from error
     # Where the epoch is now cut into other batches, a half-done one starts again.
     same_cut = all(
         getattr(hyperparameters, name) == getattr(checkpoint.hyperparameters, name) for name in DECIDE_BATCHES
@@ -108,6 +151,27 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
         best_wer=checkpoint.best_wer,
         folder=folder,
     )
+
+
+def _require_adam_state(state: dict, model: Recogniser) -> None:
+    """Refuse a state that Adam could not go on from: it takes anything, and fails at its first step."""
+    parameters = dict(enumerate(model.named_parameters()))
+    for index, (name, parameter) in parameters.items():
+        if not state:
+            return  # as it is before the first step
+        shapes = {"step": torch.Size(), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        moments = state.get(index)
+        if not isinstance(moments, dict) or moments.keys() != shapes.keys():
+            raise CheckpointError(f"optimiser has not step, exp_avg and exp_avg_sq of {name}.")
+        for key, shape in shapes.items():
+            value = moments[key]
+            if not isinstance(value, Tensor) or value.shape != shape or value.dtype is not torch.float32:
+                raise CheckpointError(f"optimiser: {key} of {name} is no float32 tensor of shape {list(shape)}.")
+            if not torch.isfinite(value).all() or (key != "exp_avg" and bool((value < 0).any())):
+                raise CheckpointError(f"optimiser: {key} of {name} holds values that it cannot have.")
+    unknown = [index for index in state if index not in parameters]
+    if unknown:
+        raise CheckpointError(f"optimiser has a state of parameter {shown(unknown[0])}; there are {len(parameters)}.")
 
 
 def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion: bool) -> Start:

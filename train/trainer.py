@@ -39,7 +39,8 @@ class TrainingResult:
     """How a run ended.
 
     `last` is the state at its end and `best` the state with the lowest validation CER of this session (None if no epoch
-    ended); both are on disk too, in `folder`, unless that is None (a dry run). `epochs` are this session's.
+    ended); both are on disk too, in `folder`, unless that is None (a dry run, or nothing was left to do). `epochs` are
+    this session's.
     """
 
     folder: Path | None
@@ -70,7 +71,8 @@ def train(
 ) -> TrainingResult:
     """Train until `hyperparameters.epochs`, or until SIGINT, which ends the running batch, saves and returns.
 
-    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`).
+    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`). Where all of its
+    epochs are done already, `reporter` is told and nothing is written.
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
     :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
@@ -82,36 +84,48 @@ def train(
     :param command: the command line, for the provenance.
     :raises ConfigError: options that contradict each other, or a device that is not there, or no thread.
     :raises FileError: the checkpoint is missing, or something cannot be written.
-    :raises CheckpointError: the checkpoint is damaged, or does not fit the hyperparameters.
-    :raises DataError: no line can be trained on, or the checkpoint's alphabet lacks a character.
+    :raises CheckpointError: the checkpoint is damaged, does not fit the hyperparameters, or is not the last of the run
+        that would go on from it.
+    :raises DataError: no line can be trained on, no validation line holds a word, or the checkpoint's alphabet lacks a
+        character.
     :raises ImageError: an image cannot be read.
     :raises TrainingError: loss or gradient are no longer numbers; its text names epoch and lines.
     """
     reporter = reporter or Reporter()
     require_device(device)
-    if checkpoint is None:
-        start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
-    else:
-        start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion)
-    provenance = {
-        "command": command,
-        "author": author,
-        "dataset": dataset.name,
-        "tool": TOOL,
-        "torch": str(torch.__version__),
-    }
-    run = _Run(start, dataset, device=device, provenance=provenance, reporter=reporter)
-    folder = None if experiments is None else _folder(start, experiments)
-    experiment = Experiment(folder, start.hyperparameters, epoch=start.epoch)
+    # The caller's random numbers go on undisturbed.
+    with computing_threads(threads), torch.random.fork_rng(devices=[]):
+        if checkpoint is None:
+            start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
+        else:
+            writes = experiments is not None
+            start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion, writes=writes)
+        provenance = {
+            "command": command,
+            "author": author,
+            "dataset": dataset.name,
+            "tool": TOOL,
+            "torch": str(torch.__version__),
+        }
+        run = _Run(start, dataset, device=device, provenance=provenance, reporter=reporter)
+        torch.set_rng_state(start.rng)
+        if start.finished:
+            reporter.note(
+                f"Nothing is left to do: {checkpoint} has {start.epoch} of {run.hyperparameters.epochs} epochs."
+            )
+            return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
+        return _recorded(run, None if experiments is None else _folder(start, experiments))
+
+
+def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
+    """Train, and keep in `folder` what happens."""
+    experiment = Experiment(folder, run.hyperparameters, epoch=run.epoch)
     try:
-        experiment.log(f"{TOOL}, torch {torch.__version__}: {command or 'train()'}")
+        experiment.log(f"{TOOL}, torch {torch.__version__}: {run.provenance['command'] or 'train()'}")
         for sentence in run.notes:
             experiment.log(sentence)
-            reporter.note(sentence)
-        # The caller's random numbers go on undisturbed.
-        with computing_threads(threads), torch.random.fork_rng(devices=[]):
-            torch.set_rng_state(start.rng)
-            return run.go(experiment)
+            run.reporter.note(sentence)
+        return run.go(experiment)
     except TrainingError as error:
         experiment.log(str(error))
         raise
@@ -135,13 +149,17 @@ class _Run:
         hp = self.hyperparameters = start.hyperparameters
         self.alphabet: Alphabet = start.alphabet
         self.provenance, self.reporter, self.device = provenance, reporter, device
-        self.samples, self.notes = _learnable(self._samples(dataset.training))
         self.truths = [line.text for line in dataset.validation]
+        if not any(truth.split() for truth in self.truths):
+            raise DataError(f"None of the {len(self.truths)} validation lines holds a word, so there is no error rate.")
+        self.samples, self.notes = _learnable(self._samples(dataset.training))
         self.validation = read_pixels(dataset.validation, target_height=hp.target_height, workers=hp.num_workers)
         self.model: Recogniser = start.model.to(device)
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=hp.lr)
         if start.optimiser is not None:
-            self.optimiser.load_state_dict(start.optimiser)
+            # Only what Adam has learned: its settings are this run's.
+            settings = self.optimiser.state_dict()["param_groups"]
+            self.optimiser.load_state_dict({"state": start.optimiser["state"], "param_groups": settings})
         self.epoch, self.batch, self.loss_sum = start.epoch, start.batch, start.loss_sum
         self.best_cer, self.best_wer = start.best_cer, start.best_wer
 
@@ -159,7 +177,7 @@ class _Run:
         self.reporter.started(self._announcement(experiment.folder))
         results: list[EpochResult] = []
         best: Checkpoint | None = None
-        experiment.keep_state(self.checkpoint())
+        experiment.keep_start(self.checkpoint())
         with _deferred_interrupt() as interrupted:
             while self.epoch < self.hyperparameters.epochs and not interrupted.is_set():
                 began = time.monotonic()

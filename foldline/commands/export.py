@@ -31,7 +31,6 @@ def command(
     """
     from datapath.folded import fold
     from foldline.networks import chosen_folding, open_network
-    from hls_gen import write_header
 
     network = open_network(source)
     design = network.design
@@ -50,6 +49,8 @@ def command(
     if output.suffix == ".npz":
         design.save(output)
     else:
+        from hls_gen import write_header
+
         write_header(output, fold(design))
     if design_path is not None:
         design.save(design_path)

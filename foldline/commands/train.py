@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from foldline.commands.options import FILE, dataset_options
-from train.config import Hyperparameters
+from train.config import Hyperparameters, range_text
+from train.data import Dataset
+
+READ_BY_EVAL = frozenset(("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads"))
+"""Parameters that mean something together with --eval."""
+
+KEPT_ON_RESUME = ("data", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
+"""Parameters that a checkpoint does not hold: to go on as before, they have to be given again."""
 
 
 def hyperparameter_options(command: Callable) -> Callable:
@@ -21,14 +29,22 @@ def hyperparameter_options(command: Callable) -> Callable:
         kind = click.Choice(choices) if choices else type(one.default)
         flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
         name = one.name.replace("_", "-")
-        text = f"{one.metadata['help']} [default: {str(one.default).lower() if kind is bool else one.default}]"
+        limits = f", {range_text(one)}" if range_text(one) else ""
+        text = f"{one.metadata['help']}{limits} [default: {str(one.default).lower() if kind is bool else one.default}]"
         command = click.option(f"--{name}", one.name, type=kind, default=None, help=text, **flag)(command)
     return command
 
 
 @click.command("train")
 @click.option("-p", "--params", type=FILE, help="Hyperparameters, JSON; options override it.")
-@click.option("-e", "--experiments", type=FILE, default="experiments", show_default=True, help="Folder of all runs.")
+@click.option(
+    "-e",
+    "--experiments",
+    type=FILE,
+    default="experiments",
+    show_default=True,
+    help="Folder of all runs; a resumed run stays in its own.",
+)
 @click.option("-i", "--input", "checkpoint", type=FILE, help="A checkpoint to start from.")
 @click.option(
     "--pretrained-policy",
@@ -47,7 +63,9 @@ def hyperparameter_options(command: Callable) -> Callable:
 )
 @click.option("--author", default="", help="Who trains; kept in the provenance.")
 @hyperparameter_options
+@click.pass_context
 def command(
+    context: click.Context,
     params: Path | None,
     experiments: Path,
     checkpoint: Path | None,
@@ -76,8 +94,9 @@ def command(
     from train.starting import Pretrained
     from train.trainer import train
 
-    if evaluate_only and checkpoint is None:
-        raise click.UsageError("--eval needs -i CHECKPOINT.")
+    given = _given(context)
+    _require_used(given, data)
+    device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
     hyperparameters = _hyperparameters(params, checkpoint, overrides)
     seed = hyperparameters.random_seed
     with counting("reading lines") as progress:
@@ -85,7 +104,7 @@ def command(
     for sentence in dataset.problems:
         click.echo(sentence, err=True)
     if evaluate_only:
-        _evaluate(checkpoint, dataset, threads)
+        _evaluate(checkpoint, dataset, device=device, threads=threads)
         return
     with showing() as reporter:
         result = train(
@@ -95,16 +114,14 @@ def command(
             checkpoint=checkpoint,
             policy=Pretrained[pretrained_policy],
             init_bn_fc_fusion=init_bn_fc_fusion,
-            device="cuda" if torch.cuda.is_available() and not no_cuda else "cpu",
+            device=device,
             threads=threads,
             command=shlex.join(["foldline", *sys.argv[1:]]),
             author=author,
             reporter=reporter,
         )
     if result.interrupted:
-        again = (
-            f" Go on with: foldline train --data {shlex.quote(data)} -i {result.resume_from}" if result.folder else ""
-        )
+        again = f" Go on with: {_resuming(given, result.resume_from)}" if result.folder else ""
         raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         click.echo(
@@ -125,11 +142,58 @@ def _hyperparameters(params: Path | None, checkpoint: Path | None, overrides: di
     return replace(base, **{name: value for name, value in overrides.items() if value is not None})
 
 
-def _evaluate(checkpoint: Path, dataset, threads: int) -> None:
+def _given(context: click.Context) -> dict[str, object]:
+    """The parameters of the command line by name, without those left at their default, in the order of --help."""
+    names = [one.name for one in context.command.params]
+    default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return {name: context.params[name] for name in names if context.get_parameter_source(name) not in default}
+
+
+def _flags(names: Iterable[str]) -> list[str]:
+    """How the command line spells parameters."""
+    spelled = {one.name: one.opts[-1] for one in command.params}
+    return [spelled[name] for name in names]
+
+
+def _require_used(given: dict[str, object], data: str) -> None:
+    """Refuse options that would have no effect together.
+
+    :raises click.UsageError: names them.
+    """
+    from foldline.datasets import SYNTHETIC
+
+    if "evaluate_only" in given:
+        if "checkpoint" not in given:
+            raise click.UsageError("--eval needs -i CHECKPOINT.")
+        unused = _flags(name for name in given if name not in READ_BY_EVAL)
+        if unused:
+            raise click.UsageError(f"--eval trains nothing and takes no {', '.join(unused)}.")
+    if "init_bn_fc_fusion" in given and given.get("pretrained_policy") != "RETRAIN":
+        raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
+    if "pretrained_policy" in given and "checkpoint" not in given:
+        raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
+    if data == SYNTHETIC:
+        unused = _flags(name for name in given if name in ("sortedtrain", "valid", "imgs"))
+        if unused:
+            raise click.UsageError(f"The generator's lines have no {', '.join(unused)}; name a folder with --data.")
+
+
+def _resuming(given: dict[str, object], checkpoint: Path) -> str:
+    """The command that goes on from `checkpoint`, to be pasted into a shell."""
+    arguments = ["foldline", "train", "-i", str(checkpoint)]
+    for name in KEPT_ON_RESUME:
+        if name in given:
+            arguments += _flags([name])
+            arguments += [] if given[name] is True else [str(given[name])]
+    return shlex.join(arguments)
+
+
+def _evaluate(checkpoint: Path, dataset: Dataset, *, device: str, threads: int) -> None:
     from train.checkpoint import Checkpoint
     from train.evaluation import evaluate_checkpoint
 
-    rates = evaluate_checkpoint(Checkpoint.load(checkpoint), dataset.validation, threads=threads).rates
+    loaded = Checkpoint.load(checkpoint)
+    rates = evaluate_checkpoint(loaded, dataset.validation, device=device, threads=threads).rates
     click.echo(
         f"{rates.lines} validation lines of {dataset.name}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, "
         f"{rates.exact} exact (per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"

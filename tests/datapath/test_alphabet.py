@@ -14,7 +14,7 @@ from datapath.errors import DataError, DesignError, FileError
 
 ABC = Alphabet(("", "a", "b", " "))
 
-symbols = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1, max_size=2)
+symbols = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"), min_size=1, max_size=2)
 alphabets = st.lists(symbols, min_size=1, max_size=20, unique=True).map(lambda found: Alphabet(("", *found)))
 
 
@@ -144,3 +144,17 @@ def test_greedy_decoding_equals_its_definition(scores):
     labels = greedy_labels(scores)
     assert labels.dtype == np.uint8
     assert labels.tolist() == expected
+
+
+@pytest.mark.parametrize("symbol", ["a\0", "\ud800"])
+def test_a_symbol_that_no_file_can_hold_is_refused(symbol):
+    with pytest.raises(DesignError) as caught:
+        Alphabet(("", symbol))
+    assert str(caught.value) == f"Class 1 of the alphabet is {symbol!r}; it must be text within one line."
+
+
+@pytest.mark.parametrize("symbols", [["", "a"], ("", 1)])
+def test_what_is_no_tuple_of_texts_is_refused(symbols):
+    with pytest.raises(DesignError) as caught:
+        Alphabet(symbols)
+    assert str(caught.value) == f"The alphabet is {symbols!r}; it must be a tuple of texts."

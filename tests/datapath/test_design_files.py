@@ -1,6 +1,7 @@
 """Files that are no design, or no longer, are refused in one sentence that names the file."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -95,7 +96,7 @@ def test_another_version_is_refused(saved, version):
     redescribe(saved, version=version)
     with pytest.raises(DesignError) as caught:
         Design.load(saved)
-    assert str(caught.value) == f"{saved} is a design of version {version}; this Foldline reads version 1."
+    assert str(caught.value) == f"{saved} is a design of version {version!r}; this Foldline reads version 1."
 
 
 def test_another_format_is_refused(saved):
@@ -110,7 +111,8 @@ def test_a_description_that_is_no_json(saved):
     with pytest.raises(FileError) as caught:
         Design.load(saved)
     assert str(caught.value) == (
-        f"{saved} is not a design: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."
+        f"{saved} is not a design: its description cannot be read "
+        "(Expecting property name enclosed in double quotes: line 1 column 2 (char 1))."
     )
 
 
@@ -118,7 +120,9 @@ def test_a_description_of_another_shape(saved):
     rewrite(saved, design=np.array("[1]"))
     with pytest.raises(FileError) as caught:
         Design.load(saved)
-    assert str(caught.value) == f"{saved} is not a design: list indices must be integers or slices, not str."
+    assert str(caught.value) == (
+        f"{saved} is not a design: its description cannot be read (list indices must be integers or slices, not str)."
+    )
 
 
 def test_contents_that_contradict_each_other_name_the_file(saved):
@@ -149,3 +153,69 @@ def test_any_other_description_is_refused_in_a_sentence(entry, value, tmp_path_f
     with pytest.raises((DesignError, FileError)) as caught:
         Design.load(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "sentence"),
+    [
+        ("folding", {"pe": 2.0}, "Folding.pe is 2.0; it must be a whole number."),
+        ("folding", {"pe": True}, "Folding.pe is True; it must be a whole number."),
+        ("limits", {"columns": 732.5}, "Limits.columns is 732.5; it must be a whole number."),
+        ("precision", {"weight": "2"}, "Precision.weight is '2'; it must be a whole number."),
+        ("provenance", {"notes": ["a"]}, "Provenance.notes is ['a']; it must be texts by name."),
+        ("provenance", {"author": None}, "Provenance.author is None; it must be text."),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_name(saved, field, values, sentence):
+    with np.load(saved, allow_pickle=False) as archive:
+        description = json.loads(str(archive["design"]))
+    redescribe(saved, **{field: description[field] | values})
+    with pytest.raises(DesignError) as caught:
+        Design.load(saved)
+    assert str(caught.value) == f"{saved}: {sentence}"
+
+
+def test_damaged_bytes_are_one_sentence(saved, tmp_path):
+    whole = saved.read_bytes()
+    random = np.random.default_rng(0)
+    damaged = tmp_path / "damaged.npz"
+    noticed = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in random.integers(0, len(whole), size=random.integers(1, 6)):
+            content[place] = random.integers(0, 256)
+        damaged.write_bytes(content[: random.integers(1, len(whole) + 1)] if random.random() < 0.2 else content)
+        try:
+            Design.load(damaged)
+        except (FileError, DesignError) as error:
+            assert str(damaged) in str(error)
+            noticed += 1
+    assert noticed > 300  # the rest hit time stamps and the like
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr':'|i1','fortran_order':False,'shape':(100000000000000000,8),}",
+        "{'descr':'|i1','fortran_order':False,'shape':(4, 8",
+        "((((((",
+        "'''",
+        "{[]:1}",
+        "{'descr':'|i1','fortran_order':False,'shape':(True, 8),}",
+    ],
+)
+def test_a_hostile_array_header_is_one_sentence(saved, header):
+    text = header.encode()
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("hostile.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(32))
+    with pytest.raises(FileError) as caught:
+        Design.load(saved)
+    assert str(caught.value).startswith(f"{saved} is damaged or holds more than plain arrays: ")
+
+
+def test_an_entry_that_is_no_array_is_refused(saved):
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("notes", b"no array")
+    with pytest.raises(FileError) as caught:
+        Design.load(saved)
+    assert str(caught.value) == f"{saved} is damaged or holds more than plain arrays: notes is none."

@@ -1,6 +1,8 @@
 """Lines past a limit of the overlay, and input that is no line."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from datapath import Limits, fold
 from datapath.errors import ConfigError, DataError, DesignError, LimitError
 from fixedpoint_sim import save_traces, simulate, simulate_lines, walk_folded
 from tests.designs import random_design
+from tests.golden_data import REPOSITORY
 from tests.reference import reference_labels
 
 
@@ -116,3 +119,22 @@ def test_saved_traces_hold_every_stage_in_order(design, tmp_path):
             for stage, dtype in (("hidden", np.int8), ("scores", np.int16), ("labels", np.uint8)):
                 assert saved[f"{stage}_{i}"].dtype == dtype
                 assert np.array_equal(saved[f"{stage}_{i}"], getattr(trace, stage))
+
+
+def test_without_a_place_for_its_cache_the_simulator_still_runs():
+    code = """
+import numba.core.caching as caching
+
+def nowhere(self):
+    raise OSError(30, "Read-only file system")
+
+caching.InTreeCacheLocator.ensure_cache_path = nowhere
+caching.UserWideCacheLocator.ensure_cache_path = nowhere
+import numpy as np
+from fixedpoint_sim import walk_folded_lines
+import fixedpoint_sim.kernels
+values, rows = np.zeros(8, dtype=np.int16), np.zeros(8, dtype=np.int64)
+print(fixedpoint_sim.kernels.fill_pass(values, rows, 1))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr

@@ -1,6 +1,8 @@
 """The command line as a user meets it: what it prints, where, and with which status."""
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -9,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
-from datapath import Design, Folding, Limits, fold, image_columns
+from datapath import Alphabet, Design, Folding, Limits, fold, image_columns
 from datapath.files import write_npz
 from fixedpoint_sim import simulate
 from foldline.cli import COMMANDS, main
 from hls_gen import write_header
 from tests.designs import random_design
+from train.data import Dataset, Line, write_dataset
 
 
 def run(*arguments):
@@ -159,7 +162,7 @@ def test_what_a_user_gets_wrong_with_files(saved, tmp_path):
     fails(f"Cannot read {tmp_path / 'no.npz'}: no such file.", "simulate", tmp_path / "no.npz", text)
     fails(f"Cannot read {empty}: it is a folder.", "simulate", empty, text)
     fails(f"{text} is not an .npz file, or it is cut off.", "simulate", text, text)
-    fails("Give images, or --pixels FILE.npz, and not both.", "simulate", saved, status=2)
+    fails("Give images, --list FILE or --pixels FILE.npz, and only one of them.", "simulate", saved, status=2)
 
 
 def test_a_truncated_design_is_one_sentence(saved, image, tmp_path):
@@ -252,7 +255,10 @@ def test_import_refuses_an_alphabet_of_another_size(design, saved, tmp_path):
     alphabet.write_text("\na\nb\n")
     result = run("import-header", header, "--alphabet", alphabet, "-o", tmp_path / "d.npz")
     assert result.exit_code == 1
-    assert str(alphabet) in result.stderr
+    assert result.stderr == (
+        f"Error: {header} with {alphabet}: fc_weights has shape [2, 5, 8]; "
+        "with H 8, I 32 and C 3 it must be [2, 3, 8].\n"
+    )
     assert not (tmp_path / "d.npz").exists()
 
 
@@ -292,3 +298,49 @@ def test_an_empty_folder_is_no_dataset(saved, tmp_path):
         assert result.exit_code == 1
         assert str(empty) in result.stderr
         assert len(result.stderr.splitlines()) == 1
+
+
+def test_choices_keep_their_spelling():
+    assert "[FP|SIGNED_FIXED_UNIT|UNSIGNED_FIXED_UNIT]" in run("train", "--help").output
+    assert "'SIGNED_FIXED_UNIT'" in run("train", "--fc_bias_quantization", "signed").stderr
+
+
+def test_text_that_the_terminal_lacks_is_no_failure(design, image, tmp_path):
+    beyond_ascii = dataclasses.replace(design, alphabet=Alphabet(("", "\u4e00", "\u4e01", "\u4e02", "\u4e03")))
+    beyond_ascii.save(tmp_path / "design.npz")
+    line = Line("a", "\u4e00", Image.open(image))
+    write_dataset(Dataset((line,), (line,), "one"), tmp_path / "data")
+    command = [sys.executable, "-m", "foldline", "compare", tmp_path / "design.npz", "--data", tmp_path / "data"]
+    done = subprocess.run(
+        [*map(str, command), "--per-line"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\u4e00" in done.stdout
+
+
+def test_a_name_too_long_cannot_be_read(saved):
+    name = "a" * 300 + ".png"
+    fails(f"Cannot read {name}: File name too long.", "simulate", saved, name)
+    fails(f"Cannot read {name}: File name too long.", "simulate", name, saved)
+    fails(f"Cannot read {name}: File name too long.", "export", name, "-o", "x.hpp")
+    fails(f"Cannot read {name}: File name too long.", "simulate", saved, "--pixels", name)
+
+
+def test_damaged_files_are_one_sentence(saved, image, tmp_path):
+    whole = saved.read_bytes()
+    random = np.random.default_rng(1)
+    damaged = tmp_path / "damaged.npz"
+    refused = 0
+    for _ in range(120):
+        content = bytearray(whole)
+        for place in random.integers(0, len(whole), size=3):
+            content[place] = random.integers(0, 256)
+        damaged.write_bytes(content)
+        for arguments in (("simulate", damaged, image), ("export", damaged, "-o", tmp_path / "h.hpp")):
+            result = run(*arguments)
+            assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+            refused += result.exit_code != 0
+    assert refused > 120

@@ -301,3 +301,11 @@ def test_without_the_number_of_classes_wfc_must_have_an_even_width():
         f"model.hpp:{place(text, 'wfc [')}: wfc has shape [4][7]; without NUMBER_OF_CLASSES its last dimension gives "
         "the classes of both directions, so it must be even, and allowed is 2 to 256 classes."
     )
+
+
+def test_a_network_with_peepholes_is_not_read_as_one_without():
+    text = edited("#pragma once\n", "#pragma once\n#define PEEPHOLE_BITS 8\n")
+    assert refusal(text) == (
+        "model.hpp:2:9: PEEPHOLE_BITS is defined; a network with peepholes is not supported, "
+        "and without them it is another."
+    )

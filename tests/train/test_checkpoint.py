@@ -91,7 +91,11 @@ def test_a_text_file_is_refused(tmp_path):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    for path, reason in ((tmp_path / "none.pt", "no such file"), (tmp_path, "it is a folder")):
+    for path, reason in (
+        (tmp_path / "none.pt", "no such file"),
+        (tmp_path, "it is a folder"),
+        (tmp_path / ("a" * 300), "File name too long"),
+    ):
         with pytest.raises(FileError) as caught:
             Checkpoint.load(path)
         assert str(caught.value) == f"Cannot read {path}: {reason}."
@@ -126,7 +130,7 @@ def rewritten(path, **changes) -> None:
         ),
         (
             {"hyperparameters": {"lr": -1.0}},
-            "is not a valid checkpoint: hyperparameters: lr is -1.0; it must be more than 0.",
+            "is not a valid checkpoint: hyperparameters: lr is -1.0; it must be more than 0 and at most 1000.",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields, replace
 import pytest
 
 from datapath.errors import ConfigError, FileError
-from train.config import Hyperparameters
+from train.config import Hyperparameters, range_text
 
 ORIGINAL_DEFAULTS = {
     "random_seed": 123456,
@@ -62,10 +62,15 @@ def test_every_hyperparameter_has_a_default_and_a_help_text():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"lr": 0}, "lr is 0.0; it must be more than 0."),
+        ({"lr": 0}, "lr is 0.0; it must be more than 0 and at most 1000."),
+        ({"lr": 1001}, "lr is 1001.0; it must be more than 0 and at most 1000."),
+        ({"lr": 10**400}, "lr is 100000000000000000...0000000000000000000; it must be finite."),
+        ({"max_norm": 0}, "max_norm is 0.0; it must be more than 0."),
         ({"lr": float("nan")}, "lr is nan; it must be finite."),
         ({"lr": "fast"}, "lr is 'fast'; it must be a number."),
-        ({"batch_size": 0}, "batch_size is 0; allowed is 1 or more."),
+        ({"batch_size": 0}, "batch_size is 0; allowed is 1 to 65536."),
+        ({"batch_size": 10**5000}, "batch_size is a number of thousands of digits; allowed is 1 to 65536."),
+        ({"layer_size": 10**12}, "layer_size is 1000000000000; allowed is 1 to 4096."),
         ({"random_seed": 2**32}, "random_seed is 4294967296; allowed is 0 to 4294967295."),
         ({"batch_size": 2.5}, "batch_size is 2.5; it must be a whole number."),
         ({"epochs": True}, "epochs is True; it must be a whole number."),
@@ -84,7 +89,7 @@ def test_every_hyperparameter_has_a_default_and_a_help_text():
             {"fc_bias_quantization": "SIGNED_FIXED_UNIT", "fc_bias_bit_width": 17},
             "fc_bias_bit_width is 17 with fc_bias_quantization SIGNED_FIXED_UNIT; allowed is 2 to 16.",
         ),
-        ({"fc_weight_bit_width": 1}, "fc_weight_bit_width is 1; allowed is 2 or more."),
+        ({"fc_weight_bit_width": 1}, "fc_weight_bit_width is 1; allowed is 2 to 32."),
         (
             {"fc_weight_quantization": "INT"},
             "fc_weight_quantization is 'INT'; allowed is FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT.",
@@ -122,7 +127,12 @@ def test_json_keeps_the_default_of_what_it_leaves_out(tmp_path):
     [
         ('{"layersize": 64}', "there is no hyperparameter 'layersize'; did you mean 'layer_size'?"),
         ('{"lr": 1, "lr": 2}', "'lr' stands there twice."),
-        ('{"lr": -1}', "lr is -1.0; it must be more than 0."),
+        ('{"lr": -1}', "lr is -1.0; it must be more than 0 and at most 1000."),
+        ('{"lr": 1' + "0" * 400 + "}", "lr is 100000000000000000...0000000000000000000; it must be finite."),
+        ('{"lr": -1' + "0" * 400 + "}", "lr is -10000000000000000...0000000000000000000; it must be finite."),
+        ('{"batch_size": 1' + "0" * 5000 + "}", "a number in it has too many digits."),
+        ("[" * 100_000, "the file is nested too deeply; it must be one object, {...}."),
+        ('{"lr": "' + "x" * 100 + '"}', "lr is 'xxxxxxxxxxxx...xxxxxxxxxxxxx'; it must be a number."),
         ("[1]", "the file holds a list; it must be one object, {...}."),
         ('{"lr": }', "line 1 column 8 is no JSON: Expecting value."),
     ],
@@ -143,6 +153,18 @@ def test_a_hyperparameter_like_no_other_lists_the_known_ones(tmp_path):
     assert str(caught.value) == (
         f"{path}: there is no hyperparameter 'zzz'; known are {', '.join([*ORIGINAL_DEFAULTS, *OURS])}."
     )
+
+
+def test_every_whole_number_has_a_range():
+    whole = [one for one in fields(Hyperparameters) if type(one.default) is int]
+    assert all(one.metadata["at_least"] <= one.default <= one.metadata["at_most"] for one in whole)
+    ranges = {one.name: range_text(one) for one in fields(Hyperparameters)}
+    assert [ranges[name] for name in ("layer_size", "lr", "max_norm", "mask_padded")] == [
+        "1 to 4096",
+        "more than 0 and at most 1000",
+        "more than 0",
+        "",
+    ]
 
 
 def test_a_missing_params_file_is_named(tmp_path):

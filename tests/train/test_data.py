@@ -10,7 +10,8 @@ from PIL import Image
 
 from datapath.alphabet import Alphabet
 from datapath.errors import DataError, DesignError, FileError, ImageError
-from train.data import Dataset, Line, load_pixels, read_dataset, read_lines, write_dataset
+from train.batches import read_pixels
+from train.data import Dataset, Line, read_dataset, read_lines, require_free, write_dataset
 
 
 def scan(width=20, height=16, ink=(3, 5)):
@@ -76,11 +77,9 @@ def test_other_lists_and_images(folder, tmp_path):
     assert len(dataset.validation) == 3
 
 
-def test_loading_reports_progress(folder):
-    lines, calls = read_dataset(folder).training, []
-    pixels = load_pixels(lines, 32, lambda done, total: calls.append((done, total)))
+def test_every_line_gives_its_columns(folder):
+    pixels = read_pixels(read_dataset(folder).training, target_height=32)
     assert [len(columns) for columns in pixels] == [120, 80, 40]
-    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 # What is left out, and said so
@@ -178,12 +177,25 @@ def test_a_file_or_an_empty_folder_for_a_dataset(folder, tmp_path):
     assert str(refused.value) == f"The dataset folder {tmp_path}/empty is empty."
 
 
+def test_a_path_that_the_system_refuses_is_named(folder, tmp_path):
+    long = tmp_path / ("a" * 300)
+    for call in (
+        lambda: read_dataset(long),
+        lambda: read_dataset(folder, imgs=long),
+        lambda: read_dataset(folder, valid=long),
+        lambda: require_free(long),
+    ):
+        with pytest.raises(FileError) as refused:
+            call()
+        assert str(refused.value) == f"Cannot read {long}: File name too long."
+
+
 def test_an_image_too_narrow_is_named_by_line_or_by_file(tmp_path):
     narrow = Image.new("L", (1, 64), 255)
     narrow.save(tmp_path / "n.png")
     sentence = "An image of 1 x 64 pixels gives 0 columns at height 32; allowed is 2 to 100000."
     with pytest.raises(ImageError) as refused:
-        load_pixels([Line("a/1", "x", narrow)], 32)
+        read_pixels([Line("a/1", "x", narrow)], target_height=32)
     assert str(refused.value) == f"a/1: {sentence}"
     with pytest.raises(ImageError) as refused:
         Line("n", "x", tmp_path / "n.png").pixels(32)
@@ -289,7 +301,7 @@ def test_uw3_500_keeps_its_dollars(shared_data):
 
 def test_uw3_500_gives_the_columns_of_the_specification(shared_data):
     dataset = read_dataset(shared_data / "uw3-500")
-    widths = [len(columns) for columns in load_pixels(dataset.training, 32)]
+    widths = [len(columns) for columns in read_pixels(dataset.training, target_height=32)]
     assert (sum(widths), max(widths), sum(width > 732 for width in widths)) == (252_624, 1884, 98)
-    widths = [len(columns) for columns in load_pixels(dataset.validation, 32)]
+    widths = [len(columns) for columns in read_pixels(dataset.validation, target_height=32)]
     assert (sum(widths), max(widths), sum(width > 732 for width in widths)) == (62_348, 1394, 25)

@@ -170,6 +170,29 @@ def test_what_the_hardware_cannot_compute_is_refused_with_its_field(changes, sen
     assert str(caught.value) == sentence
 
 
+def test_a_weight_that_is_no_number_is_refused_by_name_and_file(tmp_path):
+    source = trained(tiny.quantized())
+    source.model["recurrent.weight_ih_l0"][0, :2] = float("nan")
+    sentence = "recurrent.weight_ih_l0: 2 of 256 values are not finite, the first nan."
+    with pytest.raises(CheckpointError) as caught:
+        design_from_checkpoint(source, folding=FOLDING)
+    assert str(caught.value) == sentence
+    source.save(tmp_path / "nan.pt")
+    with pytest.raises(CheckpointError) as caught:
+        design_from_checkpoint(tmp_path / "nan.pt", folding=FOLDING)
+    assert str(caught.value) == f"{tmp_path / 'nan.pt'}: {sentence}"
+
+
+def test_a_batch_norm_that_cannot_be_fused_is_refused():
+    source = trained(tiny.quantized(prefused_bn_fc=False))
+    source.model["batch_norm.running_var"][3] = -1.0
+    with pytest.raises(CheckpointError) as caught:
+        design_from_checkpoint(source, folding=FOLDING)
+    assert str(caught.value) == (
+        "Its batch norm cannot be fused: fc.weight: 5 of 80 values are not finite, the first nan."
+    )
+
+
 def test_a_plain_lstm_is_refused():
     with pytest.raises(CheckpointError) as caught:
         export(tiny.hyperparameters(neuron_type="LSTM"))

@@ -18,6 +18,9 @@ from train.reporting import Reporter
 from train.starting import Pretrained
 from train.trainer import train
 
+SCORE_TOLERANCE = 2e-6
+"""float32 sums of another order, in a batch of another size: a few units in the last place of scores of about 1."""
+
 
 class Recorder(Reporter):
     """Keeps everything it hears; interrupts after batch `interrupt_at`, counted over the run from 1."""
@@ -243,8 +246,9 @@ def test_fusing_twice_is_refused(tmp_path):
 
 def test_a_checkpoint_of_another_size_is_refused_by_name(tmp_path):
     last = train(tiny.hyperparameters(epochs=0), tiny.dataset(), experiments=tmp_path).resume_from
+    smaller = tiny.hyperparameters(layer_size=4)
     with pytest.raises(CheckpointError) as caught:
-        train(tiny.hyperparameters(layer_size=4), tiny.dataset(), experiments=tmp_path, checkpoint=last)
+        train(smaller, tiny.dataset(), experiments=None, checkpoint=last, policy=Pretrained.RETRAIN)
     assert str(caught.value) == (
         f"{last}: recurrent.weight_ih_l0 has shape [32, 8] in the checkpoint; the hyperparameters ask for [16, 8]."
     )
@@ -316,7 +320,7 @@ def test_a_device_that_is_not_there_is_refused():
     assert str(caught.value).startswith("device is 'warp', which cannot be used here: ")
 
 
-def test_threads_are_set_for_the_run_only():
+def test_threads_are_set_for_the_run_only(tmp_path):
     class Watcher(Reporter):
         def batch_done(self, result):
             seen.add(torch.get_num_threads())
@@ -327,18 +331,9 @@ def test_threads_are_set_for_the_run_only():
     assert seen == {2}
     assert torch.get_num_threads() == before
     with pytest.raises(ConfigError) as caught:
-        train(tiny.hyperparameters(), tiny.dataset(), experiments=None, threads=0)
+        train(tiny.hyperparameters(), tiny.dataset(), experiments=tmp_path, threads=0)
     assert str(caught.value) == "threads is 0; allowed is 1 or more."
-
-
-def test_a_half_done_epoch_starts_again_where_its_batches_are_cut_otherwise(tmp_path):
-    hp = tiny.hyperparameters(epochs=1)
-    stopped = train(hp, tiny.dataset(), experiments=tmp_path, reporter=Recorder(interrupt_at=2))
-    for changes, batches in (({}, [3]), ({"batch_size": 5}, [1, 2]), ({"random_seed": 1}, [1, 2, 3])):
-        recorder = Recorder()
-        new = dataclasses.replace(hp, **changes)
-        train(new, tiny.dataset(), experiments=None, checkpoint=stopped.resume_from, reporter=recorder)
-        assert [result.batch for result in recorder.batches] == batches
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_experiments_folder_that_cannot_be_made_is_named(tmp_path):
@@ -380,7 +375,7 @@ def test_scores_do_not_depend_on_the_batch_size():
     one, all_at_once = (class_scores(model, pixels, batch_size=size) for size in (1, 4))
     assert [len(scores) for scores in one] == [9, 4, 12, 6]
     for alone, together in zip(one, all_at_once, strict=True):
-        torch.testing.assert_close(torch.tensor(alone), torch.tensor(together), rtol=0, atol=2e-6)
+        torch.testing.assert_close(torch.tensor(alone), torch.tensor(together), rtol=0, atol=SCORE_TOLERANCE)
 
 
 def test_one_checkpoint_is_judged_in_fixed_and_in_floating_point():

@@ -1,0 +1,137 @@
+"""How much memory a large simulation takes: peak resident size of a process, for streams of different lengths.
+
+    python -m benchmarks.memory [--json] [--lines N] [--threads N]
+
+Each measurement is a process of its own, which simulates generated lines as wide as the overlay takes (732 columns of a
+network with the shape of the published ones, W2A4) and writes a results file, once with every trace. The bound is 1.5
+times the inputs and outputs in flight (the lines that the pool holds ahead of the reader, and the one with the reader)
+plus 200 MB for Python, numpy, numba and the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from datapath import Design
+from fixedpoint_sim import trace_writer
+from foldline.inputs import Inputs, LineInput
+from foldline.jobs import Job
+from tests.designs import random_design
+
+FACTOR, FIXED = 1.5, 200e6
+COLUMNS = 732
+LINES_AHEAD_PER_THREAD = 4
+"""See `fixedpoint_sim.simulator.run_in_order`."""
+
+
+def shape() -> Design:
+    """Random weights in the shape of the published W2A4 network."""
+    return random_design(0, bits=(2, 8, 4, 8, 8), inputs=32, hidden=128, classes=82, folding=(1, 4, 16))
+
+
+def generated(lines: int) -> Iterator[LineInput]:
+    """Lines that are made when they are asked for, and kept by nobody here."""
+    random = np.random.default_rng(1)
+    for number in range(lines):
+        yield LineInput(f"line {number}", random.integers(-8, 8, size=(COLUMNS, 32), dtype=np.int8))
+
+
+def in_flight(design: Design, threads: int) -> int:
+    """Bytes of all inputs and outputs that exist at one time."""
+    output = COLUMNS * (2 * design.hidden + 2 * design.classes) + design.limits.labels
+    return (LINES_AHEAD_PER_THREAD * threads + 2) * (COLUMNS * design.inputs + output)
+
+
+def simulate_stream(lines: int, threads: int, *, traced: bool) -> int:
+    """Simulate in this process; its peak resident size in bytes."""
+    design, inputs = shape(), Inputs(lambda: generated(lines), lambda: lines)
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(design, Path(folder) / "out.jsonl", beyond_limits=True)
+        results = job.run(inputs, threads=threads)
+        if traced:
+            with trace_writer(Path(folder) / "trace.npz", design.alphabet) as write:
+                for _name, trace in results:
+                    write(trace)
+        else:
+            for _ in results:
+                pass
+        if (job.lines, job.failed) != (lines, 0):
+            sys.exit(f"{job.lines} of {lines} lines were computed, {job.failed} failed")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def measure(lines: int, threads: int, *, traced: bool = False) -> dict[str, float | bool]:
+    """The same in a process of its own, next to the bound."""
+    arguments = ["--stream", str(lines), "--threads", str(threads), *(["--traced"] if traced else [])]
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", *arguments], stdout=subprocess.PIPE, text=True, check=True
+    )
+    flight = in_flight(shape(), threads)
+    bound = FACTOR * flight + FIXED
+    peak = int(process.stdout)
+    return {
+        "lines": lines,
+        "traced": traced,
+        "peak": peak,
+        "in_flight": flight,
+        "bound": bound,
+        "ratio_to_bound": peak / bound,
+    }
+
+
+def main() -> None:
+    """Print the table, or with --json one object as the last line; status 1 where a peak is above its bound."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--lines", type=int, default=3000)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--traced", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stream is not None:
+        print(simulate_stream(options.stream, options.threads, traced=options.traced))
+        return
+    few = max(options.lines // 30, 1)
+    measure(1, options.threads)  # compiles, where nothing is cached yet
+    short = measure(few, options.threads)
+    results = [short, measure(options.lines, options.threads), measure(few, options.threads, traced=True)]
+    for result in results:
+        result["ratio_to_short"] = result["peak"] / short["peak"]
+    if options.json:
+        print(json.dumps({"threads": options.threads, "streams": results}))
+    else:
+        show(results, options.threads)
+    sys.exit(any(result["ratio_to_bound"] > 1 for result in results))
+
+
+def show(results: list[dict], threads: int) -> None:
+    """Print the measurements of one run as a table."""
+    table = Table(title=f"Peak memory, {COLUMNS} columns per line, {threads} threads")
+    for heading in ("lines", "traces", "peak MB", "in flight MB", "bound MB", "peak / bound", "peak / short run"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        table.add_row(
+            str(result["lines"]),
+            "written" if result["traced"] else "-",
+            *(f"{result[name] / 1e6:.1f}" for name in ("peak", "in_flight", "bound")),
+            f"{result['ratio_to_bound']:.2f}",
+            f"{result['ratio_to_short']:.2f}",
+        )
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()

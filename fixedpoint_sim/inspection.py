@@ -1,0 +1,304 @@
+"""Where a line's numbers live: what every quantity of the datapath reaches, and what its type does to it.
+
+`inspect_line` computes one line by the instrumented walk and keeps, for each quantity of the specification, how far
+it goes, its histogram over the range of its type, and how often it is rounded, wraps, saturates or clips a table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.alphabet import BLANK
+from datapath.design import BACKWARD, FORWARD, Design, Gate
+from datapath.formats import Format, Overflow, unit_format
+from datapath.quantities import ACCUMULATOR, CELL, SCORE, SIGMOID_OUT, TANH_OUT
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim import inspected_walk as walk
+from fixedpoint_sim.simulator import check_columns, exceeded_before, finish_trace, refuse
+from fixedpoint_sim.trace import Trace
+
+EQUAL_BINS = 64
+"""Most bins over a type of at most 8 bits."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Quantity:
+    """One quantity of the datapath over a whole line; raw values in units of its type's last bit.
+
+    name            str               e.g. ``accumulator_f``
+    format          Format            its type; the table outputs are multiples of 1/64
+    values          int               how many were computed; f * c has none in a line of one column
+    low, high       int | None        what it reaches, as stored; None without values
+    low_before,     int | None        the same after rounding, before overflow: equal where nothing overflows
+    high_before
+    below, above    int               values that overflow at the lower and at the upper end (wrap or saturate)
+    inexact         int               values whose rounding changes them: nonzero bits are dropped
+    ties            int               those of them exactly halfway between two steps
+    entry_first,    int | None        values that take entry 0 or 255 of the table, its clip ends; None where no
+    entry_last                        table reads the quantity
+    idle_low_bits   int               lowest bits that are 0 in every value
+    edges           int64 [bins + 1]  bin n counts edges[n] <= raw < edges[n + 1]; see `histogram_edges`
+    histogram       int64 [bins]      of the values as stored
+
+    Sums are judged by their exact total: a partial sum that wraps and comes back is not an overflow, as it depends on
+    the order of addition and never changes the result.
+    """
+
+    name: str
+    format: Format
+    values: int
+    low: int | None
+    high: int | None
+    low_before: int | None
+    high_before: int | None
+    below: int
+    above: int
+    inexact: int
+    ties: int
+    entry_first: int | None
+    entry_last: int | None
+    idle_low_bits: int
+    edges: np.ndarray
+    histogram: np.ndarray
+
+    @property
+    def wrapped(self) -> int:
+        """Values that wrapped."""
+        return self.below + self.above if self.format.overflow is Overflow.WRAP else 0
+
+    @property
+    def saturated(self) -> int:
+        """Values that were clamped."""
+        return self.below + self.above if self.format.overflow is Overflow.SAT else 0
+
+    @property
+    def clipped(self) -> int | None:
+        """Values at either clip end of the table; None where no table reads the quantity."""
+        return None if self.entry_first is None else self.entry_first + self.entry_last
+
+    @property
+    def used_bits(self) -> float:
+        """Bits of the type that the values use, 0 to `format.bits`; a fraction where the top bit is used in part.
+
+        The sign, log2 of the largest magnitude of a two's-complement range that holds all values, less the idle low
+        bits: a type that is used to both ends has all its bits used. All values 0 use none.
+        """
+        if not self.low and not self.high:
+            return 0.0
+        reach = max(self.high + 1, -self.low) if self.format.signed else self.high + 1
+        return max(math.log2(reach) + self.format.signed - self.idle_low_bits, 0.0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Inspection:
+    """One line seen from inside.
+
+    columns       int8 [T, I]   the raw pixels
+    trace         Trace         what `simulate` gives
+    best          int64 [T]     best class per column, image order; a column without a positive score has the label of
+                                the column that arrived before it
+    positive      bool [T]      whether any score of the column is positive
+    emitted_at    int64 [n]     column whose label is emitted, for every label before the limit cuts
+    quantities    tuple         every quantity in the order of the datapath, 24 in all
+    """
+
+    columns: np.ndarray
+    trace: Trace
+    best: np.ndarray
+    positive: np.ndarray
+    emitted_at: np.ndarray
+    quantities: tuple[Quantity, ...]
+
+    def __getitem__(self, name: str) -> Quantity:
+        """The quantity of that name.
+
+        :raises KeyError: there is none.
+        """
+        for quantity in self.quantities:
+            if quantity.name == name:
+                return quantity
+        raise KeyError(name)
+
+
+def histogram_edges(format: Format) -> np.ndarray:
+    """Edges of the bins, fixed by the type alone; the first is its lowest value, the last its highest plus 1.
+
+    Up to 8 bits: 2**bits equal bins, at most 64. Wider: one bin for each of 0, 1, 2 and 3, then every doubling in two
+    halves (4..5, 6..7, 8..11, 12..15, ...), mirrored below zero so that raw v and -1 - v, which need the same number
+    of bits, lie equally far from the middle.
+
+    >>> histogram_edges(unit_format(2)).tolist()
+    [-2, -1, 0, 1, 2]
+    >>> [len(histogram_edges(format)) - 1 for format in (unit_format(8), SIGMOID_OUT, ACCUMULATOR)]
+    [64, 64, 60]
+    >>> histogram_edges(ACCUMULATOR)[30:].tolist()[:12]
+    [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48]
+    """
+    if format.bits <= 8:
+        bins = min(1 << format.bits, EQUAL_BINS)
+        return np.linspace(format.min, format.max + 1, bins + 1).astype(np.int64)
+    halves = [half << power for power in range(format.bits - 2) for half in (2, 3)]
+    upper = [0, 1, *halves, format.max + 1]
+    return np.array([-edge for edge in upper[:0:-1] if format.signed] + upper, dtype=np.int64)
+
+
+def quantity_formats(activation_bits: int) -> dict[str, Format]:
+    """Name and type of every quantity, in the order of the datapath (rows of the walk's tallies)."""
+    unit = unit_format(activation_bits)
+    tables = {gate: ("tanh" if gate is Gate.G else "sigmoid") for gate in Gate}
+    outputs = {"tanh": TANH_OUT, "sigmoid": SIGMOID_OUT}
+    inputs = {"tanh": ACCUMULATOR, "sigmoid": CELL}
+    return {
+        "pixel": unit,
+        "input_product": ACCUMULATOR,
+        "recurrent_product": ACCUMULATOR,
+        **{f"accumulator_{gate.name.lower()}": ACCUMULATOR for gate in Gate},
+        **{f"{table}_input_{gate.name.lower()}": inputs[table] for gate, table in tables.items()},
+        **{f"{table}_output_{gate.name.lower()}": outputs[table] for gate, table in tables.items()},
+        "i_times_g": CELL,
+        "f_times_c": CELL,
+        "cell_state": CELL,
+        "tanh_input_c": CELL,
+        "tanh_output_c": TANH_OUT,
+        "hidden": unit,
+        "fc_product": SCORE,
+        "fc_sum": SCORE,
+        "class_score": SCORE,
+    }
+
+
+def inspect_line(design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Inspection:
+    """Compute one line as `simulate` does, and say where its numbers live.
+
+    About 100 times slower than `simulate`.
+
+    :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
+    :param beyond_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :raises DataError, LimitError: as `simulate`.
+    """
+    columns = check_columns(design, columns)
+    refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
+    counts = np.zeros((walk.QUANTITIES, 2 * walk.OFFSET), dtype=np.int64)
+    notes = np.zeros((walk.QUANTITIES, walk.NOTES), dtype=np.int64)
+    notes[:, walk.LOWEST], notes[:, walk.HIGHEST] = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    _tally_pixels(columns, counts, notes)
+    hidden = _walk_hidden_layer(design, columns.astype(np.int64), counts, notes)
+    scores = np.empty((len(columns), design.classes), dtype=np.int64)
+    bits = design.precision
+    walk.walk_output(
+        scores,
+        hidden,
+        design.fc_weights.astype(np.int64),
+        design.fc_biases.astype(np.int64),
+        (bits.activation - 1) + (bits.fc_weight - 1) - SCORE.fraction,
+        SCORE.fraction - (bits.fc_bias - 1),
+        counts,
+        notes,
+    )
+    trace = finish_trace(
+        design,
+        np.ascontiguousarray(hidden.swapaxes(0, 1), dtype=np.int8),
+        scores.astype(np.int16),
+        beyond_limits=beyond_limits,
+    )
+    best = _best_classes(scores)
+    positive = scores.max(axis=1) > 0
+    formats = quantity_formats(bits.activation)
+    return Inspection(
+        columns=columns,
+        trace=trace,
+        best=best,
+        positive=positive,
+        emitted_at=_emitted_at(np.where(positive & (best != BLANK), scores.max(axis=1), 0), best),
+        quantities=tuple(
+            _quantity(name, format, counts[row], notes[row]) for row, (name, format) in enumerate(formats.items())
+        ),
+    )
+
+
+def _tally_pixels(columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) -> None:
+    raw, occurrences = np.unique(columns, return_counts=True)
+    counts[walk.PIXEL, raw.astype(np.int64) + walk.OFFSET] = occurrences
+    notes[walk.PIXEL, walk.LOWEST], notes[walk.PIXEL, walk.HIGHEST] = raw[0], raw[-1]
+
+
+def _walk_hidden_layer(design: Design, columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) -> np.ndarray:
+    """Hidden words int64 [2, T, H] at time steps."""
+    bits = design.precision
+    hidden = np.empty((2, len(columns), design.hidden), dtype=np.int64)
+    for direction in (FORWARD, BACKWARD):
+        walk.walk_direction(
+            hidden[direction],
+            columns,
+            direction == BACKWARD,
+            design.weights_input[direction].astype(np.int64),
+            design.weights_recurrent[direction].astype(np.int64),
+            design.biases_input[direction].astype(np.int64),
+            design.biases_recurrent[direction].astype(np.int64),
+            (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
+            ACCUMULATOR.fraction - (bits.bias - 1),
+            bits.activation,
+            SIGMOID.entries,
+            TANH.entries,
+            counts,
+            notes,
+        )
+    return hidden
+
+
+def _quantity(name: str, format: Format, counts: np.ndarray, notes: np.ndarray) -> Quantity:
+    """What one quantity's tallies say."""
+    raw = np.flatnonzero(counts) - walk.OFFSET
+    some = raw.size > 0
+    edges = histogram_edges(format)
+    within = counts[format.min + walk.OFFSET : format.max + 1 + walk.OFFSET]
+    used = int(np.bitwise_or.reduce(raw)) if some else 0
+    reads_table = name.startswith(("sigmoid_input", "tanh_input"))
+    return Quantity(
+        name=name,
+        format=format,
+        values=int(counts.sum()),
+        low=int(raw[0]) if some else None,
+        high=int(raw[-1]) if some else None,
+        low_before=int(notes[walk.LOWEST]) if some else None,
+        high_before=int(notes[walk.HIGHEST]) if some else None,
+        below=int(notes[walk.BELOW]),
+        above=int(notes[walk.ABOVE]),
+        inexact=int(notes[walk.INEXACT]),
+        ties=int(notes[walk.TIES]),
+        entry_first=int(notes[walk.ENTRY_FIRST]) if reads_table else None,
+        entry_last=int(notes[walk.ENTRY_LAST]) if reads_table else None,
+        idle_low_bits=(used & -used).bit_length() - 1 if used else format.bits,
+        edges=edges,
+        histogram=np.add.reduceat(within, edges[:-1] - format.min),
+    )
+
+
+def _best_classes(scores: np.ndarray) -> np.ndarray:
+    """Best class per column, int64 [T]: columns arrive from the centre outwards, and a label outlives its column."""
+    T = len(scores)
+    best = np.zeros(T, dtype=np.int64)
+    label = BLANK
+    for later in range(T // 2, T):
+        for column in dict.fromkeys((later, T - 1 - later)):  # the lone centre of an odd T comes once
+            winner = int(scores[column].argmax())  # the lowest index of a tie
+            if scores[column, winner] > 0:
+                label = winner
+            best[column] = label
+    return best
+
+
+def _emitted_at(values: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Columns whose labels are emitted, int64 [n]: the held one, each time that a blank ends a run."""
+    emitted = []
+    held = None
+    for column, (value, label) in enumerate(zip(values.tolist(), best.tolist(), strict=True)):
+        if value > (0 if held is None else values[held]):
+            held = column
+        elif held is not None and best[held] != BLANK and label == BLANK:
+            emitted.append(held)
+            held = column
+    return np.array(emitted, dtype=np.int64)

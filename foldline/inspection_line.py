@@ -1,0 +1,206 @@
+"""The upper part of an inspection's picture: the line's pixels with the best class of every column, in rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+
+from datapath.alphabet import BLANK, Alphabet
+from fixedpoint_sim import Inspection
+
+FONT = "DejaVu Sans"
+"""Comes with matplotlib, so that the picture is the same everywhere."""
+
+# Okabe and Ito's colours: told apart with any colour vision, and each mark differs in shape or place, too.
+EMITTED, LOST, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#BBBBBB"
+
+DRAWN_COLUMNS = 6000
+"""Columns that a picture holds at most: three times the widest line of UW3-500."""
+
+LARGEST_SCALE, LEGIBLE_SCALE, HANDY_HEIGHT = 14, 4.5, 220
+"""Pixels of the picture per column at most, and at least where the height of a row allows it."""
+
+MAX_LANES = 4
+LANE, STRIP, TICKS = 17, 22, 20  # pixels: a lane of labels, the marks under the image, the column numbers
+LABEL_POINTS = 9.5
+_EM = 14  # pixels, the widest character at that size with its margin
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring columns `start` to `stop` (not in it) with one non-blank best class; `emitted` or lost.
+
+    `anchor` is the column that its label stands over: the emitted one, else the middle.
+    """
+
+    start: int
+    stop: int
+    label: int
+    anchor: int
+    emitted: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """Columns `start` to `stop` (not in it) of the picture, and the lane of each label: (run, lane), 0 lowest."""
+
+    start: int
+    stop: int
+    placed: tuple[tuple[Run, int], ...]
+
+    @property
+    def lanes(self) -> int:
+        return 1 + max((lane for _, lane in self.placed), default=0)
+
+
+@dataclass(frozen=True)
+class LineLayout:
+    """How the line is broken into rows: pixels of the picture per pixel of the line, and what found no room."""
+
+    scale: float
+    inputs: int
+    rows: tuple[Row, ...]
+    unwritten: int
+
+    def height(self, row: Row) -> float:
+        """Pixels of a row of the picture."""
+        return row.lanes * LANE + self.inputs * self.scale + STRIP + TICKS
+
+
+def runs_of(inspection: Inspection) -> list[Run]:
+    """The runs, left to right. A label past the overlay's limit is lost."""
+    emitted = set(inspection.emitted_at[: len(inspection.trace.labels)].tolist())
+    best = inspection.best
+    breaks = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
+    runs = []
+    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
+        if best[start] != BLANK:
+            anchors = [column for column in range(start, stop) if column in emitted]
+            anchor = anchors[0] if anchors else (start + stop - 1) // 2
+            runs.append(Run(start, stop, int(best[start]), anchor, bool(anchors)))
+    return runs
+
+
+def writable(symbol: str, label: int) -> str:
+    """The symbol as the picture writes it: a space is an open box, and what the font lacks its class number."""
+    if symbol == " ":
+        return "\N{OPEN BOX}"
+    font = font_manager.get_font(font_manager.findfont(FONT))
+    drawable = symbol.isprintable() and not symbol.isspace()
+    return symbol if drawable and all(font.get_char_index(ord(c)) for c in symbol) else f"#{label}"
+
+
+def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayout:
+    """Break the line into rows of at most `width` pixels, as large as keeps the picture handy."""
+    T, inputs = inspection.columns.shape
+    T = min(T, DRAWN_COLUMNS)
+    largest = min(LARGEST_SCALE, max(HANDY_HEIGHT / inputs, 2))
+    # As few rows as leave the columns legible, all of one length but the last.
+    count = next(n for n in range(1, T + 1) if width / -(-T // n) >= min(LEGIBLE_SCALE, largest))
+    per_row = -(-T // count)
+    scale = min(largest, width / per_row)
+    rows, unwritten = [], 0
+    runs = [run for run in runs_of(inspection) if run.anchor < T]
+    for start in range(0, T, per_row):
+        stop = min(start + per_row, T)
+        inside = [run for run in runs if start <= run.anchor < stop]
+        placed = _place(inside, alphabet, start, scale, (stop - start) * scale)
+        unwritten += len(inside) - len(placed)
+        rows.append(Row(start, stop, placed))
+    return LineLayout(scale, inputs, tuple(rows), unwritten)
+
+
+def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width: float) -> tuple[tuple[Run, int], ...]:
+    """Give each label the lowest lane where neither it nor its stem meets another; emitted ones choose first."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(MAX_LANES)]
+    placed = []
+
+    def free(lane: int, left: float, right: float) -> bool:
+        return all(right <= other_left or left >= other_right for other_left, other_right in taken[lane])
+
+    for run in sorted(runs, key=lambda run: not run.emitted):
+        centre = (run.anchor - start + 0.5) * scale
+        half = _EM * len(writable(alphabet.symbols[run.label], run.label)) / 2
+        # A label may stand out over the margin by half of itself, not more.
+        for lane in range(MAX_LANES if -_EM <= centre - half and centre + half <= width + 2 * _EM else 0):
+            stem_free = all(free(below, centre - 1, centre + 1) for below in range(lane))
+            if stem_free and free(lane, centre - half, centre + half):
+                taken[lane].append((centre - half, centre + half))
+                for below in range(lane):
+                    taken[below].append((centre - 1, centre + 1))
+                placed.append((run, lane))
+                break
+    return tuple(placed)
+
+
+def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, alphabet: Alphabet) -> None:
+    """Draw one row into axes of its size in pixels: labels, pixels, marks, column numbers."""
+    scale, width = layout.scale, (row.stop - row.start) * layout.scale
+    image_height = layout.inputs * scale
+    axes.set(xlim=(0, width), ylim=(-STRIP - TICKS, image_height + row.lanes * LANE))
+    axes.axis("off")
+    pixels = inspection.columns[row.start : row.stop].T
+    axes.imshow(
+        -pixels.astype(np.int64),
+        extent=(0, width, 0, image_height),
+        cmap="gray",
+        vmin=-int(inspection.columns.max()),
+        vmax=-int(inspection.columns.min()) + (inspection.columns.min() == inspection.columns.max()),
+        interpolation="nearest",
+        aspect="auto",
+    )
+    axes.plot([0, width, width, 0, 0], [0, 0, image_height, image_height, 0], color=FAINT, linewidth=0.8)
+    _draw_marks(axes, row, inspection, scale, image_height)
+    for run, lane in row.placed:
+        x, y = (run.anchor - row.start + 0.5) * scale, image_height + lane * LANE
+        color = EMITTED if run.emitted else LOST
+        axes.plot([x, x], [image_height - 3, y + 2], color=color, linewidth=1)
+        axes.text(
+            x,
+            y + 3,
+            writable(alphabet.symbols[run.label], run.label),
+            color=color,
+            fontsize=LABEL_POINTS,
+            fontweight="bold" if run.emitted else "normal",
+            fontstyle="normal" if run.emitted else "italic",
+            ha="center",
+            va="bottom",
+            parse_math=False,
+        )
+    step = next(step for step in (5, 10, 20, 50, 100, 200) if step * scale >= 60)
+    for column in range(-(-row.start // step) * step, row.stop, step):
+        x = (column - row.start + 0.5) * scale
+        axes.text(x, -STRIP, f"{column}", fontsize=8, color="#666666", ha="center", va="top")
+
+
+def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, image_height: float) -> None:
+    """Tint each run over the image, and mark every column below it: its run, a blank, and no positive score."""
+    for run in runs_of(inspection):
+        left, right = (max(run.start, row.start) - row.start) * scale, (min(run.stop, row.stop) - row.start) * scale
+        if left < right:
+            color = EMITTED if run.emitted else LOST
+            axes.axvspan(left, right, *_span(axes, 0, image_height), color=color, alpha=0.16, linewidth=0)
+            top, bottom = (-2, -10) if run.emitted else (-4, -8)
+            axes.fill_between([left + 0.5, right - 0.5], bottom, top, color=color, linewidth=0)
+    blank = inspection.best[row.start : row.stop] == BLANK
+    centres = (np.arange(len(blank)) + 0.5) * scale
+    axes.plot(centres[blank], np.full(blank.sum(), -6), linestyle="", marker=".", markersize=1.5, color=FAINT)
+    silent = ~inspection.positive[row.start : row.stop]
+    axes.plot(
+        centres[silent],
+        np.full(silent.sum(), -15),
+        linestyle="",
+        marker="x",
+        markersize=3,
+        color=INK,
+        markeredgewidth=0.9,
+    )
+
+
+def _span(axes: Axes, low: float, high: float) -> tuple[float, float]:
+    """Data heights as fractions of the axes."""
+    bottom, top = axes.get_ylim()
+    return (low - bottom) / (top - bottom), (high - bottom) / (top - bottom)

@@ -1,0 +1,144 @@
+"""An `Inspection` in words: titles, counts with their shares, the table on a terminal, one JSON object."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from datapath.design import Design
+from datapath.formats import Format, Overflow
+from fixedpoint_sim import Inspection, Quantity
+
+TITLES = {
+    "pixel": "pixel x",
+    "input_product": "input product",
+    "recurrent_product": "hidden product",
+    **{f"accumulator_{gate}": f"accumulator {gate}" for gate in "ifgo"},
+    **{f"sigmoid_{end}_{gate}": f"sigmoid {end} {gate}" for end in ("input", "output") for gate in "ifo"},
+    **{f"tanh_{end}_{unit}": f"tanh {end} {unit}" for end in ("input", "output") for unit in "gc"},
+    "i_times_g": "i * g",
+    "f_times_c": "f * c",
+    "cell_state": "cell state c",
+    "hidden": "hidden output h",
+    "fc_product": "FC product",
+    "fc_sum": "FC sum",
+    "class_score": "class score",
+}
+"""What a person calls each quantity."""
+
+ROUNDED = ("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product")
+"""Quantities that drop bits; the others already have their fraction bits."""
+
+NOT_APPLICABLE = "·"
+
+
+def type_text(format: Format) -> str:
+    """The type as in the specification, without its modes: ``fixed<16,8>``."""
+    return f"{'fixed' if format.signed else 'ufixed'}<{format.bits},{format.integer}>"
+
+
+def real_text(raw: int | None, format: Format) -> str:
+    """A raw value as the real number it stands for, with 3 decimals at most."""
+    if raw is None:
+        return "-"
+    return f"{raw * format.step:.3f}".rstrip("0").removesuffix(".")
+
+
+def share_text(count: int, values: int) -> str:
+    """A count as a percentage of the values; what is neither none nor all never looks like it.
+
+    >>> [share_text(count, 1_000_000) for count in (0, 1, 123_456, 999_999, 1_000_000)]
+    ['0', '<0.01%', '12.35%', '>99.99%', '100%']
+    """
+    if not count:
+        return "0"
+    if count == values:
+        return "100%"
+    percent = 100 * count / values
+    if percent < 0.01:
+        return "<0.01%"
+    return ">99.99%" if percent > 99.99 else f"{percent:.2f}%"
+
+
+def events_of(quantity: Quantity) -> dict[str, int | None]:
+    """What happened to the values, by column of the tables; None where it cannot happen to this quantity."""
+    wraps = quantity.format.overflow is Overflow.WRAP
+    rounds = quantity.name in ROUNDED
+    return {
+        "wrapped": quantity.wrapped if wraps else None,
+        "saturated": None if wraps else quantity.saturated,
+        "rounded": quantity.inexact if rounds else None,
+        "ties": quantity.ties if rounds else None,
+        "entry 0": quantity.entry_first,
+        "entry 255": quantity.entry_last,
+    }
+
+
+def show_inspection(console: Console, inspection: Inspection, *, title: str) -> None:
+    """The table of quantities, one row each, and what its columns mean."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("quantity", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    headings = ("values", "lowest", "highest", "bits used", "wrapped", "saturated", "rounded", "clipped")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for quantity in inspection.quantities:
+        events = events_of(quantity)
+        counts = (events["wrapped"], events["saturated"], events["rounded"], quantity.clipped)
+        table.add_row(
+            TITLES[quantity.name],
+            type_text(quantity.format),
+            str(quantity.values),
+            real_text(quantity.low, quantity.format),
+            real_text(quantity.high, quantity.format),
+            f"{quantity.used_bits:.1f} of {quantity.format.bits}",
+            *(NOT_APPLICABLE if count is None else share_text(count, quantity.values) for count in counts),
+        )
+    console.print(table)
+    console.print(
+        "Bits used: of the type, less its lowest bits that are always 0. Rounded: values that rounding changed. Clipped: "
+        "entry 0 or 255 of the table.",
+        highlight=False,
+    )
+
+
+def as_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
+    """Everything the inspection counts, as plain values."""
+    return {
+        "name": name,
+        "experiment": str(design.experiment),
+        "picture": picture,
+        "columns": len(inspection.columns),
+        "text": inspection.trace.text,
+        "labels": inspection.trace.labels.tolist(),
+        "exceeded": [
+            {"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed}
+            for limit in inspection.trace.exceeded
+        ],
+        "best": inspection.best.tolist(),
+        "columns_without_positive_score": [int(t) for t in (~inspection.positive).nonzero()[0]],
+        "emitted_at": inspection.emitted_at.tolist(),
+        "quantities": [_quantity_json(quantity) for quantity in inspection.quantities],
+    }
+
+
+def _quantity_json(quantity: Quantity) -> dict:
+    format = quantity.format
+    counts = ("values", "low", "high", "low_before", "high_before", "below", "above", "wrapped", "saturated", "inexact")
+    return {
+        "name": quantity.name,
+        "type": {
+            "bits": format.bits,
+            "integer": format.integer,
+            "signed": format.signed,
+            "rounding": format.rounding.name,
+            "overflow": format.overflow.name,
+            "min": format.min,
+            "max": format.max,
+        },
+        **{name: getattr(quantity, name) for name in (*counts, "ties", "entry_first", "entry_last", "idle_low_bits")},
+        "used_bits": quantity.used_bits,
+        "edges": quantity.edges.tolist(),
+        "histogram": quantity.histogram.tolist(),
+    }

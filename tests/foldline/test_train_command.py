@@ -1,0 +1,121 @@
+"""`foldline train` on the terminal: what it refuses, and what it says when there is nothing to do or it is stopped."""
+
+import shlex
+import signal
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from foldline import training_progress
+from foldline.cli import main
+from tests.train import tiny
+from train.data import write_dataset
+from train.trainer import train
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """In a folder whose name a shell would cut in two."""
+    return write_dataset(tiny.dataset(), tmp_path_factory.mktemp("data") / "tiny lines")
+
+
+@pytest.fixture
+def last(tmp_path):
+    return train(tiny.hyperparameters(epochs=1), tiny.dataset(), experiments=tmp_path / "runs").resume_from
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["train", *(str(argument) for argument in arguments)])
+
+
+def says(sentence, *arguments, status):
+    result = run(*arguments)
+    assert result.stderr.splitlines()[-1] == f"Error: {sentence}"
+    assert result.exit_code == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--eval"], "--eval needs -i CHECKPOINT."),
+        (
+            ["--eval", "-i", "x.pt", "-p", "p.json", "--dry_run", "--lr", "0.1", "--init-bn-fc-fusion", "-e", "runs"],
+            "--eval trains nothing and takes no --params, --experiments, --init-bn-fc-fusion, --dry-run, --lr.",
+        ),
+        (
+            ["--eval", "-i", "x.pt", "--pretrained-policy", "RESUME"],
+            "--eval trains nothing and takes no --pretrained-policy.",
+        ),
+        (["--pretrained-policy", "RESUME"], "--pretrained-policy needs -i CHECKPOINT."),
+        (["--pretrained_policy", "RETRAIN"], "--pretrained-policy needs -i CHECKPOINT."),
+        (["--init-bn-fc-fusion"], "--init-bn-fc-fusion needs --pretrained-policy RETRAIN."),
+        (["-i", "x.pt", "--init-bn-fc-fusion"], "--init-bn-fc-fusion needs --pretrained-policy RETRAIN."),
+        (
+            ["--valid", "v.txt", "--imgs", "imgs"],
+            "The generator's lines have no --valid, --imgs; name a folder with --data.",
+        ),
+    ],
+)
+def test_options_that_would_have_no_effect_are_refused(arguments, sentence):
+    says(sentence, *arguments, status=2)
+
+
+def test_another_network_cannot_be_resumed(last, data):
+    says(
+        f"{last}: layer_size is 4, but the checkpoint was trained with 8; a resumed run keeps its network, "
+        f"use RETRAIN for another.",
+        *("-i", last, "--data", data, "--layer-size", 4, "--epochs", 2),
+        status=1,
+    )
+    assert len(list(last.parent.parent.iterdir())) == 1
+
+
+def test_a_run_with_all_epochs_done_says_so(last, data):
+    result = run("-i", last, "--data", data)
+    assert result.exit_code == 0
+    assert result.stdout == f"Nothing is left to do: {last} has 1 of 1 epochs.\n"
+
+
+def test_threads_that_cannot_be_leave_no_folder(data, tmp_path):
+    says(
+        "Invalid value for '--threads': 0 is not in the range x>=1.",
+        *("--data", data, "-e", tmp_path / "runs", "--threads", 0),
+        status=2,
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_help_states_the_ranges():
+    text = " ".join(run("--help").stdout.split())
+    assert "H, hidden units per direction, 1 to 4096 [default: 128]" in text
+    assert "learning rate of Adam, more than 0 and at most 1000 [default: 0.0001]" in text
+
+
+def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_progress._Shown, "batch_done", lambda self, result: signal.raise_signal(signal.SIGINT))
+    params = tmp_path / "params.json"
+    tiny.hyperparameters(epochs=2).to_json(params)
+    valid = data / "valid.txt"
+    result = run(
+        *("-p", params, "-e", tmp_path / "my runs", "--data", data, "--valid", valid, "--no-cuda"),
+        *("--threads", 1, "--author", "Ann B"),
+    )
+    assert result.exit_code == 1
+    (checkpoint,) = (tmp_path / "my runs").glob("*/last.pt")
+    message, command = result.stderr.splitlines()[-1].split(" Go on with: ")
+    assert message == "Error: Interrupted after 0 whole epochs."
+    assert shlex.split(command) == [
+        *("foldline", "train", "-i", str(checkpoint), "--data", str(data), "--valid", str(valid)),
+        *("--threads", "1", "--no-cuda", "--author", "Ann B"),
+    ]
+    monkeypatch.undo()
+    assert run(*shlex.split(command)[2:]).exit_code == 0
