@@ -92,6 +92,21 @@ def require_file(path: str | os.PathLike) -> None:
         raise FileError(f"Cannot read {path}: no such file.")
 
 
+def require_different(**paths: str | os.PathLike | None) -> None:
+    """Make sure that no two of the named files are the same, so that none is written over another.
+
+    :raises FileError: names both and the path.
+    """
+    seen: dict[Path, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        place = Path(os.path.realpath(path))
+        if place in seen:
+            raise FileError(f"{seen[place]} and {name} are the same file, {path}; one would be written over the other.")
+        seen[place] = name
+
+
 def read_bytes(path: str | os.PathLike) -> bytes:
     """Read a whole file.
 

@@ -20,11 +20,14 @@ EMITTED, LOST, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#BBBBBB"
 DRAWN_COLUMNS = 6000
 """Columns that a picture holds at most: three times the widest line of UW3-500."""
 
-LARGEST_SCALE, LEGIBLE_SCALE, HANDY_HEIGHT = 14, 4.5, 220
-"""Pixels of the picture per column at most, and at least where the height of a row allows it."""
+LEGIBLE_SCALE, WIDE_SCALE, LARGEST_SCALE = 4.5, 6, 14
+"""Pixels of the picture per column: at least, what lines of many input rows are stretched to, and at most."""
+
+HANDY_HEIGHT = 220
+"""Pixels that all input rows together may take, up to 110 of them."""
 
 MAX_LANES = 4
-LANE, STRIP, TICKS = 17, 22, 20  # pixels: a lane of labels, the marks under the image, the column numbers
+LANE, STRIP, TICKS = 17, 22, 26  # pixels: a lane of labels, the marks under the image, the column numbers
 LABEL_POINTS = 9.5
 _EM = 14  # pixels, the widest character at that size with its margin
 
@@ -58,16 +61,17 @@ class Row:
 
 @dataclass(frozen=True)
 class LineLayout:
-    """How the line is broken into rows: pixels of the picture per pixel of the line, and what found no room."""
+    """How the line is broken into rows: pixels of the picture per column and for all input rows, and labels that found
+    no room."""
 
     scale: float
-    inputs: int
+    image_height: float
     rows: tuple[Row, ...]
     unwritten: int
 
     def height(self, row: Row) -> float:
         """Pixels of a row of the picture."""
-        return row.lanes * LANE + self.inputs * self.scale + STRIP + TICKS
+        return row.lanes * LANE + self.image_height + STRIP + TICKS
 
 
 def runs_of(inspection: Inspection) -> list[Run]:
@@ -97,11 +101,12 @@ def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayou
     """Break the line into rows of at most `width` pixels, as large as keeps the picture handy."""
     T, inputs = inspection.columns.shape
     T = min(T, DRAWN_COLUMNS)
-    largest = min(LARGEST_SCALE, max(HANDY_HEIGHT / inputs, 2))
+    tallest = max(HANDY_HEIGHT / inputs, 2)
+    widest = min(max(tallest, WIDE_SCALE), LARGEST_SCALE)
     # As few rows as leave the columns legible, all of one length but the last.
-    count = next(n for n in range(1, T + 1) if width / -(-T // n) >= min(LEGIBLE_SCALE, largest))
+    count = next(n for n in range(1, T + 1) if width / -(-T // n) >= LEGIBLE_SCALE)
     per_row = -(-T // count)
-    scale = min(largest, width / per_row)
+    scale = min(widest, width / per_row)
     rows, unwritten = [], 0
     runs = [run for run in runs_of(inspection) if run.anchor < T]
     for start in range(0, T, per_row):
@@ -110,7 +115,7 @@ def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayou
         placed = _place(inside, alphabet, start, scale, (stop - start) * scale)
         unwritten += len(inside) - len(placed)
         rows.append(Row(start, stop, placed))
-    return LineLayout(scale, inputs, tuple(rows), unwritten)
+    return LineLayout(scale, min(scale, tallest) * inputs, tuple(rows), unwritten)
 
 
 def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width: float) -> tuple[tuple[Run, int], ...]:
@@ -139,7 +144,7 @@ def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width:
 def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, alphabet: Alphabet) -> None:
     """Draw one row into axes of its size in pixels: labels, pixels, marks, column numbers."""
     scale, width = layout.scale, (row.stop - row.start) * layout.scale
-    image_height = layout.inputs * scale
+    image_height = layout.image_height
     axes.set(xlim=(0, width), ylim=(-STRIP - TICKS, image_height + row.lanes * LANE))
     axes.axis("off")
     pixels = inspection.columns[row.start : row.stop].T

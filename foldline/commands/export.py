@@ -29,9 +29,12 @@ def command(
 
     What is left out keeps the design's folding; a checkpoint starts from PE 1 with all products in parallel.
     """
+    from datapath.files import require_different
     from datapath.folded import fold
     from foldline.networks import chosen_folding, open_network
 
+    require_different(SOURCE=source, output=output, alphabet=alphabet)
+    require_different(output=output, design=design_path, alphabet=alphabet)
     network = open_network(source)
     design = network.design
     folding = chosen_folding(

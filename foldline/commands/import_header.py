@@ -15,8 +15,10 @@ import click
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The design to write, .npz.")
 def command(header: Path, alphabet: Path, output: Path) -> None:
     """Read an LSTM-PYNQ weight header, with the alphabet that it does not carry, into a design."""
+    from datapath.files import require_different
     from foldline.headers import import_design
 
+    require_different(HEADER=header, alphabet=alphabet, output=output)
     design = import_design(header, alphabet)
     design.save(output)
     click.echo(f"{output}: {design.experiment}, {design.classes} classes, {design.folding}")

@@ -42,6 +42,7 @@ def command(
     With -o OUT, results so far stay in OUT.partial where a run is stopped, and the same command goes on from there.
     """
     from datapath.design import Design
+    from datapath.files import require_different
     from fixedpoint_sim import trace_writer
     from foldline.jobs import Job
     from foldline.progress import computing_lines
@@ -50,6 +51,7 @@ def command(
 
     if shard is not None and output is None:
         raise click.UsageError("--shard needs -o FILE: the file says which lines it holds.")
+    require_different(DESIGN=design_path, pixels=pixels, output=output, trace=trace)
     part = None if shard is None else Shard.parse(shard)
     inputs = _inputs(images, list_path, pixels)
     design = Design.load(design_path)

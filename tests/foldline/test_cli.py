@@ -344,3 +344,16 @@ def test_damaged_files_are_one_sentence(saved, image, tmp_path):
             assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
             refused += result.exit_code != 0
     assert refused > 120
+
+
+def test_nothing_is_written_over_what_was_read(saved, image, tmp_path):
+    before = saved.read_bytes()
+    message = f"DESIGN and trace are the same file, {saved}; one would be written over the other."
+    fails(message, "simulate", saved, image, "--trace", saved)
+    message = f"SOURCE and output are the same file, {saved}; one would be written over the other."
+    fails(message, "export", saved, "-o", saved)
+    header = tmp_path / "h.hpp"
+    message = f"output and alphabet are the same file, {header}; one would be written over the other."
+    fails(message, "export", saved, "-o", header, "--alphabet", header)
+    assert saved.read_bytes() == before
+    assert not header.exists()
