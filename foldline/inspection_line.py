@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from matplotlib import font_manager
@@ -16,6 +17,9 @@ FONT = "DejaVu Sans"
 
 # Okabe and Ito's colours: told apart with any colour vision, and each mark differs in shape or place, too.
 EMITTED, LOST, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#BBBBBB"
+
+TINT = 0.16
+"""Opacity of a run's colour over the pixels."""
 
 DRAWN_COLUMNS = 6000
 """Columns that a picture holds at most: three times the widest line of UW3-500."""
@@ -80,7 +84,7 @@ def runs_of(inspection: Inspection) -> list[Run]:
     best = inspection.best
     breaks = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
     runs = []
-    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
+    for start, stop in pairwise(breaks):
         if best[start] != BLANK:
             anchors = [column for column in range(start, stop) if column in emitted]
             anchor = anchors[0] if anchors else (start + stop - 1) // 2
@@ -88,13 +92,23 @@ def runs_of(inspection: Inspection) -> list[Run]:
     return runs
 
 
+def _drawable(text: str) -> bool:
+    """Whether the font has a shape for every character."""
+    font = font_manager.get_font(font_manager.findfont(FONT))
+    return text.isprintable() and not text.isspace() and all(font.get_char_index(ord(c)) for c in text)
+
+
 def writable(symbol: str, label: int) -> str:
     """The symbol as the picture writes it: a space is an open box, and what the font lacks its class number."""
     if symbol == " ":
         return "\N{OPEN BOX}"
-    font = font_manager.get_font(font_manager.findfont(FONT))
-    drawable = symbol.isprintable() and not symbol.isspace()
-    return symbol if drawable and all(font.get_char_index(ord(c)) for c in symbol) else f"#{label}"
+    return symbol if _drawable(symbol) else f"#{label}"
+
+
+def running_text(text: str, longest: int) -> str:
+    """A text on one line, cut at the longest; what the font lacks is a box."""
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(c if c == " " or _drawable(c) else "\N{WHITE SQUARE}" for c in cut)
 
 
 def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayout:
@@ -130,7 +144,7 @@ def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width:
         centre = (run.anchor - start + 0.5) * scale
         half = _EM * len(writable(alphabet.symbols[run.label], run.label)) / 2
         # A label may stand out over the margin by half of itself, not more.
-        for lane in range(MAX_LANES if -_EM <= centre - half and centre + half <= width + 2 * _EM else 0):
+        for lane in range(MAX_LANES if centre - half >= -_EM and centre + half <= width + 2 * _EM else 0):
             stem_free = all(free(below, centre - 1, centre + 1) for below in range(lane))
             if stem_free and free(lane, centre - half, centre + half):
                 taken[lane].append((centre - half, centre + half))
@@ -187,7 +201,7 @@ def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, imag
         left, right = (max(run.start, row.start) - row.start) * scale, (min(run.stop, row.stop) - row.start) * scale
         if left < right:
             color = EMITTED if run.emitted else LOST
-            axes.axvspan(left, right, *_span(axes, 0, image_height), color=color, alpha=0.16, linewidth=0)
+            axes.axvspan(left, right, *_span(axes, 0, image_height), color=color, alpha=TINT, linewidth=0)
             top, bottom = (-2, -10) if run.emitted else (-4, -8)
             axes.fill_between([left + 0.5, right - 0.5], bottom, top, color=color, linewidth=0)
     blank = inspection.best[row.start : row.stop] == BLANK

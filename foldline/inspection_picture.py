@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from PIL import Image
@@ -16,7 +17,19 @@ from datapath.design import Design
 from datapath.files import atomic_write
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
-from foldline.inspection_line import DRAWN_COLUMNS, EMITTED, FAINT, FONT, INK, LOST, LineLayout, draw_row, lay_out
+from foldline.inspection_line import (
+    DRAWN_COLUMNS,
+    EMITTED,
+    FAINT,
+    FONT,
+    INK,
+    LOST,
+    TINT,
+    LineLayout,
+    draw_row,
+    lay_out,
+    running_text,
+)
 from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, type_text
 
 # All lengths are pixels: the figure has PIXELS_PER_INCH, so a point is 100/72 of them.
@@ -35,6 +48,8 @@ TABLE_INPUT_OF = {
     "cell_state": "tanh_input_c",
 }
 """Quantities that a table reads as they are: one panel shows both."""
+
+BARS = "#56B4E9"
 
 PANELS = (
     *("pixel", "input_product", "recurrent_product", "hidden"),
@@ -66,12 +81,35 @@ def write_picture(path: str | os.PathLike, inspection: Inspection, design: Desig
     with rc_context({**rcParamsDefault, "font.family": FONT}):
         canvas = FigureCanvasAgg(_figure(inspection, design, title))
         canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    # Grey pixels and five colours: a palette holds them all and takes a third of the space.
-    small = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture = _with_palette(np.asarray(canvas.buffer_rgba())[:, :, :3])
     with atomic_write(path) as handle:
-        small.save(handle, format="png", optimize=True)
+        picture.save(handle, format="png", optimize=True)
     return picture.size
+
+
+def _with_palette(pixels: np.ndarray) -> Image.Image:
+    """Pixels uint8 [height, width, 3] in the nearest colours of `_palette`: a third of the space, and white stays."""
+    palette = _palette()
+    packed = pixels.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    drawn, places = np.unique(packed, return_inverse=True)
+    parts = np.stack([drawn >> 16, drawn >> 8 & 255, drawn & 255], axis=1)
+    nearest = ((parts[:, None, :] - palette) ** 2).sum(axis=2).argmin(axis=1).astype(np.uint8)
+    picture = Image.fromarray(nearest[places].reshape(packed.shape))
+    picture.putpalette(palette.ravel().tolist())
+    return picture
+
+
+def _palette() -> np.ndarray:
+    """All that is drawn, int64 [256 at most, 3]: greys, each colour from white to full, the runs' tints over grey."""
+    white = np.array([255.0, 255.0, 255.0])
+    colors = [white * level for level in np.linspace(0, 1, 64)]
+    for name in (BARS, EMITTED, LOST):
+        full = 255 * np.array(to_rgb(name))
+        colors += [white + (full - white) * level for level in np.linspace(0.05, 1, 30)]
+    for name in (EMITTED, LOST):
+        full = 255 * np.array(to_rgb(name))
+        colors += [white * level * (1 - TINT) + full * TINT for level in np.linspace(0, 1, 50)]
+    return np.rint(colors).astype(np.int64)
 
 
 class _Page:
@@ -94,7 +132,7 @@ class _Page:
 def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
     """Title, line, key, notes, panels and table, one below the other."""
     layout = lay_out(inspection, design.alphabet, WIDTH - 2 * MARGIN)
-    notes = _notes(inspection, layout)
+    notes = notes_of(inspection, layout)
     panel_rows = -(-len(PANELS) // PANEL_COLUMNS)
     line_height = sum(layout.height(row) for row in layout.rows)
     table_height = (len(inspection.quantities) + 2) * ROW_HEIGHT
@@ -107,7 +145,7 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
         + TABLE_GAP
         + table_height
     )
-    page.text(MARGIN, 16, title, fontsize=14, fontweight="bold", color=INK)
+    page.text(MARGIN, 16, running_text(title, 100), fontsize=14, fontweight="bold", color=INK)
     page.text(MARGIN, 46, _subtitle(inspection, design), fontsize=10.5, color=INK)
     top = TITLE_HEIGHT
     for row in layout.rows:
@@ -131,13 +169,11 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
 
 
 def _subtitle(inspection: Inspection, design: Design) -> str:
-    text = inspection.trace.text
-    shown = text if len(text) <= 110 else f"{text[:109]}…"
-    shown = "".join(c if c.isascii() else "\N{WHITE SQUARE}" for c in shown)
+    shown = running_text(inspection.trace.text, 110)
     return f"{design.experiment}, {len(inspection.columns)} columns, reads: {shown or '(nothing)'}"
 
 
-def _notes(inspection: Inspection, layout: LineLayout) -> list[str]:
+def notes_of(inspection: Inspection, layout: LineLayout) -> list[str]:
     """What the picture leaves out, and what the overlay cannot do."""
     notes = [f"Beyond the overlay: {limit}. No board gives this result." for limit in inspection.trace.exceeded]
     if len(inspection.columns) > DRAWN_COLUMNS:
@@ -192,7 +228,7 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
     page.text(left, top + 35, _events_text(quantity, read), fontsize=8.5, color=LOST if overflows else INK)
     axes = page.axes(left + AXIS_LABELS, top + 58, width - AXIS_LABELS, PLOT_HEIGHT)
     bins = len(quantity.histogram)
-    axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, fill=True, color="#56B4E9")
+    axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, fill=True, color=BARS)
     axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, color=EMITTED, linewidth=0.7)
     axes.set(xlim=(-0.02 * bins, 1.02 * bins), yscale="log", ylim=(0.5, max(4 * int(quantity.histogram.max()), 10)))
     for end in (0, bins):

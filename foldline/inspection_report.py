@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from datapath.design import Design
 from datapath.formats import Format, Overflow
@@ -77,7 +78,7 @@ def events_of(quantity: Quantity) -> dict[str, int | None]:
 
 def show_inspection(console: Console, inspection: Inspection, *, title: str) -> None:
     """The table of quantities, one row each, and what its columns mean."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("quantity", no_wrap=True)
     table.add_column("type", no_wrap=True)
     headings = ("values", "lowest", "highest", "bits used", "wrapped", "saturated", "rounded", "clipped")
@@ -103,7 +104,7 @@ def show_inspection(console: Console, inspection: Inspection, *, title: str) -> 
     )
 
 
-def as_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
+def inspection_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
     """Everything the inspection counts, as plain values."""
     return {
         "name": name,

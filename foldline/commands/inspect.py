@@ -13,9 +13,9 @@ from foldline.commands.options import FILE
 @click.command("inspect")
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @click.argument("image", metavar="[IMAGE]", required=False, type=FILE)
-@click.option("--output", "-o", type=FILE, help="The picture; default: NAME.inspect.png in the current folder.")
+@click.option("-o", "--output", type=FILE, help="The picture; default: NAME.inspect.png in the current folder.")
 @click.option("--pixels", type=FILE, help="Raw pixels instead: .npz with pixels_0, ... [T, I].")
-@click.option("--line", type=click.IntRange(min=0), help="Which of the pixels: pixels_LINE; default: 0.")
+@click.option("--line", "number", type=click.IntRange(min=0), help="Which of the --pixels; default: pixels_0.")
 @click.option("--beyond-limits", is_flag=True, help="Compute a line that the overlay cannot take, and say so.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
 def command(
@@ -23,7 +23,7 @@ def command(
     image: Path | None,
     output: Path | None,
     pixels: Path | None,
-    line: int | None,
+    number: int | None,
     beyond_limits: bool,
     as_json: bool,
 ) -> None:
@@ -32,55 +32,35 @@ def command(
     Writes a picture: the line with the best class of each column, a histogram of each quantity over the range of its
     type, and how often it wraps, saturates, is rounded or clips a table. Prints the table of the same.
     """
+    if (image is None) == (pixels is None):
+        raise click.UsageError("Give an image, or --pixels FILE.npz, and not both.")
+    if number is not None and pixels is None:
+        raise click.UsageError("--line goes with --pixels FILE.npz.")
+
     from rich.console import Console
 
     from datapath.design import Design
-    from fixedpoint_sim import inspect_line
+    from datapath.files import require_different
+    from foldline.inputs import LineInput
+    from foldline.inspecting import inspect_input, picture_path, pixel_input
     from foldline.inspection_picture import write_picture
-    from foldline.inspection_report import as_json as in_json
-    from foldline.inspection_report import show_inspection
+    from foldline.inspection_report import inspection_json, show_inspection
 
-    if (image is None) == (pixels is None):
-        raise click.UsageError("Give an image, or --pixels FILE.npz, and not both.")
-    if line is not None and pixels is None:
-        raise click.UsageError("--line goes with --pixels FILE.npz.")
+    output = picture_path(output, image=image, pixels=pixels, number=number or 0)
+    require_different(DESIGN=design_path, output=output)
+    require_different(IMAGE=image, pixels=pixels, output=output)
     design = Design.load(design_path)
-    name, columns = _line_of(design, image, pixels, line or 0)
-    output = _picture_path(output, name)
-    inspection = inspect_line(design, columns, beyond_limits=beyond_limits)
-    write_picture(output, inspection, design, title=name)
+    line = LineInput(str(image), image) if image else pixel_input(pixels, number or 0)
+    title = image.name if image else f"{pixels.name} {line.name}"
+    inspection = inspect_input(design, line, beyond_limits=beyond_limits)
+    write_picture(output, inspection, design, title=title)
     if as_json:
-        click.echo(json.dumps(in_json(inspection, design, name=name, picture=str(output)), ensure_ascii=False))
+        found = inspection_json(inspection, design, name=line.name, picture=str(output))
+        click.echo(json.dumps(found, ensure_ascii=False))
         return
     console = Console(width=None if Console().is_terminal else 120)
-    show_inspection(console, inspection, title=f"{name}, {len(columns)} columns, {design.experiment}")
+    show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
     for limit in inspection.trace.exceeded:
         click.echo(f"Beyond the overlay: {limit}.")
-    click.echo(f"Reads: {inspection.trace.text}")
+    click.echo(f"Text: {inspection.trace.text}")
     click.echo(f"Picture: {output}")
-
-
-def _line_of(design, image: Path | None, pixels: Path | None, line: int):
-    """Name and columns of the one line."""
-    from datapath.errors import DataError
-    from datapath.files import read_npz
-    from datapath.images import image_columns
-
-    if image is not None:
-        return image.name, image_columns(image, target_height=design.inputs, bits=design.precision.activation)
-    arrays = read_npz(pixels)
-    if f"pixels_{line}" not in arrays:
-        count = sum(name.startswith("pixels_") for name in arrays)
-        raise DataError(f"{pixels} has {count} pixel arrays but no pixels_{line}; they count from 0.")
-    return f"{pixels.name} line {line}", arrays[f"pixels_{line}"]
-
-
-def _picture_path(output: Path | None, name: str) -> Path:
-    from datapath.errors import ConfigError
-
-    if output is None:
-        stem, _, line = name.partition(" line ")
-        return Path(f"{Path(stem).stem}{f'-{line}' if line else ''}.inspect.png")
-    if output.suffix.lower() != ".png":
-        raise ConfigError(f"--output is {output}; the picture is a PNG, so the name must end in .png.")
-    return output
