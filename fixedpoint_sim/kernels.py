@@ -16,10 +16,9 @@ ROWS_PER_PASS = 4
 
 
 @njit(inline="always")
-def _saturating_round(product, shift, low, high):
-    """RND_CONV then SAT of a wide product."""
-    rounded = (product + (1 << (shift - 1)) - 1 + ((product >> shift) & 1)) >> shift
-    return min(max(rounded, low), high)
+def _half_to_even(product, shift):
+    """RND_CONV of a wide product."""
+    return (product + (1 << (shift - 1)) - 1 + ((product >> shift) & 1)) >> shift
 
 
 @njit(cache=True, nogil=True)
@@ -120,24 +119,23 @@ def add_products_half_to_even(acc, values, rows, count, weights, shift):
 
 
 @njit(cache=True, nogil=True)
-def update_unit(acc_i, acc_f, acc_g, acc_o, cell, first, activation_bits, sigmoid, tanh):
+def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh):
     """Gates, cell state and hidden output of one unit.
 
+    Two of the datapath's saturations cannot act and are left out: i * g is at most 64 * 64 / 16 = 256, and f * cell at
+    most the cell, for no gate is above 64. At time step 0 the cell is 0, which is as good as not reading it.
+
     :param acc_i: raw accumulators of the four gates, fraction 8; `cell` the raw state of the step before.
-    :param first: True at time step 0, where the state is not read.
     :param sigmoid: output of the table for every accumulator, int8 [65536], by accumulator + 32768; `tanh` likewise.
     :returns: (new cell state, hidden output), raw.
     """
     i, f, o = np.int64(sigmoid[acc_i + 32768]), np.int64(sigmoid[acc_f + 32768]), np.int64(sigmoid[acc_o + 32768])
     g = np.int64(tanh[acc_g + 32768])
     # Fractions: table 6 + table 6 = 12 -> 8; table 6 + cell 8 = 14 -> 8; table 6 + table 6 = 12 -> A - 1.
-    state = _saturating_round(i * g, 4, -32768, 32767)
-    if not first:
-        kept = _saturating_round(f * cell, 6, -32768, 32767)
-        state = min(max(state + kept, -32768), 32767)
+    state = min(max(_half_to_even(i * g, 4) + _half_to_even(f * cell, 6), -32768), 32767)
+    hidden = _half_to_even(np.int64(tanh[state + 32768]) * o, 13 - activation_bits)
     half_range = 1 << (activation_bits - 1)
-    squashed = np.int64(tanh[state + 32768])
-    return state, _saturating_round(squashed * o, 13 - activation_bits, -half_range, half_range - 1)
+    return state, min(max(hidden, -half_range), half_range - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -175,7 +173,6 @@ def run_direction(
                 acc[2 * H + u],
                 acc[3 * H + u],
                 cell[u],
-                t == 0,
                 activation_bits,
                 sigmoid,
                 tanh,

@@ -100,16 +100,26 @@ accumulator = st.sampled_from([-32768, -1281, -1280, -769, -768, -1, 0, 1, 767, 
 @given(
     accs=st.tuples(accumulator, accumulator, accumulator, accumulator),
     cell=accumulator,
-    first=st.booleans(),
     bits=st.sampled_from(list(WIDTHS)),
 )
-def test_one_unit(accs, cell, first, bits):
-    got = kernels.update_unit(*accs, cell, first, bits, SIGMOID_OF, TANH_OF)
+def test_one_unit(accs, cell, bits):
+    got = kernels.update_unit(*accs, cell, bits, SIGMOID_OF, TANH_OF)
     i, f, g, o = sigmoid(accs[0]), sigmoid(accs[1]), tanh(accs[2]), sigmoid(accs[3])
-    state = saturate(round_to_even_on_tie(i * g, 4))
-    if not first:
-        state = saturate(state + saturate(round_to_even_on_tie(f * cell, 6)))
+    ig = saturate(round_to_even_on_tie(i * g, 4))
+    state = saturate(ig + saturate(round_to_even_on_tie(f * cell, 6)))
     assert got == (state, saturate(round_to_even_on_tie(tanh(state) * o, 13 - bits), bits))
+    # At time step 0, where the hardware does not read the state, it is 0 here.
+    assert kernels.update_unit(*accs, 0, bits, SIGMOID_OF, TANH_OF)[0] == ig
+
+
+def test_saturations_that_are_left_out_cannot_act():
+    gates, squashed = sorted(set(SIGMOID_OF.tolist())), sorted(set(TANH_OF.tolist()))
+    products = [round_to_even_on_tie(i * g, 4) for i in gates for g in squashed]
+    assert all(saturate(product) == product for product in products)
+    for f in gates:
+        for cell in (-32768, 32767):
+            product = round_to_even_on_tie(f * cell, 6)
+            assert saturate(product) == product
 
 
 # Few distinct scores, so that ties, columns without a positive score and equal neighbours are common.
