@@ -16,6 +16,9 @@ from datapath.precision import Precision
 
 DIRECTIONS = 2
 
+SHAPE = ("inputs", "hidden", "classes", "precision", "limits")
+"""What a `FoldedNetwork` and a `Design` must have in common before their values can be compared."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FoldedNetwork:

@@ -15,7 +15,7 @@ from numba import njit
 
 from datapath.design import Design
 from datapath.errors import DesignError
-from datapath.folded import FoldedNetwork
+from datapath.folded import SHAPE, FoldedNetwork
 from datapath.quantities import ACCUMULATOR, SCORE
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim.simulator import (
@@ -87,7 +87,7 @@ def walk_folded_lines(
 
 def check_same_shape(network: FoldedNetwork, design: Design) -> None:
     """:raises DesignError: the network's dimensions or widths are not the design's; both are named."""
-    for name in ("inputs", "hidden", "classes", "precision", "limits"):
+    for name in SHAPE:
         ours, theirs = getattr(network, name), getattr(design, name)
         if ours != theirs:
             raise DesignError(f"The folded arrays have {name} {ours}, the design has {theirs}.")

@@ -13,7 +13,7 @@ from datapath.alphabet import Alphabet
 from datapath.design import WEIGHTS, Design, Provenance
 from datapath.errors import DesignError, MismatchError
 from datapath.files import file_digest
-from datapath.folded import unfold
+from datapath.folded import SHAPE, unfold
 from datapath.formats import unit_format
 from datapath.version import TOOL
 from foldline.differences import describe_difference
@@ -65,7 +65,7 @@ def verify_header(
     from fixedpoint_sim import simulate_lines, walk_folded_lines
 
     network = read_header(header)
-    for name in ("inputs", "hidden", "classes", "precision", "limits"):
+    for name in SHAPE:
         ours, theirs = getattr(network, name), getattr(design, name)
         if ours != theirs:
             raise MismatchError(f"{header} does not hold this design: its {name} is {ours}, the design's {theirs}.")

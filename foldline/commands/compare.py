@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import dataset_options
+from foldline.commands.options import FILE, dataset_options
 
 
 @click.command("compare")
-@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=click.Path(path_type=Path))
+@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @dataset_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic lines.")
 @click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each level read.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from foldline.commands.options import FILE
+
 
 @click.group("data")
 def command() -> None:
@@ -13,7 +15,7 @@ def command() -> None:
 
 
 @command.command("synth")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to make.")
+@click.option("-o", "--output", required=True, type=FILE, help="Folder to make.")
 @click.option("--training", type=click.IntRange(min=1), default=2000, show_default=True, help="Lines to train on.")
 @click.option("--validation", type=click.IntRange(min=1), default=200, show_default=True, help="Lines to judge by.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -42,8 +44,8 @@ def synth_command(
 
 @command.command("fetch")
 @click.argument("name", type=click.Choice(["uw3-500"]))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to make.")
-@click.option("--archive", type=click.Path(path_type=Path), help="A .tar.gz or .zip that is already here.")
+@click.option("-o", "--output", required=True, type=FILE, help="Folder to make.")
+@click.option("--archive", type=FILE, help="A .tar.gz or .zip that is already here.")
 @click.option("--url", help="Another address of the archive.")
 @click.option("--sha256", help="Refuse an archive with another digest.")
 def fetch_command(name: str, output: Path, archive: Path | None, url: str | None, sha256: str | None) -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from foldline.commands.options import FILE
+
 SHOWN_LINES = 4
 
 
 @click.command("demo")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default="demo-run", show_default=True)
+@click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
 def command(output: Path) -> None:
     """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes)."""
     from rich.console import Console

@@ -6,19 +6,21 @@ from pathlib import Path
 
 import click
 
+from foldline.commands.options import FILE
+
 
 @click.group("golden")
 def command() -> None:
     """The committed golden vectors: every stage's result for a few designs and lines."""
 
 
-FOLDER = click.option("--dir", "folder", type=click.Path(path_type=Path), help="Default: the ones Foldline carries.")
+FOLDER = click.option("--dir", "folder", type=FILE, help="Default: the ones Foldline carries.")
 
 
 @command.command("make")
 @FOLDER
-@click.option("--add", type=click.Path(path_type=Path), metavar="DESIGN.npz", help="Add a trained design ...")
-@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--add", type=FILE, metavar="DESIGN.npz", help="Add a trained design ...")
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
 def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]) -> None:
     """Regenerate the vectors and say what changed; with --add, add a trained design with the IMAGEs' vectors."""
     from foldline import golden

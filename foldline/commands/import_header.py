@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from foldline.commands.options import FILE
+
 
 @click.command("import-header")
-@click.argument("header", metavar="HEADER.hpp", type=click.Path(path_type=Path))
-@click.option(
-    "--alphabet", required=True, type=click.Path(path_type=Path), help="Class n on line n; line 0, the blank, empty."
-)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The design to write, .npz.")
+@click.argument("header", metavar="HEADER.hpp", type=FILE)
+@click.option("--alphabet", required=True, type=FILE, help="Class n on line n; line 0, the blank, empty.")
+@click.option("-o", "--output", required=True, type=FILE, help="The design to write, .npz.")
 def command(header: Path, alphabet: Path, output: Path) -> None:
     """Read an LSTM-PYNQ weight header, with the alphabet that it does not carry, into a design."""
     from datapath.files import require_different

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from foldline.commands.options import FILE
+
 
 @click.command("verify")
-@click.argument("design_path", metavar="DESIGN.npz", type=click.Path(path_type=Path))
-@click.argument("header", metavar="HEADER.hpp", type=click.Path(path_type=Path))
-@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--pixels", type=click.Path(path_type=Path), help="Raw pixels to walk: .npz with pixels_0, ... [T, I].")
+@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("header", metavar="HEADER.hpp", type=FILE)
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
+@click.option("--pixels", type=FILE, help="Raw pixels to walk: .npz with pixels_0, ... [T, I].")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
 def command(
     design_path: Path, header: Path, images: tuple[Path, ...], pixels: Path | None, threads: int | None
