@@ -9,6 +9,7 @@ from datapath.error_rates import ErrorRates, edit_distance, error_rates
 from datapath.folded import FoldedNetwork, fold, unfold
 from datapath.formats import Format, Overflow, Rounding, ap_fixed_type, narrow, unit_format
 from datapath.images import image_columns
+from datapath.labels import overlay_labels
 from datapath.precision import ExperimentName, Precision
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "greedy_labels",
     "image_columns",
     "narrow",
+    "overlay_labels",
     "unfold",
     "unit_format",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from train.data import Dataset, Progress, read_dataset
@@ -31,3 +32,13 @@ def open_dataset(
     if data == SYNTHETIC:
         return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
     return read_dataset(data, sorted_train=sorted_train, valid=valid, imgs=imgs)
+
+
+def with_extra(dataset: Dataset, other: Dataset) -> Dataset:
+    """`dataset` with the training lines of `other` as extra ones."""
+    return replace(
+        dataset,
+        extra=(*dataset.extra, *other.training),
+        name=f"{dataset.name} + {other.name}",
+        problems=(*dataset.problems, *other.problems),
+    )

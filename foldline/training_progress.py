@@ -36,8 +36,9 @@ class _Shown(Reporter):
     def epoch_done(self, result: EpochResult) -> None:
         best = " *" if result.best_cer else ""
         self._say(
-            f"epoch {result.epoch:>4}  loss {result.loss:8.3f}  CER {result.rates.cer:6.2f} %  "
-            f"WER {result.rates.wer:6.2f} %  exact {result.rates.exact:>3} of {result.rates.lines}  "
+            f"epoch {result.epoch:>4}  loss {result.loss:8.3f}  CER {result.greedy.cer:6.2f} %  "
+            f"overlay CER {result.overlay.cer:6.2f} %  WER {result.overlay.wer:6.2f} %  "
+            f"exact {result.overlay.exact:>3} of {result.overlay.lines}  "
             f"{result.seconds:5.1f} s{best}"
         )
         self._bars.update(self._epochs, completed=result.epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,11 +30,6 @@ class Sample:
     def columns(self) -> int:
         """T."""
         return self.pixels.shape[0]
-
-    @property
-    def columns_needed(self) -> int:
-        """The fewest columns in which CTC can say the text: one per character, one blank between equal neighbours."""
-        return len(self.labels) + int((self.labels[1:] == self.labels[:-1]).sum())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -125,7 +120,12 @@ def collate(samples: Sequence[Sample], *, mask_padded: bool) -> Batch:
     )
 
 
-def batches(samples: Sequence[Sample], order: Sequence[int], *, size: int, mask_padded: bool) -> Iterator[Batch]:
-    """The lines of `order`, `size` at a time; the last batch may be smaller."""
+def batches(
+    sample_at: Callable[[int], Sample], order: Sequence[int], *, size: int, mask_padded: bool
+) -> Iterator[Batch]:
+    """The lines of `order`, `size` at a time; the last batch may be smaller.
+
+    :param sample_at: gives the sample with this index.
+    """
     for start in range(0, len(order), size):
-        yield collate([samples[index] for index in order[start : start + size]], mask_padded=mask_padded)
+        yield collate([sample_at(index) for index in order[start : start + size]], mask_padded=mask_padded)

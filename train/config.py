@@ -13,7 +13,7 @@ from typing import Any
 
 from datapath.errors import ConfigError
 from datapath.files import read_text, write_text
-from datapath.precision import NEURON_TYPES, ExperimentName
+from datapath.precision import HARDWARE_BITS, NEURON_TYPES, ExperimentName
 
 FLOAT_BITS = 32
 """The width that stands for floating point."""
@@ -26,6 +26,22 @@ SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
 
 MAX_COUNT = 1_000_000
 """More than any run can use, of epochs or of batches; a number beyond it is a slip."""
+
+TABLE_BITS = 8
+"""Width of the overlay's sigmoid and tanh outputs."""
+
+CYCLE_START, CYCLE_END = 0.04, 0.001
+"""ONE_CYCLE begins and ends at these parts of lr."""
+
+AUGMENTATIONS = {
+    "stretch": "largest relative change of the width",
+    "jitter": "largest relative change of the width from place to place",
+    "shift": "largest vertical shift, in rows",
+    "scale": "largest relative change of the height",
+    "slant": "largest shear, in columns per row",
+    "thickness": "share of the lines whose strokes are made thicker or thinner",
+    "noise": "greatest standard deviation of noise, in grey levels",
+}
 
 QUANTIZED_PARTS = ("recurrent_weight", "recurrent_bias", "recurrent_activation", "fc_weight", "fc_bias")
 """Each has a ``<part>_bit_width`` and a ``<part>_quantization``."""
@@ -54,6 +70,11 @@ def _scheme(what: str) -> Any:
     return hyperparameter(FP, f"how {what} are quantized", choices=SCHEMES)
 
 
+def _augmentation(name: str, at_most: float) -> Any:
+    help = f"random change of the training lines, 0 is off: {AUGMENTATIONS[name]}"
+    return hyperparameter(0 if name == "shift" else 0.0, help, at_least=0, at_most=at_most)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
     """All hyperparameters of a run, validated on construction (spec/training.md).
@@ -77,8 +98,8 @@ class Hyperparameters:
     epochs: int = hyperparameter(
         4000, "epochs to train, counted from the first one ever", at_least=0, at_most=MAX_COUNT
     )
-    lr: float = hyperparameter(1e-4, "learning rate of Adam", above=0, at_most=1000)
-    lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED"))
+    lr: float = hyperparameter(1e-4, "learning rate; of ONE_CYCLE the greatest", above=0, at_most=1000)
+    lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED", "ONE_CYCLE"))
     lr_step: int = hyperparameter(40, "epochs between two steps of the STEP schedule", at_least=1, at_most=MAX_COUNT)
     lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step", above=0, at_most=1)
     max_norm: float = hyperparameter(400.0, "largest norm of the whole gradient; beyond it is scaled down", above=0)
@@ -119,6 +140,47 @@ class Hyperparameters:
         at_least=1,
         at_most=MAX_COUNT,
     )
+    forward_arithmetic: str = hyperparameter(
+        "ORIGINAL",
+        "what the quantized network computes with: the original trainer's rounding, or the overlay's own arithmetic",
+        choices=("ORIGINAL", "HARDWARE"),
+    )
+    ctc: str = hyperparameter(
+        "STANDARD",
+        "labellings that the loss accepts: those of greedy CTC, or those that the overlay's label rule emits (a blank "
+        "behind every letter, a positive score for the winner)",
+        choices=("STANDARD", "OVERLAY"),
+    )
+    select_by: str = hyperparameter(
+        "GREEDY", "labels that the best epoch is chosen by: greedy CTC or the overlay's", choices=("GREEDY", "OVERLAY")
+    )
+    selection_lines: int = hyperparameter(
+        0,
+        "training lines held out to choose the best epoch by; 0 chooses by the validation lines, as the original does",
+        at_least=0,
+        at_most=MAX_COUNT,
+    )
+    extra_lines: int = hyperparameter(
+        0, "extra lines drawn anew for every epoch, beside all training lines", at_least=0, at_most=MAX_COUNT
+    )
+    score_scale: float = hyperparameter(
+        1.0, "factor on the class scores in the loss, which lets FC weights stay below 1", above=0, at_most=1000
+    )
+    optimiser: str = hyperparameter("ADAM", "optimiser", choices=("ADAM", "ADAMW"))
+    weight_decay: float = hyperparameter(0.0, "decoupled weight decay of ADAMW", at_least=0, at_most=1)
+    lr_warmup: float = hyperparameter(
+        0.15, "share of the epochs in which ONE_CYCLE rises to lr, before it falls as a cosine", at_least=0, at_most=0.9
+    )
+    dropout: float = hyperparameter(
+        0.0, "share of the hidden outputs that the FC layer does not see in training", at_least=0, at_most=0.9
+    )
+    augment_stretch: float = _augmentation("stretch", 0.5)
+    augment_jitter: float = _augmentation("jitter", 0.5)
+    augment_shift: int = _augmentation("shift", 8)
+    augment_scale: float = _augmentation("scale", 0.3)
+    augment_slant: float = _augmentation("slant", 1)
+    augment_thickness: float = _augmentation("thickness", 1)
+    augment_noise: float = _augmentation("noise", 128)
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -129,6 +191,10 @@ class Hyperparameters:
         self._check_width("internal_activation", scheme=FP if internal == FLOAT_BITS else SIGNED_FIXED_UNIT)
         if self.neuron_type == "LSTM":
             self._check_plain_neuron()
+        if self.forward_arithmetic == "HARDWARE":
+            self._check_hardware()
+        if self.weight_decay and self.optimiser != "ADAMW":
+            raise ConfigError(f"weight_decay is {self.weight_decay} with optimiser {self.optimiser}; it needs ADAMW.")
 
     def _check_width(self, part: str, *, scheme: str) -> None:
         name = f"{part}_bit_width"
@@ -150,6 +216,35 @@ class Hyperparameters:
                     f"{name} is {getattr(self, name)} with neuron_type LSTM; LSTM is not quantized and takes 32, "
                     f"use QLSTM."
                 )
+
+    def _check_hardware(self) -> None:
+        """Refuse what the overlay's arithmetic has no rule for."""
+        wanted = {"neuron_type": "QLSTM", "quantize_input": True, "internal_activation_bit_width": TABLE_BITS}
+        parts = ["recurrent_weight", "recurrent_activation"]
+        parts += ["recurrent_bias"] if self.recurrent_bias_enabled else []
+        parts += [part for part in ("fc_weight", "fc_bias") if not self.float_fc]
+        wanted |= {f"{part}_quantization": SIGNED_FIXED_UNIT for part in parts}
+        for name, value in wanted.items():
+            if getattr(self, name) != value:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)} with forward_arithmetic HARDWARE; it takes {value}."
+                )
+        for name in (f"{part}_bit_width" for part in parts):
+            if getattr(self, name) not in HARDWARE_BITS:
+                raise ConfigError(
+                    f"{name} is {getattr(self, name)} with forward_arithmetic HARDWARE; allowed is 2 to "
+                    f"{HARDWARE_BITS.stop - 1}."
+                )
+        if not self.float_fc and not self.prefused_bn_fc:
+            raise ConfigError(
+                "prefused_bn_fc is False with forward_arithmetic HARDWARE and a fixed-point FC layer; the overlay has "
+                "no batch norm between the two."
+            )
+
+    @property
+    def float_fc(self) -> bool:
+        """Whether the fully connected layer is in floating point, weights and biases."""
+        return self.fc_weight_quantization == self.fc_bias_quantization == FP
 
     @property
     def directions(self) -> int:
@@ -174,9 +269,17 @@ class Hyperparameters:
             fc_bias=self.fc_bias_bit_width,
         )
 
-    def learning_rate(self, epoch: int) -> float:
-        """Learning rate of an epoch, the first being 0."""
-        return self.lr * self.lr_gamma ** (epoch // self.lr_step) if self.lr_schedule == "STEP" else self.lr
+    def learning_rate(self, epoch: float) -> float:
+        """Learning rate at a moment counted in epochs: 1.5 is in the middle of the second one."""
+        if self.lr_schedule == "STEP":
+            return self.lr * self.lr_gamma ** (int(epoch) // self.lr_step)
+        if self.lr_schedule == "ONE_CYCLE":
+            done = epoch / self.epochs
+            if done < self.lr_warmup:
+                return self.lr * (CYCLE_START + (1 - CYCLE_START) * done / self.lr_warmup)
+            falling = (done - self.lr_warmup) / (1 - self.lr_warmup)
+            return self.lr * (CYCLE_END + (1 - CYCLE_END) * (1 + math.cos(math.pi * falling)) / 2)
+        return self.lr
 
     def to_dict(self) -> dict[str, bool | int | float | str]:
         """Every hyperparameter by name."""

@@ -69,13 +69,15 @@ class Dataset:
     """Lines to train on and lines to judge by.
 
     `problems` holds one sentence for every line that was left out, and for anything else that makes a result on this
-    data doubtful: whoever reads a dataset shows them.
+    data doubtful: whoever reads a dataset shows them. `extra` are further lines to train on, of another origin; they add
+    no character to the alphabet.
     """
 
     training: tuple[Line, ...]
     validation: tuple[Line, ...]
     name: str
     problems: tuple[str, ...] = ()
+    extra: tuple[Line, ...] = ()
 
     def alphabet(self) -> Alphabet:
         """Characters in order of first appearance over the training lines, narrowest image first.

@@ -1,4 +1,4 @@
-"""What a network reads on lines, with greedy CTC decoding, and how far that is from the truth."""
+"""What a network reads on lines, by greedy CTC and by the overlay's label rule, and how far that is from the truth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datapath import Alphabet, ErrorRates, error_rates, greedy_labels
+from datapath import Alphabet, ErrorRates, error_rates, greedy_labels, overlay_labels
 from train.batches import pad, read_pixels
 from train.checkpoint import Checkpoint
 from train.data import Line
@@ -19,10 +19,13 @@ from train.threads import THREADS, computing_threads
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Error rates over some lines, and the text that was read on each, in the order of the lines."""
+    """Error rates over some lines, and the text that was read on each, in the order of the lines; from the same scores
+    by greedy CTC, and by the overlay's own label rule (`datapath.overlay_labels`)."""
 
     rates: ErrorRates
     texts: tuple[str, ...]
+    overlay_rates: ErrorRates
+    overlay_texts: tuple[str, ...]
 
 
 def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int) -> list[np.ndarray]:
@@ -59,7 +62,13 @@ def evaluate(
     """
     scores = class_scores(model, pixels, batch_size=batch_size)
     texts = tuple(alphabet.text(greedy_labels(line)) for line in scores)
-    return Evaluation(rates=error_rates(truths, texts), texts=texts)
+    overlay = tuple(alphabet.text(overlay_labels(line)) for line in scores)
+    return Evaluation(
+        rates=error_rates(truths, texts),
+        texts=texts,
+        overlay_rates=error_rates(truths, overlay),
+        overlay_texts=overlay,
+    )
 
 
 def evaluate_checkpoint(

@@ -110,14 +110,18 @@ class Experiment:
         self.keep_state(checkpoint)
         for name, value in (
             ("loss", result.loss),
-            ("CER", result.rates.cer),
-            ("WER", result.rates.wer),
+            ("CER", result.greedy.cer),
+            ("WER", result.greedy.wer),
+            ("CER, overlay labels", result.overlay.cer),
+            ("WER, overlay labels", result.overlay.wer),
             ("learning rate", result.learning_rate),
         ):
             self._trace.add_scalar(name, value, result.epoch)
         self._trace.flush()
         self.log(
-            f"epoch {result.epoch}: loss {result.loss:.4f}, CER {result.rates.cer:.2f} %, WER {result.rates.wer:.2f} %, "
+            f"epoch {result.epoch}: loss {result.loss:.4f}, greedy CTC CER {result.greedy.cer:.2f} %, "
+            f"WER {result.greedy.wer:.2f} %, overlay labels CER {result.overlay.cer:.2f} %, "
+            f"WER {result.overlay.wer:.2f} %, "
             f"{result.rates.exact} of {result.rates.lines} lines exact, learning rate {result.learning_rate:.3g}, "
             f"{result.seconds:.1f} s"
         )

@@ -12,8 +12,10 @@ from torch.nn import functional
 
 from datapath.errors import ConfigError
 from train.config import FLOAT_BITS, FP, Hyperparameters
+from train.hardware_scores import hardware_scores
 from train.quantizers import Quantizer, activation_quantizer, parameter_quantizer
 from train.recurrent import QuantLSTM
+from train.walk import Packing
 
 GREY_LEVELS = 255
 
@@ -30,16 +32,39 @@ class QuantLinear(nn.Linear):
     """Fully connected layer with quantized weights and biases.
 
     :param weight: scheme and bits of the weights; likewise `bias_format`.
+    :param feature_bits: A, for the overlay's arithmetic.
     """
 
-    def __init__(self, features: int, classes: int, *, weight: tuple[str, int], bias_format: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        *,
+        weight: tuple[str, int],
+        bias_format: tuple[str, int],
+        feature_bits: int = FLOAT_BITS,
+    ) -> None:
         super().__init__(features, classes)
+        self.feature_bits = feature_bits
         self.quantize_weight = parameter_quantizer(*weight)
         self.quantize_bias = parameter_quantizer(*bias_format)
 
     def forward(self, features: Tensor) -> Tensor:
         """[..., features] -> [..., classes]."""
         return functional.linear(features, self.quantize_weight(self.weight), self.quantize_bias(self.bias))
+
+    def hardware(self, hidden: Tensor, directions: int, *, kept: float) -> Tensor:
+        """The overlay's class scores.
+
+        :param hidden: [N, directions * features]; the directions share the weights.
+        :param kept: share of `hidden` that dropout left; what is missing is made up for behind the rounding.
+        """
+        weight = self.quantize_weight(self.weight).repeat(1, directions)
+        bias = self.quantize_bias(self.bias)
+        scores = hardware_scores(
+            hidden, weight, bias, weight_bits=self.quantize_weight.bits, feature_bits=self.feature_bits
+        )
+        return scores if kept == 1 else bias + (scores - bias) / kept
 
 
 class Recogniser(nn.Module):
@@ -64,6 +89,7 @@ class Recogniser(nn.Module):
             bias=(hp.recurrent_bias_quantization, hp.recurrent_bias_bit_width),
             activation=activation,
             internal_bits=hp.internal_activation_bit_width,
+            hardware=hp.forward_arithmetic == "HARDWARE",
         )
         self.batch_norm = None if hp.prefused_bn_fc else nn.BatchNorm1d(hp.features)
         self.fc = QuantLinear(
@@ -71,6 +97,7 @@ class Recogniser(nn.Module):
             classes,
             weight=(hp.fc_weight_quantization, hp.fc_weight_bit_width),
             bias_format=(hp.fc_bias_quantization, hp.fc_bias_bit_width),
+            feature_bits=hp.recurrent_activation_bit_width,
         )
 
     def forward(self, grey: Tensor, lengths: Tensor) -> Tensor:
@@ -80,19 +107,31 @@ class Recogniser(nn.Module):
         :param lengths: int64 [B], real columns of each line, 1..T.
         :returns: float32 [T, B, C]; zero beyond a line's length.
         """
-        T, B, _ = grey.shape
-        columns = self.quantize_pixels(unit_pixels(grey))
-        hidden = self.recurrent(columns, lengths)
-        if self.hyperparameters.reduce_bidirectional == "SUM" and self.hyperparameters.bidirectional:
-            hidden = hidden.view(T, B, 2, -1).sum(dim=2)
-        # Only real columns go on, so that padding enters neither the batch norm's statistics nor the bill.
-        real = torch.arange(T, device=grey.device)[:, None] < lengths
-        features = hidden[real]
-        if self.batch_norm is not None:
-            features = self.batch_norm(features)
-        scores = features.new_zeros(T, B, self.classes)
-        scores[real] = self.fc(features)
-        return scores
+        packing = Packing(lengths)
+        columns = self.quantize_pixels(unit_pixels(grey[packing.t, packing.line]))
+        scores = self.scores_of(self.recurrent.read(columns, packing))
+        padded = scores.new_zeros(*grey.shape[:2], self.classes)
+        return padded.index_put((packing.t, packing.line), scores)
+
+    def scores_of(self, hidden: Tensor) -> Tensor:
+        """Class scores [N, C] of hidden outputs [N, D * H]."""
+        hp = self.hyperparameters
+        if self.training and hp.dropout:
+            hidden = hidden * (torch.rand_like(hidden) >= hp.dropout)
+        directions = 2 if hp.bidirectional and hp.reduce_bidirectional == "SUM" else 1
+        if self.in_hardware_scores:
+            return self.fc.hardware(hidden, directions, kept=1 - hp.dropout if self.training else 1.0)
+        features = hidden.unflatten(1, (directions, -1)).sum(dim=1)
+        if self.training and hp.dropout:
+            features = features / (1 - hp.dropout)
+        return self.fc(features if self.batch_norm is None else self.batch_norm(features))
+
+    @property
+    def in_hardware_scores(self) -> bool:
+        """Whether class scores are computed as the overlay does now."""
+        hp = self.hyperparameters
+        fixed = hp.forward_arithmetic == "HARDWARE" and not hp.float_fc
+        return fixed and self.recurrent.quantize_hidden.enabled
 
     def quantizers(self) -> dict[str, Quantizer]:
         """Every quantization point by its name, e.g. ``recurrent.quantize_hidden``."""

@@ -1,7 +1,7 @@
 """`QuantLSTM`: one (bi)directional LSTM layer whose every quantization point has a name.
 
-One loop over columns serves floating point and fixed point alike: on CPU it stays within 1.5 times torch's fused LSTM,
-without that one's cliffs (30 times slower on some batch shapes), and a padded batch needs no packing.
+Floating point and the overlay's arithmetic go through `walk_columns`, one fused operation on packed lines. The original
+trainer's rounding, for its own sake and for comparison, is a plain loop over columns.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from datapath.design import Gate
 from train.config import FLOAT_BITS, FP
 from train.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
+from train.walk import HardwareWidths, Packing, walk_columns
 
 SIGMOIDS_FIRST = (Gate.I, Gate.F, Gate.O, Gate.G)
 """Gate order inside the loop: the three sigmoids side by side are one operation instead of three."""
@@ -25,6 +26,8 @@ class QuantLSTM(nn.Module):
     :param hidden: H, units per direction.
     :param weight: scheme and bits of the weights; likewise `bias`, and `activation` for the hidden output.
     :param internal_bits: width of sigmoid and tanh outputs; 32 for floating point.
+    :param hardware: compute as the overlay does while `quantize_hidden` is enabled; weights, biases and activations are
+        then ``SIGNED_FIXED_UNIT`` of at most 8 bits.
     """
 
     def __init__(
@@ -38,8 +41,12 @@ class QuantLSTM(nn.Module):
         bias: tuple[str, int] = (FP, FLOAT_BITS),
         activation: tuple[str, int] = (FP, FLOAT_BITS),
         internal_bits: int = FLOAT_BITS,
+        hardware: bool = False,
     ) -> None:
         super().__init__()
+        self.hardware_widths = (
+            HardwareWidths(weight=weight[1], bias=bias[1], activation=activation[1]) if hardware else None
+        )
         self.inputs, self.hidden, self.use_bias = inputs, hidden, use_bias
         self.suffixes = ("l0", "l0_reverse") if bidirectional else ("l0",)
         self.quantize_weight = parameter_quantizer(*weight)
@@ -81,26 +88,56 @@ class QuantLSTM(nn.Module):
         :param lengths: int64 [B], real columns of each line, 1..T.
         :returns: [T, B, D * H], forward then backward; zero beyond a line's length.
         """
-        T = columns.shape[0]
-        padding = torch.arange(T, device=columns.device)[:, None] >= lengths
-        order = _reversing_order(lengths, T)
-        sides = torch.stack([columns, _Reorder.apply(columns, order)]) if len(self.suffixes) == 2 else columns[None]
+        packing = Packing(lengths)
+        hidden = self.read(columns[packing.t, packing.line], packing)
+        padded = hidden.new_zeros(*columns.shape[:2], hidden.shape[1])
+        return padded.index_put((packing.t, packing.line), hidden)
+
+    def read(self, columns: Tensor, packing: Packing) -> Tensor:
+        """The same without padding: the real columns of all lines, line after line [N, I] -> [N, D * H]."""
+        if self.in_original_rounding or columns.device.type != "cpu" or columns.dtype is not torch.float32:
+            return self._read_in_steps(columns, packing)
+        rows = columns.new_zeros(packing.rows, self.inputs).index_copy(0, packing.row, columns)
+        hidden = walk_columns(
+            rows,
+            packing,
+            self.quantize_weight(self.stacked("weight_ih")).flatten(1, 2),
+            self.quantize_weight(self.stacked("weight_hh")).flatten(1, 2),
+            self._bias().flatten(1, 2),
+            self.hardware_widths if self.quantize_hidden.enabled else None,
+        )
+        return torch.cat([side[packing.row] for side in hidden], dim=1)
+
+    @property
+    def in_original_rounding(self) -> bool:
+        """Whether activations are rounded now, and as the original trainer does."""
+        points = (self.quantize_sigmoid, self.quantize_tanh, self.quantize_hidden)
+        return self.hardware_widths is None and any(point.enabled for point in points)
+
+    def _bias(self) -> Tensor:
+        """Both biases as they are used, added: [D, 4, H]; zeros without biases."""
+        if not self.use_bias:
+            return self.weight_ih_l0.new_zeros(len(self.suffixes), 4, self.hidden)
+        return self.quantize_bias(self.stacked("bias_ih")) + self.quantize_bias(self.stacked("bias_hh"))
+
+    def _read_in_steps(self, columns: Tensor, packing: Packing) -> Tensor:
+        """`read` column by column, in operations of torch on padded lines."""
+        T, B = packing.longest, packing.lines
+        padded = columns.new_zeros(T, B, self.inputs).index_put((packing.t, packing.line), columns)
+        order = _reversing_order(packing.lengths.to(columns.device), T)
+        sides = torch.stack([padded, _Reorder.apply(padded, order)]) if len(self.suffixes) == 2 else padded[None]
         hidden = self._walk(self._input_products(sides))
         in_image_order = [hidden[:, 0]]
         if len(self.suffixes) == 2:
             in_image_order.append(_Reorder.apply(hidden[:, 1], order))
-        return torch.cat(in_image_order, dim=2).masked_fill(padding[:, :, None], 0.0)
+        return torch.cat(in_image_order, dim=2)[packing.t, packing.line]
 
     def _input_products(self, sides: Tensor) -> Tensor:
         """[D, T, B, I] -> W_ih x + b_ih + b_hh of every column at once, [D, T, B, 4H]."""
         D, T, B, _ = sides.shape
         weights = self._in_loop_order(self.quantize_weight(self.stacked("weight_ih")))
         flat = sides.reshape(D, T * B, self.inputs)
-        if self.use_bias:
-            biases = self.quantize_bias(self.stacked("bias_ih")) + self.quantize_bias(self.stacked("bias_hh"))
-            products = torch.baddbmm(self._in_loop_order(biases).unsqueeze(1), flat, weights.transpose(1, 2))
-        else:
-            products = torch.bmm(flat, weights.transpose(1, 2))
+        products = torch.baddbmm(self._in_loop_order(self._bias()).unsqueeze(1), flat, weights.transpose(1, 2))
         return products.view(D, T, B, 4 * self.hidden)
 
     def _walk(self, products: Tensor) -> Tensor:

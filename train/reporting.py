@@ -37,13 +37,16 @@ class BatchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """After an epoch: its number from 1, mean CTC loss in nats per line, validation error rates, and whether these are
-    the best so far. `seconds` are those of training and validation in this session."""
+    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the judged lines by greedy CTC
+    and by the overlay's label rule, and whether those that the run selects by (`rates`) are the best so far. `seconds`
+    are those of training and validation in this session."""
 
     epoch: int
     loss: float
     learning_rate: float
     rates: ErrorRates
+    greedy: ErrorRates
+    overlay: ErrorRates
     best_cer: bool
     best_wer: bool
     seconds: float

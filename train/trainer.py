@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from datapath import Alphabet
-from datapath.alphabet import BLANK
-from datapath.errors import DataError, TrainingError
+from datapath.errors import TrainingError
 from datapath.version import TOOL
-from train.batches import Batch, Sample, batches, epoch_order, read_pixels, samples_of
+from train.batches import Batch, Sample, batches
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data import Dataset
 from train.evaluation import evaluate
 from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
+from train.lessons import prepare
+from train.loss import batch_loss
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained, Start, fresh_start, start_from
@@ -149,13 +149,10 @@ class _Run:
         hp = self.hyperparameters = start.hyperparameters
         self.alphabet: Alphabet = start.alphabet
         self.provenance, self.reporter, self.device = provenance, reporter, device
-        self.truths = [line.text for line in dataset.validation]
-        if not any(truth.split() for truth in self.truths):
-            raise DataError(f"None of the {len(self.truths)} validation lines holds a word, so there is no error rate.")
-        self.samples, self.notes = _learnable(self._samples(dataset.training))
-        self.validation = read_pixels(dataset.validation, target_height=hp.target_height, workers=hp.num_workers)
+        self.lessons = prepare(dataset, start.alphabet, hp)
+        self.notes = self.lessons.notes
         self.model: Recogniser = start.model.to(device)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=hp.lr)
+        self.optimiser = _optimiser(self.model, hp)
         if start.optimiser is not None:
             # Only what Adam has learned: its settings are this run's.
             settings = self.optimiser.state_dict()["param_groups"]
@@ -163,14 +160,9 @@ class _Run:
         self.epoch, self.batch, self.loss_sum = start.epoch, start.batch, start.loss_sum
         self.best_cer, self.best_wer = start.best_cer, start.best_wer
 
-    def _samples(self, lines: tuple) -> list[Sample]:
-        hp = self.hyperparameters
-        pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
-        return samples_of(lines, pixels, self.alphabet)
-
     @property
     def batches_per_epoch(self) -> int:
-        return math.ceil(len(self.samples) / self.hyperparameters.batch_size)
+        return math.ceil(self.lessons.lines_per_epoch / self.hyperparameters.batch_size)
 
     def go(self, experiment: Experiment) -> TrainingResult:
         """Train to the last epoch or to an interrupt."""
@@ -200,13 +192,15 @@ class _Run:
     def train_epoch(self, interrupted: threading.Event) -> bool:
         """Train the batches of the running epoch that are still to come; False if an interrupt ended it early."""
         hp = self.hyperparameters
-        order = epoch_order([sample.columns for sample in self.samples], epoch=self.epoch, hyperparameters=hp)
-        for group in self.optimiser.param_groups:
-            group["lr"] = hp.learning_rate(self.epoch)
+        order = self.lessons.order(self.epoch)
         self.model.train()
         began, lines = time.monotonic(), 0
         done = self.batch * hp.batch_size
-        for batch in batches(self.samples, order[done:], size=hp.batch_size, mask_padded=hp.mask_padded):
+
+        def sample_at(index: int) -> Sample:
+            return self.lessons.in_epoch(index, self.epoch)
+
+        for batch in batches(sample_at, order[done:], size=hp.batch_size, mask_padded=hp.mask_padded):
             self.loss_sum += self.step(batch)
             self.batch += 1
             lines += len(batch.names)
@@ -227,15 +221,7 @@ class _Run:
         """One step of the optimiser; the batch's loss, summed over its lines."""
         lines = len(batch.names)
         scores = self.model(batch.grey.to(self.device), batch.lengths.to(self.device))
-        # zero_infinity stays off: lines too narrow for their text were left out before, so infinity is a fault.
-        loss = functional.ctc_loss(
-            functional.log_softmax(scores, dim=2),
-            batch.labels.to(self.device),
-            batch.lengths,
-            batch.label_counts,
-            blank=BLANK,
-            reduction="sum",
-        )
+        loss = batch_loss(scores, batch, self.hyperparameters)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(self._diverged("loss", value, batch))
@@ -245,18 +231,26 @@ class _Run:
         # Before the step, so that no such number ever gets into the weights, nor into a checkpoint.
         if not math.isfinite(norm):
             raise TrainingError(self._diverged("norm of the gradient", norm, batch))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.hyperparameters.learning_rate(self.epoch + self.batch / self.batches_per_epoch)
         self.optimiser.step()
         return value
 
     def close_epoch(self, began: float) -> EpochResult:
         """Validate, note what is best, and count the epoch."""
         hp = self.hyperparameters
-        rates = evaluate(self.model, self.alphabet, self.truths, self.validation, batch_size=hp.batch_size).rates
+        lessons = self.lessons
+        evaluation = evaluate(
+            self.model, self.alphabet, lessons.truths, lessons.judged_pixels, batch_size=hp.batch_size
+        )
+        rates = evaluation.overlay_rates if hp.select_by == "OVERLAY" else evaluation.rates
         result = EpochResult(
             epoch=self.epoch + 1,
-            loss=self.loss_sum / len(self.samples),
+            loss=self.loss_sum / self.lessons.lines_per_epoch,
             learning_rate=hp.learning_rate(self.epoch),
             rates=rates,
+            greedy=evaluation.rates,
+            overlay=evaluation.overlay_rates,
             best_cer=rates.cer < self.best_cer,
             best_wer=rates.wer < self.best_wer,
             seconds=time.monotonic() - began,
@@ -286,8 +280,8 @@ class _Run:
             hyperparameters=self.hyperparameters,
             folder=folder,
             epoch=self.epoch,
-            training_lines=len(self.samples),
-            validation_lines=len(self.validation),
+            training_lines=self.lessons.lines_per_epoch,
+            validation_lines=len(self.lessons.judged),
             classes=len(self.alphabet),
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             batches_per_epoch=self.batches_per_epoch,
@@ -302,18 +296,10 @@ class _Run:
         )
 
 
-def _learnable(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
-    """The lines that CTC can say, and one sentence for each that it cannot: its loss would be infinite."""
-    kept = [sample for sample in samples if sample.columns_needed <= sample.columns]
-    notes = [
-        f"{sample.line.name} is not trained on: its text needs {sample.columns_needed} columns, the image has "
-        f"{sample.columns}."
-        for sample in samples
-        if sample.columns_needed > sample.columns
-    ]
-    if not kept:
-        raise DataError(f"No line can be trained on; of {len(samples)} the first: {notes[0] if notes else 'none'}")
-    return kept, notes
+def _optimiser(model: Recogniser, hp: Hyperparameters) -> torch.optim.Optimizer:
+    if hp.optimiser == "ADAM":
+        return torch.optim.Adam(model.parameters(), lr=hp.lr)
+    return torch.optim.AdamW(model.parameters(), lr=hp.lr, weight_decay=hp.weight_decay)
 
 
 def _copied(state: object) -> object:

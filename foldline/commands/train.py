@@ -18,7 +18,7 @@ from train.data import Dataset
 READ_BY_EVAL = frozenset(("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads"))
 """Parameters that mean something together with --eval."""
 
-KEPT_ON_RESUME = ("data", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
+KEPT_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
 """Parameters that a checkpoint does not hold: to go on as before, they have to be given again."""
 
 
@@ -55,6 +55,11 @@ def hyperparameter_options(command: Callable) -> Callable:
 )
 @click.option("--init-bn-fc-fusion", is_flag=True, help="With RETRAIN: fuse its batch norm into the FC layer first.")
 @dataset_options
+@click.option(
+    "--extra",
+    metavar="DIR|synthetic",
+    help="Training lines of another dataset, of which every epoch draws --extra-lines; printed ones for `synthetic`.",
+)
 @click.option("--eval", "evaluate_only", is_flag=True, help="With -i: only read the validation lines.")
 @click.option("--dry-run", is_flag=True, help="Keep nothing on disk.")
 @click.option("--no-cuda", is_flag=True, help="Compute on the CPU even where a GPU is at hand.")
@@ -75,6 +80,7 @@ def command(
     sortedtrain: Path | None,
     valid: Path | None,
     imgs: Path | None,
+    extra: str | None,
     evaluate_only: bool,
     dry_run: bool,
     no_cuda: bool,
@@ -88,7 +94,7 @@ def command(
     """
     import torch
 
-    from foldline.datasets import open_dataset
+    from foldline.datasets import open_dataset, with_extra
     from foldline.progress import counting
     from foldline.training_progress import showing
     from train.starting import Pretrained
@@ -101,6 +107,8 @@ def command(
     seed = hyperparameters.random_seed
     with counting("reading lines") as progress:
         dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
+        if extra is not None:
+            dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
     for sentence in dataset.problems:
         click.echo(sentence, err=True)
     if evaluate_only:
@@ -193,8 +201,10 @@ def _evaluate(checkpoint: Path, dataset: Dataset, *, device: str, threads: int) 
     from train.evaluation import evaluate_checkpoint
 
     loaded = Checkpoint.load(checkpoint)
-    rates = evaluate_checkpoint(loaded, dataset.validation, device=device, threads=threads).rates
-    click.echo(
-        f"{rates.lines} validation lines of {dataset.name}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, "
-        f"{rates.exact} exact (per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
-    )
+    evaluation = evaluate_checkpoint(loaded, dataset.validation, device=device, threads=threads)
+    click.echo(f"{evaluation.rates.lines} validation lines of {dataset.name}:")
+    for decoding, rates in (("greedy CTC", evaluation.rates), ("overlay labels", evaluation.overlay_rates)):
+        click.echo(
+            f"{decoding:>14}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, {rates.exact} exact "
+            f"(per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
+        )

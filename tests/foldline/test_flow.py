@@ -68,7 +68,9 @@ def test_training_prints_each_epoch_and_where_the_best_is(trained):
 def test_eval_reads_the_validation_lines(trained, data):
     printed = run("train", "-i", trained[0], "--eval", "--data", data).stdout
     best = Checkpoint.load(trained[0]).best_cer
-    assert printed.startswith(f"3 validation lines of {data.name}: CER {best:.2f} %")
+    assert printed.splitlines()[0] == f"3 validation lines of {data.name}:"
+    assert printed.splitlines()[1].startswith(f"    greedy CTC: CER {best:.2f} %")
+    assert printed.splitlines()[2].startswith("overlay labels: CER ")
 
 
 def test_export_import_verify_compare(trained, data, tmp_path):

@@ -97,7 +97,7 @@ def test_threads_that_cannot_be_leave_no_folder(data, tmp_path):
 def test_help_states_the_ranges():
     text = " ".join(run("--help").stdout.split())
     assert "H, hidden units per direction, 1 to 4096 [default: 128]" in text
-    assert "learning rate of Adam, more than 0 and at most 1000 [default: 0.0001]" in text
+    assert "learning rate; of ONE_CYCLE the greatest, more than 0 and at most 1000 [default: 0.0001]" in text
 
 
 def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypatch):

@@ -42,7 +42,26 @@ ORIGINAL_DEFAULTS = {
 }
 
 
-OURS = {"width_pool": 1}
+OURS = {
+    "width_pool": 1,
+    "forward_arithmetic": "ORIGINAL",
+    "ctc": "STANDARD",
+    "select_by": "GREEDY",
+    "selection_lines": 0,
+    "extra_lines": 0,
+    "score_scale": 1.0,
+    "optimiser": "ADAM",
+    "weight_decay": 0.0,
+    "lr_warmup": 0.15,
+    "dropout": 0.0,
+    "augment_stretch": 0.0,
+    "augment_jitter": 0.0,
+    "augment_shift": 0,
+    "augment_scale": 0.0,
+    "augment_slant": 0.0,
+    "augment_thickness": 0.0,
+    "augment_noise": 0.0,
+}
 """What the original does not have, with the value that does as the original did."""
 
 

@@ -1,0 +1,171 @@
+"""`walk_columns`: the recurrence as one differentiable operation on packed lines, in floating point or as the overlay.
+
+In the overlay's arithmetic the forward pass is the hardware's, bit for bit: 16-bit sums that wrap, products rounded
+one by one where they have more than 8 fraction bits, the lookup tables, the saturating cell state, A-bit hidden
+outputs. Gradients go straight through all rounding (train/walk_kernels.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datapath.quantities import ACCUMULATOR
+from datapath.tables import SIGMOID, TANH
+from train import walk_kernels
+
+_SIGMOID, _TANH = SIGMOID.entries.astype(np.int32), TANH.entries.astype(np.int32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardwareWidths:
+    """Bits of the recurrent weights (W), their biases (B), and of pixels and hidden outputs (A), all ``fixed<., 1>``."""
+
+    weight: int
+    bias: int
+    activation: int
+
+    @property
+    def surplus(self) -> int:
+        """Fraction bits of a product beyond the accumulator's; negative where there is room."""
+        return (self.activation - 1) + (self.weight - 1) - ACCUMULATOR.fraction
+
+
+class Packing:
+    """Where the lines of a batch stand in packed rows: M = sum of T + B + 1, with an empty row around every line.
+
+    :param lengths: columns of each line.
+    """
+
+    def __init__(self, lengths: Tensor) -> None:
+        self.lengths = lengths.cpu()
+        columns = self.lengths.numpy().astype(np.int64)
+        self.lines, self.longest = len(columns), int(columns.max(initial=0))
+        self.offsets = np.concatenate([[0], np.cumsum(columns + 1)]) + 1
+        self.rows = int(self.offsets[-1])
+        self.longest_first = np.argsort(-columns, kind="stable")
+        line = np.repeat(np.arange(len(columns)), columns)
+        t = np.arange(len(line)) - np.repeat(np.cumsum(columns) - columns, columns)
+        self.line, self.t = torch.from_numpy(line), torch.from_numpy(t)
+        """Of every real column, line after line: its line, and its place in it."""
+        self.row = torch.from_numpy(self.offsets[line] + t)
+        """And its packed row."""
+
+    def jobs(self, directions: int) -> np.ndarray:
+        """[n, 2]: line and direction, longest first."""
+        lines = np.repeat(self.longest_first, directions)
+        return np.stack([lines, np.tile(np.arange(directions), len(self.longest_first))], axis=1)
+
+    def pairs(self, directions: int) -> np.ndarray:
+        """[n, 3]: two lines of like length (or -1) and direction, longest first."""
+        first, second = self.longest_first[::2], self.longest_first[1::2]
+        if len(second) < len(first):
+            second = np.append(second, -1)
+        lines = np.repeat(np.stack([first, second], axis=1), directions, axis=0)
+        return np.column_stack([lines, np.tile(np.arange(directions), len(first))])
+
+
+def walk_columns(
+    columns: Tensor,
+    packing: Packing,
+    input_weights: Tensor,
+    recurrent_weights: Tensor,
+    bias: Tensor,
+    widths: HardwareWidths | None,
+) -> Tensor:
+    """Hidden outputs of packed lines.
+
+    :param columns: float32 [M, I], zero in empty rows; with `widths` multiples of 2**(1 - A).
+    :param input_weights: float32 [D, 4H, I], as they are used: quantized; `recurrent_weights` [D, 4H, H], `bias`
+        [D, 4H], the sum of both biases. Gates in `Gate` order.
+    :param widths: the overlay's arithmetic in these widths; None for floating point.
+    :returns: float32 [D, M, H], zero in empty rows.
+    """
+    return _Walk.apply(columns, input_weights, recurrent_weights, bias, packing, widths)
+
+
+class _Walk(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, columns, input_weights, recurrent_weights, bias, packing, widths):
+        D, lanes, H = recurrent_weights.shape
+        gates = torch.empty(D, packing.rows, lanes)
+        cells, squashed, hidden = (torch.empty(D, packing.rows, H) for _ in range(3))
+        gaps = np.append(packing.offsets[:-1] - 1, packing.rows - 1)
+        for array in (gates, cells, squashed, hidden):
+            array[:, gaps] = 0
+        out = [array.numpy() for array in (gates, cells, squashed, hidden)]
+        jobs = packing.jobs(D)
+        if widths is None:
+            torch.baddbmm(bias[:, None], columns.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
+            gates[:, gaps] = 0
+            by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
+            _shared(walk_kernels.float_forward, jobs, packing.offsets, by_unit, *out)
+        else:
+            kernel = _hardware_kernel(max(widths.surplus, 0))
+            values = _hardware_values(columns, input_weights, recurrent_weights, bias, widths)
+            _shared(kernel, jobs, packing.offsets, *values, *out)
+        ctx.save_for_backward(columns, input_weights, recurrent_weights, hidden)
+        ctx.stages = gates, cells, squashed
+        ctx.packing, ctx.high = packing, np.inf if widths is None else 1 - 2.0 ** (1 - widths.activation)
+        return hidden
+
+    @staticmethod
+    def backward(ctx, gradient):
+        columns, input_weights, recurrent_weights, hidden = ctx.saved_tensors
+        if ctx.stages is None:
+            raise RuntimeError("walk_columns keeps what its gradient needs for one backward pass only.")
+        (gates, cells, squashed), ctx.stages = ctx.stages, None
+        by_unit = recurrent_weights.transpose(1, 2).contiguous().numpy()
+        _shared(
+            walk_kernels.backward,
+            ctx.packing.pairs(len(gates)),
+            ctx.packing.offsets,
+            by_unit,
+            np.float32(ctx.high),
+            gates.numpy(),
+            cells.numpy(),
+            squashed.numpy(),
+            gradient.contiguous().numpy(),
+        )
+        of_inputs = torch.matmul(gates.transpose(1, 2), columns)
+        # The state before a row: the row before it, for the backward direction the row behind it.
+        before = [(slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))][: len(gates)]
+        of_states = torch.stack([gates[d, rows].T @ hidden[d, states] for d, (rows, states) in enumerate(before)])
+        of_columns = torch.matmul(gates, input_weights).sum(dim=0) if ctx.needs_input_grad[0] else None
+        return of_columns, of_inputs, of_states, gates.sum(dim=1), None, None
+
+
+def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: HardwareWidths) -> tuple:
+    """Raw integers as the kernel takes them, from the floats that hold them."""
+    activation_scale, weight_scale = 2.0 ** (widths.activation - 1), 2.0 ** (widths.weight - 1)
+    pixels = (columns * activation_scale).to(torch.int16).numpy()
+    both = torch.cat([input_weights.detach(), recurrent_weights.detach()], dim=2)
+    weights = (both * weight_scale).to(torch.int16).transpose(1, 2).contiguous().numpy()
+    # Most pixels are paper, the lowest value; sums of exact products are linear, so paper is summed once.
+    paper = np.int16(0 if widths.surplus > 0 else -(2 ** (widths.activation - 1)))
+    start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * paper
+    raw_bias = (bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy()
+    lift = max(-widths.surplus, 0)
+    return pixels, paper, weights, start, raw_bias, lift, widths.activation, _SIGMOID, _TANH
+
+
+@cache
+def _hardware_kernel(shift: int) -> Callable:
+    return walk_kernels.make_hardware_forward(shift)
+
+
+def _shared(kernel: Callable, jobs: np.ndarray, *arguments) -> None:
+    """Run a kernel on all jobs, dealt out to as many threads as torch uses."""
+    threads = min(torch.get_num_threads(), len(jobs))
+    if threads <= 1:
+        kernel(jobs, *arguments)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        # Dealt in turn, longest first, so that every thread gets about the same number of columns.
+        list(pool.map(lambda n: kernel(np.ascontiguousarray(jobs[n::threads]), *arguments), range(threads)))
