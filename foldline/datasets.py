@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from datapath.errors import ConfigError
 from train.data import Dataset, Progress, read_dataset
-from train.synthetic import synthetic_dataset
+from train.synthetic import MAX_LINES, synthetic_dataset
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_TRAINING, SYNTHETIC_VALIDATION = 2000, 200
@@ -22,16 +23,25 @@ def open_dataset(
     training: int = SYNTHETIC_TRAINING,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The dataset in the folder `data`, or the generator's lines for ``synthetic``.
+    """The dataset in the folder `data`, or the generator's lines for ``synthetic`` or ``synthetic:LINES``.
 
     :param seed: of the generator; without effect on a folder.
     :param training: lines to train on from the generator; without effect on a folder.
     :param sorted_train: list of training lines, if not the folder's own; likewise `valid` and `imgs`.
     :raises DataError, FileError: see `train.data.read_dataset`.
     """
-    if data == SYNTHETIC:
+    name, _, count = data.partition(":")
+    if name == SYNTHETIC:
+        if count:
+            training = _line_count(data, count)
         return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
     return read_dataset(data, sorted_train=sorted_train, valid=valid, imgs=imgs)
+
+
+def _line_count(data: str, count: str) -> int:
+    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
+        raise ConfigError(f"data is {data!r}; after synthetic: stands the number of lines, 1 to {MAX_LINES}.")
+    return int(count)
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:

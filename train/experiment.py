@@ -95,7 +95,7 @@ class Experiment:
     def keep_epoch(self, checkpoint: Checkpoint, result: EpochResult) -> None:
         """Write the checkpoints, the trace and the log of a finished epoch.
 
-        `last.pt` comes after the others: a run killed in between repeats the epoch and writes them again.
+        `last.pt` comes last: a run killed before it repeats the epoch and writes them all again.
 
         :raises FileError: something cannot be written.
         """
@@ -107,7 +107,6 @@ class Experiment:
             checkpoint.save(self.folder / BEST_WER)
         if result.epoch % self._interval == 0:
             checkpoint.save(self.folder / f"epoch-{result.epoch:04d}.pt")
-        self.keep_state(checkpoint)
         for name, value in (
             ("loss", result.loss),
             ("CER", result.greedy.cer),
@@ -125,6 +124,7 @@ class Experiment:
             f"{result.rates.exact} of {result.rates.lines} lines exact, learning rate {result.learning_rate:.3g}, "
             f"{result.seconds:.1f} s"
         )
+        self.keep_state(checkpoint)
 
     def close(self) -> None:
         """Finish the trace."""

@@ -182,6 +182,11 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
         if not hyperparameters.prefused_bn_fc:
             raise ConfigError("init_bn_fc_fusion needs prefused_bn_fc true: the fused network has no batch norm.")
         source = fuse_batch_norm(source)
+    if source.hyperparameters.score_scale != hyperparameters.score_scale:
+        # The loss multiplies the scores by the new factor: as a whole they stay what they were.
+        with torch.no_grad():
+            source.fc.weight.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)
+            source.fc.bias.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hyperparameters.random_seed)
         model = Recogniser(hyperparameters, len(checkpoint.alphabet))

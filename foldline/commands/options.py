@@ -16,7 +16,7 @@ def dataset_options(command: Callable) -> Callable:
         (
             click.option(
                 "--data",
-                metavar="DIR|synthetic",
+                metavar="DIR|synthetic[:LINES]",
                 default="synthetic",
                 show_default=True,
                 help="Folder in the layout of UW3-500, or the embedded generator's lines.",

@@ -18,6 +18,8 @@ from train.data import Dataset
 READ_BY_EVAL = frozenset(("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads"))
 """Parameters that mean something together with --eval."""
 
+UNUSED_BY_RECIPE = ("pretrained_policy", "init_bn_fc_fusion", "evaluate_only", "dry_run")
+
 KEPT_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
 """Parameters that a checkpoint does not hold: to go on as before, they have to be given again."""
 
@@ -45,7 +47,12 @@ def hyperparameter_options(command: Callable) -> Callable:
     show_default=True,
     help="Folder of all runs; a resumed run stays in its own.",
 )
-@click.option("-i", "--input", "checkpoint", type=FILE, help="A checkpoint to start from.")
+@click.option("-i", "--input", "checkpoint", type=FILE, help="A checkpoint to start from; a folder, with --recipe.")
+@click.option(
+    "--recipe",
+    type=click.Choice(["hardware"]),
+    help="All stages from float to the board's arithmetic, and the design; -i FOLDER goes on with one.",
+)
 @click.option(
     "--pretrained-policy",
     type=click.Choice(["RESUME", "RETRAIN"]),
@@ -57,7 +64,7 @@ def hyperparameter_options(command: Callable) -> Callable:
 @dataset_options
 @click.option(
     "--extra",
-    metavar="DIR|synthetic",
+    metavar="DIR|synthetic[:LINES]",
     help="Training lines of another dataset, of which every epoch draws --extra-lines; printed ones for `synthetic`.",
 )
 @click.option("--eval", "evaluate_only", is_flag=True, help="With -i: only read the validation lines.")
@@ -74,6 +81,7 @@ def command(
     params: Path | None,
     experiments: Path,
     checkpoint: Path | None,
+    recipe: str | None,
     pretrained_policy: str,
     init_bn_fc_fusion: bool,
     data: str,
@@ -103,7 +111,7 @@ def command(
     given = _given(context)
     _require_used(given, data)
     device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
-    hyperparameters = _hyperparameters(params, checkpoint, overrides)
+    hyperparameters = _hyperparameters(params, None if recipe else checkpoint, overrides)
     seed = hyperparameters.random_seed
     with counting("reading lines") as progress:
         dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
@@ -114,6 +122,12 @@ def command(
     if evaluate_only:
         _evaluate(checkpoint, dataset, device=device, threads=threads)
         return
+    settings = {"device": device, "threads": threads, "command": shlex.join(["foldline", *sys.argv[1:]])}
+    settings |= {"author": author}
+    if recipe is not None:
+        goal = None if checkpoint is not None and not _decides_network(given) else hyperparameters
+        _follow_recipe(goal, dataset, given, experiments=experiments, folder=checkpoint, settings=settings)
+        return
     with showing() as reporter:
         result = train(
             hyperparameters,
@@ -122,11 +136,8 @@ def command(
             checkpoint=checkpoint,
             policy=Pretrained[pretrained_policy],
             init_bn_fc_fusion=init_bn_fc_fusion,
-            device=device,
-            threads=threads,
-            command=shlex.join(["foldline", *sys.argv[1:]]),
-            author=author,
             reporter=reporter,
+            **settings,
         )
     if result.interrupted:
         again = f" Go on with: {_resuming(given, result.resume_from)}" if result.folder else ""
@@ -135,6 +146,40 @@ def command(
         click.echo(
             f"Best: CER {result.best.best_cer:.2f} % after epoch {result.best.epoch}, {result.folder}/best-cer.pt"
         )
+
+
+def _decides_network(given: dict[str, object]) -> bool:
+    """Whether the command line says anything about hyperparameters."""
+    return "params" in given or any(one.name in given for one in fields(Hyperparameters))
+
+
+def _follow_recipe(
+    hyperparameters: Hyperparameters | None,
+    dataset: Dataset,
+    given: dict[str, object],
+    *,
+    experiments: Path,
+    folder: Path | None,
+    settings: dict[str, object],
+) -> None:
+    from foldline.recipe import run_recipe, stage_line
+    from foldline.training_progress import showing
+
+    with showing() as reporter:
+        result = run_recipe(
+            hyperparameters,
+            dataset,
+            experiments=experiments,
+            folder=folder,
+            say=reporter.note,
+            reporter=reporter,
+            **settings,
+        )
+    for stage in result.stages:
+        click.echo(stage_line(stage))
+    if result.design is None:
+        raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
+    click.echo(f"The design: {result.design}")
 
 
 def _hyperparameters(params: Path | None, checkpoint: Path | None, overrides: dict[str, object]) -> Hyperparameters:
@@ -170,6 +215,10 @@ def _require_used(given: dict[str, object], data: str) -> None:
     """
     from foldline.datasets import SYNTHETIC
 
+    if "recipe" in given:
+        unused = _flags(name for name in given if name in UNUSED_BY_RECIPE)
+        if unused:
+            raise click.UsageError(f"--recipe runs its own stages and takes no {', '.join(unused)}.")
     if "evaluate_only" in given:
         if "checkpoint" not in given:
             raise click.UsageError("--eval needs -i CHECKPOINT.")
@@ -180,7 +229,7 @@ def _require_used(given: dict[str, object], data: str) -> None:
         raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
     if "pretrained_policy" in given and "checkpoint" not in given:
         raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
-    if data == SYNTHETIC:
+    if data.partition(":")[0] == SYNTHETIC:
         unused = _flags(name for name in given if name in ("sortedtrain", "valid", "imgs"))
         if unused:
             raise click.UsageError(f"The generator's lines have no {', '.join(unused)}; name a folder with --data.")

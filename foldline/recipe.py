@@ -1,0 +1,190 @@
+"""The recipe `hardware`: one command from lines to the design that goes on the board.
+
+================= ================================================================================================
+1-float           float warm-up: no quantizer, batch norm
+2-recurrent       weights, biases and activations of the recurrent layer in the overlay's arithmetic; FC in float
+3-hardware        batch norm fused into the FC layer, all in the overlay's arithmetic: what the board computes
+================= ================================================================================================
+
+Each stage is a run of its own (`train.trainer`), in a folder of the recipe's; a stage starts from the weights that the
+stage before ended with. Interrupted, killed or finished, the recipe goes on from its folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from datapath.design import Folding
+from datapath.errors import CheckpointError, ConfigError, FileError
+from datapath.files import is_folder
+from train.checkpoint import Checkpoint
+from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
+from train.data import Dataset
+from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
+from train.export import design_from_checkpoint
+from train.reporting import EpochResult, Reporter
+from train.starting import Pretrained
+from train.trainer import train
+
+FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
+DESIGN = "design.npz"
+
+SHARES = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
+"""Of the epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One run of the recipe. `fuses` the batch norm of the stage before it into the FC layer."""
+
+    name: str
+    hyperparameters: Hyperparameters
+    fuses: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageResult:
+    """How a stage ended: its last epoch's error rates (None if all was done before this session), and the checkpoint
+    that the next stage starts from."""
+
+    stage: Stage
+    checkpoint: Path
+    last_epoch: EpochResult | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeResult:
+    """`design` is None where the recipe was interrupted; `folder` then goes on."""
+
+    folder: Path
+    stages: tuple[StageResult, ...]
+    design: Path | None
+
+
+def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
+    """The stages that lead to a network of these hyperparameters, whose `epochs` they share.
+
+    :raises ConfigError: it is no network that the hardware computes, or there is no epoch for every stage.
+    """
+    goal = hyperparameters
+    if goal.forward_arithmetic != "HARDWARE" or goal.float_fc or not goal.prefused_bn_fc:
+        raise ConfigError(
+            "The recipe ends in the overlay's arithmetic: forward_arithmetic must be HARDWARE, prefused_bn_fc true and "
+            "the fc_ parts SIGNED_FIXED_UNIT, as in the presets of params/."
+        )
+    epochs = {name: round(goal.epochs * share) for name, share in SHARES.items()}
+    if min(epochs.values()) < 1:
+        raise ConfigError(f"epochs is {goal.epochs}; the recipe's {len(epochs)} stages need at least 5.")
+    with_norm = {"prefused_bn_fc": False, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
+    in_float = {
+        **with_norm,
+        **_in_float(*QUANTIZED_PARTS),
+        "internal_activation_bit_width": FLOAT_BITS,
+        "forward_arithmetic": "ORIGINAL",
+    }
+    return (
+        Stage(name=FLOAT, hyperparameters=replace(goal, epochs=epochs[FLOAT], **in_float)),
+        Stage(name=RECURRENT, hyperparameters=replace(goal, epochs=epochs[RECURRENT], **with_norm)),
+        Stage(name=HARDWARE, hyperparameters=replace(goal, epochs=epochs[HARDWARE]), fuses=True),
+    )
+
+
+def _in_float(*parts: str) -> dict[str, int | str]:
+    return {f"{part}_bit_width": FLOAT_BITS for part in parts} | {f"{part}_quantization": FP for part in parts}
+
+
+def run_recipe(
+    hyperparameters: Hyperparameters | None,
+    dataset: Dataset,
+    *,
+    experiments: str | os.PathLike,
+    folder: str | os.PathLike | None = None,
+    say: Callable[[str], None],
+    reporter: Reporter,
+    **settings: object,
+) -> RecipeResult:
+    """Run all stages, or those that are left, and write the design.
+
+    The design is that of the last stage's best epoch where lines are held out to choose it by (`selection_lines`), and
+    of its last epoch where none are: then nothing is chosen by the validation lines.
+
+    :param hyperparameters: of the network that comes out; None takes those of `folder`.
+    :param experiments: where a new recipe's folder is made.
+    :param folder: a recipe's folder to go on in.
+    :param say: told of each stage in a sentence.
+    :param settings: of every stage, see `train`: device, threads, command, author.
+    :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
+    """
+    kept = None if folder is None else Path(folder)
+    if kept is not None:
+        goal = _goal_of(kept)
+        if hyperparameters not in (None, goal):
+            raise ConfigError(f"{kept} was begun with other hyperparameters; leave them out to go on.")
+    else:
+        goal = hyperparameters or Hyperparameters()
+    stages = stages_of(goal)
+    if kept is None:
+        kept = new_folder(experiments, f"{goal.experiment_name()}-recipe")
+        goal.to_json(kept / HYPERPARAMETERS)
+    results: list[StageResult] = []
+    for stage in stages:
+        before = results[-1].checkpoint if results else None
+        say(f"Stage {stage.name}: {stage.hyperparameters.epochs} epochs.")
+        result = _run_stage(stage, dataset, kept / stage.name, before, reporter, settings)
+        if result is None:
+            return RecipeResult(folder=kept, stages=tuple(results), design=None)
+        results.append(result)
+    final = results[-1].checkpoint
+    chosen = final.parent / BEST_CER if goal.selection_lines else final
+    unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)
+    design_from_checkpoint(chosen, folding=unfolded).design.save(kept / DESIGN)
+    return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN)
+
+
+def _goal_of(folder: Path) -> Hyperparameters:
+    """The hyperparameters that a recipe's folder was begun with."""
+    if not is_folder(folder) or not (folder / HYPERPARAMETERS).is_file():
+        raise FileError(f"{folder} is no folder of a recipe: it holds no {HYPERPARAMETERS}.")
+    return Hyperparameters.from_json(folder / HYPERPARAMETERS)
+
+
+def _run_stage(
+    stage: Stage, dataset: Dataset, home: Path, before: Path | None, reporter: Reporter, settings: dict[str, object]
+) -> StageResult | None:
+    """Start a stage or go on with it; None if it was interrupted."""
+    begun = sorted(home.glob(f"*/{LAST}"))
+    if len(begun) > 1:
+        raise CheckpointError(f"{home} holds {len(begun)} runs; a recipe has one in every stage.")
+    if begun and Checkpoint.load(begun[0]).epoch >= stage.hyperparameters.epochs:
+        return StageResult(stage=stage, checkpoint=begun[0], last_epoch=None)
+    if begun:
+        source, policy = begun[0], Pretrained.RESUME
+    else:
+        source, policy = before, Pretrained.RETRAIN
+    outcome = train(
+        stage.hyperparameters,
+        dataset,
+        experiments=home,
+        checkpoint=source,
+        policy=policy,
+        init_bn_fc_fusion=stage.fuses and not begun,
+        reporter=reporter,
+        **settings,
+    )
+    if outcome.interrupted:
+        return None
+    return StageResult(stage=stage, checkpoint=outcome.resume_from, last_epoch=outcome.epochs[-1])
+
+
+def stage_line(result: StageResult) -> str:
+    """A stage's gain in a sentence."""
+    if result.last_epoch is None:
+        return f"{result.stage.name}: done before."
+    greedy, overlay = result.last_epoch.greedy, result.last_epoch.overlay
+    return (
+        f"{result.stage.name}: greedy CTC CER {greedy.cer:.2f} %, overlay labels CER {overlay.cer:.2f} %, "
+        f"{overlay.exact} of {overlay.lines} lines exact."
+    )

@@ -1,0 +1,181 @@
+"""The recipe `hardware`: three stages, one folder, one design, and no epoch lost on the way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from datapath import Design
+from datapath.errors import ConfigError, FileError
+from datapath.images import quantize_pixels
+from fixedpoint_sim import simulate
+from foldline.cli import main
+from foldline.recipe import DESIGN, run_recipe, stage_line, stages_of
+from tests.train import tiny
+from tests.train.test_trainer import same_state
+from train.checkpoint import Checkpoint
+from train.data import write_dataset
+from train.evaluation import class_scores
+from train.experiment import BEST_CER
+from train.reporting import Reporter
+
+GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Interrupting(Reporter):
+    """Interrupts the run as Ctrl-C does, at the n-th batch of all stages."""
+
+    def __init__(self, batch):
+        self.left = batch
+
+    def batch_done(self, result):
+        self.left -= 1
+        if self.left == 0:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def recipe(home, *, hyperparameters=GOAL, folder=None, reporter=None, said=None):
+    said = [] if said is None else said
+    return run_recipe(
+        hyperparameters,
+        tiny.dataset(),
+        experiments=home,
+        folder=folder,
+        say=said.append,
+        reporter=reporter or Reporter(),
+        author="test",
+        command="test",
+    )
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    return recipe(tmp_path_factory.mktemp("recipe"))
+
+
+def test_stages_go_from_float_to_the_boards_arithmetic():
+    float_stage, recurrent, hardware = (stage.hyperparameters for stage in stages_of(GOAL))
+    assert str(float_stage.experiment_name()) == "QLSTM8_W32B32A32I32_FC_W32B32"
+    assert str(recurrent.experiment_name()) == "QLSTM8_W4B8A4I8_FC_W32B32"
+    assert hardware == replace(GOAL, epochs=5)
+    assert [stage.epochs for stage in (float_stage, recurrent, hardware)] == [2, 3, 5]
+    assert [stage.prefused_bn_fc for stage in (float_stage, recurrent, hardware)] == [False, False, True]
+    assert [stage.forward_arithmetic for stage in (float_stage, recurrent)] == ["ORIGINAL", "HARDWARE"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"forward_arithmetic": "ORIGINAL"},
+        {"prefused_bn_fc": False, "forward_arithmetic": "ORIGINAL"},
+        {
+            "fc_weight_bit_width": 32,
+            "fc_weight_quantization": "FP",
+            "fc_bias_bit_width": 32,
+            "fc_bias_quantization": "FP",
+        },
+    ],
+)
+def test_a_network_that_is_not_the_boards_is_refused(changes):
+    with pytest.raises(ConfigError, match=r"^The recipe ends in the overlay's arithmetic: "):
+        stages_of(replace(GOAL, **changes))
+
+
+def test_too_few_epochs_for_the_stages_are_refused():
+    with pytest.raises(ConfigError) as caught:
+        stages_of(replace(GOAL, epochs=2))
+    assert str(caught.value) == "epochs is 2; the recipe's 3 stages need at least 5."
+
+
+def test_the_design_scores_every_column_as_the_last_stage_does(done):
+    design = Design.load(done.design)
+    model = Checkpoint.load(done.stages[-1].checkpoint).recogniser()
+    lines = tiny.dataset().validation
+    pixels = [line.pixels(tiny.HEIGHT) for line in lines]
+    for scores, grey in zip(
+        class_scores(model, [torch.from_numpy(np.array(grey)) for grey in pixels], batch_size=2), pixels, strict=True
+    ):
+        trace = simulate(design, quantize_pixels(grey, design.precision.activation))
+        assert np.array_equal(scores * 256, trace.scores)
+        assert trace.scores.any()
+
+
+def test_each_stage_starts_where_the_one_before_it_ended(done):
+    assert [result.checkpoint.parent.parent.name for result in done.stages] == ["1-float", "2-recurrent", "3-hardware"]
+    assert [Checkpoint.load(result.checkpoint).epoch for result in done.stages] == [2, 3, 5]
+    assert stage_line(done.stages[0]).startswith("1-float: greedy CTC CER ")
+
+
+def test_an_interrupted_recipe_ends_as_if_it_had_not_been(done, tmp_path):
+    folder = None
+    interruptions = 0
+    # An epoch has 3 batches: in the middle of stage 1, of stage 2, and of stage 3.
+    for batch in (2, 10, 8):
+        result = recipe(tmp_path, hyperparameters=None if folder else GOAL, folder=folder, reporter=Interrupting(batch))
+        interruptions += result.design is None
+        folder = result.folder
+    result = recipe(tmp_path, hyperparameters=None, folder=folder)
+    assert interruptions == 3
+    for one, other in zip(result.stages, done.stages, strict=True):
+        same_state(Checkpoint.load(one.checkpoint), Checkpoint.load(other.checkpoint))
+    assert Design.load(result.design).same_network(Design.load(done.design))
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_finished_recipe_has_nothing_left_to_do(done):
+    said = []
+    again = recipe(None, hyperparameters=None, folder=done.folder, said=said)
+    assert [stage_line(result) for result in again.stages] == [
+        "1-float: done before.",
+        "2-recurrent: done before.",
+        "3-hardware: done before.",
+    ]
+    assert again.design == done.folder / DESIGN
+
+
+def test_with_lines_held_out_the_design_is_that_of_the_best_epoch(tmp_path):
+    result = recipe(tmp_path, hyperparameters=replace(GOAL, selection_lines=3))
+    best = Checkpoint.load(result.stages[-1].checkpoint.parent / BEST_CER)
+    assert Design.load(result.design).provenance.notes["epochs"] == str(best.epoch)
+
+
+def test_other_hyperparameters_than_the_folders_are_refused(done):
+    with pytest.raises(ConfigError) as caught:
+        recipe(None, hyperparameters=replace(GOAL, lr=0.5), folder=done.folder)
+    assert str(caught.value) == f"{done.folder} was begun with other hyperparameters; leave them out to go on."
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    with pytest.raises(FileError) as caught:
+        recipe(None, hyperparameters=None, folder=tmp_path / "no")
+    assert str(caught.value) == f"{tmp_path / 'no'} is no folder of a recipe: it holds no hyperparameters.json."
+
+
+def test_the_command_runs_it_and_goes_on_with_it(tmp_path):
+    data = write_dataset(tiny.dataset(), tmp_path / "lines")
+    GOAL.to_json(tmp_path / "goal.json")
+    common = ["train", "--recipe", "hardware", "--data", str(data)]
+    first = CliRunner().invoke(main, [*common, "-p", str(tmp_path / "goal.json"), "-e", str(tmp_path / "runs")])
+    assert first.exit_code == 0, first.output
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert first.stdout.splitlines()[-1] == f"The design: {folder / DESIGN}"
+    again = CliRunner().invoke(main, [*common, "-i", str(folder)])
+    assert again.stdout.splitlines()[-2:] == ["3-hardware: done before.", f"The design: {folder / DESIGN}"]
+
+
+def test_options_that_the_stages_decide_are_refused():
+    result = CliRunner().invoke(main, ["train", "--recipe", "hardware", "--dry-run", "--eval"])
+    assert result.stderr.splitlines()[-1] == ("Error: --recipe runs its own stages and takes no --eval, --dry-run.")
