@@ -168,6 +168,9 @@ HYPHEN_SHARE = 0.7
 MID_WORD_SHARE = 0.1
 """Share of lines that begin with the rest of a word broken on the line before."""
 
+TITLE_SHARE = 0.06
+"""Of passages that are set in capitals, as titles and running heads are."""
+
 
 def line_text(rng: np.random.Generator, required: str, *, min_characters: int, max_characters: int) -> str:
     """One line of text that holds the character `required`.
@@ -202,7 +205,7 @@ def _passage(rng: np.random.Generator, at_least: int) -> str:
             text = text[int(rng.integers(2, first.end() - 2)) :]
     while len(text) < at_least:
         text = f"{text} {_expand(rng, 'sentence')}"
-    return text
+    return text.upper() if rng.random() < TITLE_SHARE else text
 
 
 def _expand(rng: np.random.Generator, symbol: str) -> str:

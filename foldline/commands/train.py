@@ -105,11 +105,13 @@ def command(
     from foldline.datasets import open_dataset, with_extra
     from foldline.progress import counting
     from foldline.training_progress import showing
+    from train.distributed import torchrun_group
     from train.starting import Pretrained
     from train.trainer import train
 
     given = _given(context)
     _require_used(given, data)
+    group = torchrun_group()
     device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
     hyperparameters = _hyperparameters(params, None if recipe else checkpoint, overrides)
     seed = hyperparameters.random_seed
