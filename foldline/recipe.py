@@ -19,7 +19,7 @@ from pathlib import Path
 
 from datapath.design import Folding
 from datapath.errors import CheckpointError, ConfigError, FileError
-from datapath.files import is_folder
+from datapath.files import is_folder, read_text, write_text
 from train.checkpoint import Checkpoint
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data import Dataset
@@ -30,7 +30,7 @@ from train.starting import Pretrained
 from train.trainer import train
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
-DESIGN = "design.npz"
+DESIGN, COMMAND = "design.npz", "command.txt"
 
 SHARES = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
 """Of the epochs."""
@@ -128,7 +128,10 @@ def run_recipe(
     stages = stages_of(goal)
     if kept is None:
         kept = new_folder(experiments, f"{goal.experiment_name()}-recipe")
+        write_text(kept / COMMAND, f"{settings.get('command', '')}\n")
         goal.to_json(kept / HYPERPARAMETERS)
+    # The provenance of every stage is the command that began it all, not those that went on with it.
+    settings["command"] = read_text(kept / COMMAND).strip()
     results: list[StageResult] = []
     for stage in stages:
         before = results[-1].checkpoint if results else None

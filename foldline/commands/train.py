@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,8 +16,15 @@ from foldline.commands.options import FILE, dataset_options
 from train.config import Hyperparameters, range_text
 from train.data import Dataset
 
-READ_BY_EVAL = frozenset(("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads"))
+WITH_EVAL_ONLY = ("export_test_image", "test_image_line")
+
+READ_BY_EVAL = frozenset(
+    ("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads", *WITH_EVAL_ONLY)
+)
 """Parameters that mean something together with --eval."""
+
+BESIDE = ""
+"""Value of --export-test-image without one: beside the checkpoint."""
 
 UNUSED_BY_RECIPE = ("pretrained_policy", "init_bn_fc_fusion", "evaluate_only", "dry_run")
 
@@ -68,6 +76,17 @@ def hyperparameter_options(command: Callable) -> Callable:
     help="Training lines of another dataset, of which every epoch draws --extra-lines; printed ones for `synthetic`.",
 )
 @click.option("--eval", "evaluate_only", is_flag=True, help="With -i: only read the validation lines.")
+@click.option(
+    "--export-test-image",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value=BESIDE,
+    help="With --eval: write a validation line for a C simulation, FILE.npz and FILE.hpp "
+    "[default: test_image beside the checkpoint].",
+)
+@click.option(
+    "--test-image-line", metavar="NAME", help="Of the test image; default: the first that fits the overlay's limits."
+)
 @click.option("--dry-run", is_flag=True, help="Keep nothing on disk.")
 @click.option("--no-cuda", is_flag=True, help="Compute on the CPU even where a GPU is at hand.")
 @click.option(
@@ -90,6 +109,8 @@ def command(
     imgs: Path | None,
     extra: str | None,
     evaluate_only: bool,
+    export_test_image: str | None,
+    test_image_line: str | None,
     dry_run: bool,
     no_cuda: bool,
     threads: int,
@@ -104,14 +125,14 @@ def command(
 
     from foldline.datasets import open_dataset, with_extra
     from foldline.progress import counting
-    from foldline.training_progress import showing
     from train.distributed import torchrun_group
     from train.starting import Pretrained
-    from train.trainer import train
 
     given = _given(context)
     _require_used(given, data)
     group = torchrun_group()
+    if recipe is not None and group.size > 1:
+        raise click.UsageError("--recipe trains in one process; under torchrun, run its stages one by one.")
     device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
     hyperparameters = _hyperparameters(params, None if recipe else checkpoint, overrides)
     seed = hyperparameters.random_seed
@@ -119,10 +140,11 @@ def command(
         dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
         if extra is not None:
             dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
-    for sentence in dataset.problems:
+    for sentence in dataset.problems if group.leads else ():
         click.echo(sentence, err=True)
     if evaluate_only:
-        _evaluate(checkpoint, dataset, device=device, threads=threads)
+        if group.leads:
+            _evaluate(checkpoint, dataset, given, device=device, threads=threads)
         return
     settings = {"device": device, "threads": threads, "command": shlex.join(["foldline", *sys.argv[1:]])}
     settings |= {"author": author}
@@ -130,24 +152,40 @@ def command(
         goal = None if checkpoint is not None and not _decides_network(given) else hyperparameters
         _follow_recipe(goal, dataset, given, experiments=experiments, folder=checkpoint, settings=settings)
         return
-    with showing() as reporter:
-        result = train(
-            hyperparameters,
-            dataset,
-            experiments=None if dry_run else experiments,
-            checkpoint=checkpoint,
-            policy=Pretrained[pretrained_policy],
-            init_bn_fc_fusion=init_bn_fc_fusion,
-            reporter=reporter,
-            **settings,
-        )
+    result = _trained(
+        group,
+        hyperparameters,
+        dataset,
+        experiments=None if dry_run else experiments,
+        checkpoint=checkpoint,
+        policy=Pretrained[pretrained_policy],
+        init_bn_fc_fusion=init_bn_fc_fusion,
+        **settings,
+    )
+    if result is None:
+        return
     if result.interrupted:
-        again = f" Go on with: {_resuming(given, result.resume_from)}" if result.folder else ""
+        where = "Go on with" if group.size == 1 else "Go on under torchrun, as before, with -m"
+        again = f" {where}: {_resuming(given, result.resume_from)}" if result.folder else ""
         raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         click.echo(
             f"Best: CER {result.best.best_cer:.2f} % after epoch {result.best.epoch}, {result.folder}/best-cer.pt"
         )
+
+
+def _trained(group: Group, *arguments: object, **settings: object) -> TrainingResult | None:
+    """`train`, shown on the terminal; None in all processes of a group but the first, which alone tells."""
+    from foldline.training_progress import showing
+    from train.trainer import train
+
+    if group.leads:
+        with showing() as reporter:
+            return train(*arguments, reporter=reporter, group=group, **settings)
+    # All of them raise it alike. With a status of 1 here, torchrun would kill the first, perhaps before it has told.
+    with suppress(TrainingError):
+        train(*arguments, group=group, **settings)
+    return None
 
 
 def _decides_network(given: dict[str, object]) -> bool:
@@ -227,6 +265,10 @@ def _require_used(given: dict[str, object], data: str) -> None:
         unused = _flags(name for name in given if name not in READ_BY_EVAL)
         if unused:
             raise click.UsageError(f"--eval trains nothing and takes no {', '.join(unused)}.")
+    elif unused := _flags(name for name in given if name in WITH_EVAL_ONLY):
+        raise click.UsageError(f"{', '.join(unused)} needs --eval.")
+    if "test_image_line" in given and "export_test_image" not in given:
+        raise click.UsageError("--test-image-line needs --export-test-image.")
     if "init_bn_fc_fusion" in given and given.get("pretrained_policy") != "RETRAIN":
         raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
     if "pretrained_policy" in given and "checkpoint" not in given:
@@ -247,7 +289,7 @@ def _resuming(given: dict[str, object], checkpoint: Path) -> str:
     return shlex.join(arguments)
 
 
-def _evaluate(checkpoint: Path, dataset: Dataset, *, device: str, threads: int) -> None:
+def _evaluate(checkpoint: Path, dataset: Dataset, given: dict[str, object], *, device: str, threads: int) -> None:
     from train.checkpoint import Checkpoint
     from train.evaluation import evaluate_checkpoint
 
@@ -258,4 +300,31 @@ def _evaluate(checkpoint: Path, dataset: Dataset, *, device: str, threads: int) 
         click.echo(
             f"{decoding:>14}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, {rates.exact} exact "
             f"(per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
+        )
+    if "export_test_image" in given:
+        read = dict(zip((line.name for line in dataset.validation), evaluation.overlay_texts, strict=True))
+        _export_test_image(checkpoint, dataset, read, given["export_test_image"], given.get("test_image_line"))
+
+
+def _export_test_image(checkpoint: Path, dataset: Dataset, read: dict[str, str], output: str, line: str | None) -> None:
+    """Write a line as a test image, and say where the board will read something else than the trained network.
+
+    :param read: what that reads, by the names of the lines.
+    """
+    from foldline.bench_line import DEFAULT_NAME, export_test_image
+    from foldline.networks import open_network
+    from foldline.result_lines import printable
+
+    network = open_network(checkpoint)
+    for sentence in network.notes:
+        click.echo(sentence, err=True)
+    output = checkpoint.parent / DEFAULT_NAME if output == BESIDE else output
+    written = export_test_image(network.design, dataset, output, line=line, keep=checkpoint)
+    image = written.image
+    click.echo(
+        printable(f"{written.pixels}, {written.header}: {image.name}, {len(image.columns)} columns, {image.text}")
+    )
+    if read[image.name] != image.text:
+        click.echo(
+            printable(f"The board computes otherwise than the checkpoint, which reads: {read[image.name]}"), err=True
         )

@@ -179,3 +179,18 @@ def test_the_command_runs_it_and_goes_on_with_it(tmp_path):
 def test_options_that_the_stages_decide_are_refused():
     result = CliRunner().invoke(main, ["train", "--recipe", "hardware", "--dry-run", "--eval"])
     assert result.stderr.splitlines()[-1] == ("Error: --recipe runs its own stages and takes no --eval, --dry-run.")
+
+
+def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):
+    first = recipe(tmp_path, reporter=Interrupting(2))
+    assert first.design is None
+    result = run_recipe(
+        None,
+        tiny.dataset(),
+        experiments=tmp_path,
+        folder=first.folder,
+        say=lambda sentence: None,
+        reporter=Reporter(),
+        command="another",
+    )
+    assert Design.load(result.design).provenance.notes["command"] == "test"
