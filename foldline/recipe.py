@@ -7,11 +7,13 @@
 ================= ================================================================================================
 
 Each stage is a run of its own (`train.trainer`), in a folder of the recipe's; a stage starts from the weights that the
-stage before ended with. Interrupted, killed or finished, the recipe goes on from its folder.
+stage before ended with. Interrupted, killed or finished, the recipe goes on from its folder. The warm-up depends on no
+precision: networks of several precisions can share one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,7 +32,7 @@ from train.starting import Pretrained
 from train.trainer import train
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
-DESIGN, COMMAND = "design.npz", "command.txt"
+DESIGN, BEGINNING = "design.npz", "recipe.json"
 
 SHARES = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
 """Of the epochs."""
@@ -102,6 +104,7 @@ def run_recipe(
     *,
     experiments: str | os.PathLike,
     folder: str | os.PathLike | None = None,
+    warm_up: str | os.PathLike | None = None,
     say: Callable[[str], None],
     reporter: Reporter,
     **settings: object,
@@ -114,7 +117,8 @@ def run_recipe(
     :param hyperparameters: of the network that comes out; None takes those of `folder`.
     :param experiments: where a new recipe's folder is made.
     :param folder: a recipe's folder to go on in.
-    :param say: told of each stage in a sentence.
+    :param warm_up: a checkpoint that stands for the first stage, such as the last one of another recipe's.
+    :param say: told in a sentence what each stage has reached.
     :param settings: of every stage, see `train`: device, threads, command, author.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
     """
@@ -127,19 +131,27 @@ def run_recipe(
         goal = hyperparameters or Hyperparameters()
     stages = stages_of(goal)
     if kept is None:
+        if warm_up is not None:
+            Checkpoint.load(warm_up)  # refused now rather than in an hour
         kept = new_folder(experiments, f"{goal.experiment_name()}-recipe")
-        write_text(kept / COMMAND, f"{settings.get('command', '')}\n")
+        beginning = {
+            "command": settings.get("command", ""),
+            "warm_up": None if warm_up is None else str(Path(warm_up).resolve()),
+        }
+        write_text(kept / BEGINNING, json.dumps(beginning, indent=2) + "\n")
         goal.to_json(kept / HYPERPARAMETERS)
     # The provenance of every stage is the command that began it all, not those that went on with it.
-    settings["command"] = read_text(kept / COMMAND).strip()
+    settings["command"], started = _beginning_of(kept)
+    if started is not None:
+        stages = stages[1:]
     results: list[StageResult] = []
     for stage in stages:
-        before = results[-1].checkpoint if results else None
-        say(f"Stage {stage.name}: {stage.hyperparameters.epochs} epochs.")
+        before = results[-1].checkpoint if results else started
         result = _run_stage(stage, dataset, kept / stage.name, before, reporter, settings)
         if result is None:
             return RecipeResult(folder=kept, stages=tuple(results), design=None)
         results.append(result)
+        say(stage_line(result))
     final = results[-1].checkpoint
     chosen = final.parent / BEST_CER if goal.selection_lines else final
     unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)
@@ -152,6 +164,19 @@ def _goal_of(folder: Path) -> Hyperparameters:
     if not is_folder(folder) or not (folder / HYPERPARAMETERS).is_file():
         raise FileError(f"{folder} is no folder of a recipe: it holds no {HYPERPARAMETERS}.")
     return Hyperparameters.from_json(folder / HYPERPARAMETERS)
+
+
+def _beginning_of(folder: Path) -> tuple[str, Path | None]:
+    """The command that began a recipe, and its warm-up."""
+    path = folder / BEGINNING
+    try:
+        told = json.loads(read_text(path))
+        command, warm_up = told["command"], told["warm_up"]
+    except (ValueError, TypeError, LookupError) as error:
+        raise FileError(f"{path} is damaged: it does not tell command and warm_up.") from error
+    if not isinstance(command, str) or not isinstance(warm_up, str | None):
+        raise FileError(f"{path} is damaged: command must be a text, and warm_up a path or null.")
+    return command, None if warm_up is None else Path(warm_up)
 
 
 def _run_stage(

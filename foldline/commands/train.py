@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from datapath.errors import TrainingError
 from foldline.commands.options import FILE, dataset_options
 from train.config import Hyperparameters, range_text
 from train.data import Dataset
+
+if TYPE_CHECKING:
+    from train.distributed import Group
+    from train.trainer import TrainingResult
 
 WITH_EVAL_ONLY = ("export_test_image", "test_image_line")
 
@@ -61,6 +67,7 @@ def hyperparameter_options(command: Callable) -> Callable:
     type=click.Choice(["hardware"]),
     help="All stages from float to the board's arithmetic, and the design; -i FOLDER goes on with one.",
 )
+@click.option("--warm-up", type=FILE, help="With --recipe: a checkpoint that stands for its float stage.")
 @click.option(
     "--pretrained-policy",
     type=click.Choice(["RESUME", "RETRAIN"]),
@@ -101,6 +108,7 @@ def command(
     experiments: Path,
     checkpoint: Path | None,
     recipe: str | None,
+    warm_up: Path | None,
     pretrained_policy: str,
     init_bn_fc_fusion: bool,
     data: str,
@@ -150,7 +158,9 @@ def command(
     settings |= {"author": author}
     if recipe is not None:
         goal = None if checkpoint is not None and not _decides_network(given) else hyperparameters
-        _follow_recipe(goal, dataset, given, experiments=experiments, folder=checkpoint, settings=settings)
+        _follow_recipe(
+            goal, dataset, given, experiments=experiments, folder=checkpoint, warm_up=warm_up, settings=settings
+        )
         return
     result = _trained(
         group,
@@ -165,8 +175,8 @@ def command(
     if result is None:
         return
     if result.interrupted:
-        where = "Go on with" if group.size == 1 else "Go on under torchrun, as before, with -m"
-        again = f" {where}: {_resuming(given, result.resume_from)}" if result.folder else ""
+        how = "Go on with: " if group.size == 1 else "Go on under torchrun with: -m "
+        again = f" {how}{_resuming(given, result.resume_from)}" if result.folder else ""
         raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         click.echo(
@@ -200,9 +210,10 @@ def _follow_recipe(
     *,
     experiments: Path,
     folder: Path | None,
+    warm_up: Path | None,
     settings: dict[str, object],
 ) -> None:
-    from foldline.recipe import run_recipe, stage_line
+    from foldline.recipe import run_recipe
     from foldline.training_progress import showing
 
     with showing() as reporter:
@@ -211,12 +222,11 @@ def _follow_recipe(
             dataset,
             experiments=experiments,
             folder=folder,
+            warm_up=warm_up,
             say=reporter.note,
             reporter=reporter,
             **settings,
         )
-    for stage in result.stages:
-        click.echo(stage_line(stage))
     if result.design is None:
         raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
     click.echo(f"The design: {result.design}")
@@ -259,6 +269,8 @@ def _require_used(given: dict[str, object], data: str) -> None:
         unused = _flags(name for name in given if name in UNUSED_BY_RECIPE)
         if unused:
             raise click.UsageError(f"--recipe runs its own stages and takes no {', '.join(unused)}.")
+    if "warm_up" in given and ("recipe" not in given or "checkpoint" in given):
+        raise click.UsageError("--warm-up begins a --recipe, and has no effect on one that -i goes on with.")
     if "evaluate_only" in given:
         if "checkpoint" not in given:
             raise click.UsageError("--eval needs -i CHECKPOINT.")

@@ -1,5 +1,9 @@
 """The recipe `hardware`: three stages, one folder, one design, and no epoch lost on the way."""
 
+import os
+import re
+import shutil
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -41,9 +45,6 @@ class Interrupting(Reporter):
     def batch_done(self, result):
         self.left -= 1
         if self.left == 0:
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -138,11 +139,7 @@ def test_an_interrupted_recipe_ends_as_if_it_had_not_been(done, tmp_path):
 def test_a_finished_recipe_has_nothing_left_to_do(done):
     said = []
     again = recipe(None, hyperparameters=None, folder=done.folder, said=said)
-    assert [stage_line(result) for result in again.stages] == [
-        "1-float: done before.",
-        "2-recurrent: done before.",
-        "3-hardware: done before.",
-    ]
+    assert said == ["1-float: done before.", "2-recurrent: done before.", "3-hardware: done before."]
     assert again.design == done.folder / DESIGN
 
 
@@ -194,3 +191,49 @@ def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):
         command="another",
     )
     assert Design.load(result.design).provenance.notes["command"] == "test"
+
+
+def test_a_warm_up_stands_for_the_first_stage(done, tmp_path):
+    def begun(reporter):
+        return run_recipe(
+            replace(GOAL, recurrent_weight_bit_width=2),
+            tiny.dataset(),
+            experiments=tmp_path,
+            warm_up=done.stages[0].checkpoint,
+            say=lambda sentence: None,
+            reporter=reporter,
+        )
+
+    whole = begun(Reporter())
+    assert [result.checkpoint.parent.parent.name for result in whole.stages] == ["2-recurrent", "3-hardware"]
+    again = recipe(None, hyperparameters=None, folder=begun(Interrupting(2)).folder)
+    assert Design.load(again.design).same_network(Design.load(whole.design))
+
+
+def test_a_warm_up_that_is_no_checkpoint_is_refused_before_a_folder_is_made(tmp_path):
+    with pytest.raises(FileError):
+        run_recipe(
+            GOAL,
+            tiny.dataset(),
+            experiments=tmp_path,
+            warm_up=tmp_path / "no.pt",
+            say=lambda sentence: None,
+            reporter=Reporter(),
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"command": 1, "warm_up": null}', '{"command": "", "warm_up": 1}'])
+def test_a_damaged_beginning_is_named(done, tmp_path, text):
+    shutil.copytree(done.folder, tmp_path / "copy")
+    path = tmp_path / "copy" / "recipe.json"
+    path.write_text(text)
+    with pytest.raises(FileError, match=f"^{re.escape(str(path))} is damaged: "):
+        recipe(None, hyperparameters=None, folder=tmp_path / "copy")
+
+
+def test_a_warm_up_without_a_recipe_is_refused():
+    result = CliRunner().invoke(main, ["train", "--warm-up", "x.pt"])
+    assert result.stderr.splitlines()[-1] == (
+        "Error: --warm-up begins a --recipe, and has no effect on one that -i goes on with."
+    )
