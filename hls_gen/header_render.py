@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jinja2
 import numpy as np
 
 from datapath import FoldedNetwork, Gate, ap_fixed_type
@@ -22,6 +21,7 @@ from hls_gen.header_layout import (
     brackets,
     element_format,
 )
+from hls_gen.rendering import render_template
 
 TEMPLATE = "r_model_fw_bw.hpp.j2"
 
@@ -37,15 +37,8 @@ def render_header(network: FoldedNetwork) -> str:
         a limit goes beyond an int.
     """
     _check(network)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hls_gen"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return render_template(
+        TEMPLATE,
         defines=_defines(network),
         typedefs=[
             {"name": array.typedef, "type": ap_fixed_type(element_format(_bits(network, array)))} for array in TYPEDEFS

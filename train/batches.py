@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -118,14 +118,3 @@ def collate(samples: Sequence[Sample], *, mask_padded: bool) -> Batch:
         label_counts=torch.tensor([len(sample.labels) for sample in samples]),
         names=tuple(sample.line.name for sample in samples),
     )
-
-
-def batches(
-    sample_at: Callable[[int], Sample], order: Sequence[int], *, size: int, mask_padded: bool
-) -> Iterator[Batch]:
-    """The lines of `order`, `size` at a time; the last batch may be smaller.
-
-    :param sample_at: gives the sample with this index.
-    """
-    for start in range(0, len(order), size):
-        yield collate([sample_at(index) for index in order[start : start + size]], mask_padded=mask_padded)

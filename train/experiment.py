@@ -1,8 +1,10 @@
 """The folder of a run, e.g. ``experiments/QLSTM128_W2B8A4I8_FC_W8B8-1``.
 
 ================================ ==========================================================================
-hyperparameters.json, train.log  what was asked for and what happened
-tensorboard/                     loss, CER, WER and learning rate per epoch
+hyperparameters.json             what was asked for
+arguments.jsonl                  the command line of every session, and what it began with
+train.log                        what happened
+tensorboard/                     loss, CER, WER and learning rate per epoch; hyperparameters; a few recognised lines
 last.pt                          after every epoch, and where a run was interrupted: resume from here
 best-cer.pt, best-wer.pt         at every improvement on the validation lines
 epoch-0010.pt, ...               every ``checkpoint_interval`` epochs
@@ -11,17 +13,21 @@ epoch-0010.pt, ...               every ``checkpoint_interval`` epochs
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from datapath.errors import FileError
-from datapath.files import os_reason
+from datapath.files import os_reason, read_text, write_text
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.reporting import EpochResult
+from train.samples import Sample
+from train.trace import Trace
 
-HYPERPARAMETERS, LOG, TRACE = "hyperparameters.json", "train.log", "tensorboard"
+HYPERPARAMETERS, ARGUMENTS, LOG, TRACE = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
 LAST, BEST_CER, BEST_WER = "last.pt", "best-cer.pt", "best-wer.pt"
 
 
@@ -53,15 +59,11 @@ class Experiment:
 
     def __init__(self, folder: Path | None, hyperparameters: Hyperparameters, *, epoch: int) -> None:
         self.folder = folder
-        self._interval = hyperparameters.checkpoint_interval
+        self._interval, self._epochs = hyperparameters.checkpoint_interval, hyperparameters.epochs
         self._trace = None
-        if folder is None:
-            return
-        # Loading TensorBoard takes a second, and a dry run does not need it.
-        from torch.utils.tensorboard import SummaryWriter
-
-        hyperparameters.to_json(folder / HYPERPARAMETERS)
-        self._trace = SummaryWriter(str(folder / TRACE), purge_step=epoch + 1)
+        if folder is not None:
+            hyperparameters.to_json(folder / HYPERPARAMETERS)
+            self._trace = Trace(folder / TRACE, hyperparameters, epoch=epoch)
 
     def log(self, sentence: str) -> None:
         """Add a line with the time to the log.
@@ -77,12 +79,20 @@ class Experiment:
             raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
 
     def keep_start(self, checkpoint: Checkpoint) -> None:
-        """Write `last.pt` where there is none: what a run has reached is kept until it has got further.
+        """Write `last.pt` where there is none: what a run has reached is kept until it has got further; and add a line
+        to the arguments.
 
-        :raises FileError: it cannot be written.
+        :raises FileError: something cannot be written.
         """
-        if self.folder is not None and not (self.folder / LAST).exists():
+        if self.folder is None:
+            return
+        if not (self.folder / LAST).exists():
             self.keep_state(checkpoint)
+        told = {"started": time.strftime("%Y-%m-%d %H:%M:%S"), **checkpoint.provenance}
+        told |= {"epoch": checkpoint.epoch, "batch": checkpoint.batch}
+        path = self.folder / ARGUMENTS
+        before = read_text(path) if path.exists() else ""
+        write_text(path, f"{before}{json.dumps(told, ensure_ascii=False)}\n")
 
     def keep_state(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt`.
@@ -92,8 +102,11 @@ class Experiment:
         if self.folder is not None:
             checkpoint.save(self.folder / LAST)
 
-    def keep_epoch(self, checkpoint: Checkpoint, result: EpochResult) -> None:
+    def keep_epoch(self, checkpoint: Checkpoint, result: EpochResult, samples: Sequence[Sample] = ()) -> None:
         """Write the checkpoints, the trace and the log of a finished epoch.
+
+        `samples` are drawn at the first and the last epoch of the run, and with every numbered checkpoint: not where a
+        session is interrupted, so that a resumed run leaves the same trace as one that never was.
 
         `last.pt` comes last: a run killed before it repeats the epoch and writes them all again.
 
@@ -107,16 +120,8 @@ class Experiment:
             checkpoint.save(self.folder / BEST_WER)
         if result.epoch % self._interval == 0:
             checkpoint.save(self.folder / f"epoch-{result.epoch:04d}.pt")
-        for name, value in (
-            ("loss", result.loss),
-            ("CER", result.greedy.cer),
-            ("WER", result.greedy.wer),
-            ("CER, overlay labels", result.overlay.cer),
-            ("WER, overlay labels", result.overlay.wer),
-            ("learning rate", result.learning_rate),
-        ):
-            self._trace.add_scalar(name, value, result.epoch)
-        self._trace.flush()
+        drawn = result.epoch in (1, self._epochs) or result.epoch % self._interval == 0
+        self._trace.add(result, samples if drawn else ())
         self.log(
             f"epoch {result.epoch}: loss {result.loss:.4f}, greedy CTC CER {result.greedy.cer:.2f} %, "
             f"WER {result.greedy.wer:.2f} %, overlay labels CER {result.overlay.cer:.2f} %, "

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from datapath.quantities import SCORE
 from train.compiled import compiled
+from train.walk import any_nan
 
 ROWS_PER_PASS = 2
 """Hidden outputs added per pass over the class sums."""
@@ -21,9 +22,12 @@ def hardware_scores(hidden: Tensor, weight: Tensor, bias: Tensor, *, weight_bits
     """Class scores as the overlay computes them: every product rounded (RND_CONV) to 8 fraction bits on its own, 16-bit
     sums that wrap. The gradient goes straight through the rounding.
 
-    :param hidden: float32 [N, F], multiples of 2**(1 - feature_bits).
-    :param weight: float32 [C, F], multiples of 2**(1 - weight_bits); `bias` [C], of at most 8 fraction bits.
-    :returns: float32 [N, C], multiples of 1/256.
+    float32 on the CPU goes through a kernel; float64 and other devices through operations of torch (never run on CUDA
+    by us), to the same bits.
+
+    :param hidden: [N, F], float32 or float64, multiples of 2**(1 - feature_bits).
+    :param weight: [C, F], multiples of 2**(1 - weight_bits); `bias` [C], of at most 8 fraction bits.
+    :returns: [N, C], multiples of 1/256; all NaN if one value is NaN.
     """
     return _HardwareScores.apply(hidden, weight, bias, weight_bits, feature_bits)
 
@@ -36,13 +40,14 @@ class _HardwareScores(torch.autograd.Function):
         raw_hidden = (hidden * 2.0 ** (feature_bits - 1)).to(torch.int16)
         raw_weight = (weight * 2.0 ** (weight_bits - 1)).to(torch.int16)
         raw_bias = (bias * 2.0**SCORE.fraction).to(torch.int16)
-        if hidden.device.type != "cpu":
-            return _in_torch(raw_hidden, raw_weight, raw_bias, surplus)
-        scores = torch.empty(len(hidden), len(weight))
-        _kernel(max(surplus, 0))(
-            raw_hidden.numpy(), raw_weight.T.contiguous().numpy(), raw_bias.numpy(), max(-surplus, 0), scores.numpy()
-        )
-        return scores
+        if hidden.device.type == "cpu" and hidden.dtype is torch.float32:
+            scores = torch.empty(len(hidden), len(weight))
+            by_feature = raw_weight.T.contiguous().numpy()
+            kernel = _kernel(max(surplus, 0))
+            kernel(raw_hidden.numpy(), by_feature, raw_bias.numpy(), max(-surplus, 0), scores.numpy())
+        else:
+            scores = _in_torch(raw_hidden, raw_weight, raw_bias, surplus).to(hidden.dtype) / 2.0**SCORE.fraction
+        return scores.fill_(torch.nan) if any_nan(hidden, weight, bias) else scores
 
     @staticmethod
     def backward(ctx, gradient):
@@ -51,14 +56,14 @@ class _HardwareScores(torch.autograd.Function):
 
 
 def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, surplus: int) -> Tensor:
-    """The same in operations of torch, class by class, for other devices than the CPU."""
+    """Raw scores, int16, in operations of torch, class by class."""
     columns = []
     for row, offset in zip(weight.int(), bias.int(), strict=True):
         products = hidden.int() * row
         if surplus > 0:
             products = (products + (1 << (surplus - 1)) - 1 + ((products >> surplus) & 1)) >> surplus
         columns.append((products.sum(dim=1) << max(-surplus, 0)) + offset)
-    return torch.stack(columns, dim=1).to(torch.int16).float() / 2.0**SCORE.fraction
+    return torch.stack(columns, dim=1).to(torch.int16)
 
 
 @cache

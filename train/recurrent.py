@@ -1,7 +1,8 @@
 """`QuantLSTM`: one (bi)directional LSTM layer whose every quantization point has a name.
 
-Floating point and the overlay's arithmetic go through `walk_columns`, one fused operation on packed lines. The original
-trainer's rounding, for its own sake and for comparison, is a plain loop over columns.
+float32 on the CPU goes through `walk_columns`, one fused operation on packed lines, in floating point or in the
+overlay's arithmetic. All else is a loop over columns in operations of torch: the original trainer's rounding, float64,
+and other devices, where `walk_in_steps` has the overlay's arithmetic. We have never run the loop on CUDA.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from datapath.design import Gate
 from train.config import FLOAT_BITS, FP
+from train.hardware_steps import walk_in_steps
 from train.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
 from train.walk import HardwareWidths, Packing, walk_columns
 
@@ -98,14 +100,7 @@ class QuantLSTM(nn.Module):
         if self.in_original_rounding or columns.device.type != "cpu" or columns.dtype is not torch.float32:
             return self._read_in_steps(columns, packing)
         rows = columns.new_zeros(packing.rows, self.inputs).index_copy(0, packing.row, columns)
-        hidden = walk_columns(
-            rows,
-            packing,
-            self.quantize_weight(self.stacked("weight_ih")).flatten(1, 2),
-            self.quantize_weight(self.stacked("weight_hh")).flatten(1, 2),
-            self._bias().flatten(1, 2),
-            self.hardware_widths if self.quantize_hidden.enabled else None,
-        )
+        hidden = walk_columns(rows, packing, *self._in_gate_order(), self._widths_now)
         return torch.cat([side[packing.row] for side in hidden], dim=1)
 
     @property
@@ -113,6 +108,16 @@ class QuantLSTM(nn.Module):
         """Whether activations are rounded now, and as the original trainer does."""
         points = (self.quantize_sigmoid, self.quantize_tanh, self.quantize_hidden)
         return self.hardware_widths is None and any(point.enabled for point in points)
+
+    @property
+    def _widths_now(self) -> HardwareWidths | None:
+        """The overlay's arithmetic, if it is computed in now."""
+        return self.hardware_widths if self.quantize_hidden.enabled else None
+
+    def _in_gate_order(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Input weights [D, 4H, I], recurrent weights [D, 4H, H] and the sum of both biases [D, 4H], as used."""
+        weights = (self.quantize_weight(self.stacked(f"weight_{side}")).flatten(1, 2) for side in ("ih", "hh"))
+        return *weights, self._bias().flatten(1, 2)
 
     def _bias(self) -> Tensor:
         """Both biases as they are used, added: [D, 4, H]; zeros without biases."""
@@ -126,7 +131,10 @@ class QuantLSTM(nn.Module):
         padded = columns.new_zeros(T, B, self.inputs).index_put((packing.t, packing.line), columns)
         order = _reversing_order(packing.lengths.to(columns.device), T)
         sides = torch.stack([padded, _Reorder.apply(padded, order)]) if len(self.suffixes) == 2 else padded[None]
-        hidden = self._walk(self._input_products(sides))
+        if self._widths_now is None:
+            hidden = self._walk(self._input_products(sides))
+        else:
+            hidden = walk_in_steps(sides, *self._in_gate_order(), self._widths_now)
         in_image_order = [hidden[:, 0]]
         if len(self.suffixes) == 2:
             in_image_order.append(_Reorder.apply(hidden[:, 1], order))

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +17,16 @@ import torch
 from datapath import Alphabet
 from datapath.errors import TrainingError
 from datapath.version import TOOL
-from train.batches import Batch, Sample, batches
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data import Dataset
+from train.distributed import Group, connected, shared_batch, shared_loss, watching
 from train.evaluation import evaluate
 from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
 from train.lessons import prepare
-from train.loss import batch_loss
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
+from train.samples import recognised_samples
 from train.starting import Pretrained, Start, fresh_start, start_from
 from train.threads import THREADS, computing_threads
 
@@ -39,8 +39,8 @@ class TrainingResult:
     """How a run ended.
 
     `last` is the state at its end and `best` the state with the lowest validation CER of this session (None if no epoch
-    ended); both are on disk too, in `folder`, unless that is None (a dry run, or nothing was left to do). `epochs` are
-    this session's.
+    ended); both are on disk too, in `folder`, unless that is None (a dry run, nothing was left to do, or another process
+    of the group keeps it). `epochs` are this session's.
     """
 
     folder: Path | None
@@ -65,14 +65,18 @@ def train(
     init_bn_fc_fusion: bool = False,
     device: str = "cpu",
     threads: int = THREADS,
+    group: Group | None = None,
     command: str = "",
     author: str = "",
     reporter: Reporter | None = None,
 ) -> TrainingResult:
     """Train until `hyperparameters.epochs`, or until SIGINT, which ends the running batch, saves and returns.
 
-    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`). Where all of its
-    epochs are done already, `reporter` is told and nothing is written.
+    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`, same number of
+    processes). Where all of its epochs are done already, `reporter` is told and nothing is written.
+
+    Every process of a `group` calls this with the same arguments; the first one writes and hears of the progress, and
+    a SIGINT to any of them stops all behind the same batch.
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
     :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
@@ -80,25 +84,30 @@ def train(
     :param policy: what to take from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
-    :param threads: of torch on the CPU; see `train.threads`.
+    :param threads: of torch on the CPU, in each process; see `train.threads`.
+    :param group: the processes that share the batches (`train.distributed.torchrun_group`); None is this one alone.
     :param command: the command line, for the provenance.
-    :raises ConfigError: options that contradict each other, or a device that is not there, or no thread.
+    :raises ConfigError: options that contradict each other, a device that is not there, no thread, or processes that
+        cannot reach each other or do not start alike.
     :raises FileError: the checkpoint is missing, or something cannot be written.
     :raises CheckpointError: the checkpoint is damaged, does not fit the hyperparameters, or is not the last of the run
         that would go on from it.
     :raises DataError: no line can be trained on, no validation line holds a word, or the checkpoint's alphabet lacks a
         character.
     :raises ImageError: an image cannot be read.
-    :raises TrainingError: loss or gradient are no longer numbers; its text names epoch and lines.
+    :raises TrainingError: loss or gradient are no longer numbers (its text names epoch and lines), or another process
+        of the group has ended.
     """
-    reporter = reporter or Reporter()
-    require_device(device)
+    group = (group or Group()).on(device)
+    require_device(group.device)
+    if reporter is None or not group.leads:
+        reporter = Reporter()
+    writes = experiments is not None and group.leads
     # The caller's random numbers go on undisturbed.
-    with computing_threads(threads), torch.random.fork_rng(devices=[]):
+    with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
         if checkpoint is None:
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
         else:
-            writes = experiments is not None
             start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion, writes=writes)
         provenance = {
             "command": command,
@@ -106,15 +115,16 @@ def train(
             "dataset": dataset.name,
             "tool": TOOL,
             "torch": str(torch.__version__),
+            **({"processes": str(group.size)} if group.size > 1 else {}),
         }
-        run = _Run(start, dataset, device=device, provenance=provenance, reporter=reporter)
+        run = _Run(start, dataset, group=group, provenance=provenance, reporter=reporter)
         torch.set_rng_state(start.rng)
         if start.finished:
             reporter.note(
                 f"Nothing is left to do: {checkpoint} has {start.epoch} of {run.hyperparameters.epochs} epochs."
             )
             return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
-        return _recorded(run, None if experiments is None else _folder(start, experiments))
+        return _recorded(run, _folder(start, experiments) if writes else None)
 
 
 def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
@@ -122,10 +132,13 @@ def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
     experiment = Experiment(folder, run.hyperparameters, epoch=run.epoch)
     try:
         experiment.log(f"{TOOL}, torch {torch.__version__}: {run.provenance['command'] or 'train()'}")
+        if run.group.size > 1:
+            experiment.log(f"{run.group.size} processes share every batch")
         for sentence in run.notes:
             experiment.log(sentence)
             run.reporter.note(sentence)
-        return run.go(experiment)
+        with watching(run.group):
+            return run.go(experiment)
     except TrainingError as error:
         experiment.log(str(error))
         raise
@@ -144,14 +157,19 @@ class _Run:
     """The state of a run between two batches, and the steps that move it on."""
 
     def __init__(
-        self, start: Start, dataset: Dataset, *, device: str, provenance: dict[str, str], reporter: Reporter
+        self, start: Start, dataset: Dataset, *, group: Group, provenance: dict[str, str], reporter: Reporter
     ) -> None:
         hp = self.hyperparameters = start.hyperparameters
         self.alphabet: Alphabet = start.alphabet
-        self.provenance, self.reporter, self.device = provenance, reporter, device
+        self.provenance, self.reporter, self.group = provenance, reporter, group
         self.lessons = prepare(dataset, start.alphabet, hp)
         self.notes = self.lessons.notes
-        self.model: Recogniser = start.model.to(device)
+        self._require_same_start(start)
+        self.model: Recogniser = start.model.to(group.device)
+        self.share_loss = shared_loss(self.model, hp, group)
+        for parameter in self.model.parameters():
+            # Gradients in memory of their own: otherwise both biases of a direction get one, and it is clipped twice.
+            parameter.grad = torch.zeros_like(parameter)
         self.optimiser = _optimiser(self.model, hp)
         if start.optimiser is not None:
             # Only what Adam has learned: its settings are this run's.
@@ -171,7 +189,7 @@ class _Run:
         best: Checkpoint | None = None
         experiment.keep_start(self.checkpoint())
         with _deferred_interrupt() as interrupted:
-            while self.epoch < self.hyperparameters.epochs and not interrupted.is_set():
+            while self.epoch < self.hyperparameters.epochs and not self.group.any(interrupted.is_set()):
                 began = time.monotonic()
                 if not self.train_epoch(interrupted):
                     break
@@ -179,14 +197,15 @@ class _Run:
                 checkpoint = self.checkpoint()
                 best = checkpoint if result.best_cer else best
                 results.append(result)
-                experiment.keep_epoch(checkpoint, result)
+                experiment.keep_epoch(checkpoint, result, self.samples)
                 self.reporter.epoch_done(result)
             last = self.checkpoint()
-            if interrupted.is_set():
+            stopped = self.group.any(interrupted.is_set())
+            if stopped:
                 experiment.keep_state(last)
                 experiment.log(f"interrupted in epoch {self.epoch + 1} after batch {self.batch}")
         return TrainingResult(
-            folder=experiment.folder, last=last, best=best, epochs=tuple(results), interrupted=interrupted.is_set()
+            folder=experiment.folder, last=last, best=best, epochs=tuple(results), interrupted=stopped
         )
 
     def train_epoch(self, interrupted: threading.Event) -> bool:
@@ -196,14 +215,11 @@ class _Run:
         self.model.train()
         began, lines = time.monotonic(), 0
         done = self.batch * hp.batch_size
-
-        def sample_at(index: int) -> Sample:
-            return self.lessons.in_epoch(index, self.epoch)
-
-        for batch in batches(sample_at, order[done:], size=hp.batch_size, mask_padded=hp.mask_padded):
-            self.loss_sum += self.step(batch)
+        for start in range(done, len(order), hp.batch_size):
+            indexes = order[start : start + hp.batch_size]
+            self.loss_sum += self.step(indexes)
             self.batch += 1
-            lines += len(batch.names)
+            lines += len(indexes)
             self.reporter.batch_done(
                 BatchResult(
                     epoch=self.epoch + 1,
@@ -213,26 +229,31 @@ class _Run:
                     lines_per_second=lines / max(time.monotonic() - began, 1e-9),
                 )
             )
-            if interrupted.is_set() and self.batch < self.batches_per_epoch:
+            if self.group.any(interrupted.is_set()) and self.batch < self.batches_per_epoch:
                 return False
         return True
 
-    def step(self, batch: Batch) -> float:
-        """One step of the optimiser; the batch's loss, summed over its lines."""
-        lines = len(batch.names)
-        scores = self.model(batch.grey.to(self.device), batch.lengths.to(self.device))
-        loss = batch_loss(scores, batch, self.hyperparameters)
-        value = loss.item()
+    def step(self, indexes: Sequence[int]) -> float:
+        """One step of the optimiser on a batch; its loss, summed over the lines.
+
+        :param indexes: of all its samples, of which this process reads its share.
+        """
+        hp = self.hyperparameters
+        samples = [self.lessons.in_epoch(index, self.epoch) for index in self.group.share(indexes)]
+        self.group.draw_for(hp.random_seed, self.epoch, self.batch)
+        loss = self.share_loss(shared_batch(samples, self.group, mask_padded=hp.mask_padded))
+        value = self.group.sum(loss.item())
         if not math.isfinite(value):
-            raise TrainingError(self._diverged("loss", value, batch))
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss / lines).backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.hyperparameters.max_norm).item()
+            raise TrainingError(self._diverged("loss", value, indexes))
+        self.optimiser.zero_grad(set_to_none=False)
+        # Gradients are averaged over the processes; the batch's is their sum.
+        (loss * self.group.size / len(indexes)).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), hp.max_norm).item()
         # Before the step, so that no such number ever gets into the weights, nor into a checkpoint.
         if not math.isfinite(norm):
-            raise TrainingError(self._diverged("norm of the gradient", norm, batch))
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.hyperparameters.learning_rate(self.epoch + self.batch / self.batches_per_epoch)
+            raise TrainingError(self._diverged("norm of the gradient", norm, indexes))
+        for settings in self.optimiser.param_groups:
+            settings["lr"] = hp.learning_rate(self.epoch + self.batch / self.batches_per_epoch)
         self.optimiser.step()
         return value
 
@@ -243,6 +264,7 @@ class _Run:
         evaluation = evaluate(
             self.model, self.alphabet, lessons.truths, lessons.judged_pixels, batch_size=hp.batch_size
         )
+        self.samples = recognised_samples(lessons.judged, lessons.judged_pixels, evaluation)
         rates = evaluation.overlay_rates if hp.select_by == "OVERLAY" else evaluation.rates
         result = EpochResult(
             epoch=self.epoch + 1,
@@ -287,9 +309,21 @@ class _Run:
             batches_per_epoch=self.batches_per_epoch,
         )
 
-    def _diverged(self, what: str, value: float, batch: Batch) -> str:
-        named = ", ".join(batch.names[:NAMED_LINES])
-        more = f" and {len(batch.names) - NAMED_LINES} more" if len(batch.names) > NAMED_LINES else ""
+    def _require_same_start(self, start: Start) -> None:
+        lines = self.lessons
+        self.group.require_same(
+            {
+                "hyperparameters": self.hyperparameters,
+                "training lines": [(one.line.name, one.columns, one.labels) for one in lines.samples],
+                "validation lines": [(one.name, one.text) for one in lines.judged],
+                "starting points": (start.epoch, start.batch, start.model.state_dict(), start.optimiser),
+            }
+        )
+
+    def _diverged(self, what: str, value: float, indexes: Sequence[int]) -> str:
+        names = [self.lessons.samples[index].line.name for index in indexes]
+        named = ", ".join(names[:NAMED_LINES])
+        more = f" and {len(names) - NAMED_LINES} more" if len(names) > NAMED_LINES else ""
         return (
             f"The {what} is {value} in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches_per_epoch}, "
             f"with the lines {named}{more}; lower lr or max_norm, and resume from the last checkpoint."

@@ -7,10 +7,11 @@ outputs. Gradients go straight through all rounding (train/walk_kernels.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -85,17 +86,50 @@ def walk_columns(
     :param input_weights: float32 [D, 4H, I], as they are used: quantized; `recurrent_weights` [D, 4H, H], `bias`
         [D, 4H], the sum of both biases. Gates in `Gate` order.
     :param widths: the overlay's arithmetic in these widths; None for floating point.
-    :returns: float32 [D, M, H], zero in empty rows.
+    :returns: float32 [D, M, H], zero in empty rows. In the overlay's arithmetic, all NaN if one value is NaN.
     """
     return _Walk.apply(columns, input_weights, recurrent_weights, bias, packing, widths)
+
+
+def any_nan(*tensors: Tensor) -> bool:
+    """Whether a value is NaN, which integers cannot hold; the others are finite and small."""
+    return any(bool(tensor.sum().isnan()) for tensor in tensors)
+
+
+class _Workspace:
+    """Memory for what a forward pass keeps for its gradient, used again by later passes: fresh memory costs a page fault
+    for every 4 KB, a tenth of a pass.
+
+    :param count: float32 values.
+    """
+
+    _unused: ClassVar[list[Tensor]] = []
+    MOST_UNUSED = 2
+
+    def __init__(self, count: int) -> None:
+        # From the largest on: where it is too small, all are.
+        kept = self._unused.pop() if self._unused else torch.empty(0)
+        self.values = kept if len(kept) >= count else torch.empty(count)
+
+    def __del__(self) -> None:
+        self._unused.append(self.values)
+        self._unused.sort(key=len)
+        del self._unused[: -self.MOST_UNUSED]
+
+    def cut(self, *shapes: tuple[int, ...]) -> list[Tensor]:
+        """Views of these shapes, one after the other, holding anything."""
+        sizes = [math.prod(shape) for shape in shapes]
+        pieces = self.values[: sum(sizes)].split(sizes)
+        return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
 
 class _Walk(torch.autograd.Function):
     @staticmethod
     def forward(ctx, columns, input_weights, recurrent_weights, bias, packing, widths):
         D, lanes, H = recurrent_weights.shape
-        gates = torch.empty(D, packing.rows, lanes)
-        cells, squashed, hidden = (torch.empty(D, packing.rows, H) for _ in range(3))
+        ctx.workspace = _Workspace(D * packing.rows * (lanes + 2 * H))
+        gates, cells, squashed = ctx.workspace.cut((D, packing.rows, lanes), *[(D, packing.rows, H)] * 2)
+        hidden = torch.empty(D, packing.rows, H)
         gaps = np.append(packing.offsets[:-1] - 1, packing.rows - 1)
         for array in (gates, cells, squashed, hidden):
             array[:, gaps] = 0
@@ -107,9 +141,10 @@ class _Walk(torch.autograd.Function):
             by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
             _shared(walk_kernels.float_forward, jobs, packing.offsets, by_unit, *out)
         else:
-            kernel = _hardware_kernel(max(widths.surplus, 0))
             values = _hardware_values(columns, input_weights, recurrent_weights, bias, widths)
-            _shared(kernel, jobs, packing.offsets, *values, *out)
+            _shared(walk_kernels.hardware_forward, jobs, packing.offsets, *values, *out)
+            if any_nan(columns, input_weights, recurrent_weights, bias):
+                hidden.fill_(torch.nan)  # else it would be some integer, and nobody would notice
         ctx.save_for_backward(columns, input_weights, recurrent_weights, hidden)
         ctx.stages = gates, cells, squashed
         ctx.packing, ctx.high = packing, np.inf if widths is None else 1 - 2.0 ** (1 - widths.activation)
@@ -138,7 +173,9 @@ class _Walk(torch.autograd.Function):
         before = [(slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))][: len(gates)]
         of_states = torch.stack([gates[d, rows].T @ hidden[d, states] for d, (rows, states) in enumerate(before)])
         of_columns = torch.matmul(gates, input_weights).sum(dim=0) if ctx.needs_input_grad[0] else None
-        return of_columns, of_inputs, of_states, gates.sum(dim=1), None, None
+        of_bias = gates.sum(dim=1)
+        del ctx.workspace  # free for the next pass
+        return of_columns, of_inputs, of_states, of_bias, None, None
 
 
 def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: HardwareWidths) -> tuple:
@@ -146,18 +183,15 @@ def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: Ha
     activation_scale, weight_scale = 2.0 ** (widths.activation - 1), 2.0 ** (widths.weight - 1)
     pixels = (columns * activation_scale).to(torch.int16).numpy()
     both = torch.cat([input_weights.detach(), recurrent_weights.detach()], dim=2)
-    weights = (both * weight_scale).to(torch.int16).transpose(1, 2).contiguous().numpy()
+    # Exact products are done as soon as the weights are read, so half the bytes are faster; rounding takes 16 bits.
+    size = torch.int16 if widths.surplus > 0 else torch.int8
+    weights = (both * weight_scale).to(size).transpose(1, 2).contiguous().numpy()
     # Most pixels are paper, the lowest value; sums of exact products are linear, so paper is summed once.
     paper = np.int16(0 if widths.surplus > 0 else -(2 ** (widths.activation - 1)))
     start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * paper
     raw_bias = (bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy()
-    lift = max(-widths.surplus, 0)
-    return pixels, paper, weights, start, raw_bias, lift, widths.activation, _SIGMOID, _TANH
-
-
-@cache
-def _hardware_kernel(shift: int) -> Callable:
-    return walk_kernels.make_hardware_forward(shift)
+    shift, lift = max(widths.surplus, 0), max(-widths.surplus, 0)
+    return pixels, paper, weights, start, raw_bias, shift, lift, widths.activation, _SIGMOID, _TANH
 
 
 def _shared(kernel: Callable, jobs: np.ndarray, *arguments) -> None:

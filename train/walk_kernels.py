@@ -67,10 +67,12 @@ def _through_tables(acc, bias, lift, sigmoid, tanh, total, entry, gate):
     H = acc.size // 4
     for lane in range(4 * H):
         total[lane] = np.int16(bias[lane] + np.int16(acc[lane] << lift))
-    for lane in range(4 * H):
+    for lane in range(2 * H):
         entry[lane] = sigmoid[_sigmoid_index(total[lane])]
     for lane in range(2 * H, 3 * H):
         entry[lane] = tanh[_tanh_index(total[lane])]
+    for lane in range(3 * H, 4 * H):
+        entry[lane] = sigmoid[_sigmoid_index(total[lane])]
     for lane in range(4 * H):
         gate[lane] = np.float32(entry[lane]) * TABLE_STEP
 
@@ -96,59 +98,89 @@ def _update_units(entry, tanh, activation_bits, cell, state, squash, cell_out, s
         hidden_out[u] = np.float32(out) * hidden_step
 
 
-def make_hardware_forward(shift):
-    """The overlay's own arithmetic (spec/datapath.md), whose products lose `shift` bits each by RND_ZERO.
+@njit(inline="always")
+def _rounded(product, shift):
+    """RND_ZERO: drop `shift` bits, a tie goes toward zero."""
+    if shift == 0:
+        return product
+    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) - (product >> 15)) >> shift)
 
-    `shift` is a constant of the compiled kernel, which keeps the lanes 16 bits wide: four times faster.
 
-    The kernel's arguments: `jobs` int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first
-    column; `pixels` int16 [M, I], raw; `paper`, the pixel value whose products `start` int16 [D, 4H] holds already, so
-    that such pixels cost nothing; `weights` int16 [D, I + H, 4H], raw; `bias` int16 [D, 4H], fraction 8; `lift`, bits by
-    which exact sums are shifted up to fraction 8; the tables int32 [256], in 1/64. Out, as floats that hold the
-    hardware's values: `gates` float32 [D, M, 4H]; `cells`, `squashed` (tanh of the cell) and `hidden` [D, M, H].
-    """
+def _adder(shift):
+    """A kernel whose products lose `shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
+    faster, and as all that the kernel closes over it lets numba's cache find it again."""
 
-    @njit(inline="always")
-    def rounded(product):
-        if shift == 0:
-            return product
-        return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) - (product >> 15)) >> shift)
-
-    @njit(inline="always")
-    def add_products(acc, values, rows, count, matrix):
+    @compiled()
+    def add(acc, values, rows, count, matrix):
         for n in range(0, count, ROWS_PER_PASS):
             v0, v1, v2, v3 = values[n], values[n + 1], values[n + 2], values[n + 3]
             w0, w1, w2, w3 = matrix[rows[n]], matrix[rows[n + 1]], matrix[rows[n + 2]], matrix[rows[n + 3]]
             for lane in range(acc.size):
                 acc[lane] += (
-                    rounded(np.int16(v0 * w0[lane]))
-                    + rounded(np.int16(v1 * w1[lane]))
-                    + rounded(np.int16(v2 * w2[lane]))
-                    + rounded(np.int16(v3 * w3[lane]))
+                    _rounded(np.int16(v0 * w0[lane]), shift)
+                    + _rounded(np.int16(v1 * w1[lane]), shift)
+                    + _rounded(np.int16(v2 * w2[lane]), shift)
+                    + _rounded(np.int16(v3 * w3[lane]), shift)
                 )
 
-    @compiled()
-    def hardware_forward(
-        jobs, offsets, pixels, paper, weights, start, bias, lift, bits, sigmoid, tanh, gates, cells, squashed, hidden
-    ):
-        H, most = hidden.shape[2], weights.shape[1] + ROWS_PER_PASS
-        acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
-        total, entry, squash = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
-        values, rows = np.empty(most, np.int16), np.empty(most, np.int64)
-        for job in range(jobs.shape[0]):
-            line, d = jobs[job, 0], jobs[job, 1]
-            first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
-            state[:] = 0
-            cell[:] = 0
-            for step in range(columns):
-                row = first + (step if d == 0 else columns - 1 - step)
-                count = _list_terms(values, rows, pixels[row], paper, state)
-                acc[:] = start[d]
-                add_products(acc, values, rows, count, weights[d])
-                _through_tables(acc, bias[d], lift, sigmoid, tanh, total, entry, gates[d, row])
-                _update_units(entry, tanh, bits, cell, state, squash, cells[d, row], squashed[d, row], hidden[d, row])
+    return add
 
-    return hardware_forward
+
+# Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
+_drop_0, _drop_1, _drop_2, _drop_3, _drop_4, _drop_5, _drop_6 = (_adder(shift) for shift in range(7))
+
+
+@compiled()
+def add_products(acc, values, rows, count, matrix, shift):
+    """acc += values @ matrix[rows], every product rounded on its own."""
+    if shift == 0:
+        _drop_0(acc, values, rows, count, matrix)
+    elif shift == 1:
+        _drop_1(acc, values, rows, count, matrix)
+    elif shift == 2:
+        _drop_2(acc, values, rows, count, matrix)
+    elif shift == 3:
+        _drop_3(acc, values, rows, count, matrix)
+    elif shift == 4:
+        _drop_4(acc, values, rows, count, matrix)
+    elif shift == 5:
+        _drop_5(acc, values, rows, count, matrix)
+    else:
+        _drop_6(acc, values, rows, count, matrix)
+
+
+@compiled()
+def hardware_forward(
+    jobs, offsets, pixels, paper, weights, start, bias, shift, lift, bits, sigmoid, tanh, gates, cells, squashed, hidden
+):
+    """The overlay's own arithmetic (spec/datapath.md); the results are floats that hold the hardware's values.
+
+    :param jobs: int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first column.
+    :param pixels: int16 [M, I], raw.
+    :param paper: pixel value whose products `start` int16 [D, 4H] holds already, so that such pixels cost nothing.
+    :param weights: int8 or int16 [D, I + H, 4H], raw; `bias` int16 [D, 4H], fraction 8.
+    :param shift: bits that RND_ZERO drops of each product, 0 to 6; `lift`, bits by which exact sums are shifted up to
+        fraction 8.
+    :param bits: A.
+    :param sigmoid: int32 [256], the table in 1/64; `tanh` likewise.
+    :param gates: out, float32 [D, M, 4H]; `cells`, `squashed` (tanh of the cell) and `hidden` out, [D, M, H].
+    """
+    H, most = hidden.shape[2], weights.shape[1] + ROWS_PER_PASS
+    acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
+    total, entry, squash = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
+    values, rows = np.empty(most, np.int16), np.empty(most, np.int64)
+    for job in range(jobs.shape[0]):
+        line, d = jobs[job, 0], jobs[job, 1]
+        first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
+        state[:] = 0
+        cell[:] = 0
+        for step in range(columns):
+            row = first + (step if d == 0 else columns - 1 - step)
+            count = _list_terms(values, rows, pixels[row], paper, state)
+            acc[:] = start[d]
+            add_products(acc, values, rows, count, weights[d], shift)
+            _through_tables(acc, bias[d], lift, sigmoid, tanh, total, entry, gates[d, row])
+            _update_units(entry, tanh, bits, cell, state, squash, cells[d, row], squashed[d, row], hidden[d, row])
 
 
 @njit(inline="always")

@@ -27,7 +27,7 @@ from train.trainer import train
 
 EPOCHS = 10
 CHECKPOINTS = ("last.pt", "best-cer.pt", "best-wer.pt", *(f"epoch-{epoch:04d}.pt" for epoch in range(2, 11, 2)))
-KEPT = {*CHECKPOINTS, "hyperparameters.json", "train.log", "tensorboard"}
+KEPT = {*CHECKPOINTS, "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"}
 
 Start = Callable[[list[str], Path], AbstractContextManager[Running]]
 """Starts `foldline` with arguments, and a file for what it says."""

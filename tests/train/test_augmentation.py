@@ -113,6 +113,15 @@ def test_stretching_uses_the_whole_range_of_widths():
     assert set(widths) <= set(range(360, 441, 2))
 
 
+def test_stretching_moves_ink_to_neither_side():
+    line = strokes(203)
+    assert np.array_equal(line, line[::-1])
+    for seed in range(20):
+        made = changed(line, seed, stretch=0.3).astype(int)
+        # Places are floating point: a grey value may be rounded one way on the left and the other on the right.
+        assert np.abs(made - made[::-1]).max() <= 1
+
+
 def test_a_line_shrinks_only_to_the_columns_that_it_needs():
     widths = [len(changed(strokes(400), seed, stretch=0.2, least_columns=385)) for seed in range(50)]
     assert min(widths) == 386

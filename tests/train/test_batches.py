@@ -4,7 +4,7 @@ import torch
 
 from datapath import Alphabet
 from tests.train import tiny
-from train.batches import batches, collate, epoch_order, read_pixels, samples_of
+from train.batches import collate, epoch_order, read_pixels, samples_of
 from train.config import Hyperparameters
 
 ALPHABET = Alphabet(("", "a", "b", "c", " "))
@@ -69,9 +69,3 @@ def test_a_batch_pads_with_paper_and_keeps_lengths():
 def test_without_mask_padded_the_padding_counts():
     some = samples("abc", "a")
     assert collate(some, mask_padded=False).lengths.tolist() == [some[0].columns] * 2
-
-
-def test_the_last_batch_takes_what_is_left():
-    some = samples("a", "b", "c")
-    made = list(batches(some.__getitem__, [2, 0, 1], size=2, mask_padded=True))
-    assert [batch.names for batch in made] == [("c", "a"), ("b",)]

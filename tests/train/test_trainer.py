@@ -75,6 +75,7 @@ def test_a_run_keeps_hyperparameters_log_trace_and_checkpoints(tmp_path):
     kept = {path.name for path in result.folder.iterdir()}
     assert kept == {
         "hyperparameters.json",
+        "arguments.jsonl",
         "train.log",
         "tensorboard",
         "last.pt",

@@ -1,0 +1,312 @@
+"""How fast training computes: the hardware-exact W2A4 layer next to torch.nn.LSTM (and to brevitas), in one run.
+
+    python -m benchmarks.training [--json] [--threads N] [--rounds N] [--cliffs]
+
+One pass is forward and backward of a bidirectional layer, with a random gradient of its output. The layer skips pixels
+of paper, so it reads two kinds of columns: random pixels, of which hardly any are paper (the headline), and printed
+lines. Contestants take turns, round after round. --cliffs times torch.nn.LSTM at every shape too, which takes minutes.
+
+Brevitas is no dependency; without it its ratio is null. To compare, install brevitas==0.13.4 into an environment of its
+own that has Foldline's packages too (its requirements are at odds with newer ones), and run this there; a pass of
+brevitas takes about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from benchmarks.simulator import cpu_name
+from train.batches import collate, samples_of
+from train.config import SIGNED_FIXED_UNIT, Hyperparameters
+from train.loss import batch_loss
+from train.model import Recogniser, unit_pixels
+from train.quantizers import activation_quantizer
+from train.recurrent import QuantLSTM
+from train.synthetic import synthetic_dataset
+from train.threads import computing_threads
+
+INPUTS = 32
+WEIGHT, BIAS, ACTIVATION, INTERNAL = 2, 8, 4, 8
+"""Bits."""
+
+BRIEF = 10
+"""Columns of brevitas's untimed pass."""
+
+PAPER = -1.0
+"""Lowest pixel value."""
+
+SEED = 1
+RANDOM, PRINTED = "random pixels", "printed lines"
+TORCH, BREVITAS = "torch.nn.LSTM", "brevitas"
+
+Pass = Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """Of one run: `lines` of `columns` in the comparison, `hidden` units per direction, timed `rounds`, and `lengths`,
+    columns of the lines in the search for cliffs."""
+
+    lines: int
+    columns: int
+    hidden: int
+    rounds: int
+    lengths: tuple[int, ...]
+
+
+def random_columns(lines: int, columns: int) -> Tensor:
+    """Pixels that are anything, in A bits: [T, B, I]."""
+    return _pixels(torch.randint(0, 256, (columns, lines, INPUTS), dtype=torch.uint8))
+
+
+def printed_columns(lines: int, columns: int) -> Tensor:
+    """Generated lines of text, in A bits, end to end and cut into lines of `columns`: [T, B, I]."""
+    texts = synthetic_dataset(seed=SEED, training=1 + lines * columns // 300, validation=1).training
+    page = torch.cat([torch.from_numpy(line.pixels(INPUTS)) for line in texts])
+    page = page.repeat(1 + lines * columns // len(page), 1)[: lines * columns]
+    return _pixels(page).view(lines, columns, INPUTS).transpose(0, 1).contiguous()
+
+
+def _pixels(grey: Tensor) -> Tensor:
+    return activation_quantizer(SIGNED_FIXED_UNIT, ACTIVATION)(unit_pixels(grey))
+
+
+def hardware_layer(hidden: int) -> QuantLSTM:
+    """The layer that is measured."""
+    return QuantLSTM(
+        INPUTS,
+        hidden,
+        weight=(SIGNED_FIXED_UNIT, WEIGHT),
+        bias=(SIGNED_FIXED_UNIT, BIAS),
+        activation=(SIGNED_FIXED_UNIT, ACTIVATION),
+        internal_bits=INTERNAL,
+        hardware=True,
+    )
+
+
+def brevitas_layer(hidden: int) -> nn.Module | None:
+    """The nearest that brevitas has: the same widths and constant powers of two as scales, accumulators and cell state
+    in 16 bits; None where it is not installed."""
+    if importlib.util.find_spec("brevitas") is None:
+        return None
+    import brevitas.nn
+    from brevitas import quant
+    from brevitas.inject.enum import ScalingImplType
+
+    def format_(base: type, bits: int, bound: float = 1.0) -> type:
+        settings = {"bit_width": bits, "scaling_impl_type": ScalingImplType.CONST, "scaling_init": bound}
+        return type(f"{base.__name__}Of{bits}Bits", (base,), settings)
+
+    signed, sixteen = quant.Int8ActPerTensorFixedPoint, format_(quant.Int8ActPerTensorFixedPoint, 16, 128.0)
+    return brevitas.nn.QuantLSTM(
+        INPUTS,
+        hidden,
+        bidirectional=True,
+        weight_quant=type("Weights", (format_(quant.Int8WeightPerTensorFixedPoint, WEIGHT),), {"narrow_range": False}),
+        bias_quant=format_(quant.Int8BiasPerTensorFixedPointInternalScaling, BIAS),
+        io_quant=format_(signed, ACTIVATION),
+        gate_acc_quant=sixteen,
+        sigmoid_quant=format_(quant.Uint8ActPerTensorFixedPoint, INTERNAL),
+        tanh_quant=format_(signed, INTERNAL),
+        cell_state_quant=sixteen,
+    )
+
+
+def hardware_pass(layer: QuantLSTM, columns: Tensor, lengths: Tensor | None = None) -> Pass:
+    """Forward and backward of `layer`; without `lengths` every line is as wide as `columns`."""
+    T, B, _ = columns.shape
+    lengths = torch.full((B,), T) if lengths is None else lengths
+    gradient = torch.randn(T, B, 2 * layer.hidden)
+    return lambda: layer(columns, lengths).backward(gradient)
+
+
+def plain_pass(layer: nn.Module, columns: Tensor, hidden: int) -> Pass:
+    """Forward and backward of torch's or brevitas's layer."""
+    gradient = torch.randn(*columns.shape[:2], 2 * hidden)
+    return lambda: layer(columns)[0].backward(gradient)
+
+
+def training_step(size: Size) -> tuple[Pass, int]:
+    """One step of the whole network on generated lines, and the columns of its batch."""
+    recurrent = {"recurrent_weight": WEIGHT, "recurrent_bias": BIAS, "recurrent_activation": ACTIVATION}
+    parts = {**recurrent, "fc_weight": 8, "fc_bias": 8}
+    hp = Hyperparameters(
+        layer_size=size.hidden,
+        internal_activation_bit_width=INTERNAL,
+        prefused_bn_fc=True,
+        forward_arithmetic="HARDWARE",
+        ctc="OVERLAY",
+        optimiser="ADAMW",
+        **{f"{part}_bit_width": bits for part, bits in parts.items()},
+        **{f"{part}_quantization": SIGNED_FIXED_UNIT for part in parts},
+    )
+    dataset = synthetic_dataset(seed=SEED, training=size.lines, validation=1)
+    pixels = [torch.from_numpy(line.pixels(INPUTS)) for line in dataset.training]
+    batch = collate(samples_of(dataset.training, pixels, dataset.alphabet()), mask_padded=True)
+    model = Recogniser(hp, len(dataset.alphabet()))
+    optimiser = torch.optim.AdamW(model.parameters(), lr=hp.lr)
+
+    def step() -> None:
+        loss = batch_loss(model(batch.grey, batch.lengths), batch, hp)
+        optimiser.zero_grad(set_to_none=True)
+        (loss / size.lines).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), hp.max_norm)
+        optimiser.step()
+
+    return step, int(batch.lengths.sum())
+
+
+def interleaved(passes: dict[str, Pass], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every pass in every round, after one round that compiles."""
+    seconds: dict[str, list[float]] = {name: [] for name in passes}
+    for round_ in range(1 + rounds):
+        for name, run in passes.items():
+            began = time.perf_counter()
+            run()
+            if round_:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def measure_layers(size: Size) -> dict[str, object]:
+    """The layer next to torch's and, where it is installed, brevitas's."""
+    columns = {
+        RANDOM: random_columns(size.lines, size.columns),
+        PRINTED: printed_columns(size.lines, size.columns),
+    }
+    layer = hardware_layer(size.hidden)
+    passes = {TORCH: plain_pass(nn.LSTM(INPUTS, size.hidden, bidirectional=True), columns[RANDOM], size.hidden)}
+    passes |= {name: hardware_pass(layer, pixels) for name, pixels in columns.items()}
+    seconds = interleaved(passes, size.rounds)
+    rival = brevitas_layer(size.hidden)
+    if rival is not None:
+        plain_pass(rival, columns[RANDOM][:BRIEF], size.hidden)()
+        began = time.perf_counter()
+        plain_pass(rival, columns[RANDOM], size.hidden)()
+        seconds[BREVITAS] = [time.perf_counter() - began]
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    lengths = torch.full((size.lines,), size.columns)
+    return {
+        "ratio_to_nn_lstm": medians[RANDOM] / medians[TORCH],
+        "ratio_to_nn_lstm_on_printed_lines": medians[PRINTED] / medians[TORCH],
+        "ratio_of_best_to_nn_lstm": min(seconds[RANDOM]) / min(seconds[TORCH]),
+        "speedup_over_brevitas": medians[BREVITAS] / medians[RANDOM] if BREVITAS in medians else None,
+        "median_seconds": medians,
+        "best_seconds": {name: min(times) for name, times in seconds.items()},
+        "share_of_paper": {name: share(pixels, PAPER) for name, pixels in columns.items()},
+        "share_of_silent_units": {name: share(layer(pixels, lengths), 0.0) for name, pixels in columns.items()},
+    }
+
+
+def share(values: Tensor, value: float) -> float:
+    """How much of a tensor is `value`."""
+    return (values == value).float().mean().item()
+
+
+def measure_shapes(size: Size, *, cliffs: bool) -> dict[str, object]:
+    """Time per column on random pixels for batches of one length each, at most as many columns as in the comparison,
+    and for lengths mixed in one batch; with `cliffs` of torch.nn.LSTM too, which has no mixed batches."""
+    columns = size.lines * size.columns
+    batches = {f"{min(size.lines, max(columns // n, 1))} x {n}": n for n in size.lengths}
+    lengths = {name: torch.full((int(name.split()[0]),), n) for name, n in batches.items()}
+    least, most = min(size.lengths), max(size.lengths)
+    mixed = torch.linspace(least, most, max(2 * columns // (least + most), 2)).long()
+    lengths[f"{len(mixed)} x {least}..{most}"] = mixed
+    layer, rival = hardware_layer(size.hidden), nn.LSTM(INPUTS, size.hidden, bidirectional=True)
+    pixels = {name: random_columns(len(each), int(each.max())) for name, each in lengths.items()}
+    seconds = interleaved({name: hardware_pass(layer, pixels[name], lengths[name]) for name in pixels}, size.rounds)
+    ours = {name: statistics.median(times) / int(lengths[name].sum()) for name, times in seconds.items()}
+    theirs = {}
+    if cliffs:
+        seconds = interleaved({name: plain_pass(rival, pixels[name], size.hidden) for name in batches}, 1)
+        theirs = {name: times[0] / int(lengths[name].sum()) for name, times in seconds.items()}
+    return {
+        "seconds_per_column": ours,
+        "per_column_spread": max(ours.values()) / min(ours.values()),
+        "nn_lstm_seconds_per_column": theirs or None,
+        "nn_lstm_per_column_spread": max(theirs.values()) / min(theirs.values()) if theirs else None,
+    }
+
+
+def measure_step(size: Size) -> dict[str, object]:
+    """Columns per second of training the whole network."""
+    step, columns = training_step(size)
+    seconds = interleaved({"step": step}, size.rounds)["step"]
+    return {"training_columns_per_second": columns / statistics.median(seconds)}
+
+
+def main() -> None:
+    """Print the tables, or with --json one object as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cliffs", action="store_true")
+    parser.add_argument("--lines", type=int, default=32)
+    parser.add_argument("--columns", type=int, default=632)
+    parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[100, 300, 632, 1200, 2000])
+    options = parser.parse_args()
+    size = Size(**{field.name: getattr(options, field.name) for field in fields(Size)})
+    load = os.getloadavg()[0]
+    torch.manual_seed(SEED)
+    with computing_threads(options.threads):
+        figures = measure_layers(size) | measure_shapes(size, cliffs=options.cliffs) | measure_step(size)
+    if options.json:
+        print(
+            json.dumps(figures | {"threads": options.threads, "rounds": size.rounds, "cpu": cpu_name(), "load": load})
+        )
+    else:
+        show(figures, size, f"{options.threads} threads of {cpu_name()}, load before {load:.1f}")
+
+
+def show(figures: dict, size: Size, machine: str) -> None:
+    """Print the measurements of one run as tables."""
+    console, medians = Console(width=100), figures["median_seconds"]
+    console.print(machine)
+    shape = f"{size.lines} x {size.columns} columns x {INPUTS}, H {size.hidden}, both directions"
+    table = Table(title=f"Forward and backward, {shape}")
+    for heading in ("", "median s", "best s", "/ torch.nn.LSTM", "brevitas /", "paper %", "silent units %"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, median in medians.items():
+        paper, silent = (figures[key].get(name) for key in ("share_of_paper", "share_of_silent_units"))
+        table.add_row(
+            name if paper is None else f"W{WEIGHT}A{ACTIVATION}, {name}",
+            f"{median:.3f}",
+            f"{figures['best_seconds'][name]:.3f}",
+            f"{median / medians[TORCH]:.2f}",
+            f"{medians[BREVITAS] / median:.1f}" if BREVITAS in medians else "-",
+            *("-" if part is None else f"{100 * part:.0f}" for part in (paper, silent)),
+        )
+    console.print(table)
+    if BREVITAS not in medians:
+        console.print("brevitas is not installed here; --help says how to compare with it.")
+    table = Table(title="Microseconds per column, random pixels")
+    rival = figures["nn_lstm_seconds_per_column"] or {}
+    for heading in ("lines x columns", f"W{WEIGHT}A{ACTIVATION}", TORCH):
+        table.add_column(heading, justify="right")
+    for name, seconds in figures["seconds_per_column"].items():
+        table.add_row(name, f"{1e6 * seconds:.1f}", f"{1e6 * rival[name]:.1f}" if name in rival else "-")
+    spread = figures["nn_lstm_per_column_spread"]
+    table.add_row(
+        "slowest / fastest", f"{figures['per_column_spread']:.2f}", "-" if spread is None else f"{spread:.1f}"
+    )
+    console.print(table)
+    rate = figures["training_columns_per_second"]
+    console.print(f"A training step of the whole network, overlay CTC and AdamW: {rate:,.0f} columns per second")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""One training run in several processes, on one machine or on more, as ``torchrun`` starts them.
+
+All processes hold the same network and cut the same epoch into the same batches; of each batch every process reads its
+share of the lines. `DistributedDataParallel` averages their gradients, batch norm normalises over all shares, so a step
+is that of one process on the whole batch, but for the order in which floats are summed. Dropout draws other numbers for
+each share. Only the first process writes and tells.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
+
+from datapath.errors import ConfigError, TrainingError
+from train.batches import BACKGROUND, Batch, Sample, collate
+from train.config import Hyperparameters
+from train.loss import batch_loss
+from train.model import Recogniser
+
+PATIENCE = timedelta(days=1)
+"""How long a process waits for the others: longer than any of them judges an epoch or writes a checkpoint. Where one
+ends, ``torchrun`` ends the others, long before."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The processes that train together, as one of them sees them: it is number `rank` of `size`, from 0, the
+    `local_rank`-th on its machine, and computes on `device`. By default it is alone."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    device: str = "cpu"
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and tells."""
+        return self.rank == 0
+
+    def on(self, device: str) -> Group:
+        """The same on a device of torch; with several processes every one takes a GPU of its own."""
+        return replace(self, device=f"cuda:{self.local_rank}" if device == "cuda" and self.size > 1 else device)
+
+    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+        """This process's part of `items`, which may be none of them."""
+        return items[self.rank :: self.size]
+
+    def sum(self, value: float) -> float:
+        """The sum of what all processes give."""
+        if self.size == 1:
+            return value
+        return self._reduced(torch.tensor(value, dtype=torch.float64), distributed.ReduceOp.SUM).item()
+
+    def maximum(self, value: int) -> int:
+        """The greatest of what all processes give."""
+        if self.size == 1:
+            return value
+        return self._reduced(torch.tensor(value), distributed.ReduceOp.MAX).item()
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so."""
+        return self.maximum(int(flag)) == 1
+
+    def require_same(self, values: Mapping[str, object]) -> None:
+        """Refuse to train where the processes do not start alike: they would wait for each other in vain, or mix up two
+        runs.
+
+        :param values: by name; tensors, and what has a repr that tells all.
+        :raises ConfigError: names what differs, in all processes.
+        """
+        if self.size == 1:
+            return
+        digests = torch.tensor([_digest(value) for value in values.values()])
+        least = self._reduced(digests, distributed.ReduceOp.MIN)
+        greatest = self._reduced(digests, distributed.ReduceOp.MAX)
+        differing = [name for name, same in zip(values, (least == greatest).tolist(), strict=True) if not same]
+        if differing:
+            raise ConfigError(
+                f"The {self.size} processes differ in their {' and '.join(differing)}; "
+                f"start all of them with the same options and the same files."
+            )
+
+    def draw_for(self, seed: int, epoch: int, batch: int) -> None:
+        """Seed torch's random numbers for one batch, except in the first process, whose state a checkpoint keeps: so a
+        resumed run draws what an uninterrupted one would."""
+        if not self.leads:
+            state = np.random.SeedSequence((seed, epoch, batch, self.rank)).generate_state(1, np.uint64)
+            torch.manual_seed(int(state[0]))
+
+    def _reduced(self, tensor: Tensor, operation: distributed.ReduceOp) -> Tensor:
+        on_device = tensor.to(self.device, copy=True)
+        distributed.all_reduce(on_device, op=operation)
+        return on_device.cpu()
+
+
+def torchrun_group() -> Group:
+    """The group that ``torchrun`` has started this process in; alone where it has not.
+
+    :raises ConfigError: its environment variables contradict each other.
+    """
+    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+        return Group()
+    size = _number("WORLD_SIZE", at_least=1)
+    return Group(rank=_number("RANK", at_most=size - 1), size=size, local_rank=_number("LOCAL_RANK") if size > 1 else 0)
+
+
+def _number(name: str, *, at_least: int = 0, at_most: int = 65_535) -> int:
+    text = os.environ.get(name, "")
+    if not text.isdecimal() or not at_least <= int(text) <= at_most:
+        raise ConfigError(
+            f"The environment variable {name} is {text!r}; it must be {at_least} to {at_most}, as torchrun sets it."
+        )
+    return int(text)
+
+
+@contextmanager
+def connected(group: Group) -> Iterator[None]:
+    """Let the processes of a group reach each other within a ``with``: over gloo, between GPUs over NCCL.
+
+    :raises ConfigError: they cannot.
+    """
+    if group.size == 1:
+        yield
+        return
+    on_gpu = group.device.startswith("cuda")
+    if on_gpu:
+        torch.cuda.set_device(group.device)
+    backend = "nccl" if on_gpu else "gloo"
+    try:
+        distributed.init_process_group(backend, rank=group.rank, world_size=group.size, timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"Process {group.rank} of {group.size} cannot reach the others: {reason}") from error
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+@contextmanager
+def watching(group: Group) -> Iterator[None]:
+    """Say in a sentence, within a ``with``, that another process of the group has ended.
+
+    :raises TrainingError: it has.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # gloo has no error of its own, but starts with the place in its sources.
+        if group.size == 1 or not (isinstance(error, distributed.DistBackendError) or "/gloo/" in str(error)):
+            raise
+        raise TrainingError(
+            f"Process {group.rank} of {group.size} has lost the others; resume from the last checkpoint."
+        ) from error
+
+
+def shared_batch(samples: Sequence[Sample], group: Group, *, mask_padded: bool) -> Batch | None:
+    """A process's share of a batch, None if it has no line of it; without `mask_padded` every line counts as wide as
+    the widest of the whole batch."""
+    widest = 0 if mask_padded else group.maximum(max((sample.columns for sample in samples), default=0))
+    if not samples:
+        return None
+    batch = collate(samples, mask_padded=mask_padded)
+    missing = widest - len(batch.grey)
+    if missing <= 0:
+        return batch
+    grey = functional.pad(batch.grey, (0, 0, 0, 0, 0, missing), value=BACKGROUND)
+    return replace(batch, grey=grey, lengths=torch.full_like(batch.lengths, widest))
+
+
+class ShareLoss(nn.Module):
+    """The loss of a share of a batch, summed over its lines, as a module: what `DistributedDataParallel` wraps."""
+
+    def __init__(self, model: Recogniser, hyperparameters: Hyperparameters) -> None:
+        super().__init__()
+        self.model, self.hyperparameters = model, hyperparameters
+
+    def forward(self, batch: Batch | None) -> Tensor:
+        """:param batch: on the CPU; None where the share is empty."""
+        if batch is None:
+            return self._of_nothing()
+        device = next(self.model.parameters()).device
+        scores = self.model(batch.grey.to(device), batch.lengths.to(device))
+        return batch_loss(scores, batch, self.hyperparameters)
+
+    def _of_nothing(self) -> Tensor:
+        """0, with a gradient of 0 for every parameter, in the same order as on lines: the processes exchange gradients,
+        and statistics of batch norm, as they come to them."""
+        hp = self.hyperparameters
+        every = torch.stack([parameter.sum() for parameter in self.model.recurrent.parameters()]).sum()
+        return self.model.scores_of(every.expand(0, hp.directions * hp.layer_size)).sum()
+
+
+def shared_loss(model: Recogniser, hyperparameters: Hyperparameters, group: Group) -> nn.Module:
+    """`ShareLoss`, with gradients that are the mean over the processes of a group.
+
+    In a group of several, `model` gets a batch norm over all of their shares, with the same parameters.
+    """
+    loss = ShareLoss(model, hyperparameters)
+    if group.size == 1:
+        return loss
+    if model.batch_norm is not None:
+        model.batch_norm = SharedBatchNorm(model.batch_norm)
+    return DistributedDataParallel(loss)
+
+
+class SharedBatchNorm(nn.BatchNorm1d):
+    """Batch norm in training over the rows of all processes: what `torch.nn.SyncBatchNorm` does, on CPUs too.
+
+    :param alone: gives parameters and statistics, which this one goes on with.
+    """
+
+    def __init__(self, alone: nn.BatchNorm1d) -> None:
+        super().__init__(alone.num_features, eps=alone.eps, momentum=alone.momentum)
+        self._parameters, self._buffers = alone._parameters, alone._buffers
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[N, F] -> [N, F]; N may be 0."""
+        if not self.training:
+            return super().forward(rows)
+        count = rows.new_tensor([len(rows)])
+        sums = _SumOverProcesses.apply(torch.cat([rows.sum(dim=0), count]))
+        total, mean = sums[-1].detach(), sums[:-1] / sums[-1].detach()
+        centred = rows - mean
+        variance = _SumOverProcesses.apply(centred.square().sum(dim=0)) / total
+        with torch.no_grad():
+            # As in torch, what is kept is the unbiased variance.
+            unbiased = variance * total / (total - 1).clamp(min=1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+            self.num_batches_tracked += 1
+        return centred * (variance + self.eps).rsqrt() * self.weight + self.bias
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Everybody's result depends on everybody's values, so the gradient is a sum over the processes, too."""
+
+    @staticmethod
+    def forward(ctx, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
+
+
+def _digest(value: object) -> int:
+    """63 bits that tell values apart."""
+    digest = hashlib.sha256()
+    _add(digest, value)
+    return int.from_bytes(digest.digest()[:8], "little") >> 1
+
+
+def _add(digest: hashlib._Hash, value: object) -> None:
+    if isinstance(value, Tensor):
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            digest.update(repr(key).encode())
+            _add(digest, one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _add(digest, one)
+    else:
+        digest.update(repr(value).encode())
