@@ -19,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datapath.design import Folding
+from datapath.design import Design, Folding
 from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder, read_text, write_text
+from foldline.comparison import Comparison, compare
 from train.checkpoint import Checkpoint
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data import Dataset
@@ -59,11 +60,13 @@ class StageResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeResult:
-    """`design` is None where the recipe was interrupted; `folder` then goes on."""
+    """The design, and what it reads on all validation lines. Both are None where the recipe was interrupted; `folder` then
+    goes on."""
 
     folder: Path
     stages: tuple[StageResult, ...]
     design: Path | None
+    comparison: Comparison | None
 
 
 def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
@@ -149,14 +152,28 @@ def run_recipe(
         before = results[-1].checkpoint if results else started
         result = _run_stage(stage, dataset, kept / stage.name, before, reporter, settings)
         if result is None:
-            return RecipeResult(folder=kept, stages=tuple(results), design=None)
+            return RecipeResult(folder=kept, stages=tuple(results), design=None, comparison=None)
         results.append(result)
         say(stage_line(result))
     final = results[-1].checkpoint
     chosen = final.parent / BEST_CER if goal.selection_lines else final
     unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)
-    design_from_checkpoint(chosen, folding=unfolded).design.save(kept / DESIGN)
-    return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN)
+    design = design_from_checkpoint(chosen, folding=unfolded).design
+    comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(chosen), beyond_limits=True)
+    _with_error_rates(design, comparison, dataset).save(kept / DESIGN)
+    return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN, comparison=comparison)
+
+
+def _with_error_rates(design: Design, comparison: Comparison, dataset: Dataset) -> Design:
+    """The same design, whose provenance tells what it reads."""
+    told = "; ".join(
+        f"{level.decoding}: CER {level.rates.cer:.2f} %, WER {level.rates.wer:.2f} %, {level.rates.exact} exact"
+        for level in comparison.levels
+        if level.name == "simulated"
+    )
+    note = f"{len(comparison.lines)} validation lines of {dataset.name}, beyond the limits, simulated, by {told}"
+    notes = {**design.provenance.notes, "error_rates": note}
+    return replace(design, provenance=replace(design.provenance, notes=notes))
 
 
 def _goal_of(folder: Path) -> Hyperparameters:

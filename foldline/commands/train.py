@@ -213,7 +213,10 @@ def _follow_recipe(
     warm_up: Path | None,
     settings: dict[str, object],
 ) -> None:
+    from rich.console import Console
+
     from foldline.recipe import run_recipe
+    from foldline.terminal import show_comparison
     from foldline.training_progress import showing
 
     with showing() as reporter:
@@ -229,6 +232,11 @@ def _follow_recipe(
         )
     if result.design is None:
         raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
+    show_comparison(
+        Console(width=None if Console().is_terminal else 120),
+        result.comparison,
+        title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
+    )
     click.echo(f"The design: {result.design}")
 
 
