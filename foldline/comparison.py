@@ -97,9 +97,12 @@ def _torch_levels(checkpoint: Checkpoint, lines: Sequence[Line], note: Callable[
     from train.evaluation import evaluate_checkpoint
     from train.model import Arithmetic
 
-    levels = []
-    for name, arithmetic in (("float", Arithmetic.FLOAT), ("quantized", Arithmetic.QUANTIZED)):
-        note(f"{name} PyTorch")
-        evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic)
-        levels.append(Level(name=name, decoding=CTC, texts=evaluation.texts, rates=evaluation.rates))
-    return levels
+    note("float PyTorch")
+    floating = evaluate_checkpoint(checkpoint, lines, arithmetic=Arithmetic.FLOAT)
+    note("quantized PyTorch")
+    quantized = evaluate_checkpoint(checkpoint, lines, arithmetic=Arithmetic.QUANTIZED)
+    return [
+        Level(name="float", decoding=CTC, texts=floating.texts, rates=floating.rates),
+        Level(name="quantized", decoding=CTC, texts=quantized.texts, rates=quantized.rates),
+        Level(name="quantized", decoding=OVERLAY, texts=quantized.overlay_texts, rates=quantized.overlay_rates),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from datapath.errors import MismatchError, TrainingError
 from datapath.folded import fold
 from datapath.images import quantize_pixels
 from foldline.comparison import Comparison, compare
+from foldline.golden import DEFAULT_FOLDER
 from foldline.headers import Proof, import_design, verify_header
 from hls_gen import write_header
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import Dataset
+from train.data import Dataset, Line
 from train.experiment import BEST_CER
 from train.export import design_from_checkpoint
 from train.reporting import Reporter
@@ -23,6 +24,9 @@ from train.synthetic import synthetic_dataset
 from train.trainer import train
 
 PARAMS = Path(__file__).parent.parent / "params" / "demo.json"
+EMBEDDED = DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
+"""The network that Foldline carries: W2A4, trained on real lines (docs/training.md)."""
+
 FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
 DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
 LINE_CHARACTERS = (16, 40)
@@ -30,15 +34,25 @@ PROVED_LINES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class DemoResult:
-    """What the demo made, in `folder`: checkpoint, header, alphabet, design; the proof, and the comparison."""
+class Proved:
+    """A design on its way to the board: the header that was written, the design that came back from it, and the proof
+    that they hold the same; `comparison` has what each level reads on the validation lines."""
 
-    folder: Path
-    checkpoint: Path
     header: Path
     design: Path
     proof: Proof
     comparison: Comparison
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, and the
+    embedded network's way."""
+
+    folder: Path
+    checkpoint: Path
+    trained: Proved
+    embedded: Proved
 
 
 def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -59,12 +73,14 @@ def run_demo(
     *,
     hyperparameters: Hyperparameters,
     folding: Folding = FOLDING,
+    embedded: Path = EMBEDDED,
     reporter: Reporter,
     say: Callable[[str], None],
 ) -> DemoResult:
-    """Train, export to a header, read it back, prove it, and compare all levels.
+    """Train, export to a header, read it back, prove it, and compare all levels; then the same with the embedded network.
 
     :param folder: where everything is kept.
+    :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
     :param say: told each step in a sentence.
     :raises TrainingError: it was interrupted while it trained.
     :raises MismatchError: the header does not hold the design, or one walk gives other bits than the other.
@@ -81,35 +97,51 @@ def run_demo(
     checkpoint = result.folder / BEST_CER
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
-    say("2. Export the best checkpoint as an LSTM-PYNQ header, and read that header back.")
-    exported = design_from_checkpoint(checkpoint, folding=folding).design
-    header, alphabet, design_path = (result.folder / name for name in ("demo.hpp", "alphabet.txt", "demo.npz"))
+    say("2. Export its best epoch as an LSTM-PYNQ header, read that back, prove it, and compare all levels.")
+    trained = _prove(
+        design_from_checkpoint(checkpoint, folding=folding).design,
+        result.folder / "demo",
+        dataset.validation,
+        checkpoint=Checkpoint.load(checkpoint),
+        say=say,
+    )
+    design = Design.load(embedded)
+    say(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
+    carried = _prove(design, result.folder / embedded.stem, dataset.validation, checkpoint=None, say=say)
+    return DemoResult(folder=result.folder, checkpoint=checkpoint, trained=trained, embedded=carried)
+
+
+def _data_of(design: Design) -> str:
+    return design.provenance.notes.get("dataset") or "data that its provenance does not name"
+
+
+def _prove(
+    exported: Design,
+    stem: Path,
+    lines: Sequence[Line],
+    *,
+    checkpoint: Checkpoint | None,
+    say: Callable[[str], None],
+) -> Proved:
+    """Header out, header in, both walks on some lines, and what each level reads on all.
+
+    :param stem: path of the files without their suffix.
+    """
+    header, alphabet, path = (stem.with_suffix(suffix) for suffix in (".hpp", ".alphabet.txt", ".npz"))
     write_header(header, fold(exported))
     exported.alphabet.write(alphabet)
     design = import_design(header, alphabet)
     if not design.same_network(exported):
         raise MismatchError(f"{header} does not give back the network that was exported.")
-    exported.save(design_path)
-    say(
-        f"3. Prove the header: its folded walk (PE {folding.pe}, SIMD {folding.simd_input} and "
-        f"{folding.simd_recurrent}) against the simulator."
-    )
-    lines = [
-        quantize_pixels(line.pixels(design.inputs), design.precision.activation)
-        for line in dataset.validation[:PROVED_LINES]
+    exported.save(path)
+    columns = [
+        quantize_pixels(line.pixels(design.inputs), design.precision.activation) for line in lines[:PROVED_LINES]
     ]
-    proof = verify_header(Design.load(design_path), header, lines)
+    proof = verify_header(Design.load(path), header, columns)
+    folding = exported.folding
     say(
-        f"   {proof.weights} weights, {proof.hidden_words} hidden words, {proof.scores} scores and {proof.labels} labels"
-        f" of {proof.lines} lines: all equal."
+        f"   {header.name}, PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}: {proof.weights} "
+        f"weights, {proof.hidden_words} hidden words, {proof.scores} scores and {proof.labels} labels of {proof.lines} "
+        f"lines: all equal."
     )
-    say("4. Compare float PyTorch, quantized PyTorch and the simulated hardware.")
-    comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(checkpoint))
-    return DemoResult(
-        folder=result.folder,
-        checkpoint=checkpoint,
-        header=header,
-        design=design_path,
-        proof=proof,
-        comparison=comparison,
-    )
+    return Proved(header=header, design=path, proof=proof, comparison=compare(design, lines, checkpoint=checkpoint))

@@ -8,13 +8,14 @@ import click
 
 from foldline.commands.options import FILE
 
-SHOWN_LINES = 4
+SHOWN_LINES = 2
 
 
 @click.command("demo")
 @click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
 def command(output: Path) -> None:
-    """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes)."""
+    """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes); then prove
+    and read with the network that Foldline carries."""
     from rich.console import Console
 
     from foldline.demo import PARAMS, demo_dataset, run_demo
@@ -34,10 +35,12 @@ def command(output: Path) -> None:
             say=click.echo,
         )
     console = Console(width=None if Console().is_terminal else 120)
-    comparison = result.comparison
-    for index in range(min(SHOWN_LINES, len(comparison.lines))):
+    for title, proved in (("the demo's own network", result.trained), ("the embedded network", result.embedded)):
+        comparison = proved.comparison
+        for index in range(min(SHOWN_LINES, len(comparison.lines))):
+            console.print()
+            show_line(console, comparison.lines[index], comparison.levels, index, scan=True)
         console.print()
-        show_line(console, comparison.lines[index], comparison.levels, index, scan=True)
-    console.print()
-    show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines")
-    console.print(f"\nKept in {result.folder}: {result.checkpoint.name}, {result.design.name}, {result.header.name}")
+        show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines, {title}")
+    kept = ", ".join(path.name for path in (result.checkpoint, result.trained.design, result.trained.header))
+    console.print(f"\nKept in {result.folder}: {kept}")

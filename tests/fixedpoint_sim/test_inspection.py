@@ -228,7 +228,7 @@ def test_what_the_stress_designs_are_made_for_is_seen():
 
 
 def test_a_trained_network_computes_the_same_bits():
-    name = "demo_QLSTM128_W2B8A4I8_FC_W8B8"
+    name = "QLSTM128_W2B8A4I8_FC_W8B8"
     design = Design.load(GOLDEN / "designs" / f"{name}.npz")
     with np.load(GOLDEN / "vectors" / f"{name}.npz", allow_pickle=False) as vectors:
         columns, labels = vectors["pixels_0"], vectors["labels_0"]

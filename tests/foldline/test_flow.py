@@ -90,6 +90,7 @@ def test_export_import_verify_compare(trained, data, tmp_path):
     assert [(level["level"], level["labels"]) for level in result["levels"]] == [
         ("float", "greedy CTC"),
         ("quantized", "greedy CTC"),
+        ("quantized", "overlay labels"),
         ("simulated", "greedy CTC"),
         ("simulated", "overlay labels"),
     ]
@@ -97,7 +98,7 @@ def test_export_import_verify_compare(trained, data, tmp_path):
     for line, shown in zip(read_dataset(data).validation, result["lines"], strict=True):
         trace = simulate(design, image_columns(line.source, target_height=design.inputs, bits=4))
         assert shown["truth"] == line.text
-        assert shown["texts"][2:] == [design.alphabet.text(greedy_labels(trace.scores)), trace.text]
+        assert shown["texts"][3:] == [design.alphabet.text(greedy_labels(trace.scores)), trace.text]
 
 
 def test_the_table_shows_every_level(trained, data):
@@ -106,22 +107,31 @@ def test_the_table_shows_every_level(trained, data):
         assert name in printed
 
 
-def test_the_demo_runs_through(tmp_path):
+def test_the_demo_runs_through(trained, tmp_path):
     said = []
+    embedded = tmp_path / "embedded.npz"
+    open_network(trained[0]).design.save(embedded)
     result = run_demo(
         tmp_path,
         tiny.dataset(),
-        hyperparameters=tiny.quantized(epochs=12, prefused_bn_fc=True),
+        hyperparameters=tiny.quantized(epochs=12, prefused_bn_fc=True, forward_arithmetic="HARDWARE"),
         folding=FOLDING,
+        embedded=embedded,
         reporter=Reporter(),
         say=said.append,
     )
-    assert [sentence[0] for sentence in said] == ["1", "2", "3", " ", "4"]
-    assert {path.name for path in (result.header, result.design, result.checkpoint)} <= {
-        path.name for path in result.folder.iterdir()
-    }
-    assert [level.name for level in result.comparison.levels] == ["float", "quantized", "simulated", "simulated"]
-    assert result.proof.lines == 3
+    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " "]
+    kept = (
+        result.checkpoint,
+        *(path for one in (result.trained, result.embedded) for path in (one.header, one.design)),
+    )
+    assert {path.name for path in kept} <= {path.name for path in result.folder.iterdir()}
+    levels = result.trained.comparison.levels
+    assert [level.name for level in levels] == ["float", "quantized", "quantized", "simulated", "simulated"]
+    # In the overlay's arithmetic PyTorch and the simulator read the same, decoding by decoding.
+    assert [level.texts for level in levels[1:3]] == [level.texts for level in levels[3:]]
+    assert [level.name for level in result.embedded.comparison.levels] == ["simulated", "simulated"]
+    assert result.trained.proof.lines == result.embedded.proof.lines == 3
 
 
 def test_lines_and_table_on_a_narrow_terminal(trained, data):

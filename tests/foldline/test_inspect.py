@@ -18,7 +18,7 @@ from foldline.inspection_report import TITLES, real_text, share_text
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 
-DEMO = REPOSITORY / "golden_vectors" / "designs" / "demo_QLSTM128_W2B8A4I8_FC_W8B8.npz"
+DEMO = REPOSITORY / "golden_vectors" / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
 
 
 def run(*arguments):
