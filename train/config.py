@@ -274,7 +274,7 @@ class Hyperparameters:
         if self.lr_schedule == "STEP":
             return self.lr * self.lr_gamma ** (int(epoch) // self.lr_step)
         if self.lr_schedule == "ONE_CYCLE":
-            done = epoch / self.epochs
+            done = epoch / max(self.epochs, 1)
             if done < self.lr_warmup:
                 return self.lr * (CYCLE_START + (1 - CYCLE_START) * done / self.lr_warmup)
             falling = (done - self.lr_warmup) / (1 - self.lr_warmup)

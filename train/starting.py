@@ -20,13 +20,19 @@ from train.experiment import HYPERPARAMETERS, LAST
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
 
-DECIDE_BATCHES = ("batch_size", "random_seed", "seq_to_random_threshold", "width_pool")
-"""Hyperparameters that decide which lines make up an epoch's batches."""
+DECIDE_BATCHES = (
+    *("batch_size", "random_seed", "seq_to_random_threshold", "width_pool"),
+    *("selection_lines", "extra_lines", "ctc"),
+)
+"""Hyperparameters that decide which lines make up an epoch's batches (`ctc`: those that its loss can say)."""
+
+DECIDE_BEST = ("random_seed", "selection_lines", "select_by")
+"""Hyperparameters that decide which lines an epoch is judged by, and how: other best scores cannot be compared."""
 
 DECIDE_NETWORK = (
     *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional", "recurrent_bias_enabled"),
     *(f"{part}_{kind}" for part in QUANTIZED_PARTS for kind in ("bit_width", "quantization")),
-    *("internal_activation_bit_width", "quantize_input", "prefused_bn_fc"),
+    *("internal_activation_bit_width", "quantize_input", "prefused_bn_fc", "forward_arithmetic"),
 )
 """Hyperparameters that decide what the network computes: a run that goes on keeps them."""
 
@@ -134,10 +140,12 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
         torch.Generator().set_state(checkpoint.rng)
     except (RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"rng is no state of torch's random numbers: {error}") from error
+
+    def as_before(names: tuple[str, ...]) -> bool:
+        return all(getattr(hyperparameters, name) == getattr(checkpoint.hyperparameters, name) for name in names)
+
     # Where the epoch is now cut into other batches, a half-done one starts again.
-    same_cut = all(
-        getattr(hyperparameters, name) == getattr(checkpoint.hyperparameters, name) for name in DECIDE_BATCHES
-    )
+    same_cut, same_judge = as_before(DECIDE_BATCHES), as_before(DECIDE_BEST)
     return Start(
         hyperparameters=hyperparameters,
         alphabet=checkpoint.alphabet,
@@ -147,8 +155,8 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
         epoch=checkpoint.epoch,
         batch=checkpoint.batch if same_cut else 0,
         loss_sum=checkpoint.loss_sum if same_cut else 0.0,
-        best_cer=checkpoint.best_cer,
-        best_wer=checkpoint.best_wer,
+        best_cer=checkpoint.best_cer if same_judge else math.inf,
+        best_wer=checkpoint.best_wer if same_judge else math.inf,
         folder=folder,
     )
 

@@ -5,6 +5,7 @@ from dataclasses import MISSING, fields, replace
 import pytest
 
 from datapath.errors import ConfigError, FileError
+from tests.train import tiny
 from train.config import Hyperparameters, range_text
 
 ORIGINAL_DEFAULTS = {
@@ -210,3 +211,67 @@ def test_the_experiment_name_spells_the_widths():
     assert str(Hyperparameters().experiment_name()) == "QLSTM128_W32B32A32I32_FC_W32B32"
     plain = Hyperparameters(neuron_type="LSTM", layer_size=64)
     assert str(plain.experiment_name()) == "LSTM64_W32B32A32I32_FC_W32B32"
+
+
+def hardware(**changes):
+    return tiny.quantized(**{"forward_arithmetic": "HARDWARE", **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"neuron_type": "LSTM"}, None),
+        ({"quantize_input": False}, "quantize_input is False with forward_arithmetic HARDWARE; it takes True."),
+        (
+            {"internal_activation_bit_width": 6},
+            "internal_activation_bit_width is 6 with forward_arithmetic HARDWARE; it takes 8.",
+        ),
+        (
+            {"recurrent_weight_bit_width": 32, "recurrent_weight_quantization": "FP"},
+            "recurrent_weight_quantization is FP with forward_arithmetic HARDWARE; it takes SIGNED_FIXED_UNIT.",
+        ),
+        (
+            {"recurrent_activation_bit_width": 9},
+            "recurrent_activation_bit_width is 9 with forward_arithmetic HARDWARE; allowed is 2 to 8.",
+        ),
+        (
+            {"fc_bias_bit_width": 32, "fc_bias_quantization": "FP"},
+            "fc_bias_quantization is FP with forward_arithmetic HARDWARE; it takes SIGNED_FIXED_UNIT.",
+        ),
+        (
+            {"prefused_bn_fc": False},
+            "prefused_bn_fc is False with forward_arithmetic HARDWARE and a fixed-point FC layer; the overlay has no "
+            "batch norm between the two.",
+        ),
+        (
+            {"forward_arithmetic": "ORIGINAL", "weight_decay": 0.1},
+            "weight_decay is 0.1 with optimiser ADAM; it needs ADAMW.",
+        ),
+    ],
+)
+def test_what_the_overlay_has_no_rule_for_is_refused(changes, sentence):
+    with pytest.raises(ConfigError) as caught:
+        hardware(**changes)
+    assert sentence is None or str(caught.value) == sentence
+
+
+def test_the_overlays_arithmetic_goes_with_a_float_fc_layer_and_batch_norm_and_without_biases():
+    in_float = {f"fc_{part}_{kind}": value for part in ("weight", "bias") for kind, value in FLOAT.items()}
+    assert hardware(**in_float, prefused_bn_fc=False).float_fc
+    assert not hardware().float_fc
+    bias = {f"recurrent_bias_{kind}": value for kind, value in FLOAT.items()}
+    assert not hardware(recurrent_bias_enabled=False, **bias).recurrent_bias_enabled
+
+
+FLOAT = {"bit_width": 32, "quantization": "FP"}
+
+
+def test_one_cycle_rises_to_lr_and_falls_to_almost_nothing():
+    hp = Hyperparameters(lr=0.5, lr_schedule="ONE_CYCLE", epochs=20, lr_warmup=0.25)
+    rates = [hp.learning_rate(epoch / 4) for epoch in range(81)]
+    assert rates[0] == pytest.approx(0.02)
+    assert rates[20] == pytest.approx(0.5)
+    assert rates[80] == pytest.approx(0.0005)
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert Hyperparameters(lr_schedule="ONE_CYCLE", lr_warmup=0.0, epochs=1).learning_rate(0) == pytest.approx(1e-4)

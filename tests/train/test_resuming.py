@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,8 @@ from tests.train import tiny
 from tests.train.test_trainer import Recorder
 from train.checkpoint import Checkpoint
 from train.data import Dataset
-from train.starting import DECIDE_NETWORK, Pretrained
+from train.evaluation import class_scores
+from train.starting import DECIDE_NETWORK, Pretrained, start_from
 from train.trainer import train
 
 
@@ -178,3 +180,26 @@ def test_validation_lines_without_a_word_are_refused_before_training(tmp_path):
         train(tiny.hyperparameters(), blank, experiments=tmp_path, reporter=recorder)
     assert str(caught.value) == "None of the 2 validation lines holds a word, so there is no error rate."
     assert (recorder.batches, list(tmp_path.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize("fusion", [False, True])
+def test_another_score_scale_leaves_what_the_loss_sees(tmp_path, fusion):
+    trained = train(tiny.hyperparameters(epochs=1), tiny.dataset(), experiments=tmp_path).resume_from
+    before = Checkpoint.load(trained).recogniser()
+    scaled = tiny.hyperparameters(epochs=1, score_scale=4.0, prefused_bn_fc=fusion)
+    after = start_from(trained, Pretrained.RETRAIN, scaled, fusion=fusion, writes=False).model.eval()
+    lines = [torch.from_numpy(line.pixels(tiny.HEIGHT).copy()) for line in tiny.dataset().validation]
+    for one, other in zip(
+        class_scores(before, lines, batch_size=2), class_scores(after, lines, batch_size=2), strict=True
+    ):
+        # Fusion rounds the weights once more; without it the factor is a power of two and exact.
+        assert np.allclose(one, 4 * other, atol=1e-4) if fusion else np.array_equal(one, 4 * other)
+
+
+def test_best_scores_count_only_where_epochs_are_judged_alike(run):
+    def best(**changes):
+        hp = dataclasses.replace(tiny.hyperparameters(epochs=9, checkpoint_interval=1), **changes)
+        return start_from(run.resume_from, Pretrained.RESUME, hp, fusion=False, writes=False).best_cer
+
+    assert best() == best(lr=0.5) < float("inf")
+    assert best(select_by="OVERLAY") == best(selection_lines=2) == float("inf")
