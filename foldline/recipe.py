@@ -127,7 +127,7 @@ def run_recipe(
     """
     kept = None if folder is None else Path(folder)
     if kept is not None:
-        goal = _goal_of(kept)
+        goal = goal_of(kept)
         if hyperparameters not in (None, goal):
             raise ConfigError(f"{kept} was begun with other hyperparameters; leave them out to go on.")
     else:
@@ -176,8 +176,11 @@ def _with_error_rates(design: Design, comparison: Comparison, dataset: Dataset) 
     return replace(design, provenance=replace(design.provenance, notes=notes))
 
 
-def _goal_of(folder: Path) -> Hyperparameters:
-    """The hyperparameters that a recipe's folder was begun with."""
+def goal_of(folder: Path) -> Hyperparameters:
+    """The hyperparameters that a recipe's folder was begun with.
+
+    :raises FileError: it is no such folder. ConfigError: they are damaged.
+    """
     if not is_folder(folder) or not (folder / HYPERPARAMETERS).is_file():
         raise FileError(f"{folder} is no folder of a recipe: it holds no {HYPERPARAMETERS}.")
     return Hyperparameters.from_json(folder / HYPERPARAMETERS)

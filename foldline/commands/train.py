@@ -142,7 +142,7 @@ def command(
     if recipe is not None and group.size > 1:
         raise click.UsageError("--recipe trains in one process; under torchrun, run its stages one by one.")
     device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
-    hyperparameters = _hyperparameters(params, None if recipe else checkpoint, overrides)
+    hyperparameters = _hyperparameters(params, checkpoint, overrides, recipe=recipe is not None)
     seed = hyperparameters.random_seed
     with counting("reading lines") as progress:
         dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
@@ -157,9 +157,14 @@ def command(
     settings = {"device": device, "threads": threads, "command": shlex.join(["foldline", *sys.argv[1:]])}
     settings |= {"author": author}
     if recipe is not None:
-        goal = None if checkpoint is not None and not _decides_network(given) else hyperparameters
         _follow_recipe(
-            goal, dataset, given, experiments=experiments, folder=checkpoint, warm_up=warm_up, settings=settings
+            hyperparameters,
+            dataset,
+            given,
+            experiments=experiments,
+            folder=checkpoint,
+            warm_up=warm_up,
+            settings=settings,
         )
         return
     result = _trained(
@@ -198,13 +203,8 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
     return None
 
 
-def _decides_network(given: dict[str, object]) -> bool:
-    """Whether the command line says anything about hyperparameters."""
-    return "params" in given or any(one.name in given for one in fields(Hyperparameters))
-
-
 def _follow_recipe(
-    hyperparameters: Hyperparameters | None,
+    hyperparameters: Hyperparameters,
     dataset: Dataset,
     given: dict[str, object],
     *,
@@ -240,10 +240,16 @@ def _follow_recipe(
     click.echo(f"The design: {result.design}")
 
 
-def _hyperparameters(params: Path | None, checkpoint: Path | None, overrides: dict[str, object]) -> Hyperparameters:
-    """The file's, or the checkpoint's, or the defaults; then the overrides."""
+def _hyperparameters(
+    params: Path | None, checkpoint: Path | None, overrides: dict[str, object], *, recipe: bool
+) -> Hyperparameters:
+    """The file's, or those of the checkpoint or recipe's folder, or the defaults; then the overrides."""
     if params is not None:
         base = Hyperparameters.from_json(params)
+    elif checkpoint is not None and recipe:
+        from foldline.recipe import goal_of
+
+        base = goal_of(checkpoint)
     elif checkpoint is not None:
         from train.checkpoint import Checkpoint
 

@@ -247,3 +247,14 @@ def test_a_warm_up_without_a_recipe_is_refused():
     assert result.stderr.splitlines()[-1] == (
         "Error: --warm-up begins a --recipe, and has no effect on one that -i goes on with."
     )
+
+
+def test_the_command_goes_on_with_the_folders_hyperparameters_and_no_others(done, tmp_path):
+    data = write_dataset(tiny.dataset(), tmp_path / "lines")
+    arguments = ["train", "--recipe", "hardware", "--data", str(data), "-i", str(done.folder)]
+    same = CliRunner().invoke(main, [*arguments, "--epochs", "10"])
+    assert same.exit_code == 0, same.output
+    other = CliRunner().invoke(main, [*arguments, "--epochs", "11"])
+    assert other.stderr.splitlines()[-1] == (
+        f"Error: {done.folder} was begun with other hyperparameters; leave them out to go on."
+    )
