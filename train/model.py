@@ -108,10 +108,8 @@ class Recogniser(nn.Module):
         :returns: float32 [T, B, C]; zero beyond a line's length.
         """
         packing = Packing(lengths)
-        columns = self.quantize_pixels(unit_pixels(grey[packing.t, packing.line]))
-        scores = self.scores_of(self.recurrent.read(columns, packing))
-        padded = scores.new_zeros(*grey.shape[:2], self.classes)
-        return padded.index_put((packing.t, packing.line), scores)
+        columns = self.quantize_pixels(unit_pixels(packing.real(grey)))
+        return packing.padded(self.scores_of(self.recurrent.read(columns, packing)), len(grey))
 
     def scores_of(self, hidden: Tensor) -> Tensor:
         """Class scores [N, C] of hidden outputs [N, D * H]."""

@@ -91,17 +91,13 @@ class QuantLSTM(nn.Module):
         :returns: [T, B, D * H], forward then backward; zero beyond a line's length.
         """
         packing = Packing(lengths)
-        hidden = self.read(columns[packing.t, packing.line], packing)
-        padded = hidden.new_zeros(*columns.shape[:2], hidden.shape[1])
-        return padded.index_put((packing.t, packing.line), hidden)
+        return packing.padded(self.read(packing.real(columns), packing), len(columns))
 
     def read(self, columns: Tensor, packing: Packing) -> Tensor:
         """The same without padding: the real columns of all lines, line after line [N, I] -> [N, D * H]."""
         if self.in_original_rounding or columns.device.type != "cpu" or columns.dtype is not torch.float32:
             return self._read_in_steps(columns, packing)
-        rows = columns.new_zeros(packing.rows, self.inputs).index_copy(0, packing.row, columns)
-        hidden = walk_columns(rows, packing, *self._in_gate_order(), self._widths_now)
-        return torch.cat([side[packing.row] for side in hidden], dim=1)
+        return walk_columns(columns, packing, *self._in_gate_order(), self._widths_now)
 
     @property
     def in_original_rounding(self) -> bool:
@@ -127,9 +123,8 @@ class QuantLSTM(nn.Module):
 
     def _read_in_steps(self, columns: Tensor, packing: Packing) -> Tensor:
         """`read` column by column, in operations of torch on padded lines."""
-        T, B = packing.longest, packing.lines
-        padded = columns.new_zeros(T, B, self.inputs).index_put((packing.t, packing.line), columns)
-        order = _reversing_order(packing.lengths.to(columns.device), T)
+        padded = packing.padded(columns, packing.longest)
+        order = _reversing_order(packing.lengths.to(columns.device), packing.longest)
         sides = torch.stack([padded, _Reorder.apply(padded, order)]) if len(self.suffixes) == 2 else padded[None]
         if self._widths_now is None:
             hidden = self._walk(self._input_products(sides))
@@ -138,7 +133,7 @@ class QuantLSTM(nn.Module):
         in_image_order = [hidden[:, 0]]
         if len(self.suffixes) == 2:
             in_image_order.append(_Reorder.apply(hidden[:, 1], order))
-        return torch.cat(in_image_order, dim=2)[packing.t, packing.line]
+        return packing.real(torch.cat(in_image_order, dim=2))
 
     def _input_products(self, sides: Tensor) -> Tensor:
         """[D, T, B, I] -> W_ih x + b_ih + b_hh of every column at once, [D, T, B, 4H]."""

@@ -50,13 +50,24 @@ class Packing:
         self.lines, self.longest = len(columns), int(columns.max(initial=0))
         self.offsets = np.concatenate([[0], np.cumsum(columns + 1)]) + 1
         self.rows = int(self.offsets[-1])
+        self.gaps = np.append(self.offsets[:-1] - 1, self.rows - 1)
+        """The empty rows."""
         self.longest_first = np.argsort(-columns, kind="stable")
         line = np.repeat(np.arange(len(columns)), columns)
         t = np.arange(len(line)) - np.repeat(np.cumsum(columns) - columns, columns)
-        self.line, self.t = torch.from_numpy(line), torch.from_numpy(t)
-        """Of every real column, line after line: its line, and its place in it."""
         self.row = torch.from_numpy(self.offsets[line] + t)
-        """And its packed row."""
+        """Of every real column, line after line: its packed row."""
+        self.place = torch.from_numpy(t * self.lines + line)
+        """And its row in padded lines [T, B, ...] flattened to [T * B, ...]."""
+
+    def real(self, padded: Tensor) -> Tensor:
+        """[T, B, F] -> [N, F], the real columns, line after line."""
+        return padded.flatten(0, 1).index_select(0, self.place.to(padded.device))
+
+    def padded(self, real: Tensor, columns: int) -> Tensor:
+        """[N, F] -> [`columns`, B, F], zero beyond a line's length."""
+        empty = real.new_zeros(columns * self.lines, real.shape[1])
+        return empty.index_copy(0, self.place.to(real.device), real).view(columns, self.lines, -1)
 
     def jobs(self, directions: int) -> np.ndarray:
         """[n, 2]: line and direction, longest first."""
@@ -80,13 +91,13 @@ def walk_columns(
     bias: Tensor,
     widths: HardwareWidths | None,
 ) -> Tensor:
-    """Hidden outputs of packed lines.
+    """Hidden outputs of all lines.
 
-    :param columns: float32 [M, I], zero in empty rows; with `widths` multiples of 2**(1 - A).
+    :param columns: float32 [N, I], the real columns, line after line; with `widths` multiples of 2**(1 - A).
     :param input_weights: float32 [D, 4H, I], as they are used: quantized; `recurrent_weights` [D, 4H, H], `bias`
         [D, 4H], the sum of both biases. Gates in `Gate` order.
     :param widths: the overlay's arithmetic in these widths; None for floating point.
-    :returns: float32 [D, M, H], zero in empty rows. In the overlay's arithmetic, all NaN if one value is NaN.
+    :returns: float32 [N, D * H]. In the overlay's arithmetic, all NaN if one value is NaN.
     """
     return _Walk.apply(columns, input_weights, recurrent_weights, bias, packing, widths)
 
@@ -130,52 +141,59 @@ class _Walk(torch.autograd.Function):
         ctx.workspace = _Workspace(D * packing.rows * (lanes + 2 * H))
         gates, cells, squashed = ctx.workspace.cut((D, packing.rows, lanes), *[(D, packing.rows, H)] * 2)
         hidden = torch.empty(D, packing.rows, H)
-        gaps = np.append(packing.offsets[:-1] - 1, packing.rows - 1)
-        for array in (gates, cells, squashed, hidden):
-            array[:, gaps] = 0
+        rows = columns.new_zeros(packing.rows, columns.shape[1]).index_copy_(0, packing.row, columns)
         out = [array.numpy() for array in (gates, cells, squashed, hidden)]
-        jobs = packing.jobs(D)
         if widths is None:
-            torch.baddbmm(bias[:, None], columns.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
-            gates[:, gaps] = 0
+            torch.baddbmm(bias[:, None], rows.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
             by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
-            _shared(walk_kernels.float_forward, jobs, packing.offsets, by_unit, *out)
+            _shared(walk_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, *out)
         else:
-            values = _hardware_values(columns, input_weights, recurrent_weights, bias, widths)
-            _shared(walk_kernels.hardware_forward, jobs, packing.offsets, *values, *out)
-            if any_nan(columns, input_weights, recurrent_weights, bias):
-                hidden.fill_(torch.nan)  # else it would be some integer, and nobody would notice
-        ctx.save_for_backward(columns, input_weights, recurrent_weights, hidden)
-        ctx.stages = gates, cells, squashed
+            values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
+            _shared(walk_kernels.hardware_forward, packing.jobs(D), packing.offsets, *values, *out)
+        for array in (gates, cells, squashed, hidden):
+            array[:, packing.gaps] = 0
+        outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
+        if widths is not None and any_nan(columns, input_weights, recurrent_weights, bias):
+            outputs.fill_(torch.nan)  # else it would be some integer, and nobody would notice
+        ctx.save_for_backward(input_weights, recurrent_weights)
+        ctx.stages = rows, gates, cells, squashed, hidden
         ctx.packing, ctx.high = packing, np.inf if widths is None else 1 - 2.0 ** (1 - widths.activation)
-        return hidden
+        return outputs
 
     @staticmethod
     def backward(ctx, gradient):
-        columns, input_weights, recurrent_weights, hidden = ctx.saved_tensors
+        input_weights, recurrent_weights = ctx.saved_tensors
         if ctx.stages is None:
             raise RuntimeError("walk_columns keeps what its gradient needs for one backward pass only.")
-        (gates, cells, squashed), ctx.stages = ctx.stages, None
-        by_unit = recurrent_weights.transpose(1, 2).contiguous().numpy()
+        (rows, gates, cells, squashed, hidden), ctx.stages = ctx.stages, None
+        packing, (I, H) = ctx.packing, (rows.shape[1], hidden.shape[2])  # noqa: E741
+        by_side = [torch.zeros(packing.rows, H) for _ in hidden]
+        for side, piece in zip(by_side, gradient.split(H, dim=1), strict=True):
+            side.index_copy_(0, packing.row, piece)
         _shared(
             walk_kernels.backward,
-            ctx.packing.pairs(len(gates)),
-            ctx.packing.offsets,
-            by_unit,
+            packing.pairs(len(gates)),
+            packing.offsets,
+            recurrent_weights.transpose(1, 2).contiguous().numpy(),
             np.float32(ctx.high),
             gates.numpy(),
             cells.numpy(),
             squashed.numpy(),
-            gradient.contiguous().numpy(),
+            torch.stack(by_side).numpy(),
         )
-        of_inputs = torch.matmul(gates.transpose(1, 2), columns)
         # The state before a row: the row before it, for the backward direction the row behind it.
         before = [(slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))][: len(gates)]
-        of_states = torch.stack([gates[d, rows].T @ hidden[d, states] for d, (rows, states) in enumerate(before)])
-        of_columns = torch.matmul(gates, input_weights).sum(dim=0) if ctx.needs_input_grad[0] else None
-        of_bias = gates.sum(dim=1)
+        of_weights = [
+            # One product for the gradients of all weights and, with a column of ones, of the biases.
+            gates[d, at].T @ torch.cat([rows[at], rows.new_ones(packing.rows - 1, 1), hidden[d, states]], dim=1)
+            for d, (at, states) in enumerate(before)
+        ]
+        of_inputs, of_bias, of_states = torch.stack(of_weights).split((I, 1, H), dim=2)
+        of_columns = None
+        if ctx.needs_input_grad[0]:
+            of_columns = torch.matmul(gates, input_weights).sum(dim=0).index_select(0, packing.row)
         del ctx.workspace  # free for the next pass
-        return of_columns, of_inputs, of_states, of_bias, None, None
+        return of_columns, of_inputs, of_states, of_bias.squeeze(2), None, None
 
 
 def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: HardwareWidths) -> tuple:

@@ -16,7 +16,6 @@ from tests.train import tiny
 from train.config import SIGNED_FIXED_UNIT
 from train.model import Recogniser
 from train.recurrent import QuantLSTM
-from train.walk import Packing, walk_columns
 
 GRADIENT_TOLERANCE = 1e-5
 """Of the largest gradient: both sides take the same sums of some hundred terms, in another order and one in float32."""
@@ -254,13 +253,3 @@ def test_nan_comes_out_as_nan(hardware, where):
     outputs, gradients = outputs_and_gradients(layer, columns)
     assert outputs.isnan().any()
     assert len(gradients) == 9
-
-
-def test_empty_rows_of_packed_lines_are_zero():
-    layer = hardware_layer(4, 4)
-    packing = Packing(LENGTHS)
-    rows = torch.zeros(packing.rows, I).index_copy(0, packing.row, torch.randn(len(packing.row), I).round())
-    hidden = walk_columns(rows, packing, *layer._in_gate_order(), layer.hardware_widths)
-    empty = torch.ones(packing.rows, dtype=torch.bool).index_fill(0, packing.row, False)
-    assert empty.sum() == len(LENGTHS) + 1
-    assert not hidden[:, empty].any() and hidden[:, ~empty].any()
