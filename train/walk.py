@@ -150,7 +150,7 @@ class _Walk(torch.autograd.Function):
         else:
             values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
             _shared(walk_kernels.hardware_forward, packing.jobs(D), packing.offsets, *values, *out)
-        for array in (gates, cells, squashed, hidden):
+        for array in out:
             array[:, packing.gaps] = 0
         outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
         if widths is not None and any_nan(columns, input_weights, recurrent_weights, bias):
@@ -167,7 +167,8 @@ class _Walk(torch.autograd.Function):
             raise RuntimeError("walk_columns keeps what its gradient needs for one backward pass only.")
         (rows, gates, cells, squashed, hidden), ctx.stages = ctx.stages, None
         packing, (I, H) = ctx.packing, (rows.shape[1], hidden.shape[2])  # noqa: E741
-        by_side = [torch.zeros(packing.rows, H) for _ in hidden]
+        by_side = torch.empty_like(hidden)
+        by_side.numpy()[:, packing.gaps] = 0
         for side, piece in zip(by_side, gradient.split(H, dim=1), strict=True):
             side.index_copy_(0, packing.row, piece)
         _shared(
@@ -179,7 +180,7 @@ class _Walk(torch.autograd.Function):
             gates.numpy(),
             cells.numpy(),
             squashed.numpy(),
-            torch.stack(by_side).numpy(),
+            by_side.numpy(),
         )
         # The state before a row: the row before it, for the backward direction the row behind it.
         before = [(slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))][: len(gates)]

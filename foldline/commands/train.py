@@ -96,9 +96,7 @@ def hyperparameter_options(command: Callable) -> Callable:
 )
 @click.option("--dry-run", is_flag=True, help="Keep nothing on disk.")
 @click.option("--no-cuda", is_flag=True, help="Compute on the CPU even where a GPU is at hand.")
-@click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of torch; more than 1 rarely pays."
-)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="To compute with on the CPU.")
 @click.option("--author", default="", help="Who trains; kept in the provenance.")
 @hyperparameter_options
 @click.pass_context
