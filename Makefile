@@ -32,6 +32,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.simulator
+	$(BIN)/python -m benchmarks.training
 
 golden: setup
 	$(BIN)/foldline golden make
