@@ -39,6 +39,9 @@ UW3_500_URL = f"https://codeload.github.com/Xilinx/pytorch-ocr/tar.gz/{UW3_500_C
 MAX_EXPANDED_BYTES = 256 * 2**20
 """All members together; UW3-500 has 3 MB."""
 
+READ_AT_ONCE = 2**20
+"""Bytes of an archive that are looked at at a time."""
+
 MAX_MEMBERS = 20_000
 """UW3-500 has some 1 000, with its folders."""
 
@@ -207,6 +210,11 @@ def _tar_members(opened: tarfile.TarFile, source: str) -> list[_Member]:
             raise FileError(f"{source} holds {info.name!r}, a link or device; only plain files are taken.")
         if info.isfile():
             members.append(_Member(PurePosixPath(info.name), lambda info=info: opened.extractfile(info)))
+    # tarfile takes a damaged header for the end. Behind the true end there are zeros only, and then the checksum of gzip.
+    while rest := opened.fileobj.read(READ_AT_ONCE):
+        tally.add("", len(rest))
+        if any(rest):
+            raise tarfile.ReadError("content behind the end of the archive")
     return members
 
 

@@ -177,7 +177,7 @@ def align(truth: str, reading: str) -> tuple[list[str], list[str]]:
     >>> align("cat", "scart")
     (['s', '', 'r', ''], ['c', 'a', 't'])
     >>> align("cat", "kt")
-    (['', '', '', ''], ['k', '', 't'])
+    (['', '', '', ''], ['', 'k', 't'])
     """
     n, m = len(truth), len(reading)
     distance = np.zeros((n + 1, m + 1), dtype=np.int64)

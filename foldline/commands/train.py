@@ -152,18 +152,11 @@ def command(
         if group.leads:
             _evaluate(checkpoint, dataset, given, device=device, threads=threads)
         return
-    settings = {"device": device, "threads": threads, "command": shlex.join(["foldline", *sys.argv[1:]])}
-    settings |= {"author": author}
+    command_line = shlex.join(["foldline", *sys.argv[1:]])
+    settings = {"device": device, "threads": threads, "command": command_line, "author": author}
     if recipe is not None:
-        _follow_recipe(
-            hyperparameters,
-            dataset,
-            given,
-            experiments=experiments,
-            folder=checkpoint,
-            warm_up=warm_up,
-            settings=settings,
-        )
+        places = {"experiments": experiments, "folder": checkpoint, "warm_up": warm_up}
+        _follow_recipe(hyperparameters, dataset, given, **places, **settings)
         return
     result = _trained(
         group,
@@ -202,15 +195,9 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
 
 
 def _follow_recipe(
-    hyperparameters: Hyperparameters,
-    dataset: Dataset,
-    given: dict[str, object],
-    *,
-    experiments: Path,
-    folder: Path | None,
-    warm_up: Path | None,
-    settings: dict[str, object],
+    hyperparameters: Hyperparameters, dataset: Dataset, given: dict[str, object], **settings: object
 ) -> None:
+    """`run_recipe`, shown on the terminal."""
     from rich.console import Console
 
     from foldline.recipe import run_recipe
@@ -218,16 +205,7 @@ def _follow_recipe(
     from foldline.training_progress import showing
 
     with showing() as reporter:
-        result = run_recipe(
-            hyperparameters,
-            dataset,
-            experiments=experiments,
-            folder=folder,
-            warm_up=warm_up,
-            say=reporter.note,
-            reporter=reporter,
-            **settings,
-        )
+        result = run_recipe(hyperparameters, dataset, say=reporter.note, reporter=reporter, **settings)
     if result.design is None:
         raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
     show_comparison(

@@ -1,5 +1,6 @@
 """Fetching a dataset: from a local archive, and from a server on this machine; never from further away."""
 
+import gzip
 import hashlib
 import http.server
 import io
@@ -146,6 +147,15 @@ def test_damaged_archives(tmp_path, content):
     data = bytearray(pack(tmp_path / "a.zip", content).read_bytes())
     data[data.index(b"PNG") + 20] ^= 255  # the checksum of one stored image no longer fits
     damaged.write_bytes(data)
+    assert refusal(FileError, tmp_path, damaged) == f"{damaged} is no tar.gz or zip archive, or it is damaged."
+
+
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path, content):
+    tar = bytearray(gzip.decompress(pack(tmp_path / "a.tar.gz", content).read_bytes()))
+    headers = [place for place in range(0, len(tar), 512) if tar[place + 257 : place + 262] == b"ustar"]
+    tar[headers[len(headers) // 2]] ^= 255  # a name that its header's checksum does not fit
+    damaged = tmp_path / "b.tar.gz"
+    damaged.write_bytes(gzip.compress(bytes(tar)))
     assert refusal(FileError, tmp_path, damaged) == f"{damaged} is no tar.gz or zip archive, or it is damaged."
 
 
