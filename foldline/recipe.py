@@ -82,7 +82,7 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
         )
     epochs = {name: round(goal.epochs * share) for name, share in SHARES.items()}
     if min(epochs.values()) < 1:
-        raise ConfigError(f"epochs is {goal.epochs}; the recipe's {len(epochs)} stages need at least 5.")
+        raise ConfigError(f"epochs is {goal.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
     with_norm = {"prefused_bn_fc": False, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
     in_float = {
         **with_norm,

@@ -98,7 +98,7 @@ def test_a_network_that_is_not_the_boards_is_refused(changes):
 def test_too_few_epochs_for_the_stages_are_refused():
     with pytest.raises(ConfigError) as caught:
         stages_of(replace(GOAL, epochs=2))
-    assert str(caught.value) == "epochs is 2; the recipe's 3 stages need at least 5."
+    assert str(caught.value) == "epochs is 2; the recipe's 3 stages need at least 3."
 
 
 def test_the_design_scores_every_column_as_the_last_stage_does(done):
