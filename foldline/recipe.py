@@ -166,14 +166,18 @@ def run_recipe(
 
 def _with_error_rates(design: Design, comparison: Comparison, dataset: Dataset) -> Design:
     """The same design, whose provenance tells what it reads."""
+    notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
+    return replace(design, provenance=replace(design.provenance, notes=notes))
+
+
+def error_rates_note(comparison: Comparison, name: str) -> str:
+    """What the simulated hardware reads on all validation lines of the dataset `name`, in a sentence."""
     told = "; ".join(
         f"{level.decoding}: CER {level.rates.cer:.2f} %, WER {level.rates.wer:.2f} %, {level.rates.exact} exact"
         for level in comparison.levels
         if level.name == "simulated"
     )
-    note = f"{len(comparison.lines)} validation lines of {dataset.name}, beyond the limits, simulated, by {told}"
-    notes = {**design.provenance.notes, "error_rates": note}
-    return replace(design, provenance=replace(design.provenance, notes=notes))
+    return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {told}"
 
 
 def goal_of(folder: Path) -> Hyperparameters:

@@ -253,3 +253,22 @@ def test_nan_comes_out_as_nan(hardware, where):
     outputs, gradients = outputs_and_gradients(layer, columns)
     assert outputs.isnan().any()
     assert len(gradients) == 9
+
+
+def test_passes_that_wait_for_their_gradient_do_not_share_memory():
+    layer = hardware_layer(4, 4)
+    first, second = pixels(layer), pixels(layer, LENGTHS.flip(0))
+
+    def gradients(outputs):
+        layer.zero_grad(set_to_none=True)
+        outputs.square().sum().backward()
+        return [parameter.grad for parameter in layer.parameters()]
+
+    alone = gradients(layer(first, LENGTHS)), gradients(layer(second, LENGTHS.flip(0)))
+    # Both forward passes first, and one without a gradient between them and their backward passes.
+    waiting = layer(first, LENGTHS), layer(second, LENGTHS.flip(0))
+    with torch.no_grad():
+        layer(pixels(layer), LENGTHS)
+    together = gradients(waiting[0]), gradients(waiting[1])
+    for one, other in zip(alone, together, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
