@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,9 @@ from train.model import Recogniser
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others: longer than any of them judges an epoch or writes a checkpoint. Where one
 ends, ``torchrun`` ends the others, long before."""
+
+LETTING_GO = 0.2
+"""Seconds that a process sleeps before it leaves its group; see `connected`. The threads need microseconds."""
 
 Item = TypeVar("Item")
 
@@ -147,6 +151,9 @@ def connected(group: Group) -> Iterator[None]:
     try:
         yield
     finally:
+        # Threads of gloo give back the tensors of the last exchange, for which they need Python's lock; whoever lets go of
+        # the process group holds it while waiting for them. A sleep hands it over; without, one run in ten never ended.
+        time.sleep(LETTING_GO)
         distributed.destroy_process_group()
 
 
