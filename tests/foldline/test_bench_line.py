@@ -7,7 +7,6 @@ import subprocess
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 
 from datapath.errors import DesignError
@@ -20,14 +19,6 @@ from train.checkpoint import Checkpoint
 from train.data import Dataset, write_dataset
 from train.evaluation import evaluate_checkpoint
 from train.trainer import train
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 from PIL import Image
 from rich.console import Console
@@ -25,14 +24,6 @@ from train.experiment import BEST_CER
 from train.reporting import Reporter
 
 FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run(*arguments):

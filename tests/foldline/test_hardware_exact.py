@@ -32,12 +32,8 @@ SCORE_TOLERANCE = 1e-5
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _same_weights():
     torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
 
 
 def preset(path: Path, **changes) -> Hyperparameters:

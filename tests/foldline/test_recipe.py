@@ -28,14 +28,6 @@ from train.reporting import Reporter
 GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Interrupting(Reporter):
     """Interrupts the run as Ctrl-C does, at the n-th batch of all stages."""
 

@@ -4,7 +4,6 @@ import shlex
 import signal
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from foldline import training_progress
@@ -12,14 +11,6 @@ from foldline.cli import main
 from tests.train import tiny
 from train.data import write_dataset
 from train.trainer import train
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
