@@ -10,7 +10,7 @@ setup: $(INSTALLED)
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Foldline needs Python 3.10 or newer; this is %d.%d. Name another: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sim,hls,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,sim,hls,csim,dev]'
 	@touch $@
 
 demo: setup
@@ -25,10 +25,12 @@ smoke: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run -Werror hls_gen/library/*pp
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i hls_gen/library/*pp
 
 bench: setup
 	$(BIN)/python -m benchmarks.simulator

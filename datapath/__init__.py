@@ -10,6 +10,7 @@ from datapath.folded import FoldedNetwork, fold, unfold
 from datapath.formats import Format, Overflow, Rounding, ap_fixed_type, narrow, unit_format
 from datapath.images import image_columns
 from datapath.labels import overlay_labels
+from datapath.peepholes import PeepholeFormat, Peepholes
 from datapath.precision import ExperimentName, Precision
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Gate",
     "Limits",
     "Overflow",
+    "PeepholeFormat",
+    "Peepholes",
     "Precision",
     "Provenance",
     "Rounding",

@@ -13,11 +13,12 @@ from datapath.alphabet import Alphabet
 from datapath.errors import DesignError, FileError
 from datapath.files import read_npz, write_npz
 from datapath.formats import unit_format
+from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
 from datapath.precision import ExperimentName, Precision, require_whole_numbers
 from datapath.quantities import INTERNAL_BITS, MAX_VECTOR_BITS
 
-FORMAT_VERSION = 1
-"""Version of the saved form; a newer one is refused, never guessed at."""
+FORMAT_VERSION = 2
+"""Version of the saved form; a newer one is refused, never guessed at. Version 1 knew neither peepholes nor `pe_out`."""
 
 FORWARD, BACKWARD = 0, 1
 
@@ -39,7 +40,8 @@ class Gate(IntEnum):
 class Folding:
     """How much is computed in parallel.
 
-    `pe` hidden units at a time; `simd_input` and `simd_recurrent` products per gate and unit at a time.
+    `pe` hidden units at a time; `simd_input` and `simd_recurrent` products per gate and unit at a time; `pe_out`
+    classes of the output layer at a time. The published overlay and its header know no `pe_out`: theirs is 1.
 
     :raises DesignError: one is no whole number.
     """
@@ -47,12 +49,13 @@ class Folding:
     pe: int
     simd_input: int
     simd_recurrent: int
+    pe_out: int = 1
 
     def __post_init__(self) -> None:
         require_whole_numbers(self)
 
     @classmethod
-    def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1) -> Folding:
+    def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1, pe_out: int = 1) -> Folding:
         """The original's single number: both sides take `factor` steps.
 
         :raises DesignError: the factor does not divide both dimensions.
@@ -60,12 +63,12 @@ class Folding:
         for name, size in (("input rows", inputs), ("hidden units", hidden)):
             if factor < 1 or size % factor:
                 raise DesignError(f"simd_factor is {factor}; it must divide the {size} {name}.")
-        return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor)
+        return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor, pe_out=pe_out)
 
-    def check(self, *, inputs: int, hidden: int) -> None:
-        """Refuse a folding that does not divide the dimensions.
+    def check(self, *, inputs: int, hidden: int, classes: int) -> None:
+        """Refuse a folding that does not divide the dimensions. `pe_out` need not divide: its last block is filled up.
 
-        :raises DesignError: names the number and the dimension that it must divide.
+        :raises DesignError: names the number and the dimension that it must divide, or its range.
         """
         for name, value, what, size in (
             ("pe", self.pe, "hidden units", hidden),
@@ -74,6 +77,8 @@ class Folding:
         ):
             if value < 1 or size % value:
                 raise DesignError(f"{name} is {value}; it must divide the {size} {what}.")
+        if not 1 <= self.pe_out <= classes:
+            raise DesignError(f"pe_out is {self.pe_out}; it must be 1 to the {classes} classes.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +141,8 @@ class Design:
     fc_biases          [2, C]          the exporter keeps the backward half zero
     ================== =============== ==========================================================
 
+    `peepholes`, None in the plain network, are weights [2, 3, H]: direction, input / forget / output gate, unit.
+
     :raises DesignError: shapes that contradict each other, a value outside its width, a folding that does not divide,
         or vectors wider than the 1024 bits of an ``ap_int``.
     """
@@ -151,17 +158,19 @@ class Design:
     fc_weights: np.ndarray
     fc_biases: np.ndarray
     provenance: Provenance
+    peepholes: Peepholes | None = None
 
     def __post_init__(self) -> None:
         for name in WEIGHTS:
-            object.__setattr__(self, name, _frozen_int8(name, getattr(self, name), self._bits_of(name)))
+            values = frozen_integers(name, getattr(self, name), unit_format(self._bits_of(name)), np.int8)
+            object.__setattr__(self, name, values)
         shape = self.weights_input.shape
         if len(shape) != 4 or 0 in shape:
             raise DesignError(
                 f"weights_input has shape {list(shape)}; it must be [2, 4, H, I] with H and I of 1 or more."
             )
         self._check_shapes()
-        self.folding.check(inputs=self.inputs, hidden=self.hidden)
+        self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
         for name, size in (("inputs", self.inputs), ("hidden", self.hidden)):
             if size * self.precision.activation > MAX_VECTOR_BITS:
                 raise DesignError(
@@ -189,9 +198,10 @@ class Design:
             "biases_recurrent": (2, 4, hidden),
             "fc_weights": (2, classes, hidden),
             "fc_biases": (2, classes),
+            "peepholes": (2, 3, hidden),
         }
-        for name, shape in expected.items():
-            actual = getattr(self, name).shape
+        for name, array in self.arrays.items():
+            shape, actual = expected[name], array.shape
             if actual != shape:
                 raise DesignError(
                     f"{name} has shape {list(actual)}; with H {hidden}, I {inputs} and C {classes} it must be {list(shape)}."
@@ -211,6 +221,17 @@ class Design:
     def classes(self) -> int:
         """C, classes with the blank."""
         return len(self.alphabet)
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All weight arrays by name: the six of `WEIGHTS`, and the raw `peepholes` of a network that has them."""
+        arrays = {name: getattr(self, name) for name in WEIGHTS}
+        return arrays if self.peepholes is None else {**arrays, "peepholes": self.peepholes.weights}
+
+    @property
+    def peephole_format(self) -> PeepholeFormat | None:
+        """Format of the peephole weights; None without them."""
+        return self.peepholes and self.peepholes.format
 
     @property
     def experiment(self) -> ExperimentName:
@@ -239,8 +260,9 @@ class Design:
         return hash((self.precision, self.folding, self.limits, self.weights_recurrent.tobytes()))
 
     def __repr__(self) -> str:
+        peepholes = "" if self.peepholes is None else f"peepholes={self.peephole_format}, "
         return (
-            f"Design({self.experiment}, inputs={self.inputs}, classes={self.classes}, folding={self.folding}, "
+            f"Design({self.experiment}, inputs={self.inputs}, classes={self.classes}, {peepholes}folding={self.folding}, "
             f"limits={self.limits}, provenance={self.provenance})"
         )
 
@@ -257,9 +279,10 @@ class Design:
             "limits": asdict(self.limits),
             "provenance": asdict(self.provenance),
             "alphabet": self.alphabet.symbols,
+            "peepholes": self.peepholes and asdict(self.peepholes.format),
         }
         text = json.dumps(description, ensure_ascii=False, sort_keys=True)
-        write_npz(path, {"design": np.array(text), **{name: getattr(self, name) for name in WEIGHTS}})
+        write_npz(path, {"design": np.array(text), **self.arrays})
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Design:
@@ -275,9 +298,10 @@ class Design:
             description = json.loads(str(arrays["design"]))
             if description["format"] != "foldline design":
                 raise FileError(f"{path} is not a design: its format is {description['format']!r}.")
-            if description["version"] != FORMAT_VERSION:
+            if description["version"] not in range(1, FORMAT_VERSION + 1):
                 raise DesignError(
-                    f"{path} is a design of version {description['version']!r}; this Foldline reads version {FORMAT_VERSION}."
+                    f"{path} is a design of version {description['version']!r}; "
+                    f"this Foldline reads versions 1 to {FORMAT_VERSION}."
                 )
             return cls(
                 precision=Precision(**description["precision"]),
@@ -286,6 +310,7 @@ class Design:
                 provenance=Provenance(**description["provenance"]),
                 alphabet=Alphabet(tuple(description["alphabet"])),
                 **{name: arrays[name] for name in WEIGHTS},
+                peepholes=_described_peepholes(description, arrays),
             )
         except KeyError as error:
             raise FileError(f"{path} is not a whole design: it has no {error}.") from error
@@ -295,19 +320,11 @@ class Design:
             raise error if str(error).startswith(str(path)) else DesignError(f"{path}: {error}") from error
 
 
-def _frozen_int8(name: str, values: np.ndarray, bits: int) -> np.ndarray:
-    """A read-only int8 copy, after checking that every value fits `bits`."""
-    values = np.asarray(values)
-    if not np.issubdtype(values.dtype, np.integer):
-        raise DesignError(f"{name} has type {values.dtype}; it must be integers.")
-    format = unit_format(bits)
-    outside = (values < format.min) | (values > format.max)
-    if outside.any():
-        place = [int(p) for p in np.argwhere(outside)[0]]
-        raise DesignError(
-            f"{name}{place} is {values[tuple(place)]}; {bits} bits allow {format.min} to {format.max} "
-            f"({np.count_nonzero(outside)} of {values.size} values are outside)."
-        )
-    frozen = values.astype(np.int8)
-    frozen.setflags(write=False)
-    return frozen
+def _described_peepholes(description: dict, arrays: dict[str, np.ndarray]) -> Peepholes | None:
+    """What a design file says of peepholes: in version 1 nothing, which means none.
+
+    :raises KeyError: a later version leaves the entry out, or the array that it describes.
+    """
+    if description["version"] == 1 or description["peepholes"] is None:
+        return None
+    return Peepholes(format=PeepholeFormat(**description["peepholes"]), weights=arrays["peepholes"])

@@ -11,6 +11,7 @@
     ├── ConfigError          a hyperparameter or option outside its range
     ├── CheckpointError      a training checkpoint that does not fit what is asked of it
     ├── TrainingError        a training run that cannot go on
+    ├── ToolError            a compiler or another program that is missing or fails
     └── MismatchError        two results that must be equal and are not
 
 The command line prints the message of any of these and exits with status 1 (status 2 is click's, for the
@@ -60,6 +61,10 @@ class CheckpointError(FoldlineError):
 
 class TrainingError(FoldlineError):
     """A training run that cannot go on."""
+
+
+class ToolError(FoldlineError):
+    """A compiler or another program outside Foldline that is missing or fails."""
 
 
 class MismatchError(FoldlineError):

@@ -6,17 +6,18 @@ is lane a = r % SIMD in fold b = r // SIMD.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datapath.alphabet import Alphabet
 from datapath.design import Design, Folding, Limits, Provenance
+from datapath.peepholes import PeepholeFormat, Peepholes
 from datapath.precision import Precision
 
 DIRECTIONS = 2
 
-SHAPE = ("inputs", "hidden", "classes", "precision", "limits")
+SHAPE = ("inputs", "hidden", "classes", "precision", "limits", "peephole_format")
 """What a `FoldedNetwork` and a `Design` must have in common before their values can be compared."""
 
 
@@ -31,6 +32,7 @@ class FoldedNetwork:
     biases_recurrent   int8 [4, PE, 2H/PE]
     fc_weights         int8 [H, 2C]
     fc_biases          int8 [1, 2C]
+    peepholes          weights [3, PE, 2H/PE], None without them
     ================== ================================================
     """
 
@@ -43,6 +45,12 @@ class FoldedNetwork:
     biases_recurrent: np.ndarray
     fc_weights: np.ndarray
     fc_biases: np.ndarray
+    peepholes: Peepholes | None = None
+
+    @property
+    def peephole_format(self) -> PeepholeFormat | None:
+        """Format of the peephole weights; None without them."""
+        return self.peepholes and self.peepholes.format
 
     @property
     def inputs(self) -> int:
@@ -91,6 +99,7 @@ def unfold_weights(folded: np.ndarray) -> np.ndarray:
 def fold(design: Design) -> FoldedNetwork:
     """The header arrays of a design, in its own folding."""
     pe = design.folding.pe
+    peepholes = design.peepholes
     return FoldedNetwork(
         precision=design.precision,
         folding=design.folding,
@@ -101,6 +110,7 @@ def fold(design: Design) -> FoldedNetwork:
         biases_recurrent=np.ascontiguousarray(fold_units(design.biases_recurrent, pe)),
         fc_weights=np.ascontiguousarray(design.fc_weights.transpose(2, 0, 1).reshape(design.hidden, -1)),
         fc_biases=design.fc_biases.reshape(1, -1).copy(),
+        peepholes=peepholes and replace(peepholes, weights=fold_units(peepholes.weights, pe)),
     )
 
 
@@ -110,6 +120,7 @@ def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance
     :raises DesignError: the alphabet has another number of classes, or an array breaks a rule of `Design`.
     """
     fc_weights = network.fc_weights.reshape(network.hidden, DIRECTIONS, network.classes).transpose(1, 2, 0)
+    peepholes = network.peepholes
     return Design(
         precision=network.precision,
         folding=network.folding,
@@ -122,4 +133,5 @@ def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance
         fc_weights=fc_weights,
         fc_biases=network.fc_biases.reshape(DIRECTIONS, network.classes),
         provenance=provenance,
+        peepholes=peepholes and replace(peepholes, weights=unfold_units(peepholes.weights)),
     )

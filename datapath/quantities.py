@@ -9,7 +9,7 @@ ACCUMULATOR = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_ZERO
 """Gate product and gate sum; every product is rounded to it on its own."""
 
 CELL = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
-"""Cell state, i*g, f*c, and the sigmoid's input."""
+"""Cell state, i*g, f*c, peephole products and sums, and the sigmoid's input."""
 
 SCORE = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.WRAP)
 """Product, sum and class score of the output layer."""

@@ -41,6 +41,10 @@ def walk_folded(network: FoldedNetwork, design: Design, columns: np.ndarray, *, 
     columns = check_columns(design, columns)
     refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
     bits = network.precision
+    peepholes, peephole_shift = np.zeros((0, *network.biases_input.shape[1:]), dtype=np.int64), 0
+    if network.peepholes is not None:
+        peepholes = network.peepholes.weights.astype(np.int64)
+        peephole_shift = network.peepholes.format.format.fraction
     hidden = np.empty((len(columns), 2, network.hidden), dtype=np.int8)
     _walk_hidden_layer(
         hidden,
@@ -50,13 +54,13 @@ def walk_folded(network: FoldedNetwork, design: Design, columns: np.ndarray, *, 
         np.asfortranarray(network.weights_recurrent),
         network.biases_input,
         network.biases_recurrent,
+        peepholes,
+        peephole_shift,
         (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
         ACCUMULATOR.fraction - (bits.bias - 1),
         bits.activation,
-        SIGMOID.entries,
-        TANH.entries,
-        (SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift),
-        (TANH.bound, TANH.multiplier, TANH.shift),
+        (SIGMOID.entries, SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift),
+        (TANH.entries, TANH.bound, TANH.multiplier, TANH.shift),
     )
     scores = np.empty((len(columns), network.classes), dtype=np.int16)
     _walk_output_layer(
@@ -124,9 +128,9 @@ def _saturate(value, bits):
 
 
 @njit(cache=True, nogil=True)
-def _look_up(accumulator, entries, index):
-    """Table output in 1/64; `index` is (bound, multiplier, shift) of `datapath.tables.Table`."""
-    bound, multiplier, shift = index
+def _look_up(accumulator, table):
+    """Output in 1/64 of a table: (entries, bound, multiplier, shift) of `datapath.tables.Table`."""
+    entries, bound, multiplier, shift = table
     if accumulator <= -bound:
         return entries[0]
     if accumulator >= bound:
@@ -135,17 +139,43 @@ def _look_up(accumulator, entries, index):
 
 
 @njit(cache=True, nogil=True)
-def _finish_unit(acc, cell, first, activation_bits, sigmoid, tanh, sigmoid_index, tanh_index):
-    """(new cell state, hidden output) of one unit from its four accumulators in `Gate` order."""
-    i = _look_up(acc[0], sigmoid, sigmoid_index)
-    f = _look_up(acc[1], sigmoid, sigmoid_index)
-    g = _look_up(acc[2], tanh, tanh_index)
-    o = _look_up(acc[3], sigmoid, sigmoid_index)
+def _add_peephole(accumulator, weight, state, shift):
+    """Gate accumulator after its peephole reads the cell state: the product and the sum are fixed<16,8,RND_CONV,SAT>."""
+    return _saturate(accumulator + _saturate(_half_to_even(weight * state, shift), 16), 16)
+
+
+@njit(cache=True, nogil=True)
+def _finish_unit(acc, cell, first, peepholes, peephole_shift, activation_bits, sigmoid, tanh):
+    """(new cell state, hidden output) of one unit from its four accumulators in `Gate` order.
+
+    :param peepholes: its weights for the input, forget and output gate, or nothing.
+    """
+    sees_state = peepholes.size > 0 and not first
+    if sees_state:
+        acc[0] = _add_peephole(acc[0], peepholes[0], cell, peephole_shift)
+        acc[1] = _add_peephole(acc[1], peepholes[1], cell, peephole_shift)
+    i = _look_up(acc[0], sigmoid)
+    f = _look_up(acc[1], sigmoid)
+    g = _look_up(acc[2], tanh)
     # Fraction bits: table 6, cell 8. i * g has 12, f * c 14, tanh(c) * o 12.
     c = _saturate(_half_to_even(i * g, 4), 16)
     if not first:
         c = _saturate(c + _saturate(_half_to_even(f * cell, 6), 16), 16)
-    return c, _saturate(_half_to_even(_look_up(c, tanh, tanh_index) * o, 13 - activation_bits), activation_bits)
+    if sees_state:
+        acc[3] = _add_peephole(acc[3], peepholes[2], c, peephole_shift)
+    o = _look_up(acc[3], sigmoid)
+    return c, _saturate(_half_to_even(_look_up(c, tanh) * o, 13 - activation_bits), activation_bits)
+
+
+@njit(cache=True, nogil=True)
+def _add_products(acc, vector, weights, p, q, shift):
+    """acc[4] of lane p in block q, with all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE]."""
+    _, simd, folds, _, _ = weights.shape
+    for b in range(folds):
+        for a in range(simd):
+            for gate in range(4):
+                product = np.int64(vector[b * simd + a]) * np.int64(weights[gate, a, b, p, q])
+                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, shift))
 
 
 @njit(cache=True, nogil=True)
@@ -156,18 +186,20 @@ def _walk_hidden_layer(
     w_hh,
     b_ih,
     b_hh,
+    peepholes,
+    peephole_shift,
     product_shift,
     bias_shift,
     activation_bits,
     sigmoid,
     tanh,
-    sigmoid_index,
-    tanh_index,
 ):
-    """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE]."""
+    """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE].
+
+    peepholes are [3, PE, 2H/PE] with peephole_shift fraction bits, or [0, PE, 2H/PE] without.
+    """
     T, _, H = hidden.shape
-    _, simd_input, folds_input, PE, blocks = w_ih.shape
-    _, simd_recurrent, folds_recurrent, _, _ = w_hh.shape
+    _, PE, blocks = b_ih.shape
     cell = np.zeros((2, H), dtype=np.int64)
     h_prev = np.zeros((2, H), dtype=np.int64)
     h_next = np.zeros((2, H), dtype=np.int64)
@@ -183,18 +215,17 @@ def _walk_hidden_layer(
                         acc[gate] = _wrap16(
                             (np.int64(b_ih[gate, p, q]) << bias_shift) + (np.int64(b_hh[gate, p, q]) << bias_shift)
                         )
-                    for b in range(folds_input):
-                        for a in range(simd_input):
-                            for gate in range(4):
-                                product = np.int64(x[b * simd_input + a]) * np.int64(w_ih[gate, a, b, p, q])
-                                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, product_shift))
-                    for b in range(folds_recurrent):
-                        for a in range(simd_recurrent):
-                            for gate in range(4):
-                                product = h_prev[direction, b * simd_recurrent + a] * np.int64(w_hh[gate, a, b, p, q])
-                                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, product_shift))
+                    _add_products(acc, x, w_ih, p, q, product_shift)
+                    _add_products(acc, h_prev[direction], w_hh, p, q, product_shift)
                     cell[direction, u], h_next[direction, u] = _finish_unit(
-                        acc, cell[direction, u], t == 0, activation_bits, sigmoid, tanh, sigmoid_index, tanh_index
+                        acc,
+                        cell[direction, u],
+                        t == 0,
+                        peepholes[:, p, q],
+                        peephole_shift,
+                        activation_bits,
+                        sigmoid,
+                        tanh,
                     )
             for u in range(H):
                 h_prev[direction, u] = h_next[direction, u]

@@ -12,10 +12,13 @@ from numba import njit
 
 # Rows of the tallies. Where a quantity exists once per gate, gate k is `NAME + k`.
 PIXEL, INPUT_PRODUCT, RECURRENT_PRODUCT = 0, 1, 2
-ACCUMULATOR, TABLE_INPUT, TABLE_OUTPUT = 3, 7, 11
-I_TIMES_G, F_TIMES_C, CELL_STATE, CELL_TABLE_INPUT, CELL_TABLE_OUTPUT, HIDDEN = 15, 16, 17, 18, 19, 20
-FC_PRODUCT, FC_SUM, CLASS_SCORE = 21, 22, 23
-QUANTITIES = 24
+ACCUMULATOR, PEEPHOLE_PRODUCT, PEEPHOLE_SUM, TABLE_INPUT, TABLE_OUTPUT = 3, 7, 10, 13, 17
+I_TIMES_G, F_TIMES_C, CELL_STATE, CELL_TABLE_INPUT, CELL_TABLE_OUTPUT, HIDDEN = 21, 22, 23, 24, 25, 26
+FC_PRODUCT, FC_SUM, CLASS_SCORE = 27, 28, 29
+QUANTITIES = 30
+
+PEEPHOLE_ROWS = range(PEEPHOLE_PRODUCT, TABLE_INPUT)
+"""Rows that only a network with peepholes fills; three rows each, for i, f and o."""
 
 # Columns of `notes`, all counts but the first two, which are raw values after rounding and before overflow.
 LOWEST, HIGHEST, BELOW, ABOVE, INEXACT, TIES, ENTRY_FIRST, ENTRY_LAST = 0, 1, 2, 3, 4, 5, 6, 7
@@ -24,7 +27,8 @@ NOTES = 8
 OFFSET = 32768
 """A value v is counted at `counts[quantity, v + OFFSET]`: no type of the datapath is wider than 16 bits."""
 
-G = 2  # the gate that goes through tanh
+G = 2  # the gate that goes through tanh and has no peephole
+OUTPUT = 3  # the gate whose peephole sees the new cell state
 
 
 @njit(cache=True, nogil=True)
@@ -108,6 +112,19 @@ def _look_up(counts, notes, value, is_tanh, sigmoid, tanh, input_quantity, outpu
 
 
 @njit(cache=True, nogil=True)
+def _sum_of_products(vector, weights, shift, quantity, counts, notes):
+    """The exact sum of a gate's products, each rounded and wrapped on its own and tallied."""
+    total = 0
+    for r in range(vector.size):
+        exact = vector[r] * weights[r]
+        product = _half_to_zero(exact, shift)
+        _tally_rounding(notes, quantity, exact, shift)
+        _tally(counts, notes, quantity, product, _wrap(product))
+        total += _wrap(product)
+    return total
+
+
+@njit(cache=True, nogil=True)
 def walk_direction(
     hidden,
     columns,
@@ -116,8 +133,10 @@ def walk_direction(
     weights_recurrent,
     biases_input,
     biases_recurrent,
+    peepholes,
     product_shift,
     bias_shift,
+    peephole_shift,
     activation_bits,
     sigmoid,
     tanh,
@@ -128,12 +147,12 @@ def walk_direction(
 
     :param hidden: out, int64 [T, H], at time steps; `columns` int64 [T, I], read right to left if `reverse`.
     :param weights_input: [4, H, I]; `weights_recurrent` [4, H, H]; both biases [4, H]; int64, as in `Design`.
+    :param peepholes: int64 [3, H] for gates i, f, o, with `peephole_shift` fraction bits; [0, H] without.
     :param product_shift: fraction bits of a product less 8, to be rounded away; negative: shifted up.
     :param sigmoid: entries of the table, int64 [256], units of 1/64; `tanh` likewise.
     :param counts: in and out, int64 [Q, 65536]; `notes` int64 [Q, NOTES].
     """
-    T, I = columns.shape  # noqa: E741
-    H = hidden.shape[1]
+    T, H = hidden.shape
     cell = np.zeros(H, dtype=np.int64)
     before = np.zeros(H, dtype=np.int64)
     gates = np.zeros(4, dtype=np.int64)
@@ -142,24 +161,15 @@ def walk_direction(
         for unit in range(H):
             for gate in range(4):
                 total = (biases_input[gate, unit] << bias_shift) + (biases_recurrent[gate, unit] << bias_shift)
-                for r in range(I):
-                    exact = x[r] * weights_input[gate, unit, r]
-                    product = _half_to_zero(exact, product_shift)
-                    _tally_rounding(notes, INPUT_PRODUCT, exact, product_shift)
-                    _tally(counts, notes, INPUT_PRODUCT, product, _wrap(product))
-                    total += _wrap(product)
-                for r in range(H):
-                    exact = before[r] * weights_recurrent[gate, unit, r]
-                    product = _half_to_zero(exact, product_shift)
-                    _tally_rounding(notes, RECURRENT_PRODUCT, exact, product_shift)
-                    _tally(counts, notes, RECURRENT_PRODUCT, product, _wrap(product))
-                    total += _wrap(product)
-                accumulator = _wrap(total)
-                _tally(counts, notes, ACCUMULATOR + gate, total, accumulator)
-                gates[gate] = _look_up(
-                    counts, notes, accumulator, gate == G, sigmoid, tanh, TABLE_INPUT + gate, TABLE_OUTPUT + gate
+                total += _sum_of_products(x, weights_input[gate, unit], product_shift, INPUT_PRODUCT, counts, notes)
+                total += _sum_of_products(
+                    before, weights_recurrent[gate, unit], product_shift, RECURRENT_PRODUCT, counts, notes
                 )
-            cell[unit] = _update_cell(cell[unit], gates, t == 0, counts, notes)
+                gates[gate] = _wrap(total)
+                _tally(counts, notes, ACCUMULATOR + gate, total, gates[gate])
+            cell[unit] = _pass_gates(
+                gates, cell[unit], t == 0, peepholes[:, unit], peephole_shift, sigmoid, tanh, counts, notes
+            )
             squashed = _look_up(counts, notes, cell[unit], True, sigmoid, tanh, CELL_TABLE_INPUT, CELL_TABLE_OUTPUT)
             shift = 13 - activation_bits  # 6 + 6 fraction bits -> A - 1
             exact = squashed * gates[3]
@@ -168,6 +178,38 @@ def walk_direction(
             _tally_rounding(notes, HIDDEN, exact, shift)
             _tally(counts, notes, HIDDEN, rounded, hidden[t, unit])
         before[:] = hidden[t]
+
+
+@njit(cache=True, nogil=True)
+def _pass_gates(gates, state, first, peepholes, peephole_shift, sigmoid, tanh, counts, notes):
+    """The new cell state from the one before.
+
+    :param gates: in, int64 [4], accumulators; out, the tables' outputs, units of 1/64.
+    :param peepholes: int64 [3] of this unit, or [0].
+    """
+    for gate in range(4):
+        if gate == OUTPUT:
+            state = _update_cell(state, gates, first, counts, notes)
+        value = gates[gate]
+        if peepholes.size > 0 and not first and gate != G:
+            place = 2 if gate == OUTPUT else gate
+            value = _add_peephole(value, peepholes[place], state, peephole_shift, place, counts, notes)
+        gates[gate] = _look_up(counts, notes, value, gate == G, sigmoid, tanh, TABLE_INPUT + gate, TABLE_OUTPUT + gate)
+    return state
+
+
+@njit(cache=True, nogil=True)
+def _add_peephole(accumulator, weight, state, shift, place, counts, notes):
+    """The accumulator with its peephole to the cell state; `place` is 0, 1, 2 for gates i, f, o."""
+    exact = weight * state
+    rounded = _half_to_even(exact, shift)
+    product = _saturate(rounded, 16)
+    _tally_rounding(notes, PEEPHOLE_PRODUCT + place, exact, shift)
+    _tally(counts, notes, PEEPHOLE_PRODUCT + place, rounded, product)
+    total = accumulator + product
+    stored = _saturate(total, 16)
+    _tally(counts, notes, PEEPHOLE_SUM + place, total, stored)
+    return stored
 
 
 @njit(cache=True, nogil=True)

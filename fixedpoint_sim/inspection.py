@@ -30,7 +30,7 @@ class Quantity:
 
     name            str               e.g. ``accumulator_f``
     format          Format            its type; the table outputs are multiples of 1/64
-    values          int               how many were computed; f * c has none in a line of one column
+    values          int               how many were computed; f * c and peepholes have none in a line of one column
     low, high       int | None        what it reaches, as stored; None without values
     low_before,     int | None        the same after rounding, before overflow: equal where nothing overflows
     high_before
@@ -102,7 +102,7 @@ class Inspection:
                                 the column that arrived before it
     positive      bool [T]      whether any score of the column is positive
     emitted_at    int64 [n]     column whose label is emitted, for every label before the limit cuts
-    quantities    tuple         every quantity in the order of the datapath, 24 in all
+    quantities    tuple         every quantity in the order of the datapath: 24, and with peepholes 6 more
     """
 
     columns: np.ndarray
@@ -146,7 +146,10 @@ def histogram_edges(format: Format) -> np.ndarray:
 
 
 def quantity_formats(activation_bits: int) -> dict[str, Format]:
-    """Name and type of every quantity, in the order of the datapath (rows of the walk's tallies)."""
+    """Name and type of every quantity, in the order of the datapath (rows of the walk's tallies).
+
+    The rows `inspected_walk.PEEPHOLE_ROWS` exist only in a network with peepholes.
+    """
     unit = unit_format(activation_bits)
     tables = {gate: ("tanh" if gate is Gate.G else "sigmoid") for gate in Gate}
     outputs = {"tanh": TANH_OUT, "sigmoid": SIGMOID_OUT}
@@ -156,6 +159,7 @@ def quantity_formats(activation_bits: int) -> dict[str, Format]:
         "input_product": ACCUMULATOR,
         "recurrent_product": ACCUMULATOR,
         **{f"accumulator_{gate.name.lower()}": ACCUMULATOR for gate in Gate},
+        **{f"peephole_{part}_{gate}": CELL for part in ("product", "sum") for gate in "ifo"},
         **{f"{table}_input_{gate.name.lower()}": inputs[table] for gate, table in tables.items()},
         **{f"{table}_output_{gate.name.lower()}": outputs[table] for gate, table in tables.items()},
         "i_times_g": CELL,
@@ -214,7 +218,9 @@ def inspect_line(design: Design, columns: np.ndarray, *, beyond_limits: bool = F
         positive=positive,
         emitted_at=_emitted_at(np.where(positive & (best != BLANK), scores.max(axis=1), 0), best),
         quantities=tuple(
-            _quantity(name, format, counts[row], notes[row]) for row, (name, format) in enumerate(formats.items())
+            _quantity(name, format, counts[row], notes[row])
+            for row, (name, format) in enumerate(formats.items())
+            if design.peepholes is not None or row not in walk.PEEPHOLE_ROWS
         ),
     )
 
@@ -228,6 +234,10 @@ def _tally_pixels(columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) ->
 def _walk_hidden_layer(design: Design, columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) -> np.ndarray:
     """Hidden words int64 [2, T, H] at time steps."""
     bits = design.precision
+    peepholes, peephole_shift = np.zeros((2, 0, design.hidden), dtype=np.int64), 0
+    if design.peepholes is not None:
+        peepholes = design.peepholes.weights.astype(np.int64)
+        peephole_shift = design.peepholes.format.format.fraction
     hidden = np.empty((2, len(columns), design.hidden), dtype=np.int64)
     for direction in (FORWARD, BACKWARD):
         walk.walk_direction(
@@ -238,8 +248,10 @@ def _walk_hidden_layer(design: Design, columns: np.ndarray, counts: np.ndarray, 
             design.weights_recurrent[direction].astype(np.int64),
             design.biases_input[direction].astype(np.int64),
             design.biases_recurrent[direction].astype(np.int64),
+            peepholes[direction],
             (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
             ACCUMULATOR.fraction - (bits.bias - 1),
+            peephole_shift,
             bits.activation,
             SIGMOID.entries,
             TANH.entries,

@@ -118,29 +118,84 @@ def add_products_half_to_even(acc, values, rows, count, weights, shift):
         _to_even_6(acc, values, rows, count, weights)
 
 
-@njit(cache=True, nogil=True)
-def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh):
-    """Gates, cell state and hidden output of one unit.
+@njit(inline="always")
+def _new_state(acc_i, acc_f, acc_g, cell, sigmoid, tanh):
+    """The cell state of one unit from that of the step before.
 
     Two of the datapath's saturations cannot act and are left out: i * g is at most 64 * 64 / 16 = 256, and f * cell at
     most the cell, for no gate is above 64. At time step 0 the cell is 0, which is as good as not reading it.
+    """
+    i, f = np.int64(sigmoid[acc_i + 32768]), np.int64(sigmoid[acc_f + 32768])
+    g = np.int64(tanh[acc_g + 32768])
+    # Fractions: table 6 + table 6 = 12 -> 8; table 6 + cell 8 = 14 -> 8.
+    return min(max(_half_to_even(i * g, 4) + _half_to_even(f * cell, 6), -32768), 32767)
+
+
+@njit(inline="always")
+def _output(state, acc_o, activation_bits, sigmoid, tanh):
+    """The hidden output of one unit; table 6 + table 6 = 12 fraction bits -> A - 1."""
+    hidden = _half_to_even(np.int64(tanh[state + 32768]) * np.int64(sigmoid[acc_o + 32768]), 13 - activation_bits)
+    half_range = 1 << (activation_bits - 1)
+    return min(max(hidden, -half_range), half_range - 1)
+
+
+@njit(inline="always")
+def _with_peephole(acc, weight, state, shift):
+    """The accumulator of a gate after its peephole: RND_CONV by `shift` of weight * state, product and sum saturated."""
+    product = np.int64(weight) * state
+    if shift > 0:
+        product = _half_to_even(product, shift)
+    return min(max(acc + min(max(product, -32768), 32767), -32768), 32767)
+
+
+@njit(cache=True, nogil=True)
+def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh):
+    """Gates, cell state and hidden output of one unit.
 
     :param acc_i: raw accumulators of the four gates, fraction 8; `cell` the raw state of the step before.
     :param sigmoid: output of the table for every accumulator, int8 [65536], by accumulator + 32768; `tanh` likewise.
     :returns: (new cell state, hidden output), raw.
     """
-    i, f, o = np.int64(sigmoid[acc_i + 32768]), np.int64(sigmoid[acc_f + 32768]), np.int64(sigmoid[acc_o + 32768])
-    g = np.int64(tanh[acc_g + 32768])
-    # Fractions: table 6 + table 6 = 12 -> 8; table 6 + cell 8 = 14 -> 8; table 6 + table 6 = 12 -> A - 1.
-    state = min(max(_half_to_even(i * g, 4) + _half_to_even(f * cell, 6), -32768), 32767)
-    hidden = _half_to_even(np.int64(tanh[state + 32768]) * o, 13 - activation_bits)
-    half_range = 1 << (activation_bits - 1)
-    return state, min(max(hidden, -half_range), half_range - 1)
+    state = _new_state(acc_i, acc_f, acc_g, cell, sigmoid, tanh)
+    return state, _output(state, acc_o, activation_bits, sigmoid, tanh)
+
+
+@njit(cache=True, nogil=True)
+def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_shift, activation_bits, sigmoid, tanh):
+    """`update_unit` for every unit of a network with peepholes.
+
+    :param hidden: out, int8 [H]; `cell` in and out, int64 [H]; `acc` int16 [4H], raw accumulators, fraction 8.
+    :param first: at time step 0 no peephole acts. The cell is 0 there, so this matters to the output gate only.
+    :param peepholes: int16 [3, H], of the input, forget and output gate; `peephole_shift` their fraction bits.
+    """
+    H = hidden.size
+    for u in range(H):
+        state, acc_o = cell[u], np.int64(acc[3 * H + u])
+        acc_i = _with_peephole(acc[u], peepholes[0, u], state, peephole_shift)
+        acc_f = _with_peephole(acc[H + u], peepholes[1, u], state, peephole_shift)
+        state = _new_state(acc_i, acc_f, acc[2 * H + u], state, sigmoid, tanh)
+        if not first:
+            acc_o = _with_peephole(acc_o, peepholes[2, u], state, peephole_shift)
+        cell[u] = state
+        hidden[u] = _output(state, acc_o, activation_bits, sigmoid, tanh)
 
 
 @njit(cache=True, nogil=True)
 def run_direction(
-    hidden, columns, reverse, background, weights, start, bias, lift, product_shift, activation_bits, sigmoid, tanh
+    hidden,
+    columns,
+    reverse,
+    background,
+    weights,
+    start,
+    bias,
+    lift,
+    product_shift,
+    peepholes,
+    peephole_shift,
+    activation_bits,
+    sigmoid,
+    tanh,
 ):
     """Hidden words of one direction.
 
@@ -152,6 +207,7 @@ def run_direction(
     :param bias: int16 [4H], fraction 8: both biases added.
     :param lift: bits by which exact sums are shifted up to fraction 8; 0 where products are rounded to it.
     :param product_shift: bits that RND_ZERO drops of each product; 0 where products are exact.
+    :param peepholes: int16 [3, H], or [0, H] for a network without; `peephole_shift` their fraction bits.
     """
     T, H = hidden.shape
     I = columns.shape[1]  # noqa: E741
@@ -166,16 +222,13 @@ def run_direction(
         add_products_half_to_zero(acc, values, rows, count, weights, product_shift)
         for lane in range(4 * H):
             acc[lane] = bias[lane] + np.int16(acc[lane] << lift)
+        if peepholes.size:
+            update_peephole_units(state, cell, acc, t == 0, peepholes, peephole_shift, activation_bits, sigmoid, tanh)
+            hidden[t] = state
+            continue
         for u in range(H):
             cell[u], out = update_unit(
-                acc[u],
-                acc[H + u],
-                acc[2 * H + u],
-                acc[3 * H + u],
-                cell[u],
-                activation_bits,
-                sigmoid,
-                tanh,
+                acc[u], acc[H + u], acc[2 * H + u], acc[3 * H + u], cell[u], activation_bits, sigmoid, tanh
             )
             hidden[t, u] = out
             state[u] = out

@@ -168,6 +168,10 @@ class Simulator:
             # Most pixels are paper, the lowest value. Sums of exact products are linear, so paper is summed once.
             self._background = unit_format(bits.activation).min
         self._start = by_row[:, : design.inputs].sum(axis=1, dtype=np.int16) * np.int16(self._background)
+        self._peepholes, self._peephole_shift = np.zeros((2, 0, design.hidden), dtype=np.int16), 0
+        if design.peepholes is not None:
+            self._peepholes = design.peepholes.weights.copy()
+            self._peephole_shift = design.peepholes.format.format.fraction
         classes = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
         fc_weights = np.zeros((2, design.hidden, classes), dtype=np.int8)
         fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
@@ -192,6 +196,8 @@ class Simulator:
                 self._gate_bias[direction],
                 self._gates.lift,
                 self._gates.shift,
+                self._peepholes[direction],
+                self._peephole_shift,
                 design.precision.activation,
                 SIGMOID_OF,
                 TANH_OF,

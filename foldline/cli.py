@@ -22,6 +22,7 @@ COMMANDS = {
     "inspect": ("inspect", "Show where a line's numbers live: ranges, rounding, overflow, as a picture."),
     "merge": ("merge", "Put the shards of a large simulation together."),
     "verify": ("verify", "Prove that a header holds a design and computes the same bits."),
+    "csim": ("csim", "Compute lines with the hardware's C++, and prove them equal to the simulator."),
     "compare": ("compare", "Compare error rates: float, quantized, simulated."),
     "golden": ("golden", "Make or check the committed golden vectors."),
     "data": ("data", "Get text lines: synthetic ones, or the UW3-500 set."),

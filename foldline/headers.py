@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from datapath.alphabet import Alphabet
-from datapath.design import WEIGHTS, Design, Provenance
+from datapath.design import Design, Provenance
 from datapath.errors import DesignError, MismatchError
 from datapath.files import file_digest
 from datapath.folded import SHAPE, unfold
@@ -49,17 +49,27 @@ class Proof:
     hidden_words: int
     scores: int
     labels: int
+    csim: bool = False
 
 
 def verify_header(
-    design: Design, header: str | os.PathLike, lines: Sequence[np.ndarray] | None = None, *, threads: int | None = None
+    design: Design,
+    header: str | os.PathLike,
+    lines: Sequence[np.ndarray] | None = None,
+    *,
+    threads: int | None = None,
+    csim: bool = False,
 ) -> Proof:
     """Prove that a header holds a design, and that its folded walk gives the fast path's bits.
 
     The folding may differ; weights, widths and limits may not. Lines past the overlay's limits are computed too.
 
+    :param csim: prove also that the hardware library, compiled as C++ from the header's weights in the header's folding,
+        gives the same bits.
+
     :param lines: integers [T, I] each; None takes `probe_lines`.
     :raises MismatchError: names what differs, how often, and the first five places.
+    :raises ToolError: with `csim`, there is no compiler or there are no types to compile with.
     """
     # Reading a header needs no simulator; proving it does.
     from fixedpoint_sim import simulate_lines, walk_folded_lines
@@ -70,8 +80,8 @@ def verify_header(
         if ours != theirs:
             raise MismatchError(f"{header} does not hold this design: its {name} is {ours}, the design's {theirs}.")
     held = unfold(network, alphabet=design.alphabet, provenance=design.provenance)
-    for name in WEIGHTS:
-        difference = describe_difference(getattr(design, name), getattr(held, name))
+    for name, weights in design.arrays.items():
+        difference = describe_difference(weights, held.arrays[name])
         if difference:
             raise MismatchError(f"{header} does not hold this design: {name} differs in {difference}")
     lines = probe_lines(design) if lines is None else lines
@@ -82,14 +92,34 @@ def verify_header(
             difference = describe_difference(getattr(expected, stage), getattr(got, stage))
             if difference:
                 raise MismatchError(f"The folded walk of {header} differs on line {number}: {stage} in {difference}")
+    if csim:
+        _verify_csim(held.refolded(network.folding), lines, threads)
     return Proof(
-        weights=sum(getattr(design, name).size for name in WEIGHTS),
+        weights=sum(weights.size for weights in design.arrays.values()),
         lines=len(lines),
         columns=sum(len(line) for line in lines),
         hidden_words=sum(trace.hidden.size for trace in fast),
         scores=sum(trace.scores.size for trace in fast),
         labels=sum(trace.labels.size for trace in fast),
+        csim=csim,
     )
+
+
+def _verify_csim(design: Design, lines: Sequence[np.ndarray], threads: int | None) -> None:
+    from fixedpoint_sim.simulator import run_in_order
+    from foldline.csimulation import CSimulator
+
+    walk = CSimulator(design)
+
+    def compare(numbered: tuple[int, np.ndarray]) -> None:
+        number, columns = numbered
+        try:
+            walk.run(columns, beyond_limits=True)
+        except MismatchError as error:
+            raise MismatchError(f"Line {number}: {error}") from error
+
+    for _ in run_in_order(compare, enumerate(lines), threads=threads):
+        pass
 
 
 def probe_lines(design: Design) -> list[np.ndarray]:

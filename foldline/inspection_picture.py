@@ -49,16 +49,30 @@ TABLE_INPUT_OF = {
 }
 """Quantities that a table reads as they are: one panel shows both."""
 
+TABLE_INPUT_OF_PEEPHOLES = {
+    "peephole_sum_i": "sigmoid_input_i",
+    "peephole_sum_f": "sigmoid_input_f",
+    "accumulator_g": "tanh_input_g",
+    "peephole_sum_o": "sigmoid_input_o",
+    "cell_state": "tanh_input_c",
+}
+"""The same with peepholes. At a direction's first column no peephole acts, and the table reads the accumulator."""
+
 BARS = "#56B4E9"
 
 PANELS = (
     *("pixel", "input_product", "recurrent_product", "hidden"),
     *("accumulator_i", "accumulator_f", "accumulator_g", "accumulator_o"),
+    *("peephole_product_i", "peephole_product_f", None, "peephole_product_o"),
+    *("peephole_sum_i", "peephole_sum_f", None, "peephole_sum_o"),
     *("sigmoid_output_i", "sigmoid_output_f", "tanh_output_g", "sigmoid_output_o"),
     *("i_times_g", "f_times_c", "cell_state", "tanh_output_c"),
     *("fc_product", "fc_sum", "class_score"),
 )
-"""The histograms, row by row; the place that is left over says how to read them."""
+"""The histograms, row by row; None is left empty, and the place that is left over says how to read them.
+
+Without peepholes their two rows are left out.
+"""
 
 HOW_TO_READ = (
     "How to read a histogram",
@@ -133,7 +147,7 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
     """Title, line, key, notes, panels and table, one below the other."""
     layout = lay_out(inspection, design.alphabet, WIDTH - 2 * MARGIN)
     notes = notes_of(inspection, layout)
-    panel_rows = -(-len(PANELS) // PANEL_COLUMNS)
+    panel_rows = -(-len(panels_of(inspection)) // PANEL_COLUMNS)
     line_height = sum(layout.height(row) for row in layout.rows)
     table_height = (len(inspection.quantities) + 2) * ROW_HEIGHT
     page = _Page(
@@ -202,21 +216,36 @@ def _draw_key(page: _Page, top: float) -> None:
     axes.plot([836, 846], [10, 10], linestyle="", marker="x", markersize=4, color=INK, markeredgewidth=0.9)
 
 
+def panels_of(inspection: Inspection) -> tuple[str | None, ...]:
+    """`PANELS`, whole rows of them, but those of which the inspection has no quantity."""
+    there = {quantity.name for quantity in inspection.quantities}
+    rows = [PANELS[start : start + PANEL_COLUMNS] for start in range(0, len(PANELS), PANEL_COLUMNS)]
+    return tuple(name for row in rows if there & set(row) for name in row)
+
+
 def _draw_panels(page: _Page, top: float, inspection: Inspection) -> None:
     width = (WIDTH - 2 * MARGIN + PANEL_GAP) / PANEL_COLUMNS
-    for place in range(len(PANELS) + 1):
+    panels = panels_of(inspection)
+    for place in range(len(panels) + 1):
         left, above = MARGIN + place % PANEL_COLUMNS * width, top + place // PANEL_COLUMNS * PANEL_HEIGHT
-        if place == len(PANELS):
+        if place == len(panels):
             for line, text in enumerate(HOW_TO_READ):
                 page.text(left, above + 14 + 22 * line, text, fontsize=9, fontweight="normal" if line else "bold")
-        else:
-            _draw_panel(page, left, above + 12, width - PANEL_GAP, inspection, inspection[PANELS[place]])
+        elif (name := panels[place]) is not None:
+            _draw_panel(page, left, above + 12, width - PANEL_GAP, inspection, inspection[name])
+
+
+def table_input_of(inspection: Inspection, quantity: Quantity) -> Quantity | None:
+    """What a table reads of the quantity; None where none reads it as it is."""
+    peepholes = any(other.name.startswith("peephole") for other in inspection.quantities)
+    name = (TABLE_INPUT_OF_PEEPHOLES if peepholes else TABLE_INPUT_OF).get(quantity.name)
+    return name and inspection[name]
 
 
 def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: Inspection, quantity: Quantity) -> None:
     """One histogram with its heading: name and type, bits used, what happened."""
     format = quantity.format
-    read = inspection[TABLE_INPUT_OF[quantity.name]] if quantity.name in TABLE_INPUT_OF else None
+    read = table_input_of(inspection, quantity)
     page.text(left, top, TITLES[quantity.name], fontsize=10, fontweight="bold", color=INK)
     page.text(
         left + width, top, f"{type_text(format)} {format.overflow.name}", fontsize=8.5, color="#555555", ha="right"

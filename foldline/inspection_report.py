@@ -16,6 +16,8 @@ TITLES = {
     "input_product": "input product",
     "recurrent_product": "hidden product",
     **{f"accumulator_{gate}": f"accumulator {gate}" for gate in "ifgo"},
+    **{f"peephole_product_{gate}": f"peephole p_{gate} * c" for gate in "ifo"},
+    **{f"peephole_sum_{gate}": f"peephole sum {gate}" for gate in "ifo"},
     **{f"sigmoid_{end}_{gate}": f"sigmoid {end} {gate}" for end in ("input", "output") for gate in "ifo"},
     **{f"tanh_{end}_{unit}": f"tanh {end} {unit}" for end in ("input", "output") for unit in "gc"},
     "i_times_g": "i * g",
@@ -28,7 +30,10 @@ TITLES = {
 }
 """What a person calls each quantity."""
 
-ROUNDED = ("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product")
+ROUNDED = (
+    *("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product"),
+    *(f"peephole_product_{gate}" for gate in "ifo"),
+)
 """Quantities that drop bits; the others already have their fraction bits."""
 
 NOT_APPLICABLE = "·"

@@ -16,10 +16,10 @@ from typing import BinaryIO
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError, FoldlineError
 from datapath.files import atomic_write, os_reason
-from fixedpoint_sim import Trace
+from fixedpoint_sim import Simulator, Trace
 from foldline.inputs import Inputs, LineInput
 from foldline.result_lines import WHOLE, End, Header, NamesDigest, Run, Shard, result_entry, result_json
-from foldline.simulation import simulate_inputs
+from foldline.simulation import Walk, simulate_inputs
 
 TAIL_STEP = 1 << 16
 """Bytes read at a time when the last line of a file is looked for."""
@@ -28,20 +28,21 @@ TAIL_STEP = 1 << 16
 class Job:
     """One command's results in one file.
 
+    :param walk: what computes the lines; a design stands for its simulator.
     :param output: the file; its unfinished lines stay beside it, in OUT.partial.
     :param shard: the part of the lines to compute; None computes all.
     :raises FileError: `output` is a folder or a device.
     """
 
     def __init__(
-        self, design: Design, output: Path, *, shard: Shard | None = None, beyond_limits: bool = False
+        self, walk: Walk | Design, output: Path, *, shard: Shard | None = None, beyond_limits: bool = False
     ) -> None:
         if output.exists() and not output.is_file():
             reason = "Is a directory" if output.is_dir() else "it is no plain file"
             raise FileError(f"Cannot write {output}: {reason}.")
         self.output, self.partial = output, output.with_name(f"{output.name}.partial")
         self.lines = self.failed = 0
-        self._design, self._shard, self._beyond_limits = design, shard, beyond_limits
+        self._walk, self._shard, self._beyond_limits = walk, shard, beyond_limits
 
     def run(
         self, inputs: Inputs, *, threads: int | None = None, resume: bool = True
@@ -52,12 +53,14 @@ class Job:
         :raises FoldlineError: OUT.partial belongs to another run, or a file cannot be written.
         """
         self.lines = self.failed = 0
-        run = Run.of(self._design, beyond_limits=self._beyond_limits, pixels=inputs.pixels)
+        walk = Simulator(self._walk) if isinstance(self._walk, Design) else self._walk
+        csim = not isinstance(walk, Simulator)
+        run = Run.of(walk.design, beyond_limits=self._beyond_limits, pixels=inputs.pixels, csim=csim)
         header = Header(run, self._shard or WHOLE)
         with _open_partial(self.partial) as handle:
             _cut_to_whole_lines(self.partial, handle, header, resume=resume)
             remaining = _Remaining(self, inputs, header.shard, end=handle.tell())
-            results = simulate_inputs(self._design, remaining, beyond_limits=self._beyond_limits, threads=threads)
+            results = simulate_inputs(walk, remaining, beyond_limits=self._beyond_limits, threads=threads)
             for name, result in results:
                 self._write(handle, result_json(name, result).encode() + b"\n")
                 self.lines += 1

@@ -62,25 +62,27 @@ def chosen_folding(
     simd_input: int | None,
     simd_recurrent: int | None,
     simd_factor: int | None,
-    inputs: int,
-    hidden: int,
-    default: Folding,
+    pe_out: int | None,
+    design: Design,
 ) -> Folding:
-    """The folding that a command line asks for; what it leaves out is as in `default`.
+    """The folding that a command line asks for; what it leaves out is as in `design`.
 
     :raises ConfigError: --simd-factor together with one of the numbers that it stands for.
     :raises DesignError: it does not divide the dimensions.
     """
+    default, inputs, hidden = design.folding, design.inputs, design.hidden
     pe = default.pe if pe is None else pe
+    pe_out = default.pe_out if pe_out is None else pe_out
     if simd_factor is not None:
         if simd_input is not None or simd_recurrent is not None:
             raise ConfigError("--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.")
-        folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=pe)
+        folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=pe, pe_out=pe_out)
     else:
         folding = Folding(
             pe=pe,
             simd_input=default.simd_input if simd_input is None else simd_input,
             simd_recurrent=default.simd_recurrent if simd_recurrent is None else simd_recurrent,
+            pe_out=pe_out,
         )
-    folding.check(inputs=inputs, hidden=hidden)
+    folding.check(inputs=inputs, hidden=hidden, classes=design.classes)
     return folding

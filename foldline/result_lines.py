@@ -12,11 +12,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields
 
-from datapath.design import WEIGHTS, Design
+from datapath.design import Design
 from datapath.errors import ConfigError, FoldlineError
 from fixedpoint_sim import Trace
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of header and end; another one is refused, never guessed at."""
 
 SHARD, END = "shard", "end"
@@ -115,19 +115,26 @@ class Run:
     design         digest of the network
     beyond_limits  whether lines past the overlay's limits are computed
     pixels         digest of the raw pixels; empty for images, which are known by their names
+    csim           whether the lines are computed by a C simulation, too, and compared
     """
 
     design: str
     beyond_limits: bool
     pixels: str
+    csim: bool
 
     @classmethod
-    def of(cls, design: Design, *, beyond_limits: bool, pixels: str) -> Run:
-        return cls(design=design_digest(design), beyond_limits=beyond_limits, pixels=pixels)
+    def of(cls, design: Design, *, beyond_limits: bool, pixels: str, csim: bool = False) -> Run:
+        return cls(design=design_digest(design), beyond_limits=beyond_limits, pixels=pixels, csim=csim)
 
     def difference(self, other: Run) -> str:
         """The first thing that differs, in words; empty if none does."""
-        words = {"design": "the design", "beyond_limits": "--beyond-limits", "pixels": "the pixels file"}
+        words = {
+            "design": "the design",
+            "beyond_limits": "--beyond-limits",
+            "pixels": "the pixels file",
+            "csim": "the command (simulate or csim)",
+        }
         different = (words[f.name] for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
         return next(different, "")
 
@@ -193,7 +200,8 @@ def design_digest(design: Design) -> str:
     """SHA-256, in hex, of all that decides a design's results: neither its folding nor its provenance."""
     description = (asdict(design.precision), asdict(design.limits), list(design.alphabet.symbols))
     digest = hashlib.sha256(json.dumps(description, sort_keys=True, default=int).encode())
-    for name in WEIGHTS:
-        weights = getattr(design, name)
+    if design.peepholes is not None:
+        digest.update(repr(design.peephole_format).encode())
+    for name, weights in design.arrays.items():
         digest.update(f"{name}{list(weights.shape)}".encode() + weights.tobytes())
     return digest.hexdigest()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
 
 from datapath.design import Design
 from datapath.errors import FoldlineError, LimitError
@@ -11,18 +14,28 @@ from fixedpoint_sim.simulator import run_in_order
 from foldline.inputs import LineInput
 
 
+class Walk(Protocol):
+    """What computes lines of one design: `fixedpoint_sim.Simulator`, or the C simulation."""
+
+    design: Design
+
+    def run(self, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace: ...
+
+
 def simulate_inputs(
-    design: Design, inputs: Iterable[LineInput], *, beyond_limits: bool = False, threads: int | None = None
+    walk: Walk | Design, inputs: Iterable[LineInput], *, beyond_limits: bool = False, threads: int | None = None
 ) -> Iterator[tuple[str, Trace | FoldlineError]]:
     """Name and result of each input, in order: its trace, or the error that names it.
 
     Inputs are taken as they are needed, a bounded number ahead of the reader, and none is kept.
+
+    :param walk: what computes them; a design stands for its simulator.
     """
-    simulator = Simulator(design)
+    walk = Simulator(walk) if isinstance(walk, Design) else walk
 
     def result(line: LineInput) -> tuple[str, Trace | FoldlineError]:
         try:
-            return line.name, simulator.run(line.columns(design), beyond_limits=beyond_limits)
+            return line.name, walk.run(line.columns(walk.design), beyond_limits=beyond_limits)
         except LimitError as error:
             return line.name, LimitError(f"{line.name}: {error} With --beyond-limits it is computed all the same.")
         except FoldlineError as error:

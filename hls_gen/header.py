@@ -21,10 +21,10 @@ def read_header(path: str | os.PathLike) -> FoldedNetwork:
     return parse_header(read_text(path), name=str(path))
 
 
-def write_header(path: str | os.PathLike, network: FoldedNetwork) -> None:
-    """Write a weight header whole or not at all, see `render_header`.
+def write_header(path: str | os.PathLike, network: FoldedNetwork, *, csim_bytes: bool = False) -> None:
+    """Write a weight header whole or not at all, see `render_header`, also for `csim_bytes`.
 
     :raises FileError: the file cannot be written.
     :raises DesignError: the network contradicts itself.
     """
-    write_text(path, render_header(network))
+    write_text(path, render_header(network, csim_bytes=csim_bytes))

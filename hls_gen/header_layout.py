@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datapath import Format, Gate, Overflow, Rounding
+from datapath import Format, Gate, Overflow, PeepholeFormat, Precision, Rounding
 from datapath.design import Folding
 from datapath.folded import DIRECTIONS
 from datapath.packing import WORD_BITS
@@ -53,18 +53,31 @@ REQUIRED_DEFINES = (
 FIXED_DEFINES = {"DATAWIDTH": WORD_BITS, "OUTPUTACTIVATIONOUTPUTLAYERWIDTH": SCORE.bits}
 """Defines with one value in every header: the DMA word, and the class score."""
 
+PE_OUT = "PE_OUT"
+"""Classes in parallel, our extension: it stands only where it is not the published library's 1."""
+
+PEEPHOLE_DEFINES = {"bits": "PEEPHOLE_BITS", "integer": "PEEPHOLE_INT_BITS"}
+"""Field of `PeepholeFormat` -> the define that holds it. Our extension, only in a network that has peepholes."""
+
+PEEPHOLE_PREFIX = "PEEPHOLE"
+"""How the names of defines about peepholes begin; one that is not known may change what the network computes."""
+
+
+PEEPHOLES = "peepholes"
+"""Field of a `FoldedNetwork` that holds peepholes or None."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderArray:
     """One array of a header: its name there, and where it lies in a `FoldedNetwork`.
 
-    `member` is the network's field, `gate` the index into it (None: the whole field), `width` the field of
-    `Precision` that its elements have.
+    `member` is the network's field, `part` the index into it, mostly a `Gate` (None: the whole field), `width` the
+    field of `Precision` that its elements have, or of `PeepholeFormat` among peepholes.
     """
 
     name: str
     member: str
-    gate: Gate | None
+    part: int | None
     width: str
 
     @property
@@ -75,7 +88,23 @@ class HeaderArray:
     @property
     def width_define(self) -> str:
         """The define that holds its element width."""
-        return WIDTH_DEFINES[self.width]
+        return self.format_defines[0]
+
+    @property
+    def format_defines(self) -> tuple[str, ...]:
+        """The defines that its format follows from: its width, and its integer bits where they are not always 1."""
+        return tuple(PEEPHOLE_DEFINES.values()) if self.member == PEEPHOLES else (WIDTH_DEFINES[self.width],)
+
+    def format(self, precision: Precision, peepholes: PeepholeFormat | None) -> Format:
+        """The format that its typedef states. Elements are exact in it, so its rounding and overflow never act."""
+        stated = peepholes if self.member == PEEPHOLES else precision
+        return Format(
+            bits=getattr(stated, self.width),
+            integer=peepholes.integer if self.member == PEEPHOLES else 1,
+            signed=True,
+            rounding=Rounding.RND_ZERO,
+            overflow=Overflow.WRAP,
+        )
 
 
 HEADER_GATES = (Gate.I, Gate.F, Gate.O, Gate.G)
@@ -84,7 +113,7 @@ HEADER_GATES = (Gate.I, Gate.F, Gate.O, Gate.G)
 
 def _per_gate(letter: str, side: str, *, member: str, width: str) -> tuple[HeaderArray, ...]:
     return tuple(
-        HeaderArray(name=f"{letter}{gate.header_name}_{side}", member=member, gate=gate, width=width)
+        HeaderArray(name=f"{letter}{gate.header_name}_{side}", member=member, part=gate, width=width)
         for gate in HEADER_GATES
     )
 
@@ -97,14 +126,31 @@ _BIASES = (
     *_per_gate("b", "ih", member="biases_input", width="bias"),
     *_per_gate("b", "hh", member="biases_recurrent", width="bias"),
 )
-_FC_WEIGHTS = HeaderArray(name="wfc", member="fc_weights", gate=None, width="fc_weight")
-_FC_BIASES = HeaderArray(name="bfc", member="fc_biases", gate=None, width="fc_bias")
+_FC_WEIGHTS = HeaderArray(name="wfc", member="fc_weights", part=None, width="fc_weight")
+_FC_BIASES = HeaderArray(name="bfc", member="fc_biases", part=None, width="fc_bias")
 
 ARRAYS = (_FC_WEIGHTS, *_WEIGHTS, _FC_BIASES, *_BIASES)
 """The arrays in file order."""
 
 TYPEDEFS = (*_WEIGHTS, *_BIASES, _FC_WEIGHTS, _FC_BIASES)
 """The arrays in the order of their typedefs."""
+
+PEEPHOLE_ARRAYS = tuple(
+    HeaderArray(name=f"p{gate}p", member=PEEPHOLES, part=part, width="bits") for part, gate in enumerate("ifo")
+)
+"""Behind the others in both orders, in a network that has peepholes: input, forget and output gate."""
+
+BYTES = "_bytes"
+"""What stands behind an array's name in the name of its copy for C simulation."""
+
+SYNTHESIS = "__SYNTHESIS__"
+"""The macro that HLS tools define while they synthesise, and no C simulation does."""
+
+
+def storage(bits: int) -> tuple[str, int]:
+    """Type of one element in an array's copy for C simulation, and its size in bytes: that of an ``ap_uint<bits>``."""
+    return ("unsigned char", 1) if bits <= 8 else ("unsigned short", 2)
+
 
 DIMENSIONS = {
     "weights_input": "[SIMD_INPUT][HEIGHT_IN_PIX/SIMD_INPUT][PE][2*NUMBER_OF_NEURONS/PE]",
@@ -113,6 +159,7 @@ DIMENSIONS = {
     "biases_recurrent": "[PE][2*NUMBER_OF_NEURONS/PE]",
     "fc_weights": "[NUMBER_OF_NEURONS][2*NUMBER_OF_CLASSES]",
     "fc_biases": "[1][2*NUMBER_OF_CLASSES]",
+    PEEPHOLES: "[PE][2*NUMBER_OF_NEURONS/PE]",
 }
 """The shapes in the header's own names, for error messages."""
 
@@ -127,6 +174,7 @@ def array_shapes(*, inputs: int, hidden: int, classes: int, folding: Folding) ->
         "biases_recurrent": units,
         "fc_weights": (hidden, DIRECTIONS * classes),
         "fc_biases": (1, DIRECTIONS * classes),
+        PEEPHOLES: units,
     }
 
 
@@ -137,8 +185,3 @@ def brackets(shape: Sequence[int]) -> str:
     '[16][2]'
     """
     return "".join(f"[{n}]" for n in shape)
-
-
-def element_format(bits: int) -> Format:
-    """The format that a typedef states. Elements are exact in it, so its rounding and overflow never act."""
-    return Format(bits=bits, integer=1, signed=True, rounding=Rounding.RND_ZERO, overflow=Overflow.WRAP)

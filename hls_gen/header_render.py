@@ -4,46 +4,56 @@ from __future__ import annotations
 
 import numpy as np
 
-from datapath import FoldedNetwork, Gate, ap_fixed_type
+from datapath import FoldedNetwork, Format, Gate, ap_fixed_type
 from datapath.errors import DesignError
-from datapath.formats import unit_format
 from datapath.packing import WORD_BITS, packed_width
 from datapath.quantities import SCORE
 from hls_gen.expressions import INT_MAX
 from hls_gen.header_layout import (
     ARRAYS,
+    BYTES,
     COUNTED_DEFINES,
+    PE_OUT,
+    PEEPHOLE_ARRAYS,
+    PEEPHOLE_DEFINES,
+    PEEPHOLES,
+    SYNTHESIS,
     TYPEDEFS,
     TYPEWIDTH,
     WIDTH_DEFINES,
     HeaderArray,
     array_shapes,
     brackets,
-    element_format,
+    storage,
 )
 from hls_gen.rendering import render_template
 
 TEMPLATE = "r_model_fw_bw.hpp.j2"
 
-_HEX = [f"0x{byte:x}" for byte in range(256)]
 
-
-def render_header(network: FoldedNetwork) -> str:
+def render_header(network: FoldedNetwork, *, csim_bytes: bool = False) -> str:
     """The text of ``r_model_fw_bw.hpp`` for a network: defines, typedefs and arrays in the order of spec/header.md.
 
-    Pure and byte-deterministic; `parse_header` reads it back to the same arrays.
+    Pure and byte-deterministic; `parse_header` reads it back to the same arrays. Beyond the published format stand a
+    `PE_OUT` other than 1, and peepholes, only in a network that has them.
 
+    :param csim_bytes: write each array a second time, as plain bytes that C simulation sees through the same types
+        (docs/decisions/0005); g++ takes minutes and gigabytes to construct a full-size network's ``ap_uint``, and a
+        second to read its bytes. HLS synthesis sees the arrays as always.
     :raises DesignError: the network's arrays contradict its folding, dimensions or widths (not after `fold`), or
         a limit goes beyond an int.
     """
     _check(network)
+    peepholes = () if network.peepholes is None else PEEPHOLE_ARRAYS
     return render_template(
         TEMPLATE,
         defines=_defines(network),
         typedefs=[
-            {"name": array.typedef, "type": ap_fixed_type(element_format(_bits(network, array)))} for array in TYPEDEFS
+            {"name": array.typedef, "type": ap_fixed_type(_format(network, array))} for array in (*TYPEDEFS, *peepholes)
         ],
-        arrays=[_array(network, array) for array in ARRAYS],
+        arrays=[_array(network, array) for array in (*ARRAYS, *peepholes)],
+        csim_bytes=csim_bytes,
+        synthesis=SYNTHESIS,
     )
 
 
@@ -55,6 +65,8 @@ def _defines(network: FoldedNetwork) -> dict[str, str]:
         "SIMD_INPUT": folding.simd_input,
         "SIMD_RECURRENT": folding.simd_recurrent,
     }
+    if folding.pe_out != 1:
+        defines[PE_OUT] = folding.pe_out
     counted = (network.hidden, network.inputs, network.classes, limits.columns)
     for name, number in zip(COUNTED_DEFINES, counted, strict=True):
         defines[name] = number
@@ -67,26 +79,50 @@ def _defines(network: FoldedNetwork) -> dict[str, str]:
         "OUTPUTACTIVATIONHIDDENLAYERWIDTH": widths.activation,
         "OUTPUTACTIVATIONOUTPUTLAYERWIDTH": SCORE.bits,
     }
+    if network.peepholes is not None:
+        defines |= {define: getattr(network.peephole_format, field) for field, define in PEEPHOLE_DEFINES.items()}
     return {name: str(value) for name, value in defines.items()}
 
 
-def _bits(network: FoldedNetwork, array: HeaderArray) -> int:
-    return getattr(network.precision, array.width)
+def _format(network: FoldedNetwork, array: HeaderArray) -> Format:
+    return array.format(network.precision, network.peephole_format)
+
+
+def _member(network: FoldedNetwork, array: HeaderArray) -> np.ndarray:
+    """The network's field that an array is part of."""
+    return network.peepholes.weights if array.member == PEEPHOLES else getattr(network, array.member)
 
 
 def _array(network: FoldedNetwork, array: HeaderArray) -> dict[str, object]:
-    values, bits = getattr(network, array.member), _bits(network, array)
-    if array.gate is not None:
-        values = values[array.gate]
+    values, bits = _member(network, array), _format(network, array).bits
+    if array.part is not None:
+        values = values[array.part]
     patterns = values.astype(np.int64) & ((1 << bits) - 1)
-    return {"name": array.name, "bits": bits, "shape": brackets(values.shape), "body": _braces(patterns)}
+    element, size = storage(bits)
+    return {
+        "name": array.name,
+        "bits": bits,
+        "shape": brackets(values.shape),
+        "body": _braces(patterns),
+        "bytes": {
+            "name": array.name + BYTES,
+            "type": element,
+            "element_size": size,
+            "count": patterns.size,
+            "body": "{\n" + ",\n".join(map(_row, patterns.reshape(-1, patterns.shape[-1]))) + "\n}",
+        },
+    }
 
 
 def _braces(patterns: np.ndarray) -> str:
     """Nested braces, one row of the last dimension on a line."""
     if patterns.ndim == 1:
-        return "{" + ", ".join([_HEX[pattern] for pattern in patterns.tolist()]) + "}"
+        return "{" + _row(patterns) + "}"
     return "{\n" + ",\n".join(map(_braces, patterns)) + "\n}"
+
+
+def _row(patterns: np.ndarray) -> str:
+    return ", ".join(map(hex, patterns.tolist()))
 
 
 def _check(network: FoldedNetwork) -> None:
@@ -96,13 +132,14 @@ def _check(network: FoldedNetwork) -> None:
             f"weights_input has {network.weights_input.ndim} dimensions and fc_weights {network.fc_weights.ndim}; "
             "a folded network has 5 and 2."
         )
-    network.folding.check(inputs=network.inputs, hidden=network.hidden)
+    network.folding.check(inputs=network.inputs, hidden=network.hidden, classes=network.classes)
     shapes = array_shapes(
         inputs=network.inputs, hidden=network.hidden, classes=network.classes, folding=network.folding
     )
-    for array in ARRAYS:
-        values, format = getattr(network, array.member), unit_format(_bits(network, array))
-        expected = shapes[array.member] if array.gate is None else (len(Gate), *shapes[array.member])
+    for array in ARRAYS if network.peepholes is None else (*ARRAYS, *PEEPHOLE_ARRAYS):
+        values, format = _member(network, array), _format(network, array)
+        parts = len(PEEPHOLE_ARRAYS if array.member == PEEPHOLES else Gate)
+        expected = shapes[array.member] if array.part is None else (parts, *shapes[array.member])
         if values.shape != expected:
             raise DesignError(f"{array.member} has shape {list(values.shape)}; the folding makes it {list(expected)}.")
         if values.min() < format.min or values.max() > format.max:

@@ -4,7 +4,13 @@
     typedef     = "typedef" "ap_fixed" "<" expr "," expr "," name "," name ">" name ";"
     array       = "const" "ap_uint" "<" expr ">" name "[" expr "]" { "[" expr "]" } "=" braces ";"
     braces      = "{" (number | braces) { "," (number | braces) } [ "," ] "}"
+    csim        = "#ifndef __SYNTHESIS__" { copy } "#else" { array } "#endif"
+    copy        = "static" "const" "unsigned" ("char" | "short") name_bytes "[" expr "]" "=" braces ";"
+                  "static_assert" "(" "sizeof" "(" "ap_uint" "<" expr ">" ")" "==" size "," string ")" ";"
+                  "static" "const" "ap_uint" "<" bits ">" "(" "&" name ")" dims "="
+                  "reinterpret_cast" "<" "const" "ap_uint" "<" bits ">" "(" "&" ")" dims ">" "(" name_bytes ")" ";"
 
+(A header may hold the conditional `csim` where it may hold a directive; its two branches declare the same names.)
 Expressions are evaluated where they stand, with the defines above them, as a compiler does.
 """
 
@@ -14,14 +20,16 @@ from dataclasses import dataclass, field
 
 from datapath.errors import HeaderError
 from hls_gen.expressions import Define, evaluate
-from hls_gen.header_layout import ARRAYS
-from hls_gen.tokenizer import DIRECTIVE, END, IDENTIFIER, Source, Token, next_token, tokenize
+from hls_gen.header_layout import ARRAYS, BYTES, PEEPHOLE_ARRAYS, SYNTHESIS, brackets, storage
+from hls_gen.tokenizer import DIRECTIVE, END, IDENTIFIER, STRING, Source, Token, next_token, tokenize
 
 RESERVED = frozenset(
     (
         *("typedef", "const", "ap_fixed", "ap_uint", "AP_RND_ZERO", "AP_WRAP"),
-        *(array.name for array in ARRAYS),
-        *(array.typedef for array in ARRAYS),
+        *("static", "unsigned", "char", "short", "static_assert", "sizeof", "reinterpret_cast", SYNTHESIS),
+        *(array.name for array in (*ARRAYS, *PEEPHOLE_ARRAYS)),
+        *(array.typedef for array in (*ARRAYS, *PEEPHOLE_ARRAYS)),
+        *(array.name + BYTES for array in (*ARRAYS, *PEEPHOLE_ARRAYS)),
     )
 )
 """Names that a define must not replace: the preprocessor would rewrite the declarations, and we would misread them."""
@@ -53,13 +61,25 @@ class ArrayText:
     body: list[Token]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CsimCopy:
+    """What C simulation sees in place of array `name`: an ``ap_uint<bits>`` of `shape`, and the `elements` behind it."""
+
+    name: str
+    offset: int
+    bits: int
+    shape: tuple[int, ...]
+    elements: ArrayText
+
+
 @dataclass(frozen=True)
 class Declarations:
-    """Everything a header declares, by name."""
+    """Everything a header declares, by name; copies by the name of their array."""
 
     defines: dict[str, Define] = field(default_factory=dict)
     typedefs: dict[str, Typedef] = field(default_factory=dict)
     arrays: dict[str, ArrayText] = field(default_factory=dict)
+    copies: dict[str, CsimCopy] = field(default_factory=dict)
 
 
 def read_declarations(source: Source) -> Declarations:
@@ -126,7 +146,12 @@ class _Reader:
         if keyword.text == "define":
             self._define(next_token(self._source, keyword.end, end), end)
         elif keyword.text in ("ifdef", "ifndef"):
-            self._conditional(keyword, next_token(self._source, keyword.end, end), end)
+            name = next_token(self._source, keyword.end, end)
+            if (keyword.text, name.text) == ("ifndef", SYNTHESIS):
+                self._end_of_line(name, end)
+                self._csim()
+            else:
+                self._conditional(keyword, name, end)
         elif keyword.text == "endif":
             self._end_of_line(keyword, end)
             if not self._conditionals:
@@ -200,23 +225,91 @@ class _Reader:
         name = self._identifier("the name", "an array")
         self._refuse_second(name, "declared", self._found.arrays)
         where = f"array {name.text}"
+        shape = self._shape(where)
+        self._found.arrays[name.text] = self._elements(name, bits, shape, where)
+
+    def _shape(self, where: str) -> tuple[int, ...]:
+        """One or more dimensions."""
         self._expect("[", where)
         shape = [self._expression(("]",), where)]
         while self._tokens[self._next].text == "[":
             self._take()
             shape.append(self._expression(("]",), where))
+        return tuple(shape)
+
+    def _elements(self, name: Token, bits: int, shape: tuple[int, ...], where: str) -> ArrayText:
+        """The initializer of an array, not looked into."""
         self._expect("=", where)
         start = self._next
         while (token := self._take()).text != ";":
             if token.kind in (END, DIRECTIVE):
                 raise self._unexpected(token, "';'", where)
-        self._found.arrays[name.text] = ArrayText(
-            name=name.text,
-            offset=name.offset,
-            bits=bits,
-            shape=tuple(shape),
-            body=self._tokens[start : self._next],
-        )
+        body = self._tokens[start : self._next]
+        return ArrayText(name=name.text, offset=name.offset, bits=bits, shape=shape, body=body)
+
+    def _csim(self) -> None:
+        """The one conditional that has two branches: copies for C simulation, then their arrays for synthesis."""
+        where = "the conditional for C simulation"
+        copies: dict[str, CsimCopy] = {}
+        while (token := self._take()).text == "static":
+            copy = self._copy()
+            copies[copy.name] = self._found.copies[copy.name] = copy
+        self._expect_directive(token, "else", "'static' or '#else'", where)
+        earlier = set(self._found.arrays)
+        while (token := self._take()).text == "const":
+            self._array()
+        self._expect_directive(token, "endif", "'const' or '#endif'", where)
+        arrays = {name: array for name, array in self._found.arrays.items() if name not in earlier}
+        for present, absent, where_absent in ((copies, arrays, "synthesis"), (arrays, copies, "C simulation")):
+            if lost := next((name for name in present if name not in absent), None):
+                raise self._source.error(
+                    f"{lost} is left out of {where_absent}; both branches of a conditional must declare it.",
+                    present[lost].offset,
+                )
+
+    def _expect_directive(self, line: Token, keyword: str, wanted: str, where: str) -> None:
+        found = next_token(self._source, line.offset + 1, line.end) if line.kind == DIRECTIVE else line
+        if line.kind != DIRECTIVE or found.text != keyword:
+            raise self._unexpected(line, wanted, where)
+        self._end_of_line(found, line.end)
+
+    def _copy(self) -> CsimCopy:
+        """Elements in plain bytes, their size asserted, and the reference through which the hardware source sees them."""
+        where = "a copy for C simulation"
+        self._expect_all("const unsigned", where)
+        element = self._identifier("'char' or 'short'", where)
+        name = self._identifier(f"a name with {BYTES}", where)
+        if not name.text.endswith(BYTES):
+            raise self._unexpected(name, f"a name with {BYTES}", where)
+        where = f"copy {name.text}"
+        array = name.text.removesuffix(BYTES)
+        elements = self._elements(name, 0, self._shape(where), where)
+        self._expect_all("static_assert ( sizeof ( ap_uint <", where)
+        bits = self._expression((">",), where)
+        wanted, size = storage(bits)
+        if f"unsigned {element.text}" != wanted:
+            raise self._source.error(
+                f"{name.text} is of unsigned {element.text}; an ap_uint<{bits}> takes {wanted}.", element.offset
+            )
+        self._expect_all(f") == {size} ,", where)
+        if (token := self._take()).kind != STRING:
+            raise self._unexpected(token, "the message", where)
+        self._expect_all(f") ; static const ap_uint < {bits} > ( &", where)
+        view = self._take()
+        if view.text != array or view.kind != IDENTIFIER:
+            raise self._unexpected(view, f"'{array}'", where)
+        self._refuse_second(view, "declared", self._found.copies)
+        self._expect(")", where)
+        shape = self._shape(where)
+        dimensions = brackets(shape).replace("[", "[ ").replace("]", " ] ")
+        cast = f"= reinterpret_cast < const ap_uint < {bits} > ( & ) {dimensions} > ( {name.text} ) ;"
+        self._expect_all(cast, where)
+        return CsimCopy(name=array, offset=view.offset, bits=bits, shape=shape, elements=elements)
+
+    def _expect_all(self, texts: str, where: str) -> None:
+        """Expect these tokens, written with spaces between them."""
+        for text in texts.split():
+            self._expect(text, where)
 
     def _expression(self, closing: tuple[str, ...], where: str) -> int:
         """Value of the tokens up to a closing one outside parentheses, which is taken too."""

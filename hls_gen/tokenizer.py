@@ -15,6 +15,7 @@ from datapath.errors import HeaderError
 NUMBER = "number"
 IDENTIFIER = "identifier"
 PUNCTUATION = "punctuation"
+STRING = "string"
 DIRECTIVE = "directive"
 END = "end"
 
@@ -23,8 +24,9 @@ _TOKEN = re.compile(
     r"""
     (?: [ \t\r\n\f\v]+ | \\\r?\n | //(?: [^\n\\]+ | \\\r?\n | \\ )* | /\*.*?\*/ )*
     (?: (?P<number> [0-9][0-9A-Za-z_.]* )
-      | (?P<punctuation> << | >> | \+\+ | -- | /(?!\*) | [-+*%()<>{}\[\],;=] )
+      | (?P<punctuation> << | >> | == | \+\+ | -- | /(?!\*) | [-+*%&()<>{}\[\],;=] )
       | (?P<identifier> [A-Za-z_][0-9A-Za-z_]* )
+      | (?P<string> "[^"\\\n]*" )
       | (?P<directive> \# (?: [^\n/\\]+ | \\\r?\n | \\ | //(?: [^\n\\]+ | \\\r?\n | \\ )* | /\*.*?\*/ | /(?!\*) )* )
       | (?P<comment> /\* )
       | (?P<end> \Z )
@@ -112,7 +114,7 @@ def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Tok
     return tokens
 
 
-_PLAIN = frozenset((NUMBER, IDENTIFIER, PUNCTUATION))
+_PLAIN = frozenset((NUMBER, IDENTIFIER, PUNCTUATION, STRING))
 
 
 def _checked(source: Source, token: Token) -> Token:

@@ -1,8 +1,10 @@
 """A random design from a seed, for tests that need just one."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from datapath import Alphabet, Design, Folding, Limits, Precision, Provenance
+from datapath import Alphabet, Design, Folding, Limits, PeepholeFormat, Peepholes, Precision, Provenance
 from datapath.formats import unit_format
 
 
@@ -14,9 +16,15 @@ def random_design(
     hidden: int = 4,
     classes: int = 3,
     folding: tuple[int, int, int] = (1, 1, 1),
+    pe_out: int = 1,
     limits: Limits | None = None,
+    peepholes: tuple[int, int] | None = None,
 ) -> Design:
-    """Uniform weights over the whole range of `bits` (W, B, A, FW, FB); `folding` is PE, SIMD_INPUT, SIMD_RECURRENT."""
+    """Uniform weights over the whole range of `bits` (W, B, A, FW, FB); `folding` is PE, SIMD_INPUT, SIMD_RECURRENT.
+
+    `peepholes` is bits and integer bits of theirs. They change no other weight: without them the same seed gives the
+    same plain network.
+    """
     random = np.random.default_rng(seed)
     precision = Precision(**dict(zip(("weight", "bias", "activation", "fc_weight", "fc_bias"), bits, strict=True)))
 
@@ -24,9 +32,9 @@ def random_design(
         format = unit_format(width)
         return random.integers(format.min, format.max, size=shape, endpoint=True)
 
-    return Design(
+    plain = Design(
         precision=precision,
-        folding=Folding(pe=folding[0], simd_input=folding[1], simd_recurrent=folding[2]),
+        folding=Folding(pe=folding[0], simd_input=folding[1], simd_recurrent=folding[2], pe_out=pe_out),
         limits=limits or Limits(),
         alphabet=Alphabet(("", *(chr(ord("a") + k) for k in range(classes - 1)))),
         weights_input=draw((2, 4, hidden, inputs), precision.weight),
@@ -37,3 +45,9 @@ def random_design(
         fc_biases=draw((2, classes), precision.fc_bias),
         provenance=Provenance(author="tests", source=f"seed {seed}", tool="tests"),
     )
+    if peepholes is None:
+        return plain
+    format = PeepholeFormat(bits=peepholes[0], integer=peepholes[1])
+    low, high = format.format.min, format.format.max
+    weights = random.integers(low, high, size=(2, 3, hidden), endpoint=True)
+    return replace(plain, peepholes=Peepholes(format=format, weights=weights))

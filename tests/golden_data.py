@@ -9,7 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datapath import Alphabet, Design, FoldedNetwork, Folding, Gate, Limits, Precision, Provenance, unfold
+from datapath import (
+    Alphabet,
+    Design,
+    FoldedNetwork,
+    Folding,
+    Gate,
+    Limits,
+    PeepholeFormat,
+    Peepholes,
+    Precision,
+    Provenance,
+    unfold,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 PUBLISHED = ("W2A2", "W2A4", "W4A4", "W4A8", "W8A8")
@@ -23,15 +35,20 @@ STRESS = (
     "w8a8_saturate",
     "w8a8_wrap",
 )
+PEEPHOLE = ("w5a5", "w5a5_wide")
+PEEPHOLE_ARRAYS = ("pip", "pfp", "pop")
 
 
 class Line(NamedTuple):
-    """One line's vectors: raw pixels, hidden words at time steps, scores in image order, labels."""
+    """One line's vectors: raw pixels, hidden words at time steps, scores in image order, labels.
+
+    The networks with peepholes have neither scores nor labels.
+    """
 
     pixels: np.ndarray  # int8 [T, I]
     hidden: np.ndarray  # int8 [T, 2, H]
-    scores: np.ndarray  # int16 [T, C]
-    labels: np.ndarray  # uint8 [n]
+    scores: np.ndarray | None  # int16 [T, C]
+    labels: np.ndarray | None  # uint8 [n]
 
 
 def data_folder() -> Path:
@@ -54,13 +71,14 @@ def evaluate(expression: str | int) -> int:
 
 
 def network_from_npz(path: str | os.PathLike) -> Design:
-    """The network in a published (``lstm-pynq/NET.npz``) or stress (``golden/stress_NAME.npz``) file.
+    """The network in a published (``lstm-pynq/NET.npz``) or made-up (``golden/stress_NAME.npz``, or peephole) file.
 
     Published networks have the real alphabet, the others made-up characters.
     """
     path = Path(path)
     with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files if name == "defines" or name[0] in "wb"}
+        wanted = ("defines", *PEEPHOLE_ARRAYS)
+        arrays = {name: archive[name] for name in archive.files if name in wanted or name[0] in "wb"}
     defines = {name: evaluate(value) for name, value in json.loads(str(arrays["defines"])).items()}
 
     def gates(pattern: str) -> np.ndarray:
@@ -88,9 +106,20 @@ def network_from_npz(path: str | os.PathLike) -> Design:
             biases_recurrent=gates("b{}_hh"),
             fc_weights=arrays["wfc"],
             fc_biases=arrays["bfc"],
+            peepholes=_peepholes(defines, arrays),
         ),
         alphabet=Alphabet.read(alphabet_file) if alphabet_file.is_file() else made_up,
         provenance=Provenance(author="reference vectors", source=path.name, tool="tests/golden_data.py"),
+    )
+
+
+def _peepholes(defines: dict[str, int], arrays: dict[str, np.ndarray]) -> Peepholes | None:
+    """Peepholes of a file that has any, [3, PE, 2H/PE]."""
+    if "PEEPHOLE_BITS" not in defines:
+        return None
+    return Peepholes(
+        format=PeepholeFormat(bits=defines["PEEPHOLE_BITS"], integer=defines["PEEPHOLE_INT_BITS"]),
+        weights=np.stack([arrays[name] for name in PEEPHOLE_ARRAYS]),
     )
 
 
@@ -104,12 +133,18 @@ def stress_network(data: Path, name: str) -> Design:
     return network_from_npz(data / "golden" / f"stress_{name}.npz")
 
 
+def peephole_network(data: Path, name: str) -> Design:
+    """One of the two networks with peepholes, e.g. ``w5a5_wide``."""
+    return network_from_npz(data / "golden" / f"peephole_{name}.npz")
+
+
 def lines(path: str | os.PathLike) -> Iterator[Line]:
     """The vectors of every line in a golden file, in order."""
     with np.load(path, allow_pickle=False) as archive:
         number = 0
         while f"pixels_{number}" in archive.files:
-            yield Line(*(archive[f"{part}_{number}"] for part in Line._fields))
+            names = [f"{part}_{number}" for part in Line._fields]
+            yield Line(*(archive[name] if name in archive.files else None for name in names))
             number += 1
 
 

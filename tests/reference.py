@@ -81,6 +81,11 @@ def _one_direction(design, direction, columns):
     w_hh = design.weights_recurrent[direction].tolist()
     b_ih = design.biases_input[direction].tolist()
     b_hh = design.biases_recurrent[direction].tolist()
+    peepholes, peephole_shift = None, 0
+    if design.peepholes is not None:
+        peepholes = design.peepholes.weights[direction].tolist()  # of gates i, f, o
+        # The state has the accumulator's 8 fraction bits, so the product has the weight's too many.
+        peephole_shift = design.peepholes.format.bits - design.peepholes.format.integer
 
     h = [0] * design.hidden
     c = [0] * design.hidden
@@ -96,18 +101,29 @@ def _one_direction(design, direction, columns):
                 for state, weight in zip(h, w_hh[gate][unit], strict=True):
                     total += round_to_zero_on_tie(state * weight, product_shift)
                 acc.append(wrap(total))
-            i, f, g, o = sigmoid(acc[0]), sigmoid(acc[1]), tanh(acc[2]), sigmoid(acc[3])
+            if t > 0 and peepholes is not None:
+                acc[0] = _with_peephole(acc[0], peepholes[0][unit], c[unit], peephole_shift)
+                acc[1] = _with_peephole(acc[1], peepholes[1][unit], c[unit], peephole_shift)
+            i, f, g = sigmoid(acc[0]), sigmoid(acc[1]), tanh(acc[2])
             # i * g has 6 + 6 fraction bits, f * c has 6 + 8; both are brought to 8.
             ig = saturate(round_to_even_on_tie(i * g, 4))
             if t == 0:
                 c[unit] = ig
             else:
                 c[unit] = saturate(ig + saturate(round_to_even_on_tie(f * c[unit], 6)))
+            if t > 0 and peepholes is not None:
+                acc[3] = _with_peephole(acc[3], peepholes[2][unit], c[unit], peephole_shift)
+            o = sigmoid(acc[3])
             h_shift = 2 * TABLE_FRACTION - (precision.activation - 1)
             h_next.append(saturate(round_to_even_on_tie(tanh(c[unit]) * o, h_shift), precision.activation))
         h = h_next
         steps.append(h)
     return steps
+
+
+def _with_peephole(acc, weight, state, shift):
+    """The accumulator (1/256) after a peephole to the cell state (1/256): product and sum saturate."""
+    return saturate(acc + saturate(round_to_even_on_tie(weight * state, shift)))
 
 
 def reference_scores(design, hidden):

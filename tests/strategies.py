@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from datapath import Alphabet, Design, Folding, Limits, Precision, Provenance
+from datapath import Alphabet, Design, Folding, Limits, PeepholeFormat, Peepholes, Precision, Provenance
 from datapath.design import WEIGHTS
 
 WIDTHS = st.integers(1, 8)
@@ -44,18 +44,40 @@ def precisions(draw: st.DrawFn, **fixed: int | st.SearchStrategy | None) -> Prec
 
 @st.composite
 def raw_values(draw: st.DrawFn, shape: tuple[int, ...], bits: int) -> np.ndarray:
-    """int8 array of ``fixed<bits, 1>`` values: uniform, only the two ends of the range, or one value throughout.
+    """Array of signed values of `bits` bits: uniform, only the two ends of the range, or one value throughout.
+
+    Up to 8 bits it is int8, else int16.
 
     Bulk values come from a drawn seed: an array of hypothesis integers would be slow and shrink no better.
     """
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    dtype = np.int8 if bits <= 8 else np.int16
     kind = draw(st.sampled_from(("uniform", "ends", "constant")))
     if kind == "constant":
-        return np.full(shape, draw(st.integers(low, high)), dtype=np.int8)
+        return np.full(shape, draw(st.integers(low, high)), dtype=dtype)
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind == "ends":
-        return random.choice(np.array([low, high], dtype=np.int8), size=shape)
-    return random.integers(low, high, size=shape, endpoint=True).astype(np.int8)
+        return random.choice(np.array([low, high], dtype=dtype), size=shape)
+    return random.integers(low, high, size=shape, endpoint=True).astype(dtype)
+
+
+@st.composite
+def any_peepholes(draw: st.DrawFn, hidden: int, bits: int | st.SearchStrategy[int] | None = None) -> Peepholes:
+    """Peepholes [2, 3, H] of any format of 1 to 16 bits; `bits` fixes its width or names a strategy for it."""
+    width = _choose(draw, bits, st.integers(1, 16))
+    format = PeepholeFormat(bits=width, integer=draw(st.integers(1, width)))
+    return Peepholes(format=format, weights=draw(raw_values((2, 3, hidden), width)))
+
+
+def foldings(inputs: int, hidden: int, classes: int) -> st.SearchStrategy[Folding]:
+    """Every folding of a network of these dimensions."""
+    return st.builds(
+        Folding,
+        pe=divisors(hidden),
+        simd_input=divisors(inputs),
+        simd_recurrent=divisors(hidden),
+        pe_out=st.integers(1, classes),
+    )
 
 
 @st.composite
@@ -68,17 +90,17 @@ def designs(
     precision: Precision | st.SearchStrategy[Precision] | None = None,
     folding: Folding | st.SearchStrategy[Folding] | None = None,
     limits: Limits | st.SearchStrategy[Limits] | None = None,
+    peepholes: Peepholes | st.SearchStrategy[Peepholes | None] | None = None,
 ) -> Design:
-    """A small random design: I up to 12, H up to 8, C up to 6, widths 1..8, any folding that divides.
+    """A small random design: I up to 12, H up to 8, C up to 6, widths 1..8, any folding, with peepholes or without.
 
     Every option is a value to fix it, or a strategy to draw it from. To fix one width only:
-    ``designs(precision=precisions(activation=4))``.
+    ``designs(precision=precisions(activation=4))``; for plain networks only: ``designs(peepholes=st.none())``.
     """
     inputs = _choose(draw, inputs, st.integers(1, 12))
     hidden = _choose(draw, hidden, st.integers(1, 8))
     classes = _choose(draw, classes, st.integers(2, 6))
     precision = _choose(draw, precision, precisions())
-    any_folding = st.builds(Folding, pe=divisors(hidden), simd_input=divisors(inputs), simd_recurrent=divisors(hidden))
     shapes = (
         ((2, 4, hidden, inputs), precision.weight),
         ((2, 4, hidden, hidden), precision.weight),
@@ -89,7 +111,7 @@ def designs(
     )
     return Design(
         precision=precision,
-        folding=_choose(draw, folding, any_folding),
+        folding=_choose(draw, folding, foldings(inputs, hidden, classes)),
         limits=_choose(
             draw,
             limits,
@@ -98,4 +120,5 @@ def designs(
         alphabet=draw(alphabets(classes)),
         provenance=Provenance(author="hypothesis", source="tests/strategies.py", tool="tests"),
         **{name: draw(raw_values(*shape)) for name, shape in zip(WEIGHTS, shapes, strict=True)},
+        peepholes=_choose(draw, peepholes, st.none() | any_peepholes(hidden)),
     )

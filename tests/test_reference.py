@@ -7,7 +7,16 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from tests.golden_data import PUBLISHED, STRESS, Line, lines, published_network, stress_network
+from tests.golden_data import (
+    PEEPHOLE,
+    PUBLISHED,
+    STRESS,
+    Line,
+    lines,
+    peephole_network,
+    published_network,
+    stress_network,
+)
 from tests.reference import (
     arrival_order,
     reference,
@@ -24,6 +33,8 @@ PRODUCT_BUDGET = 500_000
 """Products computed per line: longer lines are checked at their ends, each direction from where it starts."""
 
 FILES = [*(f"stress_{name}" for name in STRESS), *(f"published_{name}" for name in PUBLISHED)]
+PEEPHOLE_FILES = [f"peephole_{name}" for name in PEEPHOLE]
+"""They hold hidden words only."""
 
 
 def golden_lines(shared_data, file: str) -> Iterator[Line]:
@@ -32,7 +43,8 @@ def golden_lines(shared_data, file: str) -> Iterator[Line]:
 
 def network_of(shared_data, file: str):
     kind, name = file.split("_", maxsplit=1)
-    return {"stress": stress_network, "published": published_network}[kind](shared_data, name)
+    readers = {"stress": stress_network, "published": published_network, "peephole": peephole_network}
+    return readers[kind](shared_data, name)
 
 
 def affordable_columns(network, length: int) -> int:
@@ -40,7 +52,7 @@ def affordable_columns(network, length: int) -> int:
     return min(length, PRODUCT_BUDGET // products)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [*FILES, *PEEPHOLE_FILES])
 def test_hidden_words_from_where_each_direction_starts(shared_data, file):
     network = network_of(shared_data, file)
     for number, line in enumerate(islice(golden_lines(shared_data, file), 2)):
@@ -84,6 +96,13 @@ def test_a_whole_line_from_pixels_to_labels(shared_data, file, number):
     assert hidden == line.hidden.tolist()
     assert scores == line.scores.tolist()
     assert labels == line.labels.tolist()
+
+
+@pytest.mark.parametrize("file", PEEPHOLE_FILES)
+def test_every_hidden_word_of_the_networks_with_peepholes(shared_data, file):
+    network = network_of(shared_data, file)
+    for number, line in enumerate(golden_lines(shared_data, file)):
+        assert reference_hidden(network, line.pixels) == line.hidden.tolist(), f"line {number}"
 
 
 # The reference's own arithmetic against exact fractions -------------------------------------------------------------

@@ -13,6 +13,7 @@ from foldline.commands.options import FILE, folding_options
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="The header to write, .hpp; .npz writes the design.")
 @folding_options
+@click.option("--fast-csim", is_flag=True, help="Write the header so that C simulation compiles it in seconds.")
 @click.option("--design", "design_path", type=FILE, help="Also write the design, .npz.")
 @click.option("--alphabet", type=FILE, help="Also write the alphabet: class n on line n.")
 def command(
@@ -22,6 +23,8 @@ def command(
     simd_input: int | None,
     simd_recurrent: int | None,
     simd_factor: int | None,
+    pe_out: int | None,
+    fast_csim: bool,
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
@@ -33,6 +36,8 @@ def command(
     from datapath.folded import fold
     from foldline.networks import chosen_folding, open_network
 
+    if fast_csim and output.suffix == ".npz":
+        raise click.UsageError(f"--fast-csim is a form of the header, and {output} is a design.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
     require_different(output=output, design=design_path, alphabet=alphabet)
     network = open_network(source)
@@ -42,9 +47,8 @@ def command(
         simd_input=simd_input,
         simd_recurrent=simd_recurrent,
         simd_factor=simd_factor,
-        inputs=design.inputs,
-        hidden=design.hidden,
-        default=design.folding,
+        pe_out=pe_out,
+        design=design,
     )
     design = design.refolded(folding)
     for sentence in network.notes:
@@ -54,12 +58,13 @@ def command(
     else:
         from hls_gen import write_header
 
-        write_header(output, fold(design))
+        write_header(output, fold(design), csim_bytes=fast_csim)
     if design_path is not None:
         design.save(design_path)
     if alphabet is not None:
         design.alphabet.write(alphabet)
+    outputs = "" if folding.pe_out == 1 else f", PE_OUT {folding.pe_out}"
     click.echo(
         f"{output}: {design.experiment}, PE {folding.pe}, SIMD_INPUT {folding.simd_input}, "
-        f"SIMD_RECURRENT {folding.simd_recurrent}"
+        f"SIMD_RECURRENT {folding.simd_recurrent}{outputs}"
     )

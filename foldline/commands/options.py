@@ -38,6 +38,7 @@ def folding_options(command: Callable) -> Callable:
             click.option("--simd-input", type=int, help="Products per gate in parallel, input side; must divide I."),
             click.option("--simd-recurrent", type=int, help="The same on the recurrent side; must divide H."),
             click.option("--simd-factor", type=int, help="Instead: both sides in this many steps."),
+            click.option("--pe-out", type=int, help="Classes of the output layer in parallel, at most C."),
         )
     ):
         command = option(command)

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from datapath import Alphabet, Design, Folding, Gate, Limits, Precision, Provenance
+from datapath import (
+    Alphabet,
+    Design,
+    Folding,
+    Gate,
+    Limits,
+    PeepholeFormat,
+    Peepholes,
+    Precision,
+    Provenance,
+    fold,
+    unfold,
+)
 from datapath.design import WEIGHTS
 from datapath.errors import DesignError
 from tests.strategies import designs
@@ -36,6 +48,13 @@ def make_design(**changes) -> Design:
     return Design(**(parts | changes))
 
 
+def make_peepholes(*, bits: int = 6, integer: int = 2) -> Peepholes:
+    """Fixed random peepholes for `make_design`."""
+    half = 1 << (bits - 1)
+    weights = np.random.default_rng(8).integers(-half, half, size=(2, 3, H))
+    return Peepholes(format=PeepholeFormat(bits=bits, integer=integer), weights=weights)
+
+
 # Round trip ---------------------------------------------------------------------------------------------------------
 
 
@@ -47,6 +66,17 @@ def test_load_gives_back_what_was_saved(design, tmp_path_factory):
     assert loaded == design
     assert hash(loaded) == hash(design)
     assert repr(loaded) == repr(design)
+
+
+def test_peepholes_and_the_output_layers_folding_survive_the_round_trip(tmp_path):
+    folding = Folding(pe=2, simd_input=3, simd_recurrent=4, pe_out=2)
+    design = make_design(peepholes=make_peepholes(bits=16, integer=4), folding=folding)
+    design.save(tmp_path / "design.npz")
+    loaded = Design.load(tmp_path / "design.npz")
+    assert loaded.peepholes == design.peepholes
+    assert loaded.peepholes.weights.dtype == np.int16
+    assert loaded.folding == folding
+    assert loaded == design
 
 
 def test_notes_of_the_provenance_survive_the_round_trip(tmp_path):
@@ -61,6 +91,9 @@ def test_saving_is_byte_deterministic(design, tmp_path_factory):
     design.save(folder / "a")
     Design.load(folder / "a").save(folder / "b")
     assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+    # However an equal design came about, and however its arrays lay in memory.
+    unfold(fold(design), alphabet=design.alphabet, provenance=design.provenance).save(folder / "c")
+    assert (folder / "a").read_bytes() == (folder / "c").read_bytes()
 
 
 def test_the_order_of_notes_does_not_change_the_bytes(tmp_path):
@@ -73,10 +106,11 @@ def test_the_order_of_notes_does_not_change_the_bytes(tmp_path):
 
 OTHER_VALUES = {
     "precision": Precision(weight=3, bias=5, activation=5, fc_weight=6, fc_bias=7),
-    "folding": Folding(pe=1, simd_input=3, simd_recurrent=4),
+    "folding": Folding(pe=2, simd_input=3, simd_recurrent=4, pe_out=2),
     "limits": Limits(columns=731),
     "alphabet": Alphabet(("", "a", "b")),
     "provenance": Provenance(author="a", source="s", tool="t", notes={"epochs": "4"}),
+    "peepholes": Peepholes(format=PeepholeFormat(bits=1, integer=1), weights=np.zeros((2, 3, H), dtype=np.int8)),
 }
 
 
@@ -92,6 +126,21 @@ def test_any_other_field_makes_another_design(name):
     assert other != design
     assert other.same_network(design) == (name in {"folding", "provenance"})
     assert design.same_network(other) == (name in {"folding", "provenance"})
+
+
+def test_other_peepholes_make_another_design():
+    design = make_design(peepholes=make_peepholes())
+    assert make_design(peepholes=make_peepholes()) == design
+    assert hash(make_peepholes()) == hash(make_peepholes())
+    weights = design.peepholes.weights.copy()
+    weights[1, 2, 3] ^= 1
+    other_weight = replace(design, peepholes=replace(design.peepholes, weights=weights))
+    other_format = replace(design, peepholes=make_peepholes(integer=3))
+    assert np.array_equal(other_format.peepholes.weights, design.peepholes.weights)
+    for other in (other_weight, other_format, make_design()):
+        assert other != design
+        assert not other.same_network(design)
+    assert make_peepholes() != "peepholes"
 
 
 def test_a_design_equals_its_twin_and_nothing_of_another_kind():
@@ -139,10 +188,20 @@ def test_dimensions_and_name():
     assert (design.inputs, design.hidden, design.classes) == (I, H, C)
     assert str(design.experiment) == "QLSTM4_W3B5A4I8_FC_W6B7"
     assert repr(design) == (
-        "Design(QLSTM4_W3B5A4I8_FC_W6B7, inputs=6, classes=3, folding=Folding(pe=2, simd_input=3, simd_recurrent=4), "
-        "limits=Limits(columns=732, labels=95), provenance=Provenance(author='a', source='s', tool='t', "
+        "Design(QLSTM4_W3B5A4I8_FC_W6B7, inputs=6, classes=3, folding=Folding(pe=2, simd_input=3, simd_recurrent=4, "
+        "pe_out=1), limits=Limits(columns=732, labels=95), provenance=Provenance(author='a', source='s', tool='t', "
         "notes={'epochs': '3'}))"
     )
+
+
+def test_what_a_design_with_peepholes_says_of_itself():
+    plain, design = make_design(), make_design(peepholes=make_peepholes())
+    assert (plain.peephole_format, design.peephole_format) == (None, PeepholeFormat(bits=6, integer=2))
+    assert list(plain.arrays) == list(WEIGHTS)
+    assert list(design.arrays) == [*WEIGHTS, "peepholes"]
+    assert design.arrays["peepholes"] is design.peepholes.weights
+    assert design.experiment == plain.experiment
+    assert "classes=3, peepholes=PeepholeFormat(bits=6, integer=2), folding=" in repr(design)
 
 
 def test_gates_stand_in_torch_order_with_the_headers_names():
@@ -151,6 +210,7 @@ def test_gates_stand_in_torch_order_with_the_headers_names():
 
 def test_a_simd_factor_folds_both_sides():
     assert Folding.by_factor(8, inputs=32, hidden=128) == Folding(pe=1, simd_input=4, simd_recurrent=16)
+    assert Folding.by_factor(4, inputs=32, hidden=128, pe_out=3).pe_out == 3
     assert Folding.by_factor(1, inputs=32, hidden=128, pe=2) == Folding(pe=2, simd_input=32, simd_recurrent=128)
 
 
@@ -181,12 +241,20 @@ def test_a_simd_factor_that_does_not_divide(factor, sentence):
         ({"simd_input": 4}, "simd_input is 4; it must divide the 6 input rows."),
         ({"simd_recurrent": 3}, "simd_recurrent is 3; it must divide the 4 hidden units."),
         ({"simd_recurrent": -2}, "simd_recurrent is -2; it must divide the 4 hidden units."),
+        ({"pe_out": 0}, "pe_out is 0; it must be 1 to the 3 classes."),
+        ({"pe_out": 4}, "pe_out is 4; it must be 1 to the 3 classes."),
     ],
 )
 def test_a_folding_that_does_not_divide(change, sentence):
     with pytest.raises(DesignError) as caught:
         make_design(folding=replace(Folding(pe=1, simd_input=1, simd_recurrent=1), **change))
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("pe_out", [1, 2, 3])
+def test_the_output_layers_folding_need_not_divide_the_classes(pe_out):
+    folding = Folding(pe=1, simd_input=1, simd_recurrent=1, pe_out=pe_out)
+    assert make_design(folding=folding).folding.pe_out == pe_out
 
 
 @pytest.mark.parametrize("name", ["columns", "labels"])
@@ -270,3 +338,11 @@ def test_vectors_wider_than_an_ap_int(inputs, hidden, name, size):
     assert str(caught.value) == (
         f"{name} * activation bits is {size} * 4 = {4 * size}; an ap_int holds at most 1024 bits."
     )
+
+
+@pytest.mark.parametrize("shape", [(2, 4, H), (3, 2, H), (2, 3, H + 1), (2, 3), ()])
+def test_peepholes_of_another_shape(shape):
+    peepholes = Peepholes(format=PeepholeFormat(bits=4, integer=1), weights=np.zeros(shape, dtype=np.int8))
+    with pytest.raises(DesignError) as caught:
+        make_design(peepholes=peepholes)
+    assert str(caught.value) == f"peepholes has shape {list(shape)}; with H 4, I 6 and C 3 it must be [2, 3, 4]."

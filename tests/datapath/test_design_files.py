@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapath import Design
-from datapath.design import WEIGHTS
+from datapath.design import FORMAT_VERSION, WEIGHTS
 from datapath.errors import DesignError, FileError
 from datapath.files import read_npz, write_npz
-from tests.datapath.test_design import make_design
+from tests.datapath.test_design import make_design, make_peepholes
+from tests.golden_data import REPOSITORY
 
 
 @pytest.fixture
@@ -30,8 +31,9 @@ def rewrite(path, **changes) -> None:
 
 def redescribe(path, **changes) -> None:
     """Save the file anew with another description; None leaves an entry out."""
-    description = json.loads(str(read_npz(path)["design"])) | changes
-    kept = {name: value for name, value in description.items() if value is not None}
+    description = json.loads(str(read_npz(path)["design"]))
+    left_out = {name for name, value in changes.items() if value is None}
+    kept = {name: value for name, value in (description | changes).items() if name not in left_out}
     rewrite(path, design=np.array(json.dumps(kept)))
 
 
@@ -83,7 +85,10 @@ def test_an_empty_npz(tmp_path):
     assert str(caught.value) == f"{tmp_path / 'empty.npz'} is not a design: it holds nothing but no 'design' entry."
 
 
-@pytest.mark.parametrize("name", ["format", "version", "precision", "folding", "limits", "provenance", "alphabet"])
+ENTRIES = ("format", "version", "precision", "folding", "limits", "provenance", "alphabet", "peepholes")
+
+
+@pytest.mark.parametrize("name", ENTRIES)
 def test_a_description_without_an_entry(saved, name):
     redescribe(saved, **{name: None})
     with pytest.raises(FileError) as caught:
@@ -91,12 +96,76 @@ def test_a_description_without_an_entry(saved, name):
     assert str(caught.value) == f"{saved} is not a whole design: it has no '{name}'."
 
 
-@pytest.mark.parametrize("version", [0, 2, "1"])
+@pytest.mark.parametrize("version", [0, 3, "1"])
 def test_another_version_is_refused(saved, version):
     redescribe(saved, version=version)
     with pytest.raises(DesignError) as caught:
         Design.load(saved)
-    assert str(caught.value) == f"{saved} is a design of version {version!r}; this Foldline reads version 1."
+    assert str(caught.value) == f"{saved} is a design of version {version!r}; this Foldline reads versions 1 to 2."
+
+
+def test_version_1_knew_neither_peepholes_nor_the_output_layers_folding(saved):
+    redescribe(saved, version=1, peepholes=None, folding={"pe": 2, "simd_input": 3, "simd_recurrent": 4})
+    loaded = Design.load(saved)
+    assert loaded == make_design()
+    assert (loaded.peepholes, loaded.folding.pe_out) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "golden_vectors" / "designs").glob("*.npz")), ids=lambda p: p.stem
+)
+def test_every_committed_design_loads_and_stays_itself(path, tmp_path):
+    design = Design.load(path)
+    version = json.loads(str(read_npz(path)["design"]))["version"]
+    assert version in (1, FORMAT_VERSION)
+    if version == 1:
+        assert (design.peepholes, design.folding.pe_out) == (None, 1)
+    design.save(tmp_path / "again.npz")
+    assert json.loads(str(read_npz(tmp_path / "again.npz")["design"]))["version"] == FORMAT_VERSION
+    assert Design.load(tmp_path / "again.npz") == design
+
+
+# Peepholes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved_peepholes(tmp_path):
+    path = tmp_path / "peepholes.npz"
+    make_design(peepholes=make_peepholes()).save(path)
+    return path
+
+
+def test_peepholes_without_their_weights(saved_peepholes):
+    rewrite(saved_peepholes, peepholes=None)
+    with pytest.raises(FileError) as caught:
+        Design.load(saved_peepholes)
+    assert str(caught.value) == f"{saved_peepholes} is not a whole design: it has no 'peepholes'."
+
+
+@pytest.mark.parametrize(
+    ("described", "sentence"),
+    [
+        ({"bits": 17, "integer": 1}, "peephole bit width is 17; allowed is 1 to 16."),
+        ({"bits": 6, "integer": 7}, "peephole integer bits are 7; with 6 bits allowed is 1 to 6."),
+        ({"bits": 6.0, "integer": 2}, "PeepholeFormat.bits is 6.0; it must be a whole number."),
+    ],
+)
+def test_peepholes_of_an_impossible_format(saved_peepholes, described, sentence):
+    redescribe(saved_peepholes, peepholes=described)
+    with pytest.raises(DesignError) as caught:
+        Design.load(saved_peepholes)
+    assert str(caught.value) == f"{saved_peepholes}: {sentence}"
+
+
+@pytest.mark.parametrize("described", [False, 0, "", [], {}, {"bits": 6}])
+def test_peepholes_described_otherwise(saved_peepholes, described):
+    redescribe(saved_peepholes, peepholes=described)
+    with pytest.raises(FileError) as caught:
+        Design.load(saved_peepholes)
+    assert str(caught.value).startswith(f"{saved_peepholes} is not a design: its description cannot be read (")
+
+
+# Descriptions that are none -----------------------------------------------------------------------------------------
 
 
 def test_another_format_is_refused(saved):
@@ -133,7 +202,7 @@ def test_contents_that_contradict_each_other_name_the_file(saved):
 
 
 @given(
-    entry=st.sampled_from(["precision", "folding", "limits", "provenance", "alphabet"]),
+    entry=st.sampled_from(["precision", "folding", "limits", "provenance", "alphabet", "peepholes"]),
     value=st.recursive(
         st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | st.text(max_size=3),
         lambda inner: (
@@ -150,6 +219,8 @@ def test_any_other_description_is_refused_in_a_sentence(entry, value, tmp_path_f
     rewrite(path, design=np.array(json.dumps(description | {entry: value})))
     if entry == "limits" and isinstance(value, dict) and set(value) <= {"columns", "labels"}:
         return  # its parts have defaults
+    if entry == "peepholes" and value is None:
+        return  # a plain network
     with pytest.raises((DesignError, FileError)) as caught:
         Design.load(path)
     assert str(caught.value).startswith(str(path))
@@ -159,6 +230,7 @@ def test_any_other_description_is_refused_in_a_sentence(entry, value, tmp_path_f
     ("field", "values", "sentence"),
     [
         ("folding", {"pe": 2.0}, "Folding.pe is 2.0; it must be a whole number."),
+        ("folding", {"pe_out": "1"}, "Folding.pe_out is '1'; it must be a whole number."),
         ("folding", {"pe": True}, "Folding.pe is True; it must be a whole number."),
         ("limits", {"columns": 732.5}, "Limits.columns is 732.5; it must be a whole number."),
         ("precision", {"weight": "2"}, "Precision.weight is '2'; it must be a whole number."),

@@ -8,7 +8,16 @@ from hypothesis import given
 
 from datapath import Alphabet, Gate, fold, unfold
 from datapath.errors import DesignError
-from tests.golden_data import PUBLISHED, STRESS, published_network, stress_network
+from tests.designs import random_design
+from tests.golden_data import (
+    PEEPHOLE,
+    PEEPHOLE_ARRAYS,
+    PUBLISHED,
+    STRESS,
+    peephole_network,
+    published_network,
+    stress_network,
+)
 from tests.strategies import designs
 
 
@@ -25,12 +34,19 @@ def test_every_element_lies_where_the_header_page_says(design):
     assert folded.weights_input.shape == (4, simd_input, I // simd_input, pe, 2 * H // pe)
     assert folded.weights_recurrent.shape == (4, simd_recurrent, H // simd_recurrent, pe, 2 * H // pe)
     assert folded.biases_input.shape == folded.biases_recurrent.shape == (4, pe, 2 * H // pe)
+    assert (folded.peepholes is None) == (design.peepholes is None)
+    assert folded.peephole_format == design.peephole_format
+    if folded.peepholes is not None:
+        assert folded.peepholes.weights.shape == (3, pe, 2 * H // pe)
     assert folded.fc_weights.shape == (H, 2 * C)
     assert folded.fc_biases.shape == (1, 2 * C)
 
     for p in range(pe):
         for q in range(2 * H // pe):
             direction, unit = divmod(q * pe + p, H)
+            for number in range(3 if design.peepholes is not None else 0):
+                peephole = design.peepholes.weights[direction, number, unit]
+                assert folded.peepholes.weights[number, p, q] == peephole
             for gate in Gate:
                 assert folded.biases_input[gate, p, q] == design.biases_input[direction, gate, unit]
                 assert folded.biases_recurrent[gate, p, q] == design.biases_recurrent[direction, gate, unit]
@@ -60,6 +76,27 @@ def test_a_folded_network_knows_its_dimensions(design):
         array = getattr(folded, name)
         assert array.dtype == np.int8
         assert array.flags.c_contiguous
+    if folded.peepholes is not None:
+        assert folded.peepholes.weights.dtype == np.int16
+        assert folded.peepholes.weights.flags.c_contiguous
+
+
+@pytest.mark.parametrize("pe", [1, 2, 4])
+def test_peepholes_fold_with_their_units(pe):
+    design = random_design(1, hidden=4, folding=(pe, 1, 1), peepholes=(7, 3))
+    folded = fold(design)
+    for direction, gate, unit in np.ndindex(2, 3, 4):
+        q, p = divmod(direction * 4 + unit, pe)
+        assert folded.peepholes.weights[gate, p, q] == design.peepholes.weights[direction, gate, unit]
+    assert unfold(folded, alphabet=design.alphabet, provenance=design.provenance) == design
+
+
+@pytest.mark.parametrize("name", PEEPHOLE)
+def test_peepholes_of_a_network_with_reference_vectors_lie_as_in_its_header(shared_data, name):
+    folded = fold(peephole_network(shared_data, name))
+    with np.load(shared_data / "golden" / f"peephole_{name}.npz") as header:
+        for number, gate in enumerate(PEEPHOLE_ARRAYS):
+            assert np.array_equal(folded.peepholes.weights[number], header[gate])
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, *STRESS])

@@ -15,7 +15,8 @@ from fixedpoint_sim import inspect_line, simulate
 from fixedpoint_sim.inspection import histogram_edges, quantity_formats
 from tests import reference as rules
 from tests.designs import random_design
-from tests.golden_data import REPOSITORY
+from tests.golden_data import PEEPHOLE, REPOSITORY, peephole_network
+from tests.golden_data import lines as golden_lines
 from tests.strategies import designs, precisions, raw_values
 
 GOLDEN = REPOSITORY / "golden_vectors"
@@ -61,6 +62,8 @@ class Values:
 def every_value(design, columns):
     """Walk the line by the page's formulas and keep every value."""
     values = Values()
+    if design.peepholes is None:
+        values.lists = {name: kept for name, kept in values.lists.items() if not name.startswith("peephole")}
     for column in columns.tolist():
         for pixel in column:
             values.keep("pixel", pixel)
@@ -87,23 +90,35 @@ def _direction(values, design, direction, columns):
     shift = bits.activation + bits.weight - 10
     w_ih, w_hh = design.weights_input[direction].tolist(), design.weights_recurrent[direction].tolist()
     biases = (design.biases_input[direction].astype(int) + design.biases_recurrent[direction]).tolist()
+    peepholes = None if design.peepholes is None else design.peepholes.weights[direction].tolist()
+
+    def with_peephole(accumulator, place, unit, t):
+        """The accumulator of gate i, f or o after its peephole to the cell state as it is now."""
+        if peepholes is None or t == 0:
+            return accumulator
+        name, shift = "ifo"[place], design.peephole_format.bits - design.peephole_format.integer
+        product = values.saturated(f"peephole_product_{name}", peepholes[place][unit] * c[unit], shift)
+        return values.saturated(f"peephole_sum_{name}", accumulator + product, 0)
+
     h, c, steps = [0] * design.hidden, [0] * design.hidden, []
     for t, x in enumerate(columns):
         new = []
         for unit in range(design.hidden):
-            gates = []
+            sums = []
             for gate, name in enumerate(GATE_NAMES):
                 total = biases[gate][unit] * 2 ** (9 - bits.bias)
                 for pixel, weight in zip(x, w_ih[gate][unit], strict=True):
                     total += values.product("input_product", pixel * weight, shift, rules.round_to_zero_on_tie)
                 for state, weight in zip(h, w_hh[gate][unit], strict=True):
                     total += values.product("recurrent_product", state * weight, shift, rules.round_to_zero_on_tie)
-                accumulator = values.wrapped(f"accumulator_{name}", total)
-                gates.append(values.through_table("tanh" if name == "g" else "sigmoid", name, accumulator))
-            i, f, g, o = gates
+                sums.append(values.wrapped(f"accumulator_{name}", total))
+            i = values.through_table("sigmoid", "i", with_peephole(sums[0], 0, unit, t))
+            f = values.through_table("sigmoid", "f", with_peephole(sums[1], 1, unit, t))
+            g = values.through_table("tanh", "g", sums[2])
             ig = values.saturated("i_times_g", i * g, 4)
             fc = values.saturated("f_times_c", f * c[unit], 6) if t > 0 else 0
             c[unit] = values.saturated("cell_state", ig + fc, 0)
+            o = values.through_table("sigmoid", "o", with_peephole(sums[3], 2, unit, t))
             squashed = values.through_table("tanh", "c", c[unit])
             new.append(values.saturated("hidden", squashed * o, 13 - bits.activation, bits.activation))
         h = new
@@ -227,6 +242,34 @@ def test_what_the_stress_designs_are_made_for_is_seen():
         assert 0 < rounding[product].ties < rounding[product].inexact < rounding[product].values
 
 
+PEEPHOLE_QUANTITIES = [f"peephole_{part}_{gate}" for part in ("product", "sum") for gate in "ifo"]
+
+
+def test_only_a_network_with_peepholes_has_their_quantities():
+    columns = np.random.default_rng(0).integers(-8, 8, size=(6, 4)).astype(np.int8)
+    plain = [quantity.name for quantity in inspect_line(random_design(1), columns).quantities]
+    names = [quantity.name for quantity in inspect_line(random_design(1, peepholes=(8, 1)), columns).quantities]
+    assert len(plain) == 24
+    assert [name for name in names if name not in PEEPHOLE_QUANTITIES] == plain
+    place = names.index("accumulator_o") + 1
+    assert names[place : place + 6] == PEEPHOLE_QUANTITIES
+
+
+def test_counts_of_peepholes_that_round_and_saturate():
+    random = np.random.default_rng(0)
+    columns = random.choice((-128, 127), size=(30, 24)).astype(np.int8)
+    for seed, peepholes in ((1, (16, 16)), (2, (9, 3)), (3, (1, 1))):
+        design = random_design(seed, bits=(8, 8, 8, 8, 8), inputs=24, hidden=5, folding=(5, 1, 1), peepholes=peepholes)
+        inspection = inspect_line(design, columns)
+        assert_same_bits(inspection, simulate(design, columns))
+        assert_counts(inspection, every_value(design, columns))
+        for name in PEEPHOLE_QUANTITIES:
+            quantity = inspection[name]
+            assert quantity.values == 29 * 2 * 5  # none at the first column
+            assert (quantity.ties > 0) == (peepholes == (9, 3) and "product" in name)
+            assert (quantity.saturated > 0) == (peepholes == (16, 16)), name
+
+
 def test_a_trained_network_computes_the_same_bits():
     name = "QLSTM128_W2B8A4I8_FC_W8B8"
     design = Design.load(GOLDEN / "designs" / f"{name}.npz")
@@ -294,6 +337,14 @@ def test_columns_without_a_positive_score_are_named():
         best[column] = label
     assert inspection.best.tolist() == [best[column] for column in range(90)]
     assert {True, False} == set(inspection.positive.tolist())
+
+
+@pytest.mark.parametrize("name", PEEPHOLE)
+def test_counts_of_a_network_with_peepholes_and_vectors(shared_data, name):
+    design = peephole_network(shared_data, name)
+    line = next(golden_lines(shared_data / "golden" / f"peephole_{name}.npz"))
+    few = line.pixels[:8]
+    assert_counts(inspect_line(design, few), every_value(design, few))
 
 
 def test_a_line_is_refused_as_simulate_refuses_it():

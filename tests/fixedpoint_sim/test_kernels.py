@@ -112,6 +112,34 @@ def test_one_unit(accs, cell, bits):
     assert kernels.update_unit(*accs, 0, bits, SIGMOID_OF, TANH_OF)[0] == ig
 
 
+@given(
+    accs=st.tuples(accumulator, accumulator, accumulator, accumulator),
+    cell=accumulator,
+    peepholes=st.tuples(accumulator, accumulator, accumulator),
+    fraction=st.integers(0, 15),
+    bits=st.sampled_from(list(WIDTHS)),
+)
+def test_one_unit_with_peepholes(accs, cell, peepholes, fraction, bits):
+    def with_peephole(acc, gate, state):
+        return saturate(acc + saturate(round_to_even_on_tie(peepholes[gate] * state, fraction)))
+
+    def unit(first, before):
+        hidden, state = np.zeros(1, dtype=np.int8), np.array([before])
+        accumulators, weights = np.array(accs, dtype=np.int16), np.array(peepholes, dtype=np.int16)[:, None]
+        kernels.update_peephole_units(hidden, state, accumulators, first, weights, fraction, bits, SIGMOID_OF, TANH_OF)
+        assert accumulators.tolist() == list(accs)
+        return state[0], hidden[0]
+
+    i, f = (sigmoid(with_peephole(accs[gate], gate, cell)) for gate in (0, 1))
+    ig = saturate(round_to_even_on_tie(i * tanh(accs[2]), 4))
+    state = saturate(ig + saturate(round_to_even_on_tie(f * cell, 6)))
+    o = sigmoid(with_peephole(accs[3], 2, state))
+    assert unit(False, cell) == (state, saturate(round_to_even_on_tie(tanh(state) * o, 13 - bits), bits))
+    # At time step 0 no peephole acts, though the new state is there for the output gate's to see.
+    ig = saturate(round_to_even_on_tie(sigmoid(accs[0]) * tanh(accs[2]), 4))
+    assert unit(True, 0) == (ig, saturate(round_to_even_on_tie(tanh(ig) * sigmoid(accs[3]), 13 - bits), bits))
+
+
 def test_saturations_that_are_left_out_cannot_act():
     gates, squashed = sorted(set(SIGMOID_OF.tolist())), sorted(set(TANH_OF.tolist()))
     products = [round_to_even_on_tie(i * g, 4) for i in gates for g in squashed]

@@ -101,6 +101,13 @@ def test_fewer_than_one_thread_is_refused(design):
         simulate_lines(design, [], threads=0)
 
 
+def test_arrays_with_other_peepholes_are_refused(design):
+    other = fold(random_design(1, folding=(2, 2, 4), limits=design.limits, peepholes=(8, 1)))
+    message = "The folded arrays have peephole_format PeepholeFormat(bits=8, integer=1), the design has None."
+    with pytest.raises(DesignError, match=_message(message)):
+        walk_folded(other, design, _line(4))
+
+
 def test_another_networks_arrays_are_refused(design):
     other = fold(random_design(2, classes=2, limits=design.limits))
     with pytest.raises(DesignError, match=_message("The folded arrays have classes 2, the design has 3.")):

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datapath import Folding, Limits, Precision, fold
-from fixedpoint_sim import simulate, simulate_lines, walk_folded, walk_folded_lines
+from datapath import Folding, Limits, PeepholeFormat, Peepholes, Precision, fold
+from fixedpoint_sim import inspect_line, simulate, simulate_lines, walk_folded, walk_folded_lines
 from tests import golden_data
 from tests.designs import random_design
-from tests.reference import reference, reference_labels
-from tests.strategies import designs, divisors, raw_values
+from tests.reference import reference, reference_labels, reference_scores
+from tests.strategies import designs, foldings, raw_values
 
 STAGES = ("hidden", "scores", "labels")
 
@@ -88,6 +88,66 @@ def test_stress_networks_compute_what_the_hardware_source_computes(shared_data, 
         _assert_equal(walked, expected, f"{name}, line {number}, folded walk")
 
 
+@pytest.mark.parametrize("name", golden_data.PEEPHOLE)
+def test_networks_with_peepholes_compute_what_the_hardware_source_computes(shared_data, name):
+    design = golden_data.peephole_network(shared_data, name)
+    vectors = list(golden_data.lines(shared_data / "golden" / f"peephole_{name}.npz"))
+    assert len(vectors) == 2
+    for number, expected in enumerate(vectors):
+        traces = (
+            simulate(design, expected.pixels, beyond_limits=True),
+            walk_folded(fold(design), design, expected.pixels, beyond_limits=True),
+            inspect_line(design, expected.pixels, beyond_limits=True).trace,
+        )
+        # Of scores and labels there are no vectors.
+        scores = reference_scores(design, expected.hidden)
+        labels = reference_labels(scores, design.limits.labels)
+        for walk, trace in zip(("fast path", "folded walk", "instrumented walk"), traces, strict=True):
+            wrong = np.count_nonzero(trace.hidden != expected.hidden)
+            assert np.array_equal(trace.hidden, expected.hidden), f"line {number}, {walk}: {wrong} hidden words differ"
+            assert trace.scores.tolist() == scores, f"line {number}, {walk}"
+            assert trace.labels.tolist() == labels, f"line {number}, {walk}"
+
+
+@pytest.mark.parametrize("gate", range(3))
+def test_every_peephole_acts(shared_data, gate):
+    design = golden_data.peephole_network(shared_data, "w5a5")
+    line = next(golden_data.lines(shared_data / "golden" / "peephole_w5a5.npz"))
+    weights = design.peepholes.weights.copy()
+    weights[:, gate] = 0
+    without = dataclasses.replace(design, peepholes=dataclasses.replace(design.peepholes, weights=weights))
+    hidden = simulate(without, line.pixels).hidden
+    assert np.array_equal(hidden[0], line.hidden[0])  # none acts at the first column
+    assert not np.array_equal(hidden, line.hidden)
+
+
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_peepholes_at_both_ends_of_every_range(bits):
+    random = np.random.default_rng(bits)
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    for integer in {1, (bits + 1) // 2, bits}:
+        for ends in ((low, low), (high, high), (low, high)):
+            design = random_design(bits, bits=(8, 8, 8, 8, 8), inputs=5, hidden=4, folding=(2, 5, 1), pe_out=2)
+            peepholes = Peepholes(
+                format=PeepholeFormat(bits=bits, integer=integer), weights=random.choice(ends, size=(2, 3, 4))
+            )
+            design = dataclasses.replace(design, peepholes=peepholes)
+            columns = random.choice((-128, 127), size=(8, 5)).astype(np.int8)
+            expected = reference(design, columns)
+            for trace in (simulate(design, columns), walk_folded(fold(design), design, columns)):
+                assert (trace.hidden.tolist(), trace.scores.tolist(), trace.labels.tolist()) == expected
+
+
+def test_peepholes_of_zero_change_nothing():
+    plain = random_design(4, bits=(4, 8, 8, 8, 8), inputs=6, hidden=5, classes=4)
+    zeros = Peepholes(format=PeepholeFormat(bits=8, integer=1), weights=np.zeros((2, 3, 5), dtype=np.int8))
+    idle = dataclasses.replace(plain, peepholes=zeros)
+    columns = np.random.default_rng(5).integers(-128, 128, size=(20, 6)).astype(np.int8)
+    expected = simulate(plain, columns)
+    _assert_equal(simulate(idle, columns), expected, "fast path")
+    _assert_equal(walk_folded(fold(idle), idle, columns), expected, "folded walk")
+
+
 def test_no_folding_changes_a_bit_of_a_published_network(shared_data):
     random = np.random.default_rng(0)
     choices = [2**n for n in range(8)]
@@ -109,7 +169,7 @@ def test_no_folding_changes_a_bit_of_a_published_network(shared_data):
 def test_no_folding_changes_a_bit(data):
     design, columns = data.draw(designs_and_lines(inputs=12, hidden=8))
     expected = simulate(design, columns, beyond_limits=True)
-    folding = data.draw(st.builds(Folding, pe=divisors(8), simd_input=divisors(12), simd_recurrent=divisors(8)))
+    folding = data.draw(foldings(12, 8, design.classes))
     refolded = design.refolded(folding)
     _assert_equal(walk_folded(fold(refolded), refolded, columns, beyond_limits=True), expected, str(folding))
 

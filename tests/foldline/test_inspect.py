@@ -13,8 +13,8 @@ from datapath.files import write_npz
 from fixedpoint_sim import inspect_line
 from foldline.cli import main
 from foldline.inspection_line import DRAWN_COLUMNS, Run, lay_out, runs_of, writable
-from foldline.inspection_picture import WIDTH, notes_of, write_picture
-from foldline.inspection_report import TITLES, real_text, share_text
+from foldline.inspection_picture import WIDTH, notes_of, panels_of, table_input_of, write_picture
+from foldline.inspection_report import NOT_APPLICABLE, TITLES, real_text, share_text
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 
@@ -93,6 +93,29 @@ def test_it_prints_the_table_and_writes_the_picture(design, saved, image, tmp_pa
     assert opened(tmp_path / "line.inspect.png").width == WIDTH
 
 
+def test_a_network_with_peepholes_is_inspected_with_them(image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    design = random_design(3, inputs=32, hidden=8, classes=5, peepholes=(16, 12))
+    design.save("design.npz")
+    result = run("inspect", "design.npz", image)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 120
+    inspection = inspect_line(design, image_columns(image, target_height=32, bits=4))
+    rows = {line[1:19].strip(): line.split() for line in lines if "fixed<" in line}
+    assert list(rows) == [TITLES[quantity.name] for quantity in inspection.quantities]
+    for title, name in (("peephole p_o * c", "peephole_product_o"), ("peephole sum o", "peephole_sum_o")):
+        quantity = inspection[name]
+        assert quantity.values == (len(inspection.columns) - 1) * 2 * 8
+        rounded = share_text(quantity.inexact, quantity.values) if "product" in name else NOT_APPLICABLE
+        saturated = share_text(quantity.saturated, quantity.values)
+        assert rows[title][-4:] == [NOT_APPLICABLE, saturated, rounded, NOT_APPLICABLE]
+    assert inspection["peephole_sum_o"].saturated > 0
+    found = json.loads(run("inspect", "design.npz", image, "--json").stdout)
+    assert [there["name"] for there in found["quantities"]] == [quantity.name for quantity in inspection.quantities]
+    assert opened(tmp_path / "line.inspect.png").width == WIDTH
+
+
 def test_json_agrees_with_the_inspection(design, saved, pixels, tmp_path):
     path, lines = pixels
     result = run("inspect", saved, "--pixels", path, "--line", 1, "--json")
@@ -164,6 +187,23 @@ def test_the_same_inspection_gives_the_same_bytes(tmp_path):
         size = write_picture(tmp_path / name, inspection, design, title="$x_1$ [bold]")
         assert opened(tmp_path / name).size == size
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_every_quantity_has_a_panel_and_tables_clip_what_they_read():
+    columns = np.random.default_rng(0).integers(-8, 8, size=(4, 4)).astype(np.int8)
+    plain = inspect_line(random_design(1), columns)
+    peepholes = inspect_line(random_design(1, peepholes=(8, 1)), columns)
+    for inspection, rows in ((plain, 5), (peepholes, 7)):
+        panels = [name for name in panels_of(inspection) if name is not None]
+        read = {name: table_input_of(inspection, inspection[name]) for name in panels}
+        shown = {*panels, *(quantity.name for quantity in read.values() if quantity is not None)}
+        assert shown == {quantity.name for quantity in inspection.quantities}
+        assert (len(panels_of(inspection)) + 1) == 4 * rows  # and how to read them
+        for gate in "ifo":
+            sees_state = inspection is peepholes
+            assert (read[f"accumulator_{gate}"] is None) == sees_state
+            if sees_state:
+                assert read[f"peephole_sum_{gate}"] is inspection[f"sigmoid_input_{gate}"]
 
 
 def test_what_a_very_long_line_does_not_show_is_said(tmp_path):

@@ -409,7 +409,7 @@ def test_another_run_is_refused_in_one_sentence(design, work, command, whole, tm
     pixels = read_npz(work / "pixels.npz")
     write_npz(tmp_path / "pixels.npz", pixels | {"pixels_22": np.zeros((2, 32), dtype=np.int8)})
     refused("the pixels file differs", *command[:3], tmp_path / "pixels.npz")
-    for content in (b"my notes\n", b'{"foldline": "shard", "version": 2}\n', b"notes"):
+    for content in (b"my notes\n", b'{"foldline": "shard", "version": 1}\n', b"notes"):
         partial.write_bytes(content)
         refused("its first line is not that of an unfinished run of this version", *command)
 

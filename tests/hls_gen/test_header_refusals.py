@@ -4,31 +4,19 @@ import re
 
 import pytest
 
-from datapath.errors import HeaderError
 from hls_gen import parse_header, render_header
 from hls_gen.header_layout import OPTIONAL_DEFINES
+from tests.hls_gen.header_refusal import assert_refused, edited, refusal
 from tests.hls_gen.header_text import SMALL_DEFINES, place, small_header
 
 ARRAYS = "wfc, wgi_ih, wgf_ih, wgo_ih, wci_ih, wgi_hh, wgf_hh, wgo_hh, wci_hh, bfc, bgi_ih, bgf_ih, bgo_ih, bci_ih, bgi_hh, bgf_hh, bgo_hh, bci_hh"
 TYPEDEFS = ", ".join(f"t_fixed_{name}" for name in ARRAYS.split(", "))
 
 
-def refusal(text: str) -> str:
-    with pytest.raises(HeaderError) as error:
-        parse_header(text, name="model.hpp")
-    return str(error.value)
-
-
-def edited(old: str, new: str) -> str:
-    text = small_header()
-    assert text.count(old) == 1, old
-    return text.replace(old, new)
-
-
 def with_define(name: str, value: str | None) -> str:
     """The small header with one define changed, or without it."""
     new = "" if value is None else f"#define {name} {value}\n"
-    return edited(f"#define {name} {SMALL_DEFINES[name]}\n", new)
+    return edited(small_header(), f"#define {name} {SMALL_DEFINES[name]}\n", new)
 
 
 def without(pattern: str) -> str:
@@ -235,12 +223,7 @@ def test_a_width_against_a_typedef(name, value, sentence, needle):
     ],
 )  # fmt: skip
 def test_an_edit_is_refused(old, new, needle, sentence):
-    text = edited(old, new)
-    message = refusal(text)
-    assert message.split(": ", 1)[1] == sentence
-    spot = message.split(": ", 1)[0].removeprefix("model.hpp:")
-    line, column = map(int, spot.split(":"))
-    assert text.split("\n")[line - 1][column - 1 :].startswith(needle), (spot, text.split("\n")[line - 1])
+    assert_refused(edited(small_header(), old, new), needle, sentence)
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL_DEFINES if name not in OPTIONAL_DEFINES])
@@ -300,12 +283,4 @@ def test_without_the_number_of_classes_wfc_must_have_an_even_width():
     assert refusal(text) == (
         f"model.hpp:{place(text, 'wfc [')}: wfc has shape [4][7]; without NUMBER_OF_CLASSES its last dimension gives "
         "the classes of both directions, so it must be even, and allowed is 2 to 256 classes."
-    )
-
-
-def test_a_network_with_peepholes_is_not_read_as_one_without():
-    text = edited("#pragma once\n", "#pragma once\n#define PEEPHOLE_BITS 8\n")
-    assert refusal(text) == (
-        "model.hpp:2:9: PEEPHOLE_BITS is defined; a network with peepholes is not supported, "
-        "and without them it is another."
     )

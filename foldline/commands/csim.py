@@ -1,0 +1,57 @@
+"""`foldline csim`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from foldline.commands.lines import LineOptions, compute_lines, line_options
+from foldline.commands.options import FILE, folding_options
+
+
+@click.command("csim")
+@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@line_options
+@folding_options
+def command(
+    design_path: Path,
+    pe: int | None,
+    simd_input: int | None,
+    simd_recurrent: int | None,
+    simd_factor: int | None,
+    pe_out: int | None,
+    **options,
+) -> None:
+    """Compute lines with the hardware library as compiled C++, and prove them equal to the simulator.
+
+    What runs is the source that `export --project` writes for synthesis, with real ap_fixed types. Every hidden word,
+    class score and label is compared with what `simulate` computes; a line that differs fails, and the place is named.
+    Prints and writes what `simulate` does.
+
+    The first run of a design and folding compiles it, which takes some seconds; builds are kept in ~/.cache/foldline.
+    """
+    walks = []
+
+    def walk(design):
+        from foldline.csimulation import CSimulator
+        from foldline.networks import chosen_folding
+        from foldline.progress import waiting
+
+        folding = chosen_folding(
+            pe=pe,
+            simd_input=simd_input,
+            simd_recurrent=simd_recurrent,
+            simd_factor=simd_factor,
+            pe_out=pe_out,
+            design=design,
+        )
+        with waiting("compiling the C simulation"):
+            walks.append(CSimulator(design.refolded(folding)))
+        return walks[0]
+
+    try:
+        compute_lines(design_path, LineOptions(**options), walk)
+    finally:
+        if walks and walks[0].compared.lines:
+            click.echo(f"C simulation and simulator agree on {walks[0].compared}.", err=True)

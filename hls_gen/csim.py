@@ -1,0 +1,98 @@
+"""C simulation: the hardware library compiled by the system's compiler with real ``ap_fixed`` types.
+
+What runs is the C++ that a synthesis takes, weights and all. Builds are kept by digest, so that a design is compiled
+once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from datapath.design import Design
+from datapath.errors import FileError, ToolError
+from datapath.files import os_reason
+from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
+from hls_gen.toolchain import Toolchain
+from hls_gen.vectors import LineResult, parse_results, render_line
+
+FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
+PROGRAM = "test_bench"
+
+
+class CSimulation:
+    """A design's compiled C simulation; `run` may be called from many threads.
+
+    :raises ToolError: no compiler, no types, or a build that fails.
+    :raises DesignError: the kernel cannot take the design's limits.
+    :raises FileError: the build cannot be kept.
+    """
+
+    def __init__(self, design: Design, *, flags: tuple[str, ...] = FLAGS, cache: Path | None = None) -> None:
+        self.design = design
+        self.program = _built(render_sources(design), Toolchain.find(), flags, cache or cache_folder())
+
+    def run(self, columns: np.ndarray) -> LineResult:
+        """Compute one line; integers [T, I], raw values of ``fixed<A, 1>``.
+
+        :raises DataError: a pixel outside the range, or more columns than the design's limit.
+        :raises ToolError: the program fails.
+        """
+        with tempfile.TemporaryDirectory(prefix="foldline-csim-") as folder:
+            vectors, results = Path(folder) / "vectors.txt", Path(folder) / "results.txt"
+            vectors.write_text(render_line(columns, bits=self.design.precision.activation), encoding="ascii")
+            command = [str(self.program), str(vectors), str(results)]
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            if done.returncode:
+                raise ToolError(f"The C simulation failed: {done.stderr.strip() or f'status {done.returncode}'}")
+            return parse_results(results.read_text(encoding="ascii"), self.design)[0]
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: ``foldline/csim`` in $XDG_CACHE_HOME or ``~/.cache``."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "foldline" / "csim"
+
+
+def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...], cache: Path) -> Path:
+    """The program of these sources: as it is kept, or else compiled now."""
+    digest = hashlib.sha256(f"{toolchain.digest()}\n{flags}\n".encode())
+    for path, text in sorted(sources.items()):
+        digest.update(f"{path}\n{text}\n".encode())
+    kept = cache / digest.hexdigest()[:32]
+    if (kept / PROGRAM).is_file():
+        return kept / PROGRAM
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as work:
+            folder = Path(work) / "build"
+            for path, text in sources.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(text, encoding="utf-8")
+            source = folder / SOURCE_FOLDER
+            toolchain.compile(
+                [source / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH],
+                folder / PROGRAM,
+                include=source,
+                flags=flags,
+            )
+            _keep(folder, kept)
+    except OSError as error:
+        raise FileError(
+            f"Cannot keep a build in {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another."
+        ) from error
+    return kept / PROGRAM
+
+
+def _keep(folder: Path, kept: Path) -> None:
+    """Let a build appear as a whole; another process may have been faster with the same one."""
+    try:
+        folder.rename(kept)
+    except OSError:
+        if not (kept / PROGRAM).is_file():
+            raise

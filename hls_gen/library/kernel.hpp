@@ -1,0 +1,64 @@
+// The accelerator between its buffers: stages that run at the same time, each on what the one before has delivered.
+#pragma once
+
+#include "hidden_layer.hpp"
+#include "join_directions.hpp"
+#include "labels.hpp"
+#include "output_layer.hpp"
+
+// Columns from memory: direction 0's column t, then direction 1's, for t = 0, 1, ... One burst for the whole line.
+template <class Net>
+void read_columns(ColumnCount columns, const BusWord* input, hls::stream<typename Types<Net>::ColumnWord>& pixels) {
+  const int words = Net::bus_words_per_column;
+  typename Types<Net>::ColumnWord column = 0;
+  int word = 0;
+WORDS:
+  for (ap_uint<32> n = 0; n < columns * ap_uint<16>(DIRECTIONS * words); ++n) {
+#pragma HLS loop_tripcount min = 2080 max = 2080
+#pragma HLS pipeline II = 1
+    column.range(64 * word + 63, 64 * word) = input[n];
+    if (++word == words) {
+      word = 0;
+      pixels.write(column);
+    }
+  }
+}
+
+// What the registers say, checked: a line that the buffers inside cannot hold, or registers that contradict each other,
+// must neither overrun anything nor leave `ap_done` low. Such a line counts no columns, and every stage ends at once.
+template <class Net>
+bool acceptable(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes) {
+#pragma HLS inline
+  const ap_uint<32> padded = Net::bus_words_per_column * 8;  // bytes of a column in the buffer, and without padding
+  const ap_uint<32> unpadded = (Net::inputs * Net::activation_bits + 7) / 8;
+  if (columns == 0 || columns > Net::max_columns || columns_twice != 2 * columns) return false;
+  return bytes >= columns_twice * unpadded && bytes <= columns_twice * padded;
+}
+
+template <class Net, class InputRom, class RecurrentRom, class BiasRom, class PeepholeRom, class ClassRom,
+          class ClassBiasRom>
+void recognise(ColumnCount columns, bool accepted, const BusWord* input, BusWord* output, const InputRom& input_weights,
+               const RecurrentRom& recurrent_weights, const BiasRom& gate_biases, const PeepholeRom& peepholes,
+               const ClassRom& class_weights, const ClassBiasRom& class_biases) {
+#pragma HLS inline off
+#pragma HLS dataflow
+  // A chain of stages without a way round: any depth is safe. Two entries let a stage work on one step while its
+  // neighbour is on the next; both directions' words of a step make that four.
+  hls::stream<typename Types<Net>::ColumnWord> pixels("pixels");
+#pragma HLS stream variable = pixels depth = 4
+  hls::stream<typename Types<Net>::HiddenWord> hidden("hidden");
+#pragma HLS stream variable = hidden depth = 4
+  hls::stream<typename Types<Net>::ScoreWord> halves("halves");
+#pragma HLS stream variable = halves depth = 4
+  hls::stream<typename Types<Net>::ScoreWord> scores("scores");
+#pragma HLS stream variable = scores depth = 4
+  hls::stream<Best> best("best");
+#pragma HLS stream variable = best depth = 4
+
+  read_columns<Net>(columns, input, pixels);
+  hidden_layer<Net>(columns, pixels, hidden, input_weights, recurrent_weights, gate_biases, peepholes);
+  output_layer<Net>(columns, hidden, halves, class_weights, class_biases);
+  join_directions<Net>(columns, halves, scores);
+  best_classes<Net>(columns, scores, best);
+  write_labels<Net>(columns, accepted, best, output);
+}

@@ -1,0 +1,97 @@
+// From scores to labels, by the overlay's own rule (not greedy CTC).
+#pragma once
+
+#include "output_layer.hpp"
+
+// Best class of each column. The running maximum restarts at 0 for each column and the running label does not: a column
+// in which no score is positive has value 0 and the label of the column that arrived before it.
+template <class Net>
+void best_classes(ColumnCount columns, hls::stream<typename Types<Net>::ScoreWord>& scores, hls::stream<Best>& best) {
+  const int blocks = OutputLayer<Net>::BLOCKS;
+  ap_int<16> maximum = 0;
+  Label label = 0;
+  int block = 0;
+COLUMNS:
+  for (ap_uint<32> cycle = 0; cycle < columns * ap_uint<16>(blocks); ++cycle) {
+#pragma HLS loop_tripcount min = 42640 max = 42640
+#pragma HLS pipeline II = 1
+    const typename Types<Net>::ScoreWord word = scores.read();
+    // The block's first highest score; only one comparison is then left on the path from cycle to cycle.
+    ap_int<16> highest = ap_uint<16>(word.range(15, 0));
+    Label lane = 0;
+  LANES:
+    for (int p = 1; p < Net::pe_out; ++p) {
+#pragma HLS unroll
+      const ap_int<16> score = ap_uint<16>(word.range(16 * p + 15, 16 * p));
+      if (score > highest) {
+        highest = score;
+        lane = p;
+      }
+    }
+    if (block == 0) maximum = 0;
+    if (highest > maximum) {
+      maximum = highest;
+      label = block * Net::pe_out + lane;
+    }
+    if (++block == blocks) {
+      block = 0;
+      Best column;
+      column.value = label == 0 ? ap_int<16>(0) : maximum;
+      column.label = label;
+      best.write(column);
+    }
+  }
+}
+
+// Columns in image order, then one label for each run of columns that a blank one ends: that of the run's highest score.
+// The output buffer gets the number of labels and the labels. All are counted; those that the buffer has no room for are
+// not kept, so that a line with too many ends like any other and is told from its count.
+template <class Net>
+void write_labels(ColumnCount columns, bool accepted, hls::stream<Best>& best, BusWord* output) {
+  const ColumnCount half = columns / 2;
+  Best line[Net::max_columns];
+
+  int right = half, left = int(half) - 1;
+  bool to_right = true;
+IMAGE_ORDER:
+  for (ColumnCount n = 0; n < columns; ++n) {
+#pragma HLS loop_tripcount min = 520 max = 520
+#pragma HLS pipeline II = 1
+    const Best column = best.read();
+    if (to_right)
+      line[right++] = column;
+    else
+      line[left--] = column;
+    if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre of an odd line comes alone
+  }
+
+  Label kept[Net::max_labels];
+  ap_int<16> held_value = 0;
+  Label held_label = 0;
+  ColumnCount count = 0;
+RUNS:
+  for (ColumnCount t = 0; t < columns; ++t) {
+#pragma HLS loop_tripcount min = 520 max = 520
+#pragma HLS pipeline II = 1
+    const Best column = line[t];
+    const bool higher = column.value > held_value;
+    const bool ends = !higher && held_label != 0 && column.label == 0;
+    if (ends) {
+      if (count < Net::max_labels) kept[count] = held_label;
+      ++count;
+    }
+    if (higher || ends) {
+      held_value = column.value;
+      held_label = column.label;
+    }
+  }
+
+  output[0] = accepted ? BusWord(count) : ~BusWord(0);
+  const ColumnCount written = count < Net::max_labels ? count : ColumnCount(Net::max_labels);
+LABELS:
+  for (ColumnCount n = 0; n < written; ++n) {
+#pragma HLS loop_tripcount min = 40 max = 40
+#pragma HLS pipeline II = 1
+    output[1 + n] = kept[n];
+  }
+}

@@ -1,0 +1,19 @@
+// What the test bench sees inside a C simulation. In synthesis, and in any build without FOLDLINE_OBSERVE, every
+// function here is empty and leaves nothing behind.
+#pragma once
+
+#include "types.hpp"
+
+namespace observe {
+
+#ifdef FOLDLINE_OBSERVE
+void gate(int direction, int unit, int gate, int raw);  // accumulator of one gate, before any peephole
+void hidden(int direction, int unit, int raw);          // hidden output, in order of time steps
+void score(int column, int klass, int raw);             // class score of a column
+#else
+inline void gate(int, int, int, int) {}
+inline void hidden(int, int, int) {}
+inline void score(int, int, int) {}
+#endif
+
+}  // namespace observe

@@ -1,0 +1,130 @@
+"""Weights as the hardware library reads them: ROMs of packed words, one word per processing element and cycle.
+
+A word is a few limbs, unsigned integers of up to 64 bits: C++ reads them without running a constructor for any. Element
+k lies in limb k // n at bit (k % n) * bits, with n elements per limb; none straddles two limbs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.design import Design
+from datapath.folded import fold
+
+LIMB_BITS = (8, 16, 32, 64)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rom:
+    """One ROM of each processing element.
+
+    name       its name in C++
+    contents   what a word holds, in one sentence
+    bits       width of an element
+    elements   signed integers [parallel, depth, elements per word]
+    """
+
+    name: str
+    contents: str
+    bits: int
+    elements: np.ndarray
+
+    @property
+    def parallel(self) -> int:
+        """Memories that are read at the same time, one per processing element."""
+        return self.elements.shape[0]
+
+    @property
+    def depth(self) -> int:
+        """Words of each memory."""
+        return self.elements.shape[1]
+
+    @property
+    def width(self) -> int:
+        """Bits of a word that hold weights."""
+        return self.elements.shape[2] * self.bits
+
+    @property
+    def limb_bits(self) -> int:
+        """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
+        return next((bits for bits in LIMB_BITS if bits >= self.width), LIMB_BITS[-1])
+
+    @property
+    def words(self) -> np.ndarray:
+        """The packed words, uint64 [parallel, depth, limbs]."""
+        parallel, depth, count = self.elements.shape
+        per_limb = self.limb_bits // self.bits
+        limbs = -(-count // per_limb)
+        filled = np.zeros((parallel, depth, limbs * per_limb), dtype=np.uint64)
+        mask = np.uint64((1 << self.bits) - 1)
+        filled[:, :, :count] = self.elements.astype(np.int64).astype(np.uint64) & mask
+        shifts = (np.arange(per_limb) * self.bits).astype(np.uint64)
+        return np.bitwise_or.reduce(filled.reshape(parallel, depth, limbs, per_limb) << shifts, axis=-1)
+
+
+def design_roms(design: Design) -> tuple[Rom, ...]:
+    """All ROMs of a design in its own folding, in the order in which the kernel takes them."""
+    network = fold(design)
+    bits = design.precision
+    pe = design.folding.pe
+    biases = network.biases_input.astype(np.int64) + network.biases_recurrent
+    peepholes = design.peepholes
+    return (
+        Rom(
+            name="input_weights",
+            contents="Input side: gates i, f, g, o, of each simd_input weights. Row (direction, unit block, fold).",
+            bits=bits.weight,
+            elements=_gate_words(network.weights_input),
+        ),
+        Rom(
+            name="recurrent_weights",
+            contents="Recurrent side: gates i, f, g, o, of each simd_recurrent weights. Row (direction, unit block, fold).",
+            bits=bits.weight,
+            elements=_gate_words(network.weights_recurrent),
+        ),
+        Rom(
+            name="gate_biases",
+            contents="Both biases of gates i, f, g, o, added. Row (direction, unit block).",
+            bits=bits.bias + 1,
+            elements=np.moveaxis(biases, 0, -1),
+        ),
+        Rom(
+            name="peepholes",
+            contents="Peepholes of gates i, f, o. Row (direction, unit block)."
+            if peepholes
+            else "No peepholes: never read.",
+            bits=peepholes.format.bits if peepholes else 1,
+            elements=np.moveaxis(network.peepholes.weights, 0, -1)
+            if network.peepholes
+            else np.zeros((pe, network.biases_input.shape[-1], 1), dtype=np.int64),
+        ),
+        Rom(
+            name="class_weights",
+            contents="Output layer: the weights of all hidden units. Row (direction, class block).",
+            bits=bits.fc_weight,
+            elements=_class_words(design.fc_weights, design.folding.pe_out),
+        ),
+        Rom(
+            name="class_biases",
+            contents="Output layer: the bias. Row (direction, class block).",
+            bits=bits.fc_bias,
+            elements=_class_words(design.fc_biases[:, :, None], design.folding.pe_out),
+        ),
+    )
+
+
+def _gate_words(folded: np.ndarray) -> np.ndarray:
+    """[gate, SIMD, folds, PE, blocks] -> [PE, blocks * folds, gate * SIMD]."""
+    gates, simd, folds, pe, blocks = folded.shape
+    return folded.transpose(3, 4, 2, 0, 1).reshape(pe, blocks * folds, gates * simd)
+
+
+def _class_words(values: np.ndarray, pe_out: int) -> np.ndarray:
+    """[direction, class, n] -> [PE_OUT, direction * class blocks, n]; class k is lane k % PE_OUT of block k // PE_OUT."""
+    directions, classes, count = values.shape
+    blocks = -(-classes // pe_out)
+    filled = np.zeros((directions, blocks * pe_out, count), dtype=np.int64)
+    filled[:, :classes] = values
+    return filled.reshape(directions * blocks, pe_out, count).swapaxes(0, 1)

@@ -1,0 +1,117 @@
+"""The C++ compiler and the fixed-point types that a C simulation is built with."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from datapath.errors import ToolError
+
+COMPILERS = ("g++", "clang++", "c++")
+TYPE_VARIABLES = ("XILINX_HLS", "VIVADO_HLS")
+"""Environment variables that name an installation of the vendor's tool, in the order in which they are asked."""
+
+TYPE_HEADERS = ("ap_fixed.h", "ap_int.h", "hls_stream.h")
+
+STANDARD = "-std=c++11"
+"""What Vivado HLS 2019.2 understands."""
+
+WARNINGS = (
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unknown-pragmas",  # the HLS pragmas
+    "-Wno-unused-label",  # loop names, which reports use
+    "-Wno-uninitialized",  # the vendor's types mask the unused bits of members that have no value yet
+    "-Wno-maybe-uninitialized",
+)
+"""Warnings are errors in the library and in all that is generated; the types are system headers."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler, and the folder that holds the fixed-point types."""
+
+    compiler: str
+    types: Path
+
+    @classmethod
+    def find(cls) -> Toolchain:
+        """$CXX or else g++, clang++, c++; types of an installed vendor tool or else those in the package hls4ml.
+
+        :raises ToolError: one of the two is missing; the sentence says what to install.
+        """
+        return cls(_find_compiler(), find_types())
+
+    def digest(self) -> str:
+        """SHA-256, in hex, of what a build depends on: the compiler's version and the text of the types."""
+        digest = hashlib.sha256(f"{self.compiler}\n{_run([self.compiler, '--version'])}".encode())
+        for header in sorted((*self.types.glob("ap_*.h"), *self.types.glob("hls_*.h"), *self.types.glob("etc/ap_*.h"))):
+            digest.update(f"\n{header.name}\n".encode() + header.read_bytes())
+        return digest.hexdigest()
+
+    def compile(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> None:
+        """Build one program.
+
+        :raises ToolError: the compiler fails; its first complaint is named.
+        """
+        warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
+        command = [self.compiler, STANDARD, *warnings, *flags, "-isystem", str(self.types), f"-I{include}"]
+        _run([*command, *map(str, sources), "-o", str(output)])
+
+
+def find_types() -> Path:
+    """The folder with ``ap_fixed.h``.
+
+    :raises ToolError: it is nowhere, or where a variable says that it is, it is not.
+    """
+    for variable in TYPE_VARIABLES:
+        if installed := os.environ.get(variable):
+            return _checked(Path(installed) / "include", f"${variable} is {installed}")
+    package = importlib.util.find_spec("hls4ml")
+    if package is None or package.origin is None:
+        raise ToolError(
+            "There are no fixed-point types to compile with: install the package hls4ml, which has them "
+            "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS."
+        )
+    return _checked(
+        Path(package.origin).parent / "templates" / "vivado" / "ap_types", "The package hls4ml is installed"
+    )
+
+
+def _checked(folder: Path, where: str) -> Path:
+    if missing := [name for name in TYPE_HEADERS if not (folder / name).is_file()]:
+        raise ToolError(f"{where}, but {folder} has no {', '.join(missing)}.")
+    return folder
+
+
+def _find_compiler() -> str:
+    if chosen := os.environ.get("CXX"):
+        if found := shutil.which(chosen):
+            return found
+        raise ToolError(f"$CXX is {chosen}, which is no program here; unset it, or name a C++ compiler.")
+    for name in COMPILERS:
+        if found := shutil.which(name):
+            return found
+    raise ToolError(f"There is no C++ compiler ({', '.join(COMPILERS)}); install g++, e.g. apt install g++.")
+
+
+def _run(command: list[str]) -> str:
+    """Standard output of a program.
+
+    :raises ToolError: it cannot be started or fails.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise ToolError(f"Cannot run {command[0]}: {error.strerror}.") from error
+    if done.returncode:
+        complaints = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        first = complaints[0].strip() if complaints else f"status {done.returncode}"
+        raise ToolError(f"{Path(command[0]).name} failed: {first}")
+    return done.stdout
