@@ -38,6 +38,7 @@ bench: setup
 
 golden: setup
 	$(BIN)/foldline golden make
+	$(BIN)/python -m tests.hls_gen.tiny_project
 
 clean:
 	rm -rf .venv demo-run *.egg-info

@@ -43,6 +43,11 @@ class Trace:
     text: str
     exceeded: tuple[ExceededLimit, ...]
 
+    @property
+    def found(self) -> int:
+        """Labels found, those beyond the overlay's limit included."""
+        return next((limit.actual for limit in self.exceeded if limit.name == "labels"), len(self.labels))
+
 
 @contextmanager
 def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callable[[Trace], None]]:

@@ -50,6 +50,9 @@ class CSimulation:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
             if done.returncode:
                 raise ToolError(f"The C simulation failed: {done.stderr.strip() or f'status {done.returncode}'}")
+            for line in done.stdout.splitlines():
+                if "WARNING" in line:  # a stream that was read while empty, or in which something was left
+                    raise ToolError(f"The C simulation is not sound: {line.strip()}")
             return parse_results(results.read_text(encoding="ascii"), self.design)[0]
 
 

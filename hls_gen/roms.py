@@ -24,12 +24,14 @@ class Rom:
     contents   what a word holds, in one sentence
     bits       width of an element
     elements   signed integers [parallel, depth, elements per word]
+    read       whether anything reads it: without peepholes theirs is only a name, and no hardware
     """
 
     name: str
     contents: str
     bits: int
     elements: np.ndarray
+    read: bool = True
 
     @property
     def parallel(self) -> int:
@@ -99,6 +101,7 @@ def design_roms(design: Design) -> tuple[Rom, ...]:
             elements=np.moveaxis(network.peepholes.weights, 0, -1)
             if network.peepholes
             else np.zeros((pe, network.biases_input.shape[-1], 1), dtype=np.int64),
+            read=peepholes is not None,
         ),
         Rom(
             name="class_weights",

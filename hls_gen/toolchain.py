@@ -107,7 +107,8 @@ def _run(command: list[str]) -> str:
     :raises ToolError: it cannot be started or fails.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        environment = os.environ | {"LC_ALL": "C"}  # an "error" in every language
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     except OSError as error:
         raise ToolError(f"Cannot run {command[0]}: {error.strerror}.") from error
     if done.returncode:

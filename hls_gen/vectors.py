@@ -17,6 +17,8 @@ from datapath.packing import pack_columns
 
 VALUES_PER_ROW = 32
 
+CUT_OFF = "The test bench's results are cut off."
+
 REFUSED = (1 << 64) - 1
 """What stands in place of the count for a line that the accelerator does not take."""
 
@@ -60,6 +62,8 @@ def parse_results(text: str, design: Design) -> list[LineResult]:
 
     :raises DataError: the text is no such result, or not whole.
     """
+    if not text.endswith("\n"):
+        raise DataError(CUT_OFF)
     tokens = iter(text.split())
     lines: list[dict[str, np.ndarray]] = []
     lengths: list[int] = []
@@ -73,7 +77,9 @@ def parse_results(text: str, design: Design) -> list[LineResult]:
             values = np.array([int(next(tokens), 16) for _ in range(count)], dtype=np.uint64)
             lines[-1][name] = values
         return [_result(values, length, design) for values, length in zip(lines, lengths, strict=True)]
-    except (StopIteration, RuntimeError, ValueError, IndexError, KeyError) as error:
+    except StopIteration as error:
+        raise DataError(CUT_OFF) from error
+    except (ValueError, OverflowError, IndexError, KeyError) as error:
         raise DataError(f"The test bench's results cannot be read ({type(error).__name__}: {error}).") from error
 
 
@@ -83,18 +89,26 @@ def _result(values: dict[str, np.ndarray], length: int, design: Design) -> LineR
         raise DataError(f"The accelerator refused a line of {length} columns; it takes 1 to {design.limits.columns}.")
     if len(labels) != min(found, design.limits.labels):
         raise ValueError(f"{found} labels were found and {len(labels)} kept")
-    gates = values["gates"]
+    if (labels >= design.classes).any():
+        raise ValueError(f"label {labels.max()} of {design.classes} classes")
     return LineResult(
         found=found,
         labels=labels.astype(np.uint8),
-        hidden=_signed(values["hidden"]).astype(np.int8).reshape(length, 2, design.hidden),
-        scores=_signed(values["scores"]).reshape(length, design.classes),
-        gates=_signed(gates).reshape(length, 2, design.hidden, len(Gate)),
+        hidden=_signed(values["hidden"], np.int8).reshape(length, 2, design.hidden),
+        scores=_signed(values["scores"], np.int16).reshape(length, design.classes),
+        gates=_signed(values["gates"], np.int16).reshape(length, 2, design.hidden, len(Gate)),
     )
 
 
-def _signed(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.uint16).view(np.int16)
+def _signed(values: np.ndarray, dtype: type[np.signedinteger]) -> np.ndarray:
+    """Two's complement of 16 bits as `dtype`; a value that this has no room for is an error, and never cut."""
+    limits = np.iinfo(dtype)
+    if (values > 0xFFFF).any():
+        raise ValueError(f"{values.max():x} has more than 16 bits")
+    signed = values.astype(np.uint16).view(np.int16)
+    if ((signed < limits.min) | (signed > limits.max)).any():
+        raise ValueError(f"a value of {signed.min()}..{signed.max()} does not fit {limits.bits} bits")
+    return signed.astype(dtype)
 
 
 def _entry(name: str, values: Iterable[int] | np.ndarray) -> str:

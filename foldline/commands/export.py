@@ -11,14 +11,20 @@ from foldline.commands.options import FILE, folding_options
 
 @click.command("export")
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="The header to write, .hpp; .npz writes the design.")
+@click.option("-o", "--output", type=FILE, help="The header to write, .hpp; .npz writes the design.")
+@click.option("--project", type=FILE, help="Write a whole hardware project into this folder.")
+@click.option("--board", metavar="NAME", help="With --project: the board, such as pynq-z1 (the default).")
+@click.option("--clock-mhz", type=float, help="With --project: the accelerator's clock; default: the board's.")
 @folding_options
 @click.option("--fast-csim", is_flag=True, help="Write the header so that C simulation compiles it in seconds.")
 @click.option("--design", "design_path", type=FILE, help="Also write the design, .npz.")
 @click.option("--alphabet", type=FILE, help="Also write the alphabet: class n on line n.")
 def command(
     source: Path,
-    output: Path,
+    output: Path | None,
+    project: Path | None,
+    board: str | None,
+    clock_mhz: float | None,
     pe: int | None,
     simd_input: int | None,
     simd_recurrent: int | None,
@@ -28,16 +34,22 @@ def command(
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
-    """Write a checkpoint or a design as an LSTM-PYNQ weight header, at any folding that divides the network.
+    """Write a checkpoint or a design for hardware, at any folding that divides the network.
+
+    -o writes an LSTM-PYNQ weight header. --project writes a project of Foldline's own HLS library: C++ and weights, a
+    test bench with lines to compare, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
 
     What is left out keeps the design's folding; a checkpoint starts from PE 1 with all products in parallel.
     """
     from datapath.files import require_different
-    from datapath.folded import fold
     from foldline.networks import chosen_folding, open_network
 
-    if fast_csim and output.suffix == ".npz":
-        raise click.UsageError(f"--fast-csim is a form of the header, and {output} is a design.")
+    if output is None and project is None:
+        raise click.UsageError("Give -o FILE, --project FOLDER, or both.")
+    if project is None and (board is not None or clock_mhz is not None):
+        raise click.UsageError("--board and --clock-mhz go with --project FOLDER.")
+    if fast_csim and (output is None or output.suffix == ".npz"):
+        raise click.UsageError("--fast-csim is a form of the header; it goes with -o FILE.hpp.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
     require_different(output=output, design=design_path, alphabet=alphabet)
     network = open_network(source)
@@ -53,18 +65,39 @@ def command(
     design = design.refolded(folding)
     for sentence in network.notes:
         click.echo(sentence, err=True)
+    if project is not None:
+        _write_project(design, project, board, clock_mhz)
+    if output is not None:
+        _write(design, output, fast_csim)
+    if design_path is not None:
+        design.save(design_path)
+    if alphabet is not None:
+        design.alphabet.write(alphabet)
+
+
+def _write(design, output: Path, fast_csim: bool) -> None:
+    from datapath.folded import fold
+
     if output.suffix == ".npz":
         design.save(output)
     else:
         from hls_gen import write_header
 
         write_header(output, fold(design), csim_bytes=fast_csim)
-    if design_path is not None:
-        design.save(design_path)
-    if alphabet is not None:
-        design.alphabet.write(alphabet)
-    outputs = "" if folding.pe_out == 1 else f", PE_OUT {folding.pe_out}"
+    click.echo(f"{output}: {design.experiment}, {_in_words(design.folding)}")
+
+
+def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None) -> None:
+    from foldline.projects import export_project
+
+    exported = export_project(design, folder, board=board, clock_mhz=clock_mhz)
+    fit = exported.fit
     click.echo(
-        f"{output}: {design.experiment}, PE {folding.pe}, SIMD_INPUT {folding.simd_input}, "
-        f"SIMD_RECURRENT {folding.simd_recurrent}{outputs}"
+        f"{folder}: {design.experiment}, {_in_words(design.folding)}, {exported.files} files for {fit.board.title}; its "
+        f"weights take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs."
     )
+
+
+def _in_words(folding) -> str:
+    outputs = "" if folding.pe_out == 1 else f", PE_OUT {folding.pe_out}"
+    return f"PE {folding.pe}, SIMD_INPUT {folding.simd_input}, SIMD_RECURRENT {folding.simd_recurrent}{outputs}"

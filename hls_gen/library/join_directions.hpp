@@ -42,8 +42,9 @@ void join_directions(ColumnCount columns, hls::stream<typename Types<Net>::Score
   const int blocks = OutputLayer<Net>::BLOCKS;
   const ColumnCount half = columns / 2;
 
-  // Halves that wait for the other one: of the first steps, all; the centre's share is the last one's.
-  ScoreWord waiting[DIRECTIONS][(Net::max_columns + 1) / 2 * blocks];
+  // Halves that wait for the other one: of the first steps, all; the centre's share is the last one's. Static, as all that
+  // holds a whole line is: the same memory in hardware, but a C simulation's stack has no room for the longest lines.
+  static ScoreWord waiting[DIRECTIONS][(Net::max_columns + 1) / 2 * blocks];
 #pragma HLS array_partition variable = waiting complete dim = 1
 
 // Each loop only writes or only reads `waiting`, so that none waits for the memory's latency.

@@ -49,7 +49,7 @@ COLUMNS:
 template <class Net>
 void write_labels(ColumnCount columns, bool accepted, hls::stream<Best>& best, BusWord* output) {
   const ColumnCount half = columns / 2;
-  Best line[Net::max_columns];
+  static Best line[Net::max_columns];
 
   int right = half, left = int(half) - 1;
   bool to_right = true;
@@ -65,7 +65,7 @@ IMAGE_ORDER:
     if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre of an odd line comes alone
   }
 
-  Label kept[Net::max_labels];
+  static Label kept[Net::max_labels];
   ap_int<16> held_value = 0;
   Label held_label = 0;
   ColumnCount count = 0;

@@ -1,0 +1,224 @@
+"""Boards as data: one JSON file each in ``hls_gen/boards/``, read into a `Board`.
+
+Sizes and addresses stand in the files as text, ``"0x43C00000"``, because JSON has no hexadecimal. The `sources` of each
+file say where its figures come from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import Enum
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from datapath.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable  # Python 3.11
+
+CLOCKS_MHZ = (10, 250)
+"""Slowest and fastest PL clock that a project may ask of the processing system, in MHz."""
+
+
+class Family(Enum):
+    """Which processing system a part has, and with it the names of its ports in a block design."""
+
+    ZYNQ7000 = "zynq7000"
+    ZYNQMP = "zynqmp"
+
+    @property
+    def control_window(self) -> tuple[int, int]:
+        """First and last byte address of M_AXI_GP0 (Zynq-7000, UG585) or M_AXI_HPM0_FPD (ZynqMP, UG1085)."""
+        return (0x4000_0000, 0x7FFF_FFFF) if self is Family.ZYNQ7000 else (0xA000_0000, 0xAFFF_FFFF)
+
+
+HEXADECIMAL = ("control_base", "control_bytes", "memory_base", "memory_bytes")
+RESOURCES = ("luts", "ffs", "bram36", "dsps", "uram")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One board with its part.
+
+    :raises ConfigError: a value of a wrong type or outside its range.
+    """
+
+    name: str
+    """What the command line calls it, also the name of its file."""
+
+    title: str
+    """What its maker calls it."""
+
+    part: str
+    """Part number as Vivado spells it."""
+
+    board_part: str
+    """Pattern of Vivado's board file id, whose vendor and version vary; the project does without them if need be."""
+
+    family: Family
+    """Which processing system it has."""
+
+    clock_mhz: float
+    """Default clock of the accelerator, MHz."""
+
+    ps_clock_mhz: float
+    """Reference clock of the processing system on this board, MHz; used where the board files are missing."""
+
+    luts: int
+    """Six-input look-up tables of the part."""
+
+    ffs: int
+    """Flip-flops of the part."""
+
+    bram36: int
+    """Block RAMs of the part, 36 Kbit each; a half is an own RAM of 18 Kbit."""
+
+    dsps: int
+    """DSP slices of the part."""
+
+    uram: int
+    """UltraRAMs of the part, 288 Kbit each; they cannot start with contents, so no weights go there."""
+
+    control_base: int
+    """Byte address of the accelerator's registers, as the driver expects it."""
+
+    control_bytes: int
+    """Size of the accelerator's register window, bytes."""
+
+    memory_base: int
+    """First byte address that the accelerator reaches through HP0."""
+
+    memory_bytes: int
+    """Bytes from `memory_base` on that the accelerator reaches."""
+
+    sources: str
+    """Where these figures come from."""
+
+    def __post_init__(self) -> None:
+        for name in ("name", "title", "part", "board_part", "sources"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                raise ConfigError(f"{name} is {value!r}; it must be text that is not empty.")
+        if not re.fullmatch(r"[0-9A-Za-z-]+", self.part):
+            raise ConfigError(f"part is {self.part!r}; it must be letters, digits and hyphens.")
+        if not re.fullmatch(r"[0-9A-Za-z.:_*-]+", self.board_part):
+            raise ConfigError(f"board_part is {self.board_part!r}; it must be an id like *:pynq-z1:part0:*.")
+        if not isinstance(self.family, Family):
+            known = " or ".join(repr(family.value) for family in Family)
+            raise ConfigError(f"family is {self.family!r}; it must be {known}.")
+        self._check_numbers()
+        self._check_addresses()
+
+    def _check_numbers(self) -> None:
+        check_clock(self.clock_mhz)
+        if not _is_number(self.ps_clock_mhz, int, float) or not 27 <= self.ps_clock_mhz <= 60:
+            raise ConfigError(f"ps_clock_mhz is {self.ps_clock_mhz!r}; it must be 27 to 60 MHz.")
+        for name in RESOURCES:
+            value, least = getattr(self, name), 0 if name == "uram" else 1
+            if not _is_number(value, int) or value < least:
+                raise ConfigError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
+
+    def _check_addresses(self) -> None:
+        for name in HEXADECIMAL:
+            value = getattr(self, name)
+            if not _is_number(value, int) or value < 0:
+                raise ConfigError(f"{name} is {value!r}; it must be a whole number of 0 or more.")
+        for base, size in (("control_base", "control_bytes"), ("memory_base", "memory_bytes")):
+            start, count = getattr(self, base), getattr(self, size)
+            if count < 0x1000 or count & (count - 1):
+                raise ConfigError(f"{size} is {count:#x}; it must be a power of two of 0x1000 or more.")
+            if start % count:
+                raise ConfigError(f"{base} is {start:#x}; it must be a multiple of {size}, {count:#x}.")
+        first, last = self.family.control_window
+        if not first <= self.control_base <= self.control_base + self.control_bytes - 1 <= last:
+            raise ConfigError(
+                f"control_base is {self.control_base:#x}; on {self.family.value} it must lie in {first:#x} to {last:#x}."
+            )
+        if self.memory_base + self.memory_bytes > 1 << 32:
+            raise ConfigError(f"memory_bytes is {self.memory_bytes:#x}; the range must end below 4 GiB.")
+
+    @property
+    def memory_last(self) -> int:
+        """Last byte address that the accelerator reaches."""
+        return self.memory_base + self.memory_bytes - 1
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object], *, source: str) -> Board:
+        """A board from the fields of its file.
+
+        :param source: what to name in errors, such as the file's name.
+        :raises ConfigError: an unknown field (with the nearest known one), a missing one, or a value out of range.
+        """
+        known = [one.name for one in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(f"{source}: there is no field {name!r}{_hint(name, known)}")
+        for name in known:
+            if name not in values:
+                raise ConfigError(f"{source}: the field {name!r} is missing.")
+        try:
+            return cls(**{name: _read(name, value) for name, value in values.items()})
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from error
+
+
+def check_clock(clock_mhz: float) -> None:
+    """Refuse a clock that no project may ask for.
+
+    :raises ConfigError: not a number, or outside `CLOCKS_MHZ`.
+    """
+    least, most = CLOCKS_MHZ
+    if not _is_number(clock_mhz, int, float) or not least <= clock_mhz <= most:
+        raise ConfigError(f"clock_mhz is {clock_mhz!r}; it must be {least} to {most} MHz.")
+
+
+def board_names() -> tuple[str, ...]:
+    """The names that `load_board` knows, sorted."""
+    return tuple(sorted(one.name.removesuffix(".json") for one in _folder().iterdir() if one.name.endswith(".json")))
+
+
+def load_board(name: str) -> Board:
+    """The board of this name.
+
+    :raises ConfigError: no such board (with the nearest known one), or a file that does not describe one.
+    """
+    known = board_names()
+    if name not in known:
+        raise ConfigError(f"There is no board {name!r}{_hint(name, known)}")
+    source = f"{name}.json"
+    try:
+        values = json.loads((_folder() / source).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{source}: it is not JSON ({error}).") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{source}: it must hold one JSON object.")
+    board = Board.from_dict(values, source=source)
+    if board.name != name:
+        raise ConfigError(f"{source}: name is {board.name!r}; it must be the file's, {name!r}.")
+    return board
+
+
+def _folder() -> Traversable:
+    return files("hls_gen") / "boards"
+
+
+def _is_number(value: object, *types: type) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _hint(name: object, known: tuple[str, ...] | list[str]) -> str:
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
+
+
+def _read(name: str, value: object) -> object:
+    """A JSON value as its field holds it; what cannot be read is left for `Board` to refuse."""
+    if name in HEXADECIMAL and isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]+", value):
+        return int(value, 16)
+    if name == "family" and value in [family.value for family in Family]:
+        return Family(value)
+    return value

@@ -1,0 +1,142 @@
+"""Whether the weights of a design fit a board's part, before anyone waits an hour for the synthesiser to say so.
+
+Only the weights are counted. They are known exactly, they are most of what the published designs keep in block RAM
+(83.5 to 119.5 of 140), and whatever else a design needs comes on top: a design refused here has no room for it.
+
+A ROM becomes block RAMs of 18 Kbit (RAMB18, two of which are a RAMB36), each in one of `RAMB18_SHAPES`, placed side by
+side for the width and behind each other for the depth; the shapes are those of AMD UG473 and UG573. The cheapest such
+tiling is counted. Both ports of a RAMB18 together could serve two ROMs, which synthesis does not do with ROMs that are
+read in the same cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM cannot start with
+contents and counts for nothing.
+
+Vivado, out of block RAM, moves ROMs into look-up tables at 64 bits each, 576 for a RAMB36: a design that is refused
+here might still be pressed into a part whose look-up tables are idle. No design of ours leaves them idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from datapath.errors import DesignError
+from hls_gen.boards import Board
+
+RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
+"""Words and bits of a word of one RAMB18 with one port."""
+
+LUT_ROM_DEPTH = 64
+"""Words of the deepest ROM that is counted as look-up tables: one table of six inputs per bit."""
+
+LUT_PAIR_DEPTH = 32
+"""Words of the deepest ROM of which one look-up table holds two bits: two functions of the same five inputs."""
+
+
+class RomShape(Protocol):
+    """What the check needs to know of a ROM."""
+
+    @property
+    def name(self) -> str:
+        """Name in C++."""
+
+    @property
+    def parallel(self) -> int:
+        """Memories that are read at the same time, one per processing element."""
+
+    @property
+    def depth(self) -> int:
+        """Words of each memory."""
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RomFit:
+    """What one ROM takes, all its parallel memories together."""
+
+    name: str
+    parallel: int
+    """Memories."""
+    depth: int
+    """Words of each."""
+    width: int
+    """Bits of a word."""
+    ramb18: int
+    """Block RAMs of 18 Kbit."""
+    luts: int
+    """Look-up tables; 0 for a ROM in block RAM."""
+
+    @property
+    def bram36(self) -> float:
+        """Block RAMs of 36 Kbit, in halves."""
+        return self.ramb18 / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitReport:
+    """What the weights of a design take of a board's part."""
+
+    board: Board
+    roms: tuple[RomFit, ...]
+
+    @property
+    def bram36(self) -> float:
+        """Block RAMs of 36 Kbit that all ROMs take, in halves."""
+        return sum(rom.bram36 for rom in self.roms)
+
+    @property
+    def luts(self) -> int:
+        """Look-up tables that all ROMs take."""
+        return sum(rom.luts for rom in self.roms)
+
+
+def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
+    """What the ROMs take of the board's part.
+
+    :raises DesignError: more block RAM, or more look-up tables, than the part has: the design cannot fit.
+    """
+    report = FitReport(board=board, roms=tuple(_fit(rom) for rom in roms))
+    if report.bram36 > board.bram36:
+        most = max(report.roms, key=lambda rom: rom.ramb18)
+        raise DesignError(
+            f"The weights alone need {report.bram36:g} BRAM36, most of them {most.name} with {most.bram36:g}, and "
+            f"{board.title} ({board.part}) has {board.bram36}; fewer bits per weight, a smaller network, less "
+            f"parallel computation or a larger board helps."
+        )
+    if report.luts > board.luts:
+        most = max(report.roms, key=lambda rom: rom.luts)
+        raise DesignError(
+            f"The weights in ROMs of up to {LUT_ROM_DEPTH} words alone need {report.luts} LUTs, most of them "
+            f"{most.name} with {most.luts}, and {board.title} ({board.part}) has {board.luts}; fewer bits per weight, "
+            f"a smaller network, less parallel computation or a larger board helps."
+        )
+    return report
+
+
+def _fit(rom: RomShape) -> RomFit:
+    in_luts = rom.depth <= LUT_ROM_DEPTH
+    return RomFit(
+        name=rom.name,
+        parallel=rom.parallel,
+        depth=rom.depth,
+        width=rom.width,
+        ramb18=0 if in_luts else rom.parallel * _ramb18(depth=rom.depth, width=rom.width),
+        luts=rom.parallel * _luts(depth=rom.depth, width=rom.width) if in_luts else 0,
+    )
+
+
+def _ramb18(*, depth: int, width: int) -> int:
+    """RAMB18 of the cheapest tiling: strips of one shape each, next to each other until `width` bits are covered."""
+    cheapest = [0]
+    for bits in range(1, width + 1):
+        cheapest.append(min(cheapest[max(0, bits - columns)] + -(-depth // words) for words, columns in RAMB18_SHAPES))
+    return cheapest[width]
+
+
+def _luts(*, depth: int, width: int) -> int:
+    """Look-up tables of a ROM of few words; a single word is wiring."""
+    if depth <= 1:
+        return 0
+    return -(-width // 2) if depth <= LUT_PAIR_DEPTH else width

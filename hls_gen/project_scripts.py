@@ -1,0 +1,176 @@
+"""The files of a hardware project that are not C++: scripts for the vendor's tools, Makefile, README.
+
+`render_scripts` fills the templates in ``templates/project/`` with a `ProjectFacts`. It touches no disk, and the same
+facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from datapath.design import Folding, Limits
+from datapath.errors import ConfigError
+from hls_gen.boards import Board, check_clock
+from hls_gen.fit import LUT_ROM_DEPTH, FitReport
+from hls_gen.rendering import render_template
+from hls_gen.sources import banner
+
+TOP = "topLevel_BLSTM_CTC"
+"""Top function, named as in the published overlay, where a driver finds its instance as ``topLevel_BLSTM_CTC_0``."""
+
+CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"
+"""Bundles of the function's interface pragmas: the core's ports are s_axi_control and m_axi_gmem."""
+
+BUS_BITS = 64
+"""Width of the memory port."""
+
+SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
+"""What `render_scripts` writes, as paths in the project."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
+
+
+@dataclass(frozen=True)
+class Register:
+    """A 32-bit register: byte offset from the control base, and what it holds."""
+
+    offset: int
+    meaning: str
+
+
+CONTROL = Register(0x00, "control: bit 0 ap_start, bit 1 ap_done (clears on read), bit 2 ap_idle, bit 3 ap_ready")
+ARGUMENTS = (
+    Register(0x10, "number of columns T"),
+    Register(0x18, "2 * T"),
+    Register(0x20, "bytes to read, 2 * T * ceil(I * A / 8)"),
+    Register(0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"),
+    Register(0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"),
+)
+"""The published overlay's registers, the arguments in the order of the function's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFacts:
+    """What the scripts of a project say.
+
+    :raises ConfigError: a name or path that a script cannot carry, or a clock out of range.
+    """
+
+    name: str
+    """Name of the design, and of the .bit and .hwh files."""
+
+    digest: str
+    """Digest of the design."""
+
+    tool: str
+    """Foldline with its version."""
+
+    board: Board
+
+    clock_mhz: float
+    """Clock of the accelerator, MHz."""
+
+    inputs: int
+    """I, pixels of a column."""
+
+    hidden: int
+    """H, hidden units per direction."""
+
+    classes: int
+    """C, classes with the blank."""
+
+    activation_bits: int
+    """A, bits of a pixel and of a hidden output."""
+
+    peepholes: bool
+    """Whether the cells have peepholes."""
+
+    folding: Folding
+    limits: Limits
+
+    sources: tuple[str, ...]
+    """C++ files of the core, as paths in the project."""
+
+    headers: tuple[str, ...]
+    """Headers that they and the test bench include."""
+
+    testbench: tuple[str, ...]
+    """C++ files of the test bench."""
+
+    vectors: str
+    """Lines and their expected labels for the test bench."""
+
+    pipelines: tuple[tuple[str, str], ...]
+    """Loops with an initiation interval of 1, as file and label, for the README."""
+
+    fit: FitReport
+    """What the weights take of the board's part."""
+
+    def __post_init__(self) -> None:
+        check_clock(self.clock_mhz)
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '_', '.' and '-'.")
+        for field in ("sources", "headers", "testbench"):
+            if not getattr(self, field):
+                raise ConfigError(f"{field} is empty; it must be one file or more.")
+        for path in (*self.sources, *self.headers, *self.testbench, self.vectors):
+            if not _PATH.fullmatch(path):
+                raise ConfigError(f"the path {path!r} must be relative, of letters, digits, '_', '.', '-' and '/'.")
+        for field in ("digest", "tool"):
+            text = getattr(self, field)
+            if not text or not text.isprintable():
+                raise ConfigError(f"{field} is {text!r}; it must be one line of text that is not empty.")
+
+    @property
+    def banner(self) -> str:
+        """First line of every generated file."""
+        return banner(self.name, self.digest, self.tool)
+
+    @property
+    def period_ns(self) -> str:
+        """Clock period in ns, in picoseconds of precision and never longer than the clock's."""
+        return f"{int(1_000_000 / self.clock_mhz) / 1000:.3f}"
+
+    @property
+    def column_words(self) -> int:
+        """Bus words of a column record in the input buffer."""
+        return -(-self.inputs * self.activation_bits // BUS_BITS)
+
+    @property
+    def output_words(self) -> int:
+        """Bus words of the output buffer: the count and the labels."""
+        return 1 + self.limits.labels
+
+
+def render_scripts(facts: ProjectFacts) -> dict[str, str]:
+    """README, Makefile and the scripts for HLS and Vivado, by their paths in the project."""
+    values = _values(facts)
+    return {path: render_template(f"project/{path}.j2", **values) for path in SCRIPTS}
+
+
+def _values(facts: ProjectFacts) -> dict[str, object]:
+    board = facts.board
+    return {
+        "banner": facts.banner,
+        "facts": facts,
+        "name": facts.name,
+        "board": board,
+        "addresses": {
+            name: f"0x{getattr(board, name):08X}"
+            for name in ("control_base", "control_bytes", "memory_base", "memory_bytes", "memory_last")
+        },
+        "clock": f"{facts.clock_mhz:g}",
+        "period_ns": facts.period_ns,
+        "top": TOP,
+        "control_bundle": CONTROL_BUNDLE,
+        "memory_bundle": MEMORY_BUNDLE,
+        "registers": [(f"0x{one.offset:02X}", one.meaning) for one in (CONTROL, *ARGUMENTS)],
+        "argument_offsets": [f"0x{one.offset:02X}" for one in ARGUMENTS],
+        "lut_rom_depth": LUT_ROM_DEPTH,
+        "sources": facts.sources,
+        "headers": facts.headers,
+        "testbench": facts.testbench,
+        "vectors": facts.vectors,
+    }

@@ -1,0 +1,83 @@
+"""`foldline export --project`, from a design to a folder that compiles and proves itself."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from click.testing import CliRunner
+
+from foldline.cli import main
+from hls_gen.toolchain import find_types
+from tests.designs import random_design
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "design.npz"
+    random_design(3, inputs=8, hidden=4, classes=5, folding=(2, 4, 2)).save(path)
+    return path
+
+
+def test_a_project_is_written_and_described(saved, tmp_path):
+    folder = tmp_path / "project"
+    result = run("export", saved, "--project", folder, "--board", "kv260", "--pe-out", 2, "--simd-input", 8)
+    assert result.exit_code == 0
+    # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
+    assert result.output == (
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2, PE_OUT 2, 20 files for AMD Kria KV260; "
+        "its weights take 0 of 144 BRAM36 and 236 of 117120 LUTs.\n"
+    )
+    assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
+    assert "xck26" in (folder / "run_hls.tcl").read_text()
+    assert sum(path.is_file() for path in folder.rglob("*")) == 20
+
+
+def test_a_header_and_a_project_can_be_written_at_once(saved, tmp_path):
+    result = run("export", saved, "--project", tmp_path / "project", "-o", tmp_path / "net.hpp", "--clock-mhz", 125)
+    assert result.exit_code == 0
+    assert (tmp_path / "net.hpp").is_file()
+    assert "125 MHz" in (tmp_path / "project" / "README.md").read_text()
+
+
+@pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is not installed")
+def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(saved, tmp_path):
+    folder = tmp_path / "project"
+    assert run("export", saved, "--project", folder).exit_code == 0
+
+    def make_csim():
+        command = ["make", "-s", "csim", f"AP_TYPES={find_types()}", "CXXFLAGS=-O0"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+    done = make_csim()
+    assert (done.returncode, done.stdout) == (0, "3 lines, 0 differences\n")
+    weights = folder / "src" / "weights.hpp"
+    text = weights.read_text()
+    digit = re.search(r"class_biases\[.*?0x", text, re.DOTALL).end()
+    weights.write_text(text[:digit] + ("1" if text[digit] != "1" else "2") + text[digit + 1 :])
+    done = make_csim()
+    assert done.returncode == 2  # make's own
+    assert "scores[0] expected" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Error: Give -o FILE, --project FOLDER, or both."),
+        (("-o", "x.hpp", "--board", "kv260"), "Error: --board and --clock-mhz go with --project FOLDER."),
+        (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
+        (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),
+        (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),
+        (("--project", "p", "--fast-csim"), "Error: --fast-csim is a form of the header; it goes with -o FILE.hpp."),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_in_one_sentence(saved, arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("export", saved, *arguments)
+    assert result.exit_code != 0
+    assert result.output.splitlines()[-1] == sentence
+    assert not (tmp_path / "p").exists()

@@ -1,0 +1,134 @@
+"""A whole project: the committed one byte for byte, what belongs to it, and what is refused."""
+
+import re
+
+import pytest
+
+from datapath import Limits
+from datapath.errors import ConfigError, DesignError, FileError
+from foldline.projects import project_lines
+from hls_gen.boards import load_board
+from hls_gen.project import pipelined_loops, render, write_project
+from hls_gen.sources import library_files
+from tests.designs import random_design
+from tests.hls_gen import project as scripts
+from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
+
+COMMITTED = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def files():
+    return tiny_project()
+
+
+def test_the_committed_project_has_these_files(files):
+    assert sorted(set(files) - set(library_files())) == COMMITTED
+    assert len(COMMITTED) == 9
+
+
+@pytest.mark.parametrize("path", COMMITTED)
+def test_a_project_is_the_committed_one_byte_for_byte(files, path):
+    assert files[path].encode() == (FOLDER / path).read_bytes(), "run `make golden` if that is on purpose"
+
+
+def test_the_library_is_in_a_project_as_it_is(files):
+    library = library_files()
+    assert {path: files[path] for path in library} == library
+    assert {"src/kernel.hpp", "src/hidden_layer.hpp", "tb/test_bench.cpp"} <= set(library)
+
+
+def test_every_header_that_a_file_includes_is_in_the_project(files):
+    included = set()
+    for path, text in files.items():
+        if path.endswith(("hpp", "cpp")):
+            included |= set(re.findall(r'#include "([^"]+)"', text))
+    assert {f"src/{name}" for name in included} <= set(files)
+    assert {"config.hpp", "weights.hpp", "tables.hpp"} <= included
+
+
+def test_pipelined_loops_are_found_in_the_library():
+    library = library_files()
+    loops = pipelined_loops(library)
+    pragmas = sum(len(re.findall(r"#pragma HLS pipeline II = 1\n(?!.*return)", library[path])) for path in library)
+    functions = sum(text.count("#pragma HLS inline off\n#pragma HLS pipeline II = 1") for text in library.values())
+    assert ("src/hidden_layer.hpp", "PASS") in loops
+    assert len(loops) == pragmas - functions
+    assert len(loops) == len(set(loops))
+
+
+def test_a_project_without_lines_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        render(tiny_design(), load_board("pynq-z2"), lines=[])
+    assert str(caught.value) == "lines is empty; the test bench needs one line or more."
+
+
+@pytest.mark.parametrize("name", ["columns", "labels"])
+def test_limits_beyond_the_kernels_counters_are_refused(name):
+    design = random_design(1, limits=Limits(**{name: 1 << 15}))
+    with pytest.raises(DesignError) as caught:
+        render(design, load_board("zcu104"), lines=project_lines(design, (2,)))
+    assert str(caught.value) == f"The limit of {name} is 32768; the kernel takes 1 to 32767."
+
+
+def test_a_design_that_cannot_fit_is_refused():
+    design = random_design(1, bits=(8, 8, 2, 8, 8), inputs=32, hidden=512, folding=(1, 32, 512))
+    with pytest.raises(DesignError) as caught:
+        render(design, load_board("pynq-z1"), lines=project_lines(design, (2,)))
+    # recurrent_weights: words of 4 * 512 * 8 bits, 1024 deep, so 16384 / 18 = 911 RAMB18 side by side, two to a BRAM36.
+    assert str(caught.value) == (
+        "The weights alone need 485 BRAM36, most of them recurrent_weights with 455.5, and Digilent PYNQ-Z1 "
+        "(xc7z020clg400-1) has 140; fewer bits per weight, a smaller network, less parallel computation or a larger "
+        "board helps."
+    )
+
+
+def test_a_project_replaces_a_project_and_leaves_what_the_tools_made(files, tmp_path):
+    folder = tmp_path / "project"
+    write_project(folder, files)
+    (folder / "hls").mkdir()
+    (folder / "src" / "config.hpp").write_text("edited")
+    write_project(folder, files)
+    assert (folder / "hls").is_dir()
+    assert {path: (folder / path).read_text(encoding="utf-8") for path in files} == files
+
+
+def test_a_folder_that_holds_something_else_is_refused(files, tmp_path):
+    (tmp_path / "README.md").write_text("# My thesis\n")
+    with pytest.raises(FileError) as caught:
+        write_project(tmp_path, files)
+    assert str(caught.value) == (
+        f"{tmp_path} holds README.md and no project of Foldline's; name a new or an empty folder."
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(files, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(FileError) as caught:
+        write_project(tmp_path / "taken", files)
+    assert str(caught.value) == f"Cannot use {tmp_path / 'taken'} as a project's folder: Not a directory."
+
+
+@scripts.needs_tclsh
+@pytest.mark.parametrize("tool", ["vitis_hls", "vivado_hls"])
+def test_the_hls_script_of_a_real_project_runs_and_lists_every_file(files, tool, tmp_path):
+    folder = tmp_path / "project"
+    write_project(folder, files)
+    run = scripts.run_script(folder, "run_hls.tcl", tool=tool)
+    assert (run.status, run.errors) == (0, "")
+    named = {word for words in run.named("add_files") for word in words if word.startswith(("src/", "tb/"))}
+    assert named == {path for path in files if path.startswith(("src/", "tb/"))}
+
+
+@scripts.needs_tclsh
+def test_the_bitstream_script_of_a_real_project_runs(files, tmp_path):
+    folder = tmp_path / "project"
+    write_project(folder, files)
+    (folder / scripts.CORE).mkdir(parents=True)
+    (folder / scripts.CORE / "component.xml").touch()
+    run = scripts.run_script(folder, "build.tcl", tool="vivado")
+    assert (run.status, run.errors) == (0, "")
+    name = str(tiny_design().experiment)
+    assert (folder / f"{name}.bit").is_file()
+    assert (folder / f"{name}.hwh").is_file()

@@ -1,0 +1,315 @@
+# Stand-ins for the commands of the vendor's tools: tclsh vendor_stubs.tcl TOOL SCRIPT LOG [ARGUMENT...]
+#
+# TOOL is vitis_hls, vivado_hls or vivado. Every command is recorded in LOG, one per line, its words between tabs. A
+# command that is not here is Tcl's own error, and so is an option that TOOL does not have.
+#
+# STUB_FAIL    command that fails            STUB_LAYOUT  srcs (Vivado to 2020.1) or gen
+# STUB_BOARDS  installed board files, as id=part words
+# STUB_WNS, STUB_WHS  slack in ns            STUB_ADDRESS address that Vivado gives each segment instead of the asked
+# STUB_HEADER  text of the core's register constants
+# STUB_RUN     run that ends at 40%           STUB_BARE    0: switches need =true
+
+set tool [lindex $argv 0]
+set script [lindex $argv 1]
+set log [open [lindex $argv 2] w]
+set argv [lrange $argv 3 end]
+
+proc record {words} {
+    puts $::log [join $words \t]
+    flush $::log
+    if {[lindex $words 0] eq [stub FAIL]} {
+        error "[lindex $words 0] was made to fail"
+    }
+}
+
+proc stub {name {default ""}} {
+    return [expr {[info exists ::env(STUB_$name)] ? $::env(STUB_$name) : $default}]
+}
+
+proc touch {path {text ""}} {
+    file mkdir [file dirname $path]
+    set stream [open $path w]
+    puts -nonewline $stream $text
+    close $stream
+}
+
+# name, options with a value, options without, fewest and most other words
+proc command {name valued flags least most} {
+    proc $name args [list answer $name $valued $flags $least $most]
+}
+
+# Checks the words of a recorded command and returns the ones that are no options.
+proc answer {name valued flags least most} {
+    upvar 1 args words
+    record [concat [list $name] $words]
+    set rest {}
+    for {set n 0} {$n < [llength $words]} {incr n} {
+        set word [lindex $words $n]
+        if {$word in $valued} {
+            if {[incr n] >= [llength $words]} {
+                error "$name: $word needs a value"
+            }
+        } elseif {[string match -* $word] && $word ni $flags} {
+            error "$name: there is no option $word"
+        } elseif {![string match -* $word]} {
+            lappend rest $word
+        }
+    }
+    if {[llength $rest] < $least || [llength $rest] > $most} {
+        error "$name: takes $least to $most words, not {$rest}"
+    }
+    if {[info commands do_$name] ne ""} {
+        return [do_$name $rest $words]
+    }
+    return ""
+}
+
+proc option {words name {default ""}} {
+    set at [lsearch -exact $words $name]
+    return [expr {$at < 0 ? $default : [lindex $words [expr {$at + 1}]]}]
+}
+
+# --- HLS ---
+
+proc define_hls {vitis} {
+    command open_project {} {-reset} 1 1
+    command set_top {} {} 1 1
+    command add_files {-cflags -csimflags} {-tb} 1 1
+    command open_solution [expr {$vitis ? {-flow_target} : {}}] {-reset} 1 1
+    command set_part {} {} 1 1
+    command create_clock {-period -name} {} 0 0
+    command set_clock_uncertainty {} {} 1 1
+    command csim_design {-argv} {} 0 0
+    command csynth_design {} {} 0 0
+    command cosim_design {-argv -rtl} {} 0 0
+    command export_design {-format -rtl -vendor -library -version} {} 0 0
+    command close_project {} {} 0 0
+    if {$vitis} {
+        set addresses [expr {[stub BARE 1] ? "-m_axi_addr64 -m_axi_addr64=true" : "-m_axi_addr64=true"}]
+        command config_interface {-m_axi_max_widen_bitwidth} $addresses 0 0
+        command config_compile {-pipeline_loops} {} 0 0
+    } else {
+        command config_interface {} {-m_axi_addr64} 0 0
+        command config_compile {} {} 0 0
+    }
+}
+
+proc do_add_files {paths words} {
+    if {![file exists [lindex $paths 0]]} {
+        error "add_files: there is no [lindex $paths 0]"
+    }
+}
+
+proc do_csim_design {paths words} {
+    if {![file exists [option $words -argv]]} {
+        error "csim_design: no vectors"
+    }
+}
+
+proc do_export_design {paths words} {
+    set core hls/solution1/impl/ip
+    touch $core/component.xml
+    touch $core/drivers/top_v1_0/src/xtop_hw.h [stub HEADER]
+}
+
+# --- Vivado ---
+
+set cells [dict create]
+set pins {
+    processing_system7 {FCLK_CLK0 FCLK_RESET0_N M_AXI_GP0_ACLK S_AXI_HP0_ACLK}
+    zynq_ultra_ps_e {pl_clk0 pl_resetn0 maxihpm0_fpd_aclk saxihp0_fpd_aclk}
+    proc_sys_reset {slowest_sync_clk ext_reset_in peripheral_aresetn}
+    smartconnect {aclk aresetn}
+    topLevel_BLSTM_CTC {ap_clk ap_rst_n}
+}
+set interfaces {
+    processing_system7 {M_AXI_GP0 S_AXI_HP0}
+    zynq_ultra_ps_e {M_AXI_HPM0_FPD S_AXI_HP0_FPD}
+    proc_sys_reset {}
+    smartconnect {S00_AXI M00_AXI}
+    topLevel_BLSTM_CTC {s_axi_control m_axi_gmem}
+}
+set spaces {
+    processing_system7 {Data}
+    zynq_ultra_ps_e {Data}
+    topLevel_BLSTM_CTC {Data_m_axi_gmem}
+}
+set segments {
+    processing_system7 {S_AXI_HP0/HP0_DDR_LOWOCM}
+    zynq_ultra_ps_e {SAXIGP2/HP0_DDR_LOW SAXIGP2/HP0_DDR_HIGH SAXIGP2/HP0_QSPI SAXIGP2/HP0_LPS_OCM}
+    topLevel_BLSTM_CTC {s_axi_control/Reg}
+}
+set cores {
+    xilinx.com:ip:processing_system7:5.5 xilinx.com:ip:zynq_ultra_ps_e:3.9 xilinx.com:ip:zynq_ultra_ps_e:3.10
+    xilinx.com:ip:proc_sys_reset:5.0 xilinx.com:ip:smartconnect:1.0
+}
+
+proc define_vivado {} {
+    command create_project {-part} {-force} 2 2
+    command get_board_parts {} {-quiet -latest_file_version} 1 1
+    command current_project {} {} 0 0
+    command update_ip_catalog {} {} 0 0
+    command get_ipdefs {} {-all -quiet} 1 1
+    command create_bd_design {} {} 1 1
+    command create_bd_cell {-type -vlnv} {} 1 1
+    command apply_bd_automation {-rule -config} {} 1 1
+    command connect_bd_intf_net {} {} 2 2
+    command connect_bd_net {} {} 2 2
+    command create_bd_addr_seg {-range -offset} {} 3 3
+    command exclude_bd_addr_seg {-target_address_space} {} 1 1
+    foreach look_up {get_bd_cells get_bd_pins get_bd_intf_pins get_bd_addr_spaces get_bd_addr_segs get_files
+        get_filesets get_runs} {
+        command $look_up {} {-quiet} 1 1
+    }
+    command validate_bd_design {} {} 0 0
+    command save_bd_design {} {} 0 0
+    command generate_target {} {} 2 2
+    command make_wrapper {-files -fileset} {-import -top} 0 0
+    command update_compile_order {-fileset} {} 0 0
+    command launch_runs {-jobs -to_step} {} 1 1
+    command wait_on_run {} {} 1 1
+    command open_run {} {} 1 1
+    command close_design {} {} 0 0
+    command report_timing_summary {-file} {} 0 0
+    command report_utilization {-file} {} 0 0
+    command close_project {} {} 0 0
+    command set_property {-dict} {} 1 3
+    command get_property {} {} 2 2
+}
+
+proc of_cell {table path} {
+    set path [string trimleft $path /]
+    set cell [lindex [split $path /] 0]
+    set below [join [lrange [split $path /] 1 end] /]
+    if {![dict exists $::cells $cell]} {
+        return ""
+    }
+    set core [dict get $::cells $cell]
+    if {![dict exists $table $core] || $below ni [dict get $table $core]} {
+        return ""
+    }
+    return $path
+}
+
+proc do_create_project {names words} {
+    set ::project [lindex $names 1]
+}
+
+proc do_current_project {names words} {
+    return project
+}
+
+proc do_get_board_parts {patterns words} {
+    set found {}
+    foreach pair [stub BOARDS] {
+        set id [lindex [split $pair =] 0]
+        if {[string match [lindex $patterns 0] $id]} {
+            lappend found $id
+        }
+    }
+    return $found
+}
+
+proc do_get_ipdefs {patterns words} {
+    set known $::cores
+    if {[info exists ::catalog]} {
+        lappend known xilinx.com:hls:topLevel_BLSTM_CTC:1.0
+    }
+    return [lsearch -all -inline -glob $known [lindex $patterns 0]]
+}
+
+proc do_update_ip_catalog {names words} {
+    set ::catalog 1
+}
+
+proc do_create_bd_cell {names words} {
+    dict set ::cells [lindex $names 0] [lindex [split [option $words -vlnv] :] 2]
+}
+
+proc do_get_bd_cells {names words} {
+    return [expr {[dict exists $::cells [lindex $names 0]] ? [lindex $names 0] : ""}]
+}
+
+proc do_get_bd_pins {paths words} {
+    return [of_cell $::pins [lindex $paths 0]]
+}
+
+proc do_get_bd_intf_pins {paths words} {
+    return [of_cell $::interfaces [lindex $paths 0]]
+}
+
+proc do_get_bd_addr_spaces {paths words} {
+    return [of_cell $::spaces [lindex $paths 0]]
+}
+
+proc do_get_bd_addr_segs {paths words} {
+    return [of_cell $::segments [lindex $paths 0]]
+}
+
+proc do_create_bd_addr_seg {names words} {
+    set name [lindex $names 2]
+    # Vivado prints addresses with leading zeros and ranges in powers of 1024.
+    set range [expr {[option $words -range]}]
+    set shown [expr {$range >= 1 << 30 ? "[expr {$range >> 30}]G" : $range >= 1 << 20 ? "[expr {$range >> 20}]M" :
+        "[expr {$range >> 10}]K"}]
+    set ::properties($name,OFFSET) [format 0x%016lX [stub ADDRESS [option $words -offset]]]
+    set ::properties($name,RANGE) $shown
+    return $name
+}
+
+proc do_get_files {names words} {
+    return [lindex $names 0]
+}
+
+proc do_get_filesets {names words} {
+    return [lindex $names 0]
+}
+
+proc do_get_runs {names words} {
+    return [lindex $names 0]
+}
+
+proc do_generate_target {names words} {
+    set handoff foldline.[stub LAYOUT gen]/sources_1/bd/overlay
+    if {[stub LAYOUT] ne "none"} {
+        touch $::project/$handoff/hw_handoff/overlay.hwh "hand-off"
+    }
+    # SmartConnect brings a block design of its own, with its own hand-off.
+    touch $::project/$handoff/ip/overlay_control_path_0/bd_0/hw_handoff/bd_1a2b.hwh "another"
+}
+
+proc do_launch_runs {names words} {
+    if {[option $words -to_step] eq "write_bitstream"} {
+        touch $::project/foldline.runs/impl_1/overlay_wrapper.bit "bits"
+    }
+}
+
+proc do_get_property {names words} {
+    lassign $names property object
+    switch -glob $property {
+        PROGRESS {return [expr {$object eq [stub RUN] ? "40%" : "100%"}]}
+        STATUS {return "place_design ERROR"}
+        STATS.WNS {return [stub WNS 0.412]}
+        STATS.WHS {return [stub WHS 0.020]}
+        PART_NAME {
+            foreach pair [stub BOARDS] {
+                lassign [split $pair =] id part
+                if {$id eq $object} {
+                    return $part
+                }
+            }
+        }
+    }
+    return $::properties($object,$property)
+}
+
+if {$tool eq "vivado"} {
+    define_vivado
+} else {
+    define_hls [expr {$tool eq "vitis_hls"}]
+}
+set argv0 $script
+source $script
+# The tools go on at their prompt here; a script for batch use must have ended by itself.
+puts stderr "the script did not exit"
+exit 3
