@@ -92,8 +92,8 @@ def test_make_says_what_it_would_do(tmp_path):
     assert "vivado_hls -f run_hls.tcl\n" in dry.stdout
     assert "/opt/vivado -mode batch -source build.tcl\n" in dry.stdout
     assert (
-        'g++ -std=c++11 -O2 -Wno-unknown-pragmas -Isrc -isystem "/types" -o build/test_bench '
-        "src/top.cpp tb/test_bench.cpp\n" in dry.stdout
+        'g++ -std=c++11 -O2 -DFOLDLINE_OBSERVE -Wno-unknown-pragmas -Isrc -isystem "/types" '
+        "-o build/test_bench src/top.cpp tb/test_bench.cpp\n" in dry.stdout
     )
     assert "build/test_bench tb/vectors.txt\n" in dry.stdout
 
