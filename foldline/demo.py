@@ -1,4 +1,4 @@
-"""The demo: the whole way from printed lines to a header proved bit for bit, on the embedded data."""
+"""The demo: the whole way from printed lines to a header and a hardware project proved bit for bit, on embedded data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.design import Design, Folding
-from datapath.errors import MismatchError, TrainingError
+from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
 from datapath.images import quantize_pixels
 from foldline.comparison import Comparison, compare
+from foldline.csimulation import CSimulator
 from foldline.golden import DEFAULT_FOLDER
 from foldline.headers import Proof, import_design, verify_header
+from foldline.projects import export_project
 from hls_gen import write_header
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
@@ -31,6 +33,8 @@ FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
 DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
 LINE_CHARACTERS = (16, 40)
 PROVED_LINES = 10
+CSIM_LINES = 3
+"""Lines of the C simulation, which computes one or two hundred columns a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +50,14 @@ class Proved:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, and the
-    embedded network's way."""
+    """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, the
+    embedded network's way, and the hardware project of the first."""
 
     folder: Path
     checkpoint: Path
     trained: Proved
     embedded: Proved
+    project: Path
 
 
 def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -77,7 +82,8 @@ def run_demo(
     reporter: Reporter,
     say: Callable[[str], None],
 ) -> DemoResult:
-    """Train, export to a header, read it back, prove it, and compare all levels; then the same with the embedded network.
+    """Train, export to a header, read it back, prove it, and compare all levels; then the same with the embedded network;
+    then the trained one as a hardware project, and its C simulation.
 
     :param folder: where everything is kept.
     :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
@@ -108,7 +114,10 @@ def run_demo(
     design = Design.load(embedded)
     say(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
     carried = _prove(design, result.folder / embedded.stem, dataset.validation, checkpoint=None, say=say)
-    return DemoResult(folder=result.folder, checkpoint=checkpoint, trained=trained, embedded=carried)
+    say("4. Write the demo's network as a hardware project, compile its C++ and compare that with the simulator.")
+    project = result.folder / "project"
+    simulate_hardware(Design.load(trained.design), project, dataset.validation[:CSIM_LINES], say=say)
+    return DemoResult(folder=result.folder, checkpoint=checkpoint, trained=trained, embedded=carried, project=project)
 
 
 def _data_of(design: Design) -> str:
@@ -145,3 +154,18 @@ def _prove(
         f"lines: all equal."
     )
     return Proved(header=header, design=path, proof=proof, comparison=compare(design, lines, checkpoint=checkpoint))
+
+
+def simulate_hardware(design: Design, project: Path, lines: Sequence[Line], *, say: Callable[[str], None]) -> None:
+    """Write a design's hardware project, and compare its C simulation with the simulator where there is a compiler."""
+    exported = export_project(design, project)
+    fit = exported.fit
+    say(f"   {project.name}/ for {fit.board.title}: weights take {fit.bram36:g} of its {fit.board.bram36} BRAM36.")
+    try:
+        walk = CSimulator(design)
+    except ToolError as error:  # a compiler is not ours to bring
+        say(f"   The C simulation is left out. {error}")
+        return
+    for line in lines:
+        walk.run(quantize_pixels(line.pixels(design.inputs), design.precision.activation), beyond_limits=True)
+    say(f"   C simulation and simulator agree on {walk.compared}.")

@@ -14,8 +14,8 @@ SHOWN_LINES = 2
 @click.command("demo")
 @click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
 def command(output: Path) -> None:
-    """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes); then prove
-    and read with the network that Foldline carries."""
+    """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes); prove and read
+    with the network that Foldline carries; write a hardware project, and prove its C++ by C simulation."""
     from rich.console import Console
 
     from foldline.demo import PARAMS, demo_dataset, run_demo
@@ -42,5 +42,7 @@ def command(output: Path) -> None:
             show_line(console, comparison.lines[index], comparison.levels, index, scan=True)
         console.print()
         show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines, {title}")
-    kept = ", ".join(path.name for path in (result.checkpoint, result.trained.design, result.trained.header))
+    kept = ", ".join(
+        path.name for path in (result.checkpoint, result.trained.design, result.trained.header, result.project)
+    )
     console.print(f"\nKept in {result.folder}: {kept}")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from rich.console import Console
 
 from datapath import Design, Folding, greedy_labels, image_columns
 from fixedpoint_sim import simulate
+from foldline import demo
 from foldline.cli import main
 from foldline.comparison import compare
 from foldline.demo import run_demo
 from foldline.networks import open_network
 from foldline.terminal import braille, show_comparison, show_line
 from hls_gen import read_header
+from tests.designs import random_design
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.data import read_dataset, write_dataset
@@ -111,7 +114,10 @@ def test_the_demo_runs_through(trained, tmp_path):
         reporter=Reporter(),
         say=said.append,
     )
-    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " "]
+    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " ", "4", " ", " "]
+    if shutil.which("g++"):
+        assert said[-1].startswith("   C simulation and simulator agree on 3 lines (")
+    assert (result.project / "src" / "weights.hpp").is_file()
     kept = (
         result.checkpoint,
         *(path for one in (result.trained, result.embedded) for path in (one.header, one.design)),
@@ -123,6 +129,18 @@ def test_the_demo_runs_through(trained, tmp_path):
     assert [level.texts for level in levels[1:3]] == [level.texts for level in levels[3:]]
     assert [level.name for level in result.embedded.comparison.levels] == ["simulated", "simulated"]
     assert result.trained.proof.lines == result.embedded.proof.lines == 3
+
+
+def test_without_a_compiler_the_demo_says_so_and_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    said = []
+    demo.simulate_hardware(random_design(1, inputs=8), tmp_path / "project", tiny.dataset().validation, say=said.append)
+    assert said == [
+        "   project/ for Digilent PYNQ-Z1: weights take 0 of its 140 BRAM36.",
+        "   The C simulation is left out. $CXX is no-such-compiler, which is no program here; unset it, or name a C++ "
+        "compiler.",
+    ]
+    assert (tmp_path / "project" / "run_hls.tcl").is_file()
 
 
 def test_lines_and_table_on_a_narrow_terminal(trained, data):
