@@ -160,7 +160,9 @@ def simulate_hardware(design: Design, project: Path, lines: Sequence[Line], *, s
     """Write a design's hardware project, and compare its C simulation with the simulator where there is a compiler."""
     exported = export_project(design, project)
     fit = exported.fit
-    say(f"   {project.name}/ for {fit.board.title}: weights take {fit.bram36:g} of its {fit.board.bram36} BRAM36.")
+    say(
+        f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
+    )
     try:
         walk = CSimulator(design)
     except ToolError as error:  # a compiler is not ours to bring

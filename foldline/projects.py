@@ -13,7 +13,7 @@ from fixedpoint_sim import simulate
 from hls_gen.boards import load_board
 from hls_gen.fit import FitReport, check_fits
 from hls_gen.project import render, write_project
-from hls_gen.roms import design_roms
+from hls_gen.roms import design_memories
 from hls_gen.vectors import LineResult
 
 DEFAULT_BOARD = "pynq-z1"
@@ -23,7 +23,7 @@ LINE_LENGTHS = (2, 7, 40)
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProject:
-    """How many files were written, and what the weights take of the board's part."""
+    """How many files were written, and what its memories take of the board's part."""
 
     files: int
     fit: FitReport
@@ -41,7 +41,7 @@ def export_project(
     chosen = load_board(board or DEFAULT_BOARD)
     files = render(design, chosen, lines=project_lines(design), clock_mhz=clock_mhz)
     write_project(folder, files)
-    return ExportedProject(files=len(files), fit=check_fits([rom for rom in design_roms(design) if rom.read], chosen))
+    return ExportedProject(files=len(files), fit=check_fits(design_memories(design), chosen))
 
 
 def project_lines(design: Design, lengths: tuple[int, ...] = LINE_LENGTHS) -> list[tuple[np.ndarray, LineResult]]:

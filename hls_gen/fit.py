@@ -1,10 +1,10 @@
-"""Whether the weights of a design fit a board's part, before anyone waits an hour for the synthesiser to say so.
+"""Whether a design's memories fit a board's part, before anyone waits an hour for the synthesiser to say so.
 
-Only the weights are counted. They are known exactly, they are most of what the published designs keep in block RAM
-(83.5 to 119.5 of 140), and whatever else a design needs comes on top: a design refused here has no room for it.
+Only weights and line buffers are counted. They are known exactly, they are most of what the published designs keep in
+block RAM (83.5 to 119.5 of 140), and whatever else a design needs comes on top: a design refused here has no room for it.
 
-A ROM becomes block RAMs of 18 Kbit (RAMB18, two of which are a RAMB36), each in one of `RAMB18_SHAPES`, placed side by
-side for the width and behind each other for the depth; the shapes are those of AMD UG473 and UG573. The cheapest such
+A memory becomes block RAMs of 18 Kbit (RAMB18, two of which are a RAMB36), each in one of `RAMB18_SHAPES`, placed side by
+side for the width and behind each other for the depth, each limb of a word on its own; the shapes are those of AMD UG473 and UG573. The cheapest such
 tiling is counted. Both ports of a RAMB18 together could serve two ROMs, which synthesis does not do with ROMs that are
 read in the same cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM cannot start with
 contents and counts for nothing.
@@ -48,8 +48,8 @@ class RomShape(Protocol):
         """Words of each memory."""
 
     @property
-    def width(self) -> int:
-        """Bits of a word."""
+    def limb_widths(self) -> tuple[int, ...]:
+        """Bits of each of a word's limbs, which are memories of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +101,14 @@ def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
     if report.bram36 > board.bram36:
         most = max(report.roms, key=lambda rom: rom.ramb18)
         raise DesignError(
-            f"The weights alone need {report.bram36:g} BRAM36, most of them {most.name} with {most.bram36:g}, and "
+            f"Weights and buffers need {report.bram36:g} BRAM36, most of them {most.name} with {most.bram36:g}, and "
             f"{board.title} ({board.part}) has {board.bram36}; fewer bits per weight, a smaller network, less "
             f"parallel computation or a larger board helps."
         )
     if report.luts > board.luts:
         most = max(report.roms, key=lambda rom: rom.luts)
         raise DesignError(
-            f"The weights in ROMs of up to {LUT_ROM_DEPTH} words alone need {report.luts} LUTs, most of them "
+            f"Memories of up to {LUT_ROM_DEPTH} words need {report.luts} LUTs, most of them "
             f"{most.name} with {most.luts}, and {board.title} ({board.part}) has {board.luts}; fewer bits per weight, "
             f"a smaller network, less parallel computation or a larger board helps."
         )
@@ -121,9 +121,9 @@ def _fit(rom: RomShape) -> RomFit:
         name=rom.name,
         parallel=rom.parallel,
         depth=rom.depth,
-        width=rom.width,
-        ramb18=0 if in_luts else rom.parallel * _ramb18(depth=rom.depth, width=rom.width),
-        luts=rom.parallel * _luts(depth=rom.depth, width=rom.width) if in_luts else 0,
+        width=sum(rom.limb_widths),
+        ramb18=0 if in_luts else rom.parallel * sum(_ramb18(depth=rom.depth, width=width) for width in rom.limb_widths),
+        luts=rom.parallel * sum(_luts(depth=rom.depth, width=width) for width in rom.limb_widths) if in_luts else 0,
     )
 
 

@@ -15,7 +15,7 @@ from datapath.version import TOOL
 from hls_gen.boards import Board
 from hls_gen.fit import check_fits
 from hls_gen.project_scripts import ProjectFacts, render_scripts
-from hls_gen.roms import design_roms
+from hls_gen.roms import design_memories
 from hls_gen.sources import BENCH_FOLDER, VECTORS, design_digest, render_sources
 from hls_gen.vectors import LineResult, render_line
 
@@ -45,7 +45,6 @@ def render(
     if not lines:
         raise ConfigError("lines is empty; the test bench needs one line or more.")
     files = render_sources(design)
-    roms = design_roms(design)
     vectors = f"{BENCH_FOLDER}/{VECTORS}"
     files[vectors] = "".join(
         render_line(columns, bits=design.precision.activation, expected=expected) for columns, expected in lines
@@ -68,7 +67,7 @@ def render(
         testbench=_named(files, "tb/*.cpp"),
         vectors=vectors,
         pipelines=pipelined_loops(files),
-        fit=check_fits([rom for rom in roms if rom.read], board),
+        fit=check_fits(design_memories(design), board),
     )
     return dict(sorted((files | render_scripts(facts)).items()))
 

@@ -49,6 +49,13 @@ class Rom:
         return self.elements.shape[2] * self.bits
 
     @property
+    def limb_widths(self) -> tuple[int, ...]:
+        """Bits of each limb that hold weights."""
+        per_limb = self.limb_bits // self.bits
+        count = self.elements.shape[2]
+        return tuple(min(per_limb, count - first) * self.bits for first in range(0, count, per_limb))
+
+    @property
     def limb_bits(self) -> int:
         """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
         return next((bits for bits in LIMB_BITS if bits >= self.width), LIMB_BITS[-1])
@@ -64,6 +71,32 @@ class Rom:
         filled[:, :, :count] = self.elements.astype(np.int64).astype(np.uint64) & mask
         shifts = (np.arange(per_limb) * self.bits).astype(np.uint64)
         return np.bitwise_or.reduce(filled.reshape(parallel, depth, limbs, per_limb) << shifts, axis=-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buffer:
+    """A memory that the kernel writes and reads: its name in C++, how many there are, words of each, bits of a word."""
+
+    name: str
+    parallel: int
+    depth: int
+    width: int
+
+    @property
+    def limb_widths(self) -> tuple[int, ...]:
+        """One limb, the word."""
+        return (self.width,)
+
+
+def design_memories(design: Design) -> tuple[Rom | Buffer, ...]:
+    """All that takes much memory: the ROMs that are read, halves of scores that wait, and a line's best classes."""
+    folding, columns = design.folding, design.limits.columns
+    blocks = -(-design.classes // folding.pe_out)
+    return (
+        *(rom for rom in design_roms(design) if rom.read),
+        Buffer(name="waiting", parallel=2, depth=(columns + 1) // 2 * blocks, width=16 * folding.pe_out),
+        Buffer(name="line", parallel=1, depth=columns, width=16 + 8),
+    )
 
 
 def design_roms(design: Design) -> tuple[Rom, ...]:

@@ -94,7 +94,7 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
     fit = exported.fit
     click.echo(
         f"{folder}: {design.experiment}, {_in_words(design.folding)}, {exported.files} files for {fit.board.title}; its "
-        f"weights take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs."
+        f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs."
     )
 
 

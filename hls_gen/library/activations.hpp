@@ -10,7 +10,7 @@
 static const int TABLE_ENTRIES = 256;
 
 template <int Bound, int Multiplier, class Fixed>
-ap_uint<8> table_index(const Fixed& value) {
+ap_uint<8> table_index(Fixed value) {
 #pragma HLS inline
   ap_int<16> raw;
   raw = value.range(15, 0);
@@ -24,17 +24,28 @@ ap_uint<8> table_index(const Fixed& value) {
 // The two lookups stay functions of their own: calls at the same time become instances of their own, each with its own
 // ROM, while all the reads of one ROM would have to share its two ports.
 template <class Fixed>
-Sigmoid sigmoid(const Fixed& value) {
+Sigmoid sigmoid(Fixed value) {
 #pragma HLS inline off
 #pragma HLS pipeline II = 1
+// 256 entries of 7 bits: 28 look-up tables instead of half a block RAM in each of the 3 * PE instances.
+#ifdef __VITIS_HLS__
+#pragma HLS bind_storage variable = sigmoid_table type = rom_1p impl = lutram
+#else
+#pragma HLS resource variable = sigmoid_table core = ROM_1P_LUTRAM
+#endif
   const ap_uint<7> entry = sigmoid_table[table_index<5 * 256, 51>(value)];
   return from_bits<Sigmoid>(entry);
 }
 
 template <class Fixed>
-Tanh tanh_of(const Fixed& value) {
+Tanh tanh_of(Fixed value) {
 #pragma HLS inline off
 #pragma HLS pipeline II = 1
+#ifdef __VITIS_HLS__
+#pragma HLS bind_storage variable = tanh_table type = rom_1p impl = lutram
+#else
+#pragma HLS resource variable = tanh_table core = ROM_1P_LUTRAM
+#endif
   const ap_uint<8> entry = tanh_table[table_index<3 * 256, 85>(value)];
   return from_bits<Tanh>(entry);
 }

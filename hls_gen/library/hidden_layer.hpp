@@ -24,8 +24,8 @@ struct HiddenLayer {
 
   // Sum of the products of one gate in one fold. Each product is rounded to the accumulator's fraction on its
   // own. Sums wrap, so that their order, hence the folding, never changes them.
-  template <int Simd, class Limb, int Limbs, int Size>
-  static Accumulator dot(const Limb (&word)[Limbs], const Activation (&values)[Size], int fold, int gate) {
+  template <class Limb, int Limbs, int Simd>
+  static Accumulator dot(const Limb (&word)[Limbs], const Activation (&lanes)[Simd], int gate) {
 #pragma HLS inline
     Accumulator sum = 0;
   LANES:
@@ -33,7 +33,7 @@ struct HiddenLayer {
 #pragma HLS unroll
       typedef typename T::Weight Weight;
       const Weight weight = element<Weight, Net::weight_bits>(word, gate * Simd + lane);
-      const Accumulator product = values[fold * Simd + lane] * weight;
+      const Accumulator product = lanes[lane] * weight;
       sum += product;
     }
     return sum;
@@ -68,30 +68,6 @@ struct HiddenLayer {
     const Sigmoid o = sigmoid(gate_input(sums[GATE_O], peepholes, 2, state, !first));
     return tanh_of(state) * o;
   }
-
-  template <class Word>
-  static void load(const Word& word, Activation (&values)[Net::inputs]) {
-#pragma HLS inline
-  PIXELS:
-    for (int row = 0; row < Net::inputs; ++row) {
-#pragma HLS unroll
-      const int low = row * Net::activation_bits;
-      const ap_uint<Net::activation_bits> bits = word.range(low + Net::activation_bits - 1, low);
-      values[row] = from_bits<Activation>(bits);
-    }
-  }
-
-  static typename T::HiddenWord packed(const Activation (&values)[Net::hidden]) {
-#pragma HLS inline
-    typename T::HiddenWord word;
-  UNITS:
-    for (int unit = 0; unit < Net::hidden; ++unit) {
-#pragma HLS unroll
-      const int low = unit * Net::activation_bits;
-      word.range(low + Net::activation_bits - 1, low) = values[unit].range(Net::activation_bits - 1, 0);
-    }
-    return word;
-  }
 };
 
 template <class Net, class InputRom, class RecurrentRom, class BiasRom, class PeepholeRom>
@@ -102,12 +78,13 @@ void hidden_layer(ColumnCount columns, hls::stream<typename Types<Net>::ColumnWo
   typedef typename Types<Net>::Activation Activation;
   typedef typename Types<Net>::BiasSum BiasSum;
 
-  // All of these are read in many places within one cycle: registers, not memories.
-  Activation input[DIRECTIONS][Net::inputs];
+  // All of these are read in many places within one cycle: registers, not memories. The folded dimension is one of its
+  // own, so that what a cycle chooses by `fold` or `block` is one of few, and which lane is never a choice.
+  Activation input[DIRECTIONS][Layer::INPUT_FOLDS][Net::simd_input];
 #pragma HLS array_partition variable = input complete dim = 0
-  Activation previous[DIRECTIONS][Net::hidden];
+  Activation previous[DIRECTIONS][Layer::RECURRENT_FOLDS][Net::simd_recurrent];
 #pragma HLS array_partition variable = previous complete dim = 0
-  Activation next[DIRECTIONS][Net::hidden];
+  Activation next[DIRECTIONS][Layer::BLOCKS][Net::pe];
 #pragma HLS array_partition variable = next complete dim = 0
   Accumulator sums[Net::pe][GATES];
 #pragma HLS array_partition variable = sums complete dim = 0
@@ -118,48 +95,82 @@ void hidden_layer(ColumnCount columns, hls::stream<typename Types<Net>::ColumnWo
 CLEAR:
   for (int unit = 0; unit < Net::hidden; ++unit) {
 #pragma HLS unroll
-    previous[0][unit] = previous[1][unit] = 0;
+    previous[0][unit / Net::simd_recurrent][unit % Net::simd_recurrent] = 0;
+    previous[1][unit / Net::simd_recurrent][unit % Net::simd_recurrent] = 0;
   }
 
 STEPS:
   for (ColumnCount step = 0; step < columns; ++step) {
 #pragma HLS loop_tripcount min = 520 max = 520
     const bool first = step == 0;
-    Layer::load(pixels.read(), input[0]);
-    Layer::load(pixels.read(), input[1]);
+
+  // These two loops stand here, not in functions of their own: outside a pipeline only their pragmas unroll them, and
+  // Vitis HLS may drop the pragmas of a function that it inlines.
+  COLUMNS:
+    for (int side = 0; side < DIRECTIONS; ++side) {
+#pragma HLS unroll
+      const typename Types<Net>::ColumnWord word = pixels.read();
+    PIXELS:
+      for (int row = 0; row < Net::inputs; ++row) {
+#pragma HLS unroll
+        const int low = row * Net::activation_bits;
+        const ap_uint<Net::activation_bits> bits = word.range(low + Net::activation_bits - 1, low);
+        input[side][row / Net::simd_input][row % Net::simd_input] = from_bits<Activation>(bits);
+      }
+    }
 
     int direction = 0, block = 0, fold = 0;
+    int input_word = 0, recurrent_word = 0;  // addresses: each side's words lie in the order of their use
   PASS:
     for (int cycle = 0; cycle < Layer::PASS; ++cycle) {
 #pragma HLS pipeline II = 1
 // Within a pass each cell is read and written in one iteration alone, the last fold of its block.
 #pragma HLS dependence variable = cells inter false
       const int row = direction * Layer::BLOCKS + block;
+      const bool input_turn = Layer::INPUT_FOLDS == Layer::FOLDS || fold < Layer::INPUT_FOLDS;
+      const bool recurrent_turn = Layer::RECURRENT_FOLDS == Layer::FOLDS || fold < Layer::RECURRENT_FOLDS;
+
+      // What this cycle multiplies, chosen once for all gates of all units.
+      Activation input_lanes[Net::simd_input];
+#pragma HLS array_partition variable = input_lanes complete dim = 1
+      Activation recurrent_lanes[Net::simd_recurrent];
+#pragma HLS array_partition variable = recurrent_lanes complete dim = 1
+    INPUT_LANES:
+      for (int lane = 0; lane < Net::simd_input; ++lane) {
+#pragma HLS unroll
+        input_lanes[lane] = input[direction][input_turn ? fold : 0][lane];
+      }
+    RECURRENT_LANES:
+      for (int lane = 0; lane < Net::simd_recurrent; ++lane) {
+#pragma HLS unroll
+        recurrent_lanes[lane] = previous[direction][recurrent_turn ? fold : 0][lane];
+      }
+
     UNITS:
       for (int p = 0; p < Net::pe; ++p) {
 #pragma HLS unroll
       GATE_SUMS:
         for (int gate = 0; gate < GATES; ++gate) {
 #pragma HLS unroll
-          Accumulator sum = element<BiasSum, Net::bias_bits + 1>(biases[p][row], gate);
-          if (fold > 0) sum = sums[p][gate];
-          if (fold < Layer::INPUT_FOLDS)
-            sum += Layer::template dot<Net::simd_input>(input_weights[p][row * Layer::INPUT_FOLDS + fold],
-                                                        input[direction], fold, gate);
-          if (fold < Layer::RECURRENT_FOLDS)
-            sum += Layer::template dot<Net::simd_recurrent>(recurrent_weights[p][row * Layer::RECURRENT_FOLDS + fold],
-                                                            previous[direction], fold, gate);
-          sums[p][gate] = sum;
+          Accumulator products = 0;
+          if (input_turn) products += Layer::dot(input_weights[p][input_word], input_lanes, gate);
+          if (recurrent_turn) products += Layer::dot(recurrent_weights[p][recurrent_word], recurrent_lanes, gate);
+          // This choice and this one addition are all that lies on the path from cycle to cycle.
+          Accumulator before = element<BiasSum, Net::bias_bits + 1>(biases[p][row], gate);
+          if (fold > 0) before = sums[p][gate];
+          sums[p][gate] = before + products;
         }
         if (fold == Layer::FOLDS - 1) {
-          const int unit = block * Net::pe + p;
-          for (int gate = 0; gate < GATES; ++gate) observe::gate(direction, unit, gate, raw_of(sums[p][gate]));
+          for (int gate = 0; gate < GATES; ++gate)
+            observe::gate(direction, block * Net::pe + p, gate, raw_of(sums[p][gate]));
           Cell state = 0;
           if (!first) state = cells[row][p];
-          next[direction][unit] = Layer::finish_unit(sums[p], peepholes[p][row], first, state);
+          next[direction][block][p] = Layer::finish_unit(sums[p], peepholes[p][row], first, state);
           cells[row][p] = state;
         }
       }
+      if (input_turn) ++input_word;
+      if (recurrent_turn) ++recurrent_word;
       if (++fold == Layer::FOLDS) {
         fold = 0;
         if (++block == Layer::BLOCKS) {
@@ -172,12 +183,17 @@ STEPS:
   OUTPUTS:
     for (int side = 0; side < DIRECTIONS; ++side) {
 #pragma HLS unroll
+      typename Types<Net>::HiddenWord word;
+    OUTPUT_UNITS:
       for (int unit = 0; unit < Net::hidden; ++unit) {
 #pragma HLS unroll
-        previous[side][unit] = next[side][unit];
-        observe::hidden(side, unit, raw_of(next[side][unit]));
+        const int low = unit * Net::activation_bits;
+        const Activation value = next[side][unit / Net::pe][unit % Net::pe];
+        previous[side][unit / Net::simd_recurrent][unit % Net::simd_recurrent] = value;
+        word.range(low + Net::activation_bits - 1, low) = value.range(Net::activation_bits - 1, 0);
+        observe::hidden(side, unit, raw_of(value));
       }
-      hidden.write(Layer::packed(next[side]));
+      hidden.write(word);
     }
   }
 }

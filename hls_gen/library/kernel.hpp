@@ -10,13 +10,15 @@
 template <class Net>
 void read_columns(ColumnCount columns, const BusWord* input, hls::stream<typename Types<Net>::ColumnWord>& pixels) {
   const int words = Net::bus_words_per_column;
+  const int beats = int(columns) * (DIRECTIONS * words);
   typename Types<Net>::ColumnWord column = 0;
   int word = 0;
 WORDS:
-  for (ap_uint<32> n = 0; n < columns * ap_uint<16>(DIRECTIONS * words); ++n) {
+  for (int n = 0; n < beats; ++n) {
 #pragma HLS loop_tripcount min = 2080 max = 2080
 #pragma HLS pipeline II = 1
-    column.range(64 * word + 63, 64 * word) = input[n];
+    if (words > 1) column >>= 64;  // a shift register: a word enters at the top and ends in its place
+    column.range(64 * words - 1, 64 * words - 64) = input[n];
     if (++word == words) {
       word = 0;
       pixels.write(column);

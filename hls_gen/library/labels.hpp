@@ -8,11 +8,12 @@
 template <class Net>
 void best_classes(ColumnCount columns, hls::stream<typename Types<Net>::ScoreWord>& scores, hls::stream<Best>& best) {
   const int blocks = OutputLayer<Net>::BLOCKS;
+  const int cycles = int(columns) * blocks;
   ap_int<16> maximum = 0;
   Label label = 0;
   int block = 0;
 COLUMNS:
-  for (ap_uint<32> cycle = 0; cycle < columns * ap_uint<16>(blocks); ++cycle) {
+  for (int cycle = 0; cycle < cycles; ++cycle) {
 #pragma HLS loop_tripcount min = 42640 max = 42640
 #pragma HLS pipeline II = 1
     const typename Types<Net>::ScoreWord word = scores.read();
@@ -65,7 +66,7 @@ IMAGE_ORDER:
     if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre of an odd line comes alone
   }
 
-  static Label kept[Net::max_labels];
+  static Label kept[Net::max_labels + 1];  // as in the output buffer: the first label has index 1
   ap_int<16> held_value = 0;
   Label held_label = 0;
   ColumnCount count = 0;
@@ -77,7 +78,7 @@ RUNS:
     const bool higher = column.value > held_value;
     const bool ends = !higher && held_label != 0 && column.label == 0;
     if (ends) {
-      if (count < Net::max_labels) kept[count] = held_label;
+      if (count < Net::max_labels) kept[count + 1] = held_label;
       ++count;
     }
     if (higher || ends) {
@@ -86,12 +87,16 @@ RUNS:
     }
   }
 
-  output[0] = accepted ? BusWord(count) : ~BusWord(0);
-  const ColumnCount written = count < Net::max_labels ? count : ColumnCount(Net::max_labels);
+  // One burst of at least one word: the number and, behind it, the labels.
+  BusWord number = count;
+  if (!accepted) number = ~0ULL;
+  const int written = count < Net::max_labels ? int(count) : int(Net::max_labels);
 LABELS:
-  for (ColumnCount n = 0; n < written; ++n) {
-#pragma HLS loop_tripcount min = 40 max = 40
+  for (int n = 0; n <= written; ++n) {
+#pragma HLS loop_tripcount min = 41 max = 41
 #pragma HLS pipeline II = 1
-    output[1 + n] = kept[n];
+    BusWord word = kept[n];
+    if (n == 0) word = number;
+    output[n] = word;
   }
 }

@@ -20,10 +20,11 @@ void output_layer(ColumnCount columns, hls::stream<typename Types<Net>::HiddenWo
   typedef typename T::Activation Activation;
   const int blocks = OutputLayer<Net>::BLOCKS;
 
+  const int cycles = int(columns) * (DIRECTIONS * blocks);
   typename T::HiddenWord word = 0;
   int direction = 0, block = 0;
 CLASSES:
-  for (ap_uint<32> cycle = 0; cycle < columns * ap_uint<16>(DIRECTIONS * blocks); ++cycle) {
+  for (int cycle = 0; cycle < cycles; ++cycle) {
 #pragma HLS loop_tripcount min = 85280 max = 85280
 #pragma HLS pipeline II = 1
     if (block == 0) word = hidden.read();

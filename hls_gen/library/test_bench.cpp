@@ -31,8 +31,6 @@ struct Line {
 
 Line* observed = 0;
 
-unsigned long long sixteen_bits(int raw) { return static_cast<unsigned long long>(raw) & 0xffff; }
-
 void fail(const std::string& message) {
   std::cerr << message << std::endl;
   std::exit(2);
@@ -80,6 +78,11 @@ Line run(const Line& line) {
   if (line.pixels.size() != 2ULL * line.columns * Network::bus_words_per_column)
     fail("A line has another number of pixel words than its columns take.");
   std::vector<BusWord> input(line.pixels.begin(), line.pixels.end());
+#ifndef FOLDLINE_OBSERVE
+  // A co-simulation copies as many words as the interface's `depth` says, however short the line.
+  const std::size_t depth = 2ULL * Network::max_columns * Network::bus_words_per_column;
+  if (input.size() < depth) input.resize(depth, 0);
+#endif
   std::vector<BusWord> output(Network::max_labels + 1, untouched);
   Line result;
   result.columns = line.columns;
@@ -152,6 +155,8 @@ int compute(const std::vector<Line>& lines, const char* path) {
 
 #ifdef FOLDLINE_OBSERVE
 namespace observe {
+
+static unsigned long long sixteen_bits(int raw) { return static_cast<unsigned long long>(raw) & 0xffff; }
 
 void gate(int, int, int, int raw) { observed->gates.push_back(sixteen_bits(raw)); }
 

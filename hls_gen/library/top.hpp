@@ -7,10 +7,11 @@
 // columns_twice    2 * T
 // bytes            2 * T * bytes of a column
 // input_buffer     2 * T column records: direction 0's column t, then direction 1's; pixel r at bit r * activation_bits
+//                  (only read; Vivado HLS co-simulates no pointer to const)
 // output_buffer    word 0: number of labels, all ones for a line that is refused; then as many as there is room for
 #pragma once
 
 #include "types.hpp"
 
-void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, const BusWord* input_buffer,
+void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, BusWord* input_buffer,
                         BusWord* output_buffer);

@@ -136,7 +136,7 @@ def test_without_a_compiler_the_demo_says_so_and_goes_on(tmp_path, monkeypatch):
     said = []
     demo.simulate_hardware(random_design(1, inputs=8), tmp_path / "project", tiny.dataset().validation, say=said.append)
     assert said == [
-        "   project/ for Digilent PYNQ-Z1: weights take 0 of its 140 BRAM36.",
+        "   project/ for Digilent PYNQ-Z1: weights and buffers take 3 of its 140 BRAM36.",
         "   The C simulation is left out. $CXX is no-such-compiler, which is no program here; unset it, or name a C++ "
         "compiler.",
     ]

@@ -45,6 +45,10 @@ class ExampleRom(NamedTuple):
     depth: int
     width: int
 
+    @property
+    def limb_widths(self) -> tuple[int, ...]:
+        return (self.width,)
+
 
 def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
     """A project of three headers on a board, with its default clock."""

@@ -100,7 +100,7 @@ def test_block_ram_up_to_the_last_half_fits_and_the_next_half_does_not():
     with pytest.raises(DesignError) as caught:
         check_fits([full, rest, ExampleRom("class_weights", 1, 65, 1)], board)
     assert str(caught.value) == (
-        "The weights alone need 140.5 BRAM36, most of them input_weights with 100, and Digilent PYNQ-Z1 "
+        "Weights and buffers need 140.5 BRAM36, most of them input_weights with 100, and Digilent PYNQ-Z1 "
         "(xc7z020clg400-1) has 140; fewer bits per weight, a smaller network, less parallel computation or a larger "
         "board helps."
     )
@@ -112,7 +112,7 @@ def test_look_up_tables_up_to_the_last_fit_and_the_next_does_not():
     with pytest.raises(DesignError) as caught:
         check_fits([ExampleRom("input_weights", 10, 64, 100), ExampleRom("class_biases", 1, 33, 1)], board)
     assert str(caught.value) == (
-        "The weights in ROMs of up to 64 words alone need 1001 LUTs, most of them input_weights with 1000, and "
+        "Memories of up to 64 words need 1001 LUTs, most of them input_weights with 1000, and "
         "Digilent PYNQ-Z1 (xc7z020clg400-1) has 1000; fewer bits per weight, a smaller network, less parallel "
         "computation or a larger board helps."
     )

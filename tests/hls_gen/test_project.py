@@ -75,9 +75,9 @@ def test_a_design_that_cannot_fit_is_refused():
     design = random_design(1, bits=(8, 8, 2, 8, 8), inputs=32, hidden=512, folding=(1, 32, 512))
     with pytest.raises(DesignError) as caught:
         render(design, load_board("pynq-z1"), lines=project_lines(design, (2,)))
-    # recurrent_weights: words of 4 * 512 * 8 bits, 1024 deep, so 16384 / 18 = 911 RAMB18 side by side, two to a BRAM36.
+    # recurrent_weights: words of 4 * 512 * 8 bits, 1024 deep: 256 limbs of 64 bits, each four RAMB18 of 1024 x 18.
     assert str(caught.value) == (
-        "The weights alone need 485 BRAM36, most of them recurrent_weights with 455.5, and Digilent PYNQ-Z1 "
+        "Weights and buffers need 548 BRAM36, most of them recurrent_weights with 512, and Digilent PYNQ-Z1 "
         "(xc7z020clg400-1) has 140; fewer bits per weight, a smaller network, less parallel computation or a larger "
         "board helps."
     )

@@ -4,7 +4,7 @@
 #include "kernel.hpp"
 #include "weights.hpp"
 
-void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, const BusWord* input_buffer,
+void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, BusWord* input_buffer,
                         BusWord* output_buffer) {
 // One register block and one memory port, as the published overlay has them, started by ap_start and done with ap_done,
 // which clears on read. `depth` is the size of the buffers that a co-simulation copies; it makes no hardware.
@@ -20,17 +20,17 @@ void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<
 
 // One memory per processing element, and all limbs of a word at once.
 #pragma HLS array_partition variable=input_weights complete dim=1
-#pragma HLS array_reshape variable=input_weights complete dim=3
+#pragma HLS array_partition variable=input_weights complete dim=3
 #pragma HLS array_partition variable=recurrent_weights complete dim=1
-#pragma HLS array_reshape variable=recurrent_weights complete dim=3
+#pragma HLS array_partition variable=recurrent_weights complete dim=3
 #pragma HLS array_partition variable=gate_biases complete dim=1
-#pragma HLS array_reshape variable=gate_biases complete dim=3
+#pragma HLS array_partition variable=gate_biases complete dim=3
 #pragma HLS array_partition variable=peepholes complete dim=1
-#pragma HLS array_reshape variable=peepholes complete dim=3
+#pragma HLS array_partition variable=peepholes complete dim=3
 #pragma HLS array_partition variable=class_weights complete dim=1
-#pragma HLS array_reshape variable=class_weights complete dim=3
+#pragma HLS array_partition variable=class_weights complete dim=3
 #pragma HLS array_partition variable=class_biases complete dim=1
-#pragma HLS array_reshape variable=class_biases complete dim=3
+#pragma HLS array_partition variable=class_biases complete dim=3
 
   const bool accepted = acceptable<Network>(columns, columns_twice, bytes);
   const ColumnCount length = accepted ? ColumnCount(columns) : ColumnCount(0);
