@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: setup demo test smoke lint format bench golden clean
+.PHONY: setup demo test test-all smoke lint format bench golden clean
 
 setup: $(INSTALLED)
 
@@ -17,6 +17,9 @@ demo: setup
 	$(BIN)/foldline demo
 
 test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not exhaustive"
+
+test-all: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 smoke: setup
@@ -25,12 +28,12 @@ smoke: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror hls_gen/library/*pp
+	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format --dry-run -Werror hls_gen/library/*pp tests/hls_gen/*.cpp
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i hls_gen/library/*pp
+	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format -i hls_gen/library/*pp tests/hls_gen/*.cpp
 
 bench: setup
 	$(BIN)/python -m benchmarks.simulator

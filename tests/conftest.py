@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from datapath.errors import ToolError
-from hls_gen.csim import CSimulation
+from hls_gen.csim import FLAGS, CSimulation
 from hls_gen.toolchain import Toolchain
 from tests.builds import QUICK, builds_folder
 from tests.golden_data import data_folder
@@ -39,3 +39,9 @@ def csim_builds(tmp_path_factory, monkeypatch) -> Path:
     except ToolError as error:
         pytest.skip(str(error))
     return folder
+
+
+@pytest.fixture
+def full_csim(csim_builds, monkeypatch) -> None:
+    """C simulations are built with the flags that users get."""
+    monkeypatch.setitem(CSimulation.__init__.__kwdefaults__, "flags", FLAGS)

@@ -1,0 +1,170 @@
+"""Compile time and memory of C simulations, and their speed: the published header's form against ours, in one run.
+
+    python -m benchmarks.csim [--json] [--without-published]
+
+The network is the committed W2A4 one, full size. Compiled by the C++ compiler with -O2, each as a process of its own:
+a file that does no more than include the weight header in its published form (each ``ap_uint`` is constructed; minutes
+and gigabytes), the same with the header of ``export --fast-csim``, and our whole accelerator with its test bench. Then a
+line of 312 columns by that C simulation and by the simulator, one thread each, best of some runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from datapath import Design, Folding, fold
+from fixedpoint_sim import Simulator
+from foldline.golden import DEFAULT_FOLDER
+from hls_gen import render_header
+from hls_gen.csim import FLAGS, CSimulation
+from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
+from hls_gen.toolchain import STANDARD, WARNINGS, Toolchain
+
+NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
+LINE = "pixels_1"
+RUNS = 5
+
+FOLDING = Folding(pe=1, simd_input=16, simd_recurrent=64)
+"""The published W2A4 network's."""
+
+USE_OF_HEADER = """\
+#include <ap_fixed.h>
+#include <ap_int.h>
+#include "weights_under_test.hpp"
+int main() { return wfc[0][0] == wgo_hh[0][0][0][0]; }
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What one compilation took: seconds, and the peak resident size in bytes."""
+
+    what: str
+    seconds: float
+    peak_bytes: int
+
+
+def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path) -> Build:
+    """Compile in a process of its own.
+
+    :raises SystemExit: the compiler fails.
+    """
+    command = [toolchain.compiler, STANDARD, *WARNINGS, *FLAGS, "-isystem", str(toolchain.types), f"-I{folder}"]
+    if "clang" in Path(toolchain.compiler).name:
+        command.remove("-Wno-maybe-uninitialized")
+    began = time.perf_counter()
+    process = subprocess.Popen([*command, *map(str, sources), "-o", str(folder / "program")])
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{what}: the compiler failed.")
+    return Build(what=what, seconds=seconds, peak_bytes=usage.ru_maxrss * 1024)
+
+
+def header_build(what: str, toolchain: Toolchain, header: str) -> Build:
+    """Compile a file that includes a weight header."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "weights_under_test.hpp").write_text(header)
+        (folder / "use.cpp").write_text(USE_OF_HEADER)
+        return compiled(what, toolchain, [folder / "use.cpp"], folder)
+
+
+def library_build(design: Design, toolchain: Toolchain) -> Build:
+    """Compile the accelerator and its test bench."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, text in render_sources(design).items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text)
+        source = folder / SOURCE_FOLDER
+        return compiled(
+            "our accelerator and test bench",
+            toolchain,
+            [source / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH],
+            source,
+        )
+
+
+def columns_per_second(run, columns: np.ndarray) -> float:
+    """Best of some runs."""
+    run(columns)
+    seconds = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        run(columns)
+        seconds.append(time.perf_counter() - began)
+    return len(columns) / min(seconds)
+
+
+def measure(*, published: bool) -> dict:
+    """All figures of one run."""
+    design = Design.load(DEFAULT_FOLDER / "designs" / f"{NAME}.npz").refolded(FOLDING)
+    toolchain = Toolchain.find()
+    builds = [library_build(design, toolchain)]
+    network = fold(design)
+    builds.append(header_build("header, --fast-csim", toolchain, render_header(network, csim_bytes=True)))
+    if published:
+        builds.append(header_build("header, published form", toolchain, render_header(network)))
+    with np.load(DEFAULT_FOLDER / "vectors" / f"{NAME}.npz", allow_pickle=False) as vectors:
+        columns = vectors[LINE]
+    csim, simulator = CSimulation(design), Simulator(design)
+    if not np.array_equal(csim.run(columns).scores, simulator.run(columns).scores):
+        sys.exit("The C simulation and the simulator differ.")
+    rates = {
+        "csim": columns_per_second(csim.run, columns),
+        "simulator": columns_per_second(simulator.run, columns),
+    }
+    return {"compiler": toolchain.compiler, "builds": [asdict(build) for build in builds], "columns_per_second": rates}
+
+
+def show(measured: dict) -> None:
+    """Two tables of ratios."""
+    console = Console(width=None if Console().is_terminal else 120)
+    ours = measured["builds"][0]
+    table = Table(title=f"Compilation of {NAME} by {measured['compiler']} -O2")
+    for column in ("", "s", "/ ours", "GB", "/ ours"):
+        table.add_column(column, justify="right" if column else "left")
+    for build in measured["builds"]:
+        table.add_row(
+            build["what"],
+            f"{build['seconds']:.1f}",
+            f"{build['seconds'] / ours['seconds']:.2f}",
+            f"{build['peak_bytes'] / 1e9:.2f}",
+            f"{build['peak_bytes'] / ours['peak_bytes']:.2f}",
+        )
+    console.print(table)
+    rates = measured["columns_per_second"]
+    console.print(
+        f"C simulation {rates['csim']:.0f} columns/s, simulator {rates['simulator']:,.0f} columns/s, one thread each: "
+        f"1 : {rates['simulator'] / rates['csim']:.0f}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the tables")
+    parser.add_argument("--without-published", action="store_true", help="leave out the published form (minutes, 7 GB)")
+    arguments = parser.parse_args()
+    measured = measure(published=not arguments.without_published)
+    if arguments.json:
+        print(json.dumps(measured))
+    else:
+        show(measured)
+
+
+if __name__ == "__main__":
+    main()
