@@ -30,7 +30,7 @@ from foldline.golden import DEFAULT_FOLDER
 from hls_gen import render_header
 from hls_gen.csim import FLAGS, CSimulation
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
-from hls_gen.toolchain import STANDARD, WARNINGS, Toolchain
+from hls_gen.toolchain import Toolchain
 
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
 LINE = "pixels_1"
@@ -61,11 +61,9 @@ def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path)
 
     :raises SystemExit: the compiler fails.
     """
-    command = [toolchain.compiler, STANDARD, *WARNINGS, *FLAGS, "-isystem", str(toolchain.types), f"-I{folder}"]
-    if "clang" in Path(toolchain.compiler).name:
-        command.remove("-Wno-maybe-uninitialized")
+    command = toolchain.command(sources, folder / "program", include=folder, flags=FLAGS)
     began = time.perf_counter()
-    process = subprocess.Popen([*command, *map(str, sources), "-o", str(folder / "program")])
+    process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -28,7 +28,7 @@ WARNINGS = (
     "-Wno-unknown-pragmas",  # the HLS pragmas
     "-Wno-unused-label",  # loop names, which reports use
     "-Wno-uninitialized",  # the vendor's types mask the unused bits of members that have no value yet
-    "-Wno-maybe-uninitialized",
+    "-Wno-maybe-uninitialized",  # the same; clang++ does not know it
 )
 """Warnings are errors in the library and in all that is generated; the types are system headers."""
 
@@ -55,14 +55,21 @@ class Toolchain:
             digest.update(f"\n{header.name}\n".encode() + header.read_bytes())
         return digest.hexdigest()
 
+    def command(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> list[str]:
+        """The words that build one program.
+
+        :raises ToolError: the compiler cannot be started.
+        """
+        warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
+        options = [STANDARD, *warnings, *flags, "-isystem", str(self.types), f"-I{include}"]
+        return [self.compiler, *options, *map(str, sources), "-o", str(output)]
+
     def compile(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> None:
         """Build one program.
 
         :raises ToolError: the compiler fails; its first complaint is named.
         """
-        warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
-        command = [self.compiler, STANDARD, *warnings, *flags, "-isystem", str(self.types), f"-I{include}"]
-        _run([*command, *map(str, sources), "-o", str(output)])
+        _run(self.command(sources, output, include=include, flags=flags))
 
 
 def find_types() -> Path:

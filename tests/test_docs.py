@@ -4,10 +4,14 @@ import doctest
 import importlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from foldline.cli import main
+from tests.builds import random_columns
+from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 
 PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "train", "overlay_driver", "foldline")
@@ -59,6 +63,27 @@ def test_commands_in_the_readme_run_as_they_stand(tmp_path, monkeypatch):
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, (words, result.output)
     assert (tmp_path / "trace.npz").is_file()
+
+
+def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
+    """With a small network in place of the recipe's, which takes long to train."""
+    text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
+    commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
+    assert [words[1] for words in commands] == ["train", "export", "csim", "export", "csim", "csim"]
+    monkeypatch.chdir(tmp_path)
+    design = random_design(1, inputs=32, hidden=8, classes=5)
+    (tmp_path / commands[1][2]).parent.mkdir(parents=True)
+    design.save(commands[1][2])
+    (tmp_path / "lines").mkdir()
+    for name in ("line.png", "lines/0.png"):
+        Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(name)
+    np.savez("pixels.npz", pixels_0=random_columns(design, 4))
+    for words in commands[1:]:
+        result = CliRunner().invoke(main, words[1:])
+        assert result.exit_code == 0, (words, result.output)
+    assert {"README.md", "Makefile", "run_hls.tcl", "build.tcl"} <= {
+        path.name for path in (tmp_path / "board").iterdir()
+    }
 
 
 @pytest.mark.parametrize(

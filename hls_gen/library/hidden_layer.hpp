@@ -22,8 +22,8 @@ struct HiddenLayer {
   static const int FOLDS = INPUT_FOLDS > RECURRENT_FOLDS ? INPUT_FOLDS : RECURRENT_FOLDS;
   static const int PASS = DIRECTIONS * BLOCKS * FOLDS;
 
-  // Sum of the products of one gate in one fold. Each product is rounded to the accumulator's fraction on its
-  // own. Sums wrap, so that their order, hence the folding, never changes them.
+  // Sum of the products of one gate in one fold. Each product is rounded to the accumulator's fraction on its own. Sums
+  // wrap, so that their order, hence the folding, never changes them.
   template <class Limb, int Limbs, int Simd>
   static Accumulator dot(const Limb (&word)[Limbs], const Activation (&lanes)[Simd], int gate) {
 #pragma HLS inline

@@ -42,8 +42,8 @@ void join_directions(ColumnCount columns, hls::stream<typename Types<Net>::Score
   const int blocks = OutputLayer<Net>::BLOCKS;
   const ColumnCount half = columns / 2;
 
-  // Halves that wait for the other one: of the first steps, all; the centre's share is the last one's. Static, as all that
-  // holds a whole line is: the same memory in hardware, but a C simulation's stack has no room for the longest lines.
+  // Halves that wait for the other one: those of the first half of the steps, and an odd line's centre. Static, as all
+  // that holds a whole line is: the same memory in hardware, but a C simulation's stack has no room for long lines.
   static ScoreWord waiting[DIRECTIONS][(Net::max_columns + 1) / 2 * blocks];
 #pragma HLS array_partition variable = waiting complete dim = 1
 
