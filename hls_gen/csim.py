@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,9 @@ from hls_gen.vectors import LineResult, parse_results, render_line
 
 FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
 PROGRAM = "test_bench"
+BUILDING = "building-"
+STALE_SECONDS = 24 * 3600
+"""Age of an unfinished build that nobody can be working on any more: its process was killed."""
 
 
 class CSimulation:
@@ -72,7 +78,8 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
         return kept / PROGRAM
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as work:
+        _remove_stale(cache)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=BUILDING) as work:
             folder = Path(work) / "build"
             for path, text in sources.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +97,13 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
             f"Cannot keep a build in {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another."
         ) from error
     return kept / PROGRAM
+
+
+def _remove_stale(cache: Path) -> None:
+    for folder in cache.glob(f"{BUILDING}*"):
+        with suppress(FileNotFoundError):  # its own process may have finished just now
+            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(folder: Path, kept: Path) -> None:

@@ -143,6 +143,15 @@ def test_a_build_that_was_killed_is_made_anew(cache, compiler):
     assert len(fake.commands) == 2
 
 
+def test_what_a_killed_build_left_is_removed_after_a_day(cache, compiler):
+    compiler()
+    for name, age in (("building-old", 25 * 3600), ("building-new", 23 * 3600)):
+        (cache / name / "build").mkdir(parents=True)
+        os.utime(cache / name, (time.time() - age,) * 2)
+    program = CSimulation(DESIGN).program
+    assert entries(cache) == sorted(["building-new", program.parent.name])
+
+
 def test_processes_that_build_the_same_at_once_all_have_it(cache, compiler, tmp_path):
     """Both are within the compiler at the same time: each of them waits there until the other has come."""
     fake = compiler(before=f'while [ $(wc -l < "{tmp_path}/compiled") -lt 2 ]; do sleep 0.01; done')
