@@ -2,56 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from datapath.design import Design
+from datapath.errors import LimitError
 from datapath.formats import unit_format
+from datapath.images import quantize_pixels
 from fixedpoint_sim import simulate
+from foldline.inputs import image_inputs
 from hls_gen.boards import load_board
 from hls_gen.fit import FitReport, check_fits
 from hls_gen.project import render, write_project
 from hls_gen.roms import design_memories
 from hls_gen.vectors import LineResult
+from train.synthetic import synthetic_line
 
 DEFAULT_BOARD = "pynq-z1"
-LINE_LENGTHS = (2, 7, 40)
-"""Columns of the lines that a project's test bench runs: the shortest of interest, an odd one, and one with labels."""
+
+RANDOM_LENGTHS = (2, 7)
+"""Columns of the lines of random pixels: the shortest of interest, and an odd one."""
+
+PRINTED_CHARACTERS = (8, 12)
+"""Length of the printed line: random pixels give a trained network nothing to read, hence no labels to compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProject:
-    """How many files were written, and what its memories take of the board's part."""
+    """How many files were written, lines in the test bench and labels in these, and what the memories take of the part."""
 
     files: int
+    lines: int
+    labels: int
     fit: FitReport
 
 
 def export_project(
-    design: Design, folder: Path, *, board: str | None = None, clock_mhz: float | None = None
+    design: Design,
+    folder: Path,
+    *,
+    board: str | None = None,
+    clock_mhz: float | None = None,
+    images: Sequence[Path] = (),
 ) -> ExportedProject:
     """Write a project for a board, `DEFAULT_BOARD` if it is None.
 
+    :param images: images and folders of images whose lines the test bench runs besides its own.
     :raises ConfigError: an unknown board, or a clock out of range.
     :raises DesignError: the weights do not fit the board's part.
-    :raises FileError: the folder holds something else, or cannot be written.
+    :raises FileError, ImageError, DataError: an image that cannot be read; the folder holds something else, or cannot
+        be written.
+    :raises LimitError: an image with more columns than the accelerator takes.
     """
     chosen = load_board(board or DEFAULT_BOARD)
-    files = render(design, chosen, lines=project_lines(design), clock_mhz=clock_mhz)
+    fit = check_fits(design_memories(design), chosen)
+    columns = [*random_lines(design), *printed_lines(design), *_image_lines(design, images)]
+    lines = expected_lines(design, columns)
+    files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)
     write_project(folder, files)
-    return ExportedProject(files=len(files), fit=check_fits(design_memories(design), chosen))
+    labels = sum(expected.found for _, expected in lines)
+    return ExportedProject(files=len(files), lines=len(lines), labels=labels, fit=fit)
 
 
-def project_lines(design: Design, lengths: tuple[int, ...] = LINE_LENGTHS) -> list[tuple[np.ndarray, LineResult]]:
-    """Lines of random pixels (seed 0), and what the simulator says that they must give."""
+def random_lines(design: Design) -> list[np.ndarray]:
+    """Lines of random pixels (seed 0), integers [T, I], none longer than the design takes."""
     random = np.random.default_rng(0)
     format = unit_format(design.precision.activation)
-    lines = []
-    for length in lengths:
-        pixels = random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True)
-        trace = simulate(design, pixels, beyond_limits=True)
-        expected = LineResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores)
-        lines.append((pixels.astype(np.int8), expected))
-    return lines
+    return [
+        random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True).astype(np.int8)
+        for length in RANDOM_LENGTHS
+        if length <= design.limits.columns
+    ] or [np.full((1, design.inputs), format.min, dtype=np.int8)]
+
+
+def printed_lines(design: Design) -> list[np.ndarray]:
+    """One short printed line, integers [T, I]; none where the design does not take so many columns."""
+    low, high = PRINTED_CHARACTERS
+    line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)
+    columns = quantize_pixels(line.pixels(design.inputs), design.precision.activation)
+    return [columns] if len(columns) <= design.limits.columns else []
+
+
+def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]:
+    for line in image_inputs(images):
+        columns = line.columns(design)
+        if len(columns) > design.limits.columns:
+            raise LimitError(
+                f"{line.name} has {len(columns)} columns; the accelerator takes 1 to {design.limits.columns}."
+            )
+        yield columns
+
+
+def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, LineResult]]:
+    """Each line, and what the simulator says that the accelerator must give."""
+    expected = []
+    for columns in lines:
+        trace = simulate(design, columns, beyond_limits=True)
+        result = LineResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores)
+        expected.append((columns, result))
+    return expected

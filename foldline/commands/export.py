@@ -15,6 +15,7 @@ from foldline.commands.options import FILE, folding_options
 @click.option("--project", type=FILE, help="Write a whole hardware project into this folder.")
 @click.option("--board", metavar="NAME", help="With --project: the board, such as pynq-z1 (the default).")
 @click.option("--clock-mhz", type=float, help="With --project: the accelerator's clock; default: the board's.")
+@click.option("--lines", multiple=True, type=FILE, help="With --project: image or folder for its test bench, too.")
 @folding_options
 @click.option("--fast-csim", is_flag=True, help="Write the header so that C simulation compiles it in seconds.")
 @click.option("--design", "design_path", type=FILE, help="Also write the design, .npz.")
@@ -25,6 +26,7 @@ def command(
     project: Path | None,
     board: str | None,
     clock_mhz: float | None,
+    lines: tuple[Path, ...],
     pe: int | None,
     simd_input: int | None,
     simd_recurrent: int | None,
@@ -46,8 +48,8 @@ def command(
 
     if output is None and project is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, or both.")
-    if project is None and (board is not None or clock_mhz is not None):
-        raise click.UsageError("--board and --clock-mhz go with --project FOLDER.")
+    if project is None and (board is not None or clock_mhz is not None or lines):
+        raise click.UsageError("--board, --clock-mhz and --lines go with --project FOLDER.")
     if fast_csim and (output is None or output.suffix == ".npz"):
         raise click.UsageError("--fast-csim is a form of the header; it goes with -o FILE.hpp.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
@@ -66,7 +68,7 @@ def command(
     for sentence in network.notes:
         click.echo(sentence, err=True)
     if project is not None:
-        _write_project(design, project, board, clock_mhz)
+        _write_project(design, project, board, clock_mhz, lines)
     if output is not None:
         _write(design, output, fast_csim)
     if design_path is not None:
@@ -87,14 +89,15 @@ def _write(design, output: Path, fast_csim: bool) -> None:
     click.echo(f"{output}: {design.experiment}, {_in_words(design.folding)}")
 
 
-def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None) -> None:
+def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:
     from foldline.projects import export_project
 
-    exported = export_project(design, folder, board=board, clock_mhz=clock_mhz)
+    exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
     fit = exported.fit
     click.echo(
         f"{folder}: {design.experiment}, {_in_words(design.folding)}, {exported.files} files for {fit.board.title}; its "
-        f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs."
+        f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
+        f"The test bench has {exported.lines} lines with {exported.labels} labels."
     )
 
 

@@ -4,11 +4,17 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
+from datapath import Design, Limits, image_columns
 from foldline.cli import main
+from foldline.demo import EMBEDDED
+from foldline.projects import expected_lines, export_project, printed_lines, random_lines
 from hls_gen.toolchain import find_types
+from hls_gen.vectors import render_line
 from tests.designs import random_design
 
 
@@ -27,15 +33,53 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     folder = tmp_path / "project"
     result = run("export", saved, "--project", folder, "--board", "kv260", "--pe-out", 2, "--simd-input", 8)
     assert result.exit_code == 0
+    design = Design.load(saved)
+    lines = expected_lines(design, [*random_lines(design), *printed_lines(design)])
+    labels = sum(expected.found for _, expected in lines)
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
         f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2, PE_OUT 2, 20 files for AMD Kria KV260; "
-        "its weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs.\n"
+        "its weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
+        f"The test bench has 3 lines with {labels} labels.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
     assert sum(path.is_file() for path in folder.rglob("*")) == 20
+
+
+def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
+    design = Design.load(EMBEDDED)
+    ((_, expected),) = expected_lines(design, printed_lines(design))
+    assert expected.found >= 5
+    image = tmp_path / "page.png"
+    Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(image)
+    exported = export_project(design, tmp_path / "project", images=[image])
+    columns = image_columns(image, target_height=32, bits=4)
+    ((_, found_on_page),) = expected_lines(design, [columns])
+    assert (exported.lines, exported.labels) == (4, expected.found + found_on_page.found)
+    vectors = (tmp_path / "project" / "tb" / "vectors.txt").read_text()
+    assert vectors.count("columns ") == 4
+    assert render_line(columns, bits=4, expected=found_on_page) in vectors
+
+
+@pytest.mark.parametrize(("columns", "lengths"), [(1, [1]), (5, [2]), (40, [2, 7])])
+def test_no_line_is_longer_than_the_accelerator_takes(columns, lengths):
+    design = random_design(3, inputs=32, limits=Limits(columns=columns))
+    assert [len(line) for line in random_lines(design)] == lengths
+    assert printed_lines(design) == []
+
+
+def test_an_image_that_is_too_wide_or_none_is_refused(saved, tmp_path):
+    Image.fromarray(np.full((8, 900), 255, dtype=np.uint8)).save(tmp_path / "wide.png")
+    wide = len(image_columns(tmp_path / "wide.png", target_height=8, bits=4))
+    for name, sentence in (
+        ("wide.png", f"Error: {tmp_path / 'wide.png'} has {wide} columns; the accelerator takes 1 to 732.\n"),
+        ("design.npz", f"Error: {saved} is not an image that Pillow can read.\n"),
+    ):
+        result = run("export", saved, "--project", tmp_path / "project", "--lines", tmp_path / name)
+        assert (result.exit_code, result.output) == (1, sentence)
+        assert not (tmp_path / "project").exists()
 
 
 def test_a_header_and_a_project_can_be_written_at_once(saved, tmp_path):
@@ -69,7 +113,7 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
     ("arguments", "sentence"),
     [
         ((), "Error: Give -o FILE, --project FOLDER, or both."),
-        (("-o", "x.hpp", "--board", "kv260"), "Error: --board and --clock-mhz go with --project FOLDER."),
+        (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines go with --project FOLDER."),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),

@@ -6,7 +6,7 @@ import pytest
 
 from datapath import Limits
 from datapath.errors import ConfigError, DesignError, FileError
-from foldline.projects import project_lines
+from foldline.projects import expected_lines, random_lines
 from hls_gen.boards import load_board
 from hls_gen.project import pipelined_loops, render, write_project
 from hls_gen.sources import library_files
@@ -67,14 +67,14 @@ def test_a_project_without_lines_is_refused():
 def test_limits_beyond_the_kernels_counters_are_refused(name):
     design = random_design(1, limits=Limits(**{name: 1 << 15}))
     with pytest.raises(DesignError) as caught:
-        render(design, load_board("zcu104"), lines=project_lines(design, (2,)))
+        render(design, load_board("zcu104"), lines=expected_lines(design, random_lines(design)))
     assert str(caught.value) == f"The limit of {name} is 32768; the kernel takes 1 to 32767."
 
 
 def test_a_design_that_cannot_fit_is_refused():
     design = random_design(1, bits=(8, 8, 2, 8, 8), inputs=32, hidden=512, folding=(1, 32, 512))
     with pytest.raises(DesignError) as caught:
-        render(design, load_board("pynq-z1"), lines=project_lines(design, (2,)))
+        render(design, load_board("pynq-z1"), lines=expected_lines(design, random_lines(design)))
     # recurrent_weights: words of 4 * 512 * 8 bits, 1024 deep: 256 limbs of 64 bits, each four RAMB18 of 1024 x 18.
     assert str(caught.value) == (
         "Weights and buffers need 548 BRAM36, most of them recurrent_weights with 512, and Digilent PYNQ-Z1 "

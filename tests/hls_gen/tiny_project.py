@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datapath import Design
 from datapath.files import write_text
-from foldline.projects import LINE_LENGTHS, project_lines
+from foldline.projects import expected_lines, random_lines
 from hls_gen.boards import load_board
 from hls_gen.project import render
 from hls_gen.sources import library_files
@@ -27,7 +27,7 @@ def tiny_design() -> Design:
 def tiny_project() -> dict[str, str]:
     """All its files by path, of which the library's are not in `FOLDER`."""
     design = tiny_design()
-    return render(design, load_board("pynq-z2"), lines=project_lines(design, LINE_LENGTHS[:2]))
+    return render(design, load_board("pynq-z2"), lines=expected_lines(design, random_lines(design)))
 
 
 if __name__ == "__main__":
