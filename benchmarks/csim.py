@@ -28,8 +28,8 @@ from datapath import Design, Folding, fold
 from fixedpoint_sim import Simulator
 from foldline.golden import DEFAULT_FOLDER
 from hls_gen import render_header
-from hls_gen.csim import FLAGS, CSimulation
-from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
+from hls_gen.csim import FLAGS, CSimulation, write_sources
+from hls_gen.sources import SOURCE_FOLDER, render_sources
 from hls_gen.toolchain import Toolchain
 
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
@@ -85,16 +85,8 @@ def library_build(design: Design, toolchain: Toolchain) -> Build:
     """Compile the accelerator and its test bench."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path, text in render_sources(design).items():
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(text)
-        source = folder / SOURCE_FOLDER
-        return compiled(
-            "our accelerator and test bench",
-            toolchain,
-            [source / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH],
-            source,
-        )
+        units = write_sources(folder, render_sources(design))
+        return compiled("our accelerator and test bench", toolchain, units, folder / SOURCE_FOLDER)
 
 
 def columns_per_second(run, columns: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -237,6 +238,20 @@ class Design:
     def experiment(self) -> ExperimentName:
         """The name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
         return ExperimentName(neuron="QLSTM", hidden=self.hidden, internal=INTERNAL_BITS, **asdict(self.precision))
+
+    def digest(self, *, folding: bool) -> str:
+        """SHA-256, in hex, of all but the provenance: what decides its hardware, or without `folding` its results."""
+        description = (
+            asdict(self.precision),
+            asdict(self.folding) if folding else None,
+            asdict(self.limits),
+            self.peepholes and asdict(self.peepholes.format),
+            self.alphabet.symbols,
+        )
+        digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+        for name, values in self.arrays.items():
+            digest.update(f"{name}{list(values.shape)}".encode() + values.tobytes())
+        return digest.hexdigest()
 
     def refolded(self, folding: Folding) -> Design:
         """The same network with another folding."""

@@ -20,6 +20,11 @@ def packed_width(inputs: int, bits: int) -> int:
     return -(-inputs * bits // WORD_BITS) * WORD_BITS
 
 
+def column_words(inputs: int, bits: int) -> int:
+    """Words of one column record."""
+    return packed_width(inputs, bits) // WORD_BITS
+
+
 def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
     """Words of the input buffer for one line.
 
@@ -46,7 +51,7 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     :returns: int8 [T, inputs].
     :raises DataError: no whole number of column pairs, or a backward record that is not the forward one's mirror.
     """
-    words_per_column = packed_width(inputs, bits) // WORD_BITS
+    words_per_column = column_words(inputs, bits)
     if len(words) % (2 * words_per_column):
         raise DataError(f"{len(words)} words are no whole number of column pairs of {2 * words_per_column} words.")
     as_bytes = np.ascontiguousarray(words, dtype=WORD_DTYPE).view(np.uint8)

@@ -123,14 +123,19 @@ def _verify_csim(design: Design, lines: Sequence[np.ndarray], threads: int | Non
 
 
 def probe_lines(design: Design) -> list[np.ndarray]:
-    """Lines that exercise a header: random pixels (seed 0) of several lengths, then both ends of the pixel range."""
+    """Lines that exercise a header: random pixels of several lengths, then both ends of the pixel range."""
+    format = unit_format(design.precision.activation)
+    return [
+        *random_pixels(design, PROBE_LENGTHS),
+        *(np.full((PROBE_LENGTHS[1], design.inputs), end, dtype=np.int8) for end in (format.min, format.max)),
+    ]
+
+
+def random_pixels(design: Design, lengths: Sequence[int]) -> list[np.ndarray]:
+    """Lines of these lengths, int8 [T, I], uniform over the pixel range (seed 0)."""
     random = np.random.default_rng(0)
     format = unit_format(design.precision.activation)
-    lines = [
-        random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True).astype(np.int8)
-        for length in PROBE_LENGTHS
-    ]
     return [
-        *lines,
-        *(np.full((PROBE_LENGTHS[1], design.inputs), end, dtype=np.int8) for end in (format.min, format.max)),
+        random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True).astype(np.int8)
+        for length in lengths
     ]

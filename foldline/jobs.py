@@ -19,7 +19,7 @@ from datapath.files import atomic_write, os_reason
 from fixedpoint_sim import Simulator, Trace
 from foldline.inputs import Inputs, LineInput
 from foldline.result_lines import WHOLE, End, Header, NamesDigest, Run, Shard, result_entry, result_json
-from foldline.simulation import Walk, simulate_inputs
+from foldline.simulation import Walk, as_walk, simulate_inputs
 
 TAIL_STEP = 1 << 16
 """Bytes read at a time when the last line of a file is looked for."""
@@ -53,7 +53,7 @@ class Job:
         :raises FoldlineError: OUT.partial belongs to another run, or a file cannot be written.
         """
         self.lines = self.failed = 0
-        walk = Simulator(self._walk) if isinstance(self._walk, Design) else self._walk
+        walk = as_walk(self._walk)
         csim = not isinstance(walk, Simulator)
         run = Run.of(walk.design, beyond_limits=self._beyond_limits, pixels=inputs.pixels, csim=csim)
         header = Header(run, self._shard or WHOLE)

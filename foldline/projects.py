@@ -10,9 +10,9 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import LimitError
-from datapath.formats import unit_format
 from datapath.images import quantize_pixels
 from fixedpoint_sim import simulate
+from foldline.headers import random_pixels
 from foldline.inputs import image_inputs
 from hls_gen.boards import load_board
 from hls_gen.fit import FitReport, check_fits
@@ -69,13 +69,7 @@ def export_project(
 
 def random_lines(design: Design) -> list[np.ndarray]:
     """Lines of random pixels (seed 0), integers [T, I], none longer than the design takes."""
-    random = np.random.default_rng(0)
-    format = unit_format(design.precision.activation)
-    return [
-        random.integers(format.min, format.max, size=(length, design.inputs), endpoint=True).astype(np.int8)
-        for length in RANDOM_LENGTHS
-        if length <= design.limits.columns
-    ] or [np.full((1, design.inputs), format.min, dtype=np.int8)]
+    return random_pixels(design, [length for length in RANDOM_LENGTHS if length <= design.limits.columns] or [1])
 
 
 def printed_lines(design: Design) -> list[np.ndarray]:

@@ -125,7 +125,7 @@ class Run:
 
     @classmethod
     def of(cls, design: Design, *, beyond_limits: bool, pixels: str, csim: bool = False) -> Run:
-        return cls(design=design_digest(design), beyond_limits=beyond_limits, pixels=pixels, csim=csim)
+        return cls(design=design.digest(folding=False), beyond_limits=beyond_limits, pixels=pixels, csim=csim)
 
     def difference(self, other: Run) -> str:
         """The first thing that differs, in words; empty if none does."""
@@ -194,14 +194,3 @@ class NamesDigest:
 
     def hex(self) -> str:
         return self._digest.hexdigest()
-
-
-def design_digest(design: Design) -> str:
-    """SHA-256, in hex, of all that decides a design's results: neither its folding nor its provenance."""
-    description = (asdict(design.precision), asdict(design.limits), list(design.alphabet.symbols))
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True, default=int).encode())
-    if design.peepholes is not None:
-        digest.update(repr(design.peephole_format).encode())
-    for name, weights in design.arrays.items():
-        digest.update(f"{name}{list(weights.shape)}".encode() + weights.tobytes())
-    return digest.hexdigest()

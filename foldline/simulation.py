@@ -22,6 +22,11 @@ class Walk(Protocol):
     def run(self, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace: ...
 
 
+def as_walk(walk: Walk | Design) -> Walk:
+    """A walk as it is; a design stands for its simulator."""
+    return Simulator(walk) if isinstance(walk, Design) else walk
+
+
 def simulate_inputs(
     walk: Walk | Design, inputs: Iterable[LineInput], *, beyond_limits: bool = False, threads: int | None = None
 ) -> Iterator[tuple[str, Trace | FoldlineError]]:
@@ -31,7 +36,7 @@ def simulate_inputs(
 
     :param walk: what computes them; a design stands for its simulator.
     """
-    walk = Simulator(walk) if isinstance(walk, Design) else walk
+    walk = as_walk(walk)
 
     def result(line: LineInput) -> tuple[str, Trace | FoldlineError]:
         try:

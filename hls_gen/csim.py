@@ -81,22 +81,22 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
         _remove_stale(cache)
         with tempfile.TemporaryDirectory(dir=cache, prefix=BUILDING) as work:
             folder = Path(work) / "build"
-            for path, text in sources.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_text(text, encoding="utf-8")
-            source = folder / SOURCE_FOLDER
-            toolchain.compile(
-                [source / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH],
-                folder / PROGRAM,
-                include=source,
-                flags=flags,
-            )
+            units = write_sources(folder, sources)
+            toolchain.compile(units, folder / PROGRAM, include=folder / SOURCE_FOLDER, flags=flags)
             _keep(folder, kept)
     except OSError as error:
         raise FileError(
             f"Cannot keep a build in {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another."
         ) from error
     return kept / PROGRAM
+
+
+def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
+    """Write what `render_sources` gave; the files that a compiler is given."""
+    for path, text in sources.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return [folder / SOURCE_FOLDER / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH]
 
 
 def _remove_stale(cache: Path) -> None:

@@ -51,7 +51,7 @@ def render_header(network: FoldedNetwork, *, csim_bytes: bool = False) -> str:
         typedefs=[
             {"name": array.typedef, "type": ap_fixed_type(_format(network, array))} for array in (*TYPEDEFS, *peepholes)
         ],
-        arrays=[_array(network, array) for array in (*ARRAYS, *peepholes)],
+        arrays=[_array(network, array, csim_bytes=csim_bytes) for array in (*ARRAYS, *peepholes)],
         csim_bytes=csim_bytes,
         synthesis=SYNTHESIS,
     )
@@ -93,24 +93,29 @@ def _member(network: FoldedNetwork, array: HeaderArray) -> np.ndarray:
     return network.peepholes.weights if array.member == PEEPHOLES else getattr(network, array.member)
 
 
-def _array(network: FoldedNetwork, array: HeaderArray) -> dict[str, object]:
+def _array(network: FoldedNetwork, array: HeaderArray, *, csim_bytes: bool) -> dict[str, object]:
     values, bits = _member(network, array), _format(network, array).bits
     if array.part is not None:
         values = values[array.part]
     patterns = values.astype(np.int64) & ((1 << bits) - 1)
-    element, size = storage(bits)
     return {
         "name": array.name,
         "bits": bits,
         "shape": brackets(values.shape),
         "body": _braces(patterns),
-        "bytes": {
-            "name": array.name + BYTES,
-            "type": element,
-            "element_size": size,
-            "count": patterns.size,
-            "body": "{\n" + ",\n".join(map(_row, patterns.reshape(-1, patterns.shape[-1]))) + "\n}",
-        },
+        "bytes": _bytes(array, bits, patterns) if csim_bytes else None,
+    }
+
+
+def _bytes(array: HeaderArray, bits: int, patterns: np.ndarray) -> dict[str, object]:
+    """An array's copy for C simulation."""
+    element, size = storage(bits)
+    return {
+        "name": array.name + BYTES,
+        "type": element,
+        "element_size": size,
+        "count": patterns.size,
+        "body": "{\n" + ",\n".join(map(_row, patterns.reshape(-1, patterns.shape[-1]))) + "\n}",
     }
 
 

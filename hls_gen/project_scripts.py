@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from datapath.design import Folding, Limits
 from datapath.errors import ConfigError
+from datapath.packing import column_words
 from hls_gen.boards import Board, check_clock
 from hls_gen.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.rendering import render_template
@@ -21,9 +22,6 @@ TOP = "topLevel_BLSTM_CTC"
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"
 """Bundles of the function's interface pragmas: the core's ports are s_axi_control and m_axi_gmem."""
-
-BUS_BITS = 64
-"""Width of the memory port."""
 
 SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 """What `render_scripts` writes, as paths in the project."""
@@ -136,7 +134,7 @@ class ProjectFacts:
     @property
     def column_words(self) -> int:
         """Bus words of a column record in the input buffer."""
-        return -(-self.inputs * self.activation_bits // BUS_BITS)
+        return column_words(self.inputs, self.activation_bits)
 
     @property
     def output_words(self) -> int:

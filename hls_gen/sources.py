@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from importlib import resources
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import DesignError
-from datapath.packing import WORD_BITS, packed_width
+from datapath.packing import column_words, packed_width
 from datapath.tables import SIGMOID, TANH
 from datapath.version import TOOL
 from hls_gen.rendering import render_template
@@ -37,18 +35,8 @@ def library_files() -> dict[str, str]:
 
 
 def design_digest(design: Design) -> str:
-    """64 bits, in hex, of the SHA-256 of all that the files depend on: everything of the design but its provenance."""
-    description = (
-        asdict(design.precision),
-        asdict(design.folding),
-        asdict(design.limits),
-        design.peepholes and asdict(design.peepholes.format),
-        design.alphabet.symbols,
-    )
-    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, values in design.arrays.items():
-        digest.update(f"{name}{list(values.shape)}".encode() + values.tobytes())
-    return digest.hexdigest()[:16]
+    """64 bits, in hex, of the digest of all that the files depend on."""
+    return design.digest(folding=True)[:16]
 
 
 def banner(name: str, digest: str, tool: str = TOOL) -> str:
@@ -68,7 +56,7 @@ def render_sources(design: Design) -> dict[str, str]:
             raise DesignError(f"The limit of {name} is {limit}; the kernel takes 1 to {MAX_LIMIT}.")
     roms = design_roms(design)
     first = banner(str(design.experiment), design_digest(design))
-    words = packed_width(design.inputs, design.precision.activation) // WORD_BITS
+    words = column_words(design.inputs, design.precision.activation)
     return {
         **library_files(),
         f"{SOURCE_FOLDER}/config.hpp": render_template(
@@ -99,7 +87,7 @@ def _constants(design: Design) -> list[tuple[str, int, str]]:
     """Name, value and meaning of every constant of ``Network``."""
     bits, folding, limits = design.precision, design.folding, design.limits
     peepholes = design.peephole_format
-    words = packed_width(design.inputs, bits.activation) // WORD_BITS
+    words = column_words(design.inputs, bits.activation)
     return [
         ("inputs", design.inputs, "I: pixels of a column"),
         ("hidden", design.hidden, "H: hidden units per direction"),

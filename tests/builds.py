@@ -48,9 +48,7 @@ def altered(result: LineResult, name: str, place: tuple[int, ...] | int, value: 
 
 def write_sources(design: Design, folder: Path) -> None:
     """The C++ of a design as files."""
-    for path, text in csim.render_sources(design).items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+    csim.write_sources(folder, csim.render_sources(design))
 
 
 def patch_sources(monkeypatch: pytest.MonkeyPatch, path: str, edit: Callable[[str], str]) -> None:

@@ -16,9 +16,7 @@ struct Join {
   LANES:
     for (int p = 0; p < Net::pe_out; ++p) {
 #pragma HLS unroll
-      const ap_int<16> left = ap_uint<16>(a.range(16 * p + 15, 16 * p));
-      const ap_int<16> right = ap_uint<16>(b.range(16 * p + 15, 16 * p));
-      const ap_int<16> wrapped = left + right;
+      const ap_int<16> wrapped = score_of(a, p) + score_of(b, p);
       scores.range(16 * p + 15, 16 * p) = wrapped.range(15, 0);
     }
     return scores;
@@ -28,8 +26,7 @@ struct Join {
 #pragma HLS inline
     for (int p = 0; p < Net::pe_out; ++p) {
 #pragma HLS unroll
-      const ap_int<16> score = ap_uint<16>(scores.range(16 * p + 15, 16 * p));
-      observe::score(column, block * Net::pe_out + p, score);
+      observe::score(column, block * Net::pe_out + p, score_of(scores, p));
     }
     out.write(scores);
   }

@@ -18,12 +18,12 @@ COLUMNS:
 #pragma HLS pipeline II = 1
     const typename Types<Net>::ScoreWord word = scores.read();
     // The block's first highest score; only one comparison is then left on the path from cycle to cycle.
-    ap_int<16> highest = ap_uint<16>(word.range(15, 0));
+    ap_int<16> highest = score_of(word, 0);
     Label lane = 0;
   LANES:
     for (int p = 1; p < Net::pe_out; ++p) {
 #pragma HLS unroll
-      const ap_int<16> score = ap_uint<16>(word.range(16 * p + 15, 16 * p));
+      const ap_int<16> score = score_of(word, p);
       if (score > highest) {
         highest = score;
         lane = p;

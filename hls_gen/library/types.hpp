@@ -58,6 +58,13 @@ int raw_of(const Fixed& value) {
   return raw;
 }
 
+// The score of one class in a block's word.
+template <class Word>
+ap_int<16> score_of(const Word& word, int lane) {
+#pragma HLS inline
+  return ap_uint<16>(word.range(16 * lane + 15, 16 * lane));
+}
+
 // A column's best class on its way to the labels; a column that no class wins has value 0.
 struct Best {
   ap_int<16> value;

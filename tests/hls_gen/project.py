@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +14,7 @@ from datapath import Folding, Limits
 from hls_gen.boards import load_board
 from hls_gen.fit import check_fits
 from hls_gen.project_scripts import ProjectFacts, render_scripts
+from hls_gen.roms import Buffer
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
@@ -37,17 +37,9 @@ REGISTER_HEADER = """\
 """
 
 
-class ExampleRom(NamedTuple):
-    """A ROM that is only its shape."""
-
-    name: str
-    parallel: int
-    depth: int
-    width: int
-
-    @property
-    def limb_widths(self) -> tuple[int, ...]:
-        return (self.width,)
+def example_memory(name: str, parallel: int, depth: int, width: int) -> Buffer:
+    """A memory that is only its shape."""
+    return Buffer(name=name, parallel=parallel, depth=depth, width=width)
 
 
 def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
@@ -71,7 +63,7 @@ def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
         testbench=("tb/test_bench.cpp",),
         vectors="tb/vectors.txt",
         pipelines=(("src/top.hpp", "WORDS"), ("src/top.hpp", "PASS")),
-        fit=check_fits([ExampleRom("input_weights", 2, 512, 64), ExampleRom("class_biases", 1, 56, 8)], loaded),
+        fit=check_fits([example_memory("input_weights", 2, 512, 64), example_memory("class_biases", 1, 56, 8)], loaded),
     )
     return replace(facts, **changes)
 

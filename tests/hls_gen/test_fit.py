@@ -8,13 +8,13 @@ import pytest
 from datapath.errors import DesignError
 from hls_gen.boards import load_board
 from hls_gen.fit import RAMB18_SHAPES, check_fits
-from tests.hls_gen.project import ExampleRom
+from tests.hls_gen.project import example_memory
 
 BOARD = load_board("zcu104")
 
 
 def _one(*, depth: int, width: int, parallel: int = 1):
-    return check_fits([ExampleRom("rom", parallel, depth, width)], BOARD).roms[0]
+    return check_fits([example_memory("rom", parallel, depth, width)], BOARD).roms[0]
 
 
 @pytest.mark.parametrize(("words", "bits"), RAMB18_SHAPES)
@@ -87,18 +87,20 @@ def test_each_processing_element_has_its_own():
 
 
 def test_the_report_adds_up():
-    report = check_fits([ExampleRom("a", 2, 512, 36), ExampleRom("b", 1, 512, 36), ExampleRom("c", 4, 20, 9)], BOARD)
+    report = check_fits(
+        [example_memory("a", 2, 512, 36), example_memory("b", 1, 512, 36), example_memory("c", 4, 20, 9)], BOARD
+    )
     assert [(rom.name, rom.bram36, rom.luts) for rom in report.roms] == [("a", 1, 0), ("b", 0.5, 0), ("c", 0, 20)]
     assert (report.board, report.bram36, report.luts) == (BOARD, 1.5, 20)
 
 
 def test_block_ram_up_to_the_last_half_fits_and_the_next_half_does_not():
     board = load_board("pynq-z1")
-    full = ExampleRom("input_weights", 200, 512, 36)
-    rest = ExampleRom("recurrent_weights", 80, 1024, 18)
+    full = example_memory("input_weights", 200, 512, 36)
+    rest = example_memory("recurrent_weights", 80, 1024, 18)
     assert check_fits([full, rest], board).bram36 == board.bram36
     with pytest.raises(DesignError) as caught:
-        check_fits([full, rest, ExampleRom("class_weights", 1, 65, 1)], board)
+        check_fits([full, rest, example_memory("class_weights", 1, 65, 1)], board)
     assert str(caught.value) == (
         "Weights and buffers need 140.5 BRAM36, most of them input_weights with 100, and Digilent PYNQ-Z1 "
         "(xc7z020clg400-1) has 140; fewer bits per weight, a smaller network, less parallel computation or a larger "
@@ -108,9 +110,9 @@ def test_block_ram_up_to_the_last_half_fits_and_the_next_half_does_not():
 
 def test_look_up_tables_up_to_the_last_fit_and_the_next_does_not():
     board = replace(load_board("pynq-z1"), luts=1000)
-    assert check_fits([ExampleRom("input_weights", 10, 64, 100)], board).luts == 1000
+    assert check_fits([example_memory("input_weights", 10, 64, 100)], board).luts == 1000
     with pytest.raises(DesignError) as caught:
-        check_fits([ExampleRom("input_weights", 10, 64, 100), ExampleRom("class_biases", 1, 33, 1)], board)
+        check_fits([example_memory("input_weights", 10, 64, 100), example_memory("class_biases", 1, 33, 1)], board)
     assert str(caught.value) == (
         "Memories of up to 64 words need 1001 LUTs, most of them input_weights with 1000, and "
         "Digilent PYNQ-Z1 (xc7z020clg400-1) has 1000; fewer bits per weight, a smaller network, less parallel "
@@ -121,4 +123,4 @@ def test_look_up_tables_up_to_the_last_fit_and_the_next_does_not():
 def test_ultraram_does_not_count():
     """It cannot start with contents: a ROM for 96 UltraRAMs and no block RAM is refused."""
     with pytest.raises(DesignError):
-        check_fits([ExampleRom("recurrent_weights", 320, 4096, 36)], BOARD)
+        check_fits([example_memory("recurrent_weights", 320, 4096, 36)], BOARD)
