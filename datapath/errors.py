@@ -12,6 +12,7 @@
     ├── CheckpointError      a training checkpoint that does not fit what is asked of it
     ├── TrainingError        a training run that cannot go on
     ├── ToolError            a compiler or another program that is missing or fails
+    ├── BoardError           a board, or what is loaded onto it, that does not do what it must
     └── MismatchError        two results that must be equal and are not
 
 The command line prints the message of any of these and exits with status 1 (status 2 is click's, for the
@@ -65,6 +66,10 @@ class TrainingError(FoldlineError):
 
 class ToolError(FoldlineError):
     """A compiler or another program outside Foldline that is missing or fails."""
+
+
+class BoardError(FoldlineError):
+    """A board, or what is loaded onto it, that is missing, does not answer, or does not do what it must."""
 
 
 class MismatchError(FoldlineError):

@@ -70,7 +70,7 @@ def normalise_image(image: Image.Image, target_height: int) -> np.ndarray:
             f"allowed is 2 to {MAX_COLUMNS}."
         )
     inverted = ImageOps.invert(image.convert("L"))
-    resized = inverted.resize((columns, target_height), Image.Resampling.BILINEAR)
+    resized = inverted.resize((columns, target_height), Image.BILINEAR)
     return np.ascontiguousarray(np.asarray(resized).T)
 
 

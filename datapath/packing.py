@@ -51,6 +51,19 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     :returns: int8 [T, inputs].
     :raises DataError: no whole number of column pairs, or a backward record that is not the forward one's mirror.
     """
+    records = unpack_records(words, inputs=inputs, bits=bits)
+    forward, backward = records[:, 0], records[::-1, 1]
+    if not np.array_equal(forward, backward):
+        raise DataError("The backward records are not the forward records in reverse.")
+    return forward
+
+
+def unpack_records(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
+    """The records of an input buffer as they lie there, without a look at whether the two directions agree.
+
+    :returns: int8 [T, 2, inputs]: forward column t, backward column T-1-t.
+    :raises DataError: no whole number of column pairs.
+    """
     words_per_column = column_words(inputs, bits)
     if len(words) % (2 * words_per_column):
         raise DataError(f"{len(words)} words are no whole number of column pairs of {2 * words_per_column} words.")
@@ -58,11 +71,7 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     records = np.unpackbits(as_bytes, bitorder="little").reshape(-1, 2, words_per_column * WORD_BITS)
     pixels = records[:, :, : inputs * bits].reshape(-1, 2, inputs, bits).astype(np.int64)
     unsigned = (pixels << np.arange(bits)).sum(axis=-1)
-    signed = unsigned - ((unsigned >> (bits - 1)) << bits)
-    forward, backward = signed[:, 0], signed[::-1, 1]
-    if not np.array_equal(forward, backward):
-        raise DataError("The backward records are not the forward records in reverse.")
-    return forward.astype(np.int8)
+    return (unsigned - ((unsigned >> (bits - 1)) << bits)).astype(np.int8)
 
 
 def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:

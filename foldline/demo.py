@@ -1,8 +1,10 @@
-"""The demo: the whole way from printed lines to a header and a hardware project proved bit for bit, on embedded data."""
+"""The demo: the whole way from printed lines to a header, a hardware project and a board proved bit for bit, on embedded
+data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +12,15 @@ from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
 from datapath.images import quantize_pixels
-from foldline.comparison import Comparison, compare
-from foldline.csimulation import CSimulator
+from foldline.agreement import BOARD, CSIM, SIMULATED
+from foldline.board import open_driver
+from foldline.comparison import TORCH, Comparison, Progress, compare
+from foldline.comparison_report import agreement_notes, failure
 from foldline.golden import DEFAULT_FOLDER
 from foldline.headers import Proof, import_design, verify_header
 from foldline.projects import export_project
 from hls_gen import write_header
+from hls_gen.csim import CSimulation
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data import Dataset, Line
@@ -40,24 +45,26 @@ CSIM_LINES = 3
 @dataclass(frozen=True, kw_only=True)
 class Proved:
     """A design on its way to the board: the header that was written, the design that came back from it, and the proof
-    that they hold the same; `comparison` has what each level reads on the validation lines."""
+    that they hold the same."""
 
     header: Path
     design: Path
     proof: Proof
-    comparison: Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
     """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, the
-    embedded network's way, and the hardware project of the first."""
+    embedded network's way, the hardware project of the first; and what each level of both reads on the validation
+    lines, of the trained network all levels."""
 
     folder: Path
     checkpoint: Path
     trained: Proved
     embedded: Proved
     project: Path
+    comparison: Comparison
+    embedded_comparison: Comparison
 
 
 def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -81,15 +88,17 @@ def run_demo(
     embedded: Path = EMBEDDED,
     reporter: Reporter,
     say: Callable[[str], None],
+    progress: Progress | None = None,
 ) -> DemoResult:
-    """Train, export to a header, read it back, prove it, and compare all levels; then the same with the embedded network;
-    then the trained one as a hardware project, and its C simulation.
+    """Train, export to a header, read it back and prove it; then the same with the embedded network; then the trained one
+    as a hardware project; and compare all levels, the C simulation and the virtual board among them.
 
     :param folder: where everything is kept.
     :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
     :param say: told each step in a sentence.
+    :param progress: of the comparison.
     :raises TrainingError: it was interrupted while it trained.
-    :raises MismatchError: the header does not hold the design, or one walk gives other bits than the other.
+    :raises MismatchError: the header does not hold the design, or one walk or level gives other bits than the other.
     """
     say("1. Train a quantized BiLSTM on printed lines.")
     result = train(
@@ -100,39 +109,40 @@ def run_demo(
         author="Foldline demo",
         reporter=reporter,
     )
-    checkpoint = result.folder / BEST_CER
+    path = result.folder / BEST_CER
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
-    say("2. Export its best epoch as an LSTM-PYNQ header, read that back, prove it, and compare all levels.")
-    trained = _prove(
-        design_from_checkpoint(checkpoint, folding=folding).design,
-        result.folder / "demo",
-        dataset.validation,
-        checkpoint=Checkpoint.load(checkpoint),
-        say=say,
-    )
+    lines = dataset.validation
+    say("2. Export its best epoch as an LSTM-PYNQ header, read that back, and prove it.")
+    trained = _prove(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, say=say)
     design = Design.load(embedded)
     say(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
-    carried = _prove(design, result.folder / embedded.stem, dataset.validation, checkpoint=None, say=say)
-    say("4. Write the demo's network as a hardware project, compile its C++ and compare that with the simulator.")
+    carried = _prove(design, result.folder / embedded.stem, lines, say=say)
+    say("4. Write the demo's network as a hardware project.")
+    own = Design.load(trained.design)
     project = result.folder / "project"
-    simulate_hardware(Design.load(trained.design), project, dataset.validation[:CSIM_LINES], say=say)
-    return DemoResult(folder=result.folder, checkpoint=checkpoint, trained=trained, embedded=carried, project=project)
+    fit = export_project(own, project).fit
+    say(
+        f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
+    )
+    say("5. Compare what all levels read: PyTorch, the simulator, the project's C++, and a board, here a virtual one.")
+    return DemoResult(
+        folder=result.folder,
+        checkpoint=path,
+        trained=trained,
+        embedded=carried,
+        project=project,
+        comparison=compare_all(own, lines, checkpoint=Checkpoint.load(path), say=say, progress=progress),
+        embedded_comparison=compare(design, lines),
+    )
 
 
 def _data_of(design: Design) -> str:
     return design.provenance.notes.get("dataset") or "data that its provenance does not name"
 
 
-def _prove(
-    exported: Design,
-    stem: Path,
-    lines: Sequence[Line],
-    *,
-    checkpoint: Checkpoint | None,
-    say: Callable[[str], None],
-) -> Proved:
-    """Header out, header in, both walks on some lines, and what each level reads on all.
+def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, say: Callable[[str], None]) -> Proved:
+    """Header out, header in, and both walks on some lines.
 
     :param stem: path of the files without their suffix.
     """
@@ -153,21 +163,51 @@ def _prove(
         f"weights, {proof.hidden_words} hidden words, {proof.scores} scores and {proof.labels} labels of {proof.lines} "
         f"lines: all equal."
     )
-    return Proved(header=header, design=path, proof=proof, comparison=compare(design, lines, checkpoint=checkpoint))
+    return Proved(header=header, design=path, proof=proof)
 
 
-def simulate_hardware(design: Design, project: Path, lines: Sequence[Line], *, say: Callable[[str], None]) -> None:
-    """Write a design's hardware project, and compare its C simulation with the simulator where there is a compiler."""
-    exported = export_project(design, project)
-    fit = exported.fit
-    say(
-        f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
-    )
+def compare_all(
+    design: Design,
+    lines: Sequence[Line],
+    *,
+    checkpoint: Checkpoint,
+    say: Callable[[str], None],
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare every level of a design that this machine can compute; it is said which are left out, and why.
+
+    :raises MismatchError: levels that must agree do not.
+    """
+    levels = [*TORCH, SIMULATED]
     try:
-        walk = CSimulator(design)
+        CSimulation(design)  # kept, so that it is built once
+        levels.append(CSIM)
     except ToolError as error:  # a compiler is not ours to bring
         say(f"   The C simulation is left out. {error}")
-        return
-    for line in lines:
-        walk.run(quantize_pixels(line.pixels(design.inputs), design.precision.activation), beyond_limits=True)
-    say(f"   C simulation and simulator agree on {walk.compared}.")
+    with ExitStack() as stack:
+        board = None
+        try:
+            board = stack.enter_context(open_driver(design))
+            levels.append(BOARD)
+        except ImportError as error:  # pynq does not go with everything that Foldline goes with
+            say(f"   The board is left out. {_why_missing(error)}")
+        comparison = compare(
+            design,
+            lines,
+            checkpoint=checkpoint,
+            levels=levels,
+            board=board,
+            csim_lines=CSIM_LINES,
+            progress=progress,
+        )
+    wrong = failure(comparison)
+    if wrong is not None:
+        raise MismatchError("\n".join((wrong, *agreement_notes(comparison.agreement), *comparison.failed)))
+    return comparison
+
+
+def _why_missing(error: ImportError) -> str:
+    """Why the board's library cannot be had."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "pynq":
+        return "pynq is not installed: pip install 'foldline[board]'."
+    return f"pynq cannot be imported: {str(error).splitlines()[0].rstrip('.')}."

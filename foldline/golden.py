@@ -163,6 +163,8 @@ def make(folder: Path = DEFAULT_FOLDER) -> list[str]:
 def add(design_path: Path, images: Sequence[Path], folder: Path = DEFAULT_FOLDER) -> str:
     """Add a trained design under its file's name, with the vectors of some images; returns what changed.
 
+    The first image comes once more at the end, upside down: networks that read a line alike guess at it differently.
+
     :raises DataError: no image. FileError, ImageError: a file cannot be read or written.
     """
     if not images:
@@ -170,7 +172,9 @@ def add(design_path: Path, images: Sequence[Path], folder: Path = DEFAULT_FOLDER
     design = Design.load(design_path)
     for sub in ("designs", "vectors"):
         _make_folder(folder / sub)
-    lines = [_image_line(design, np.asarray(load_image(image))) for image in images]
+    scans = [load_image(image) for image in images]
+    scans.append(scans[0].rotate(180))
+    lines = [_image_line(design, np.asarray(scan)) for scan in scans]
     return _replace(folder, design_path.stem, design, _numbered(lines))
 
 

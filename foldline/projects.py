@@ -11,10 +11,12 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import LimitError
 from datapath.images import quantize_pixels
+from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
+from foldline.board import known_answers
 from foldline.headers import random_pixels
 from foldline.inputs import image_inputs
-from hls_gen.boards import load_board
+from hls_gen.boards import check_clock, load_board
 from hls_gen.fit import FitReport, check_fits
 from hls_gen.project import render, write_project
 from hls_gen.roms import design_memories
@@ -67,16 +69,40 @@ def export_project(
     return ExportedProject(files=len(files), lines=len(lines), labels=labels, fit=fit)
 
 
+def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | None = None) -> Manifest:
+    """The manifest of a bitstream that was not made by a project of ours.
+
+    :param kernel: value of a `Kernel`.
+    :param clock_mhz: None takes the board's.
+    :raises ConfigError: an unknown board, or a clock out of range.
+    """
+    chosen = load_board(board)
+    clock = chosen.clock_mhz if clock_mhz is None else clock_mhz
+    check_clock(clock)
+    return Manifest.of(
+        design,
+        answers=known_answers(design),
+        kernel=Kernel(kernel),
+        part=chosen.part,
+        clock_mhz=clock,
+        control_base=chosen.control_base,
+    )
+
+
 def random_lines(design: Design) -> list[np.ndarray]:
     """Lines of random pixels (seed 0), integers [T, I], none longer than the design takes."""
     return random_pixels(design, [length for length in RANDOM_LENGTHS if length <= design.limits.columns] or [1])
 
 
 def printed_lines(design: Design) -> list[np.ndarray]:
-    """One short printed line, integers [T, I]; none where the design does not take so many columns."""
+    """One short printed line, integers [T, I]; none where the design does not take so many columns.
+
+    Its T is even, so that the published kernel takes it as well.
+    """
     low, high = PRINTED_CHARACTERS
     line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)
     columns = quantize_pixels(line.pixels(design.inputs), design.precision.activation)
+    columns = columns[: len(columns) // 2 * 2]
     return [columns] if len(columns) <= design.limits.columns else []
 
 

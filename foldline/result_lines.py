@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datapath.design import Design
 from datapath.errors import ConfigError, FoldlineError
 from fixedpoint_sim import Trace
+from foldline.printing import printable
 
 FORMAT_VERSION = 2
 """Version of header and end; another one is refused, never guessed at."""
@@ -41,15 +42,6 @@ def result_json(name: str, result: Trace | FoldlineError) -> str:
             ],
         }
     )
-
-
-def printable(text: str) -> str:
-    r"""The text with bytes of a file name that are no UTF-8 as escapes, which JSON reads back.
-
-    >>> printable("a\udcff")
-    'a\\udcff'
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _dumps(entry: dict) -> str:

@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from foldline.comparison import Comparison, Level
+from foldline.comparison_report import HEADINGS, TEXT_COLUMNS, line_rows, notes, table_row
 from train.data import Line
-
-LEVEL_TITLES = {"float": "float PyTorch", "quantized": "quantized PyTorch", "simulated": "simulated hardware"}
 
 _BRAILLE = 0x2800
 # Dot bits of a Braille cell, 4 rows by 2 columns.
@@ -35,39 +34,15 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
 
 
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
-    """The table of error rates, and which lines are not in it."""
+    """The table of error rates, and what stands below it: times, agreement, and which lines are not in it."""
     table = Table(title=title, title_justify="left")
-    for heading in ("level", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact"):
-        table.add_column(heading, justify="left" if heading in ("level", "labels by") else "right")
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if place < TEXT_COLUMNS else "right")
     for level in comparison.levels:
-        rates = level.rates
-        table.add_row(
-            LEVEL_TITLES[level.name],
-            level.decoding,
-            f"{rates.cer:.2f}",
-            f"{rates.wer:.1f}",
-            f"{rates.cer_per_line:.2f}",
-            f"{rates.wer_per_line:.1f}",
-            f"{rates.exact} of {rates.lines}",
-        )
+        table.add_row(*table_row(level))
     console.print(table)
-    console.print(
-        "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines.",
-        highlight=False,
-    )
-    if comparison.beyond:
-        console.print(
-            f"{comparison.beyond} of {len(comparison.lines)} lines exceed the overlay and were computed beyond its "
-            "limits: no board gives these results.",
-            highlight=False,
-        )
-    if comparison.left_out:
-        console.print(
-            f"{len(comparison.left_out)} lines exceed the overlay and are left out (--beyond-limits computes them):",
-            highlight=False,
-        )
-        for sentence in comparison.left_out:
-            console.print(f"  {sentence}", highlight=False, markup=False, soft_wrap=True)
+    for sentence in notes(comparison):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=sentence.startswith(" "))
 
 
 def show_line(console: Console, line: Line, readings: Sequence[Level], index: int, *, scan: bool) -> None:
@@ -75,9 +50,5 @@ def show_line(console: Console, line: Line, readings: Sequence[Level], index: in
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
-    names = [f"{LEVEL_TITLES[level.name]}, {level.decoding}" for level in readings]
-    width = max(map(len, names))
-    console.print(f"{'truth':<{width}}  {line.text}", highlight=False, markup=False, soft_wrap=True)
-    for name, level in zip(names, readings, strict=True):
-        mark = "" if level.texts[index] == line.text else "  (differs)"
-        console.print(f"{name:<{width}}  {level.texts[index]}{mark}", highlight=False, markup=False, soft_wrap=True)
+    for row in line_rows(line, readings, index):
+        console.print(row, highlight=False, markup=False, soft_wrap=True)

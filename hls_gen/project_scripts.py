@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datapath.design import Folding, Limits
 from datapath.errors import ConfigError
 from datapath.packing import column_words
+from datapath.registers import TOP, Register
 from hls_gen.boards import Board, check_clock
 from hls_gen.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.rendering import render_template
 from hls_gen.sources import banner
-
-TOP = "topLevel_BLSTM_CTC"
-"""Top function, named as in the published overlay, where a driver finds its instance as ``topLevel_BLSTM_CTC_0``."""
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"
 """Bundles of the function's interface pragmas: the core's ports are s_axi_control and m_axi_gmem."""
@@ -30,25 +28,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
 
 
-@dataclass(frozen=True)
-class Register:
-    """A 32-bit register: byte offset from the control base, and what it holds."""
-
-    offset: int
-    meaning: str
-
-
-CONTROL = Register(0x00, "control: bit 0 ap_start, bit 1 ap_done (clears on read), bit 2 ap_idle, bit 3 ap_ready")
-ARGUMENTS = (
-    Register(0x10, "number of columns T"),
-    Register(0x18, "2 * T"),
-    Register(0x20, "bytes to read, 2 * T * ceil(I * A / 8)"),
-    Register(0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"),
-    Register(0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"),
-)
-"""The published overlay's registers, the arguments in the order of the function's."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ProjectFacts:
     """What the scripts of a project say.
@@ -57,7 +36,7 @@ class ProjectFacts:
     """
 
     name: str
-    """Name of the design, and of the .bit and .hwh files."""
+    """Name of the design, and of the .bit, .hwh and .json files."""
 
     digest: str
     """Digest of the design."""
@@ -127,6 +106,11 @@ class ProjectFacts:
         return banner(self.name, self.digest, self.tool)
 
     @property
+    def manifest(self) -> str:
+        """The file that tells a driver what the bitstream holds."""
+        return f"{self.name}.json"
+
+    @property
     def period_ns(self) -> str:
         """Clock period in ns, in picoseconds of precision and never longer than the clock's."""
         return f"{int(1_000_000 / self.clock_mhz) / 1000:.3f}"
@@ -164,11 +148,12 @@ def _values(facts: ProjectFacts) -> dict[str, object]:
         "top": TOP,
         "control_bundle": CONTROL_BUNDLE,
         "memory_bundle": MEMORY_BUNDLE,
-        "registers": [(f"0x{one.offset:02X}", one.meaning) for one in (CONTROL, *ARGUMENTS)],
-        "argument_offsets": [f"0x{one.offset:02X}" for one in ARGUMENTS],
+        "registers": [(f"0x{register:02X}", register.meaning) for register in Register],
+        "argument_offsets": [f"0x{register:02X}" for register in Register if register is not Register.CONTROL],
         "lut_rom_depth": LUT_ROM_DEPTH,
         "sources": facts.sources,
         "headers": facts.headers,
         "testbench": facts.testbench,
         "vectors": facts.vectors,
+        "manifest": facts.manifest,
     }

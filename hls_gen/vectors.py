@@ -74,8 +74,10 @@ def parse_results(text: str, design: Design) -> list[LineResult]:
                 lengths.append(count)
                 lines.append({})
                 continue
-            values = np.array([int(next(tokens), 16) for _ in range(count)], dtype=np.uint64)
-            lines[-1][name] = values
+            values = [int(next(tokens), 16) for _ in range(count)]
+            if any(value < 0 for value in values):  # numpy 1 would take its complement
+                raise OverflowError("a value is negative")
+            lines[-1][name] = np.array(values, dtype=np.uint64)
         return [_result(values, length, design) for values, length in zip(lines, lengths, strict=True)]
     except StopIteration as error:
         raise DataError(CUT_OFF) from error

@@ -1,4 +1,13 @@
-"""The board: driver and virtual board. This room needs pynq, numpy and Pillow, and neither torch nor numba.
+"""The board: the driver for it, and the virtual board. Needs numpy, Pillow and pynq, and neither torch nor numba.
 
-Nothing runs here yet; what the driver will move is already spoken by `datapath.packing` (input and output buffers).
+>>> from overlay_driver import Driver, this_board
+>>> with Driver(design, board=this_board(), manifest=manifest, bitstream=path) as driver:  # doctest: +SKIP
+...     print(driver.read_text("line.png").text)
 """
+
+from overlay_driver.bitstream import BitFile, read_bit_file
+from overlay_driver.board import Board, this_board
+from overlay_driver.driver import Driver
+from overlay_driver.readings import Reading
+
+__all__ = ["BitFile", "Board", "Driver", "Reading", "read_bit_file", "this_board"]

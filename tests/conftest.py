@@ -1,5 +1,6 @@
 """Fixtures that more than one room's tests use."""
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,58 @@ from datapath.errors import ToolError
 from hls_gen.csim import FLAGS, CSimulation
 from hls_gen.toolchain import Toolchain
 from tests.builds import QUICK, builds_folder
-from tests.golden_data import data_folder
+from tests.golden_data import REPOSITORY, data_folder
 
 # No deadline: on a busy machine one slow file write would fail a test that is right.
 settings.register_profile("foldline", deadline=None)
 settings.load_profile("foldline")
+
+
+DRIVER_TESTS = REPOSITORY / "tests" / "overlay_driver"
+
+
+def installed(package: str) -> str | None:
+    """The version of a package, without importing it; None where it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def reason_without_pynq() -> str | None:
+    """Why nothing that needs pynq can run here; None where it can."""
+    if installed("pynq") is None:
+        return "pynq is not installed"
+    if not installed("numpy").startswith("1."):
+        return f"pynq needs numpy 1, and this is numpy {installed('numpy')}"
+    return None
+
+
+def pytest_report_header() -> str:
+    return f"numpy {installed('numpy')}, pynq {installed('pynq') or 'is not installed'}"
+
+
+class SkippedModule(pytest.Module):
+    """A module that is skipped without being imported: it may import pynq where it begins."""
+
+    def collect(self):
+        pytest.skip(reason_without_pynq(), allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if reason_without_pynq() and module_path.is_relative_to(DRIVER_TESTS):
+        return SkippedModule.from_parent(parent, path=module_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = reason_without_pynq()
+    for item in items:
+        if reason and item.get_closest_marker("pynq"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+        if "csim_builds" in item.fixturenames:
+            item.add_marker(pytest.mark.compiles)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,13 @@
-"""Every example in a docstring and in the README does what it says."""
+"""Every example in a docstring and in the README does what it says; every command of a page runs as it stands."""
 
+import ast
+import contextlib
 import doctest
 import importlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +15,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from datapath import Design, fold
+from datapath.files import read_npz
+from datapath.manifest import Manifest
+from foldline.board import virtual_board
 from foldline.cli import main
+from hls_gen import write_header
 from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
+from tests.overlay_driver.bit_files import write_bit_file
 
 PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "train", "overlay_driver", "foldline")
 
@@ -84,6 +96,140 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
     assert {"README.md", "Makefile", "run_hls.tcl", "build.tcl"} <= {
         path.name for path in (tmp_path / "board").iterdir()
     }
+
+
+# The board's page -----------------------------------------------------------------------------------------------------
+
+BOARD_PAGE = (REPOSITORY / "docs" / "board.md").read_text(encoding="utf-8")
+PROMPT = "board# "
+CARRIED = "QLSTM128_W2B8A4I8_FC_W8B8"
+
+
+def commands_of_the_board_page() -> list[list[str]]:
+    """PC's and board's, in the page's order."""
+    lines = (line.strip().removeprefix(PROMPT) for line in BOARD_PAGE.splitlines() if line.startswith("    "))
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("foldline ")]
+
+
+def python_of_the_board_page() -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", BOARD_PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch) -> Path:
+    """The folder with what someone has who reads the page: the published files of a network, lines, and a build's.
+
+    The network is one that Foldline carries; the bitstreams hold nothing, and the virtual board plays the design.
+    """
+    monkeypatch.chdir(tmp_path)
+    design = Design.load(REPOSITORY / "golden_vectors" / "designs" / f"{CARRIED}.npz")
+    vectors = read_npz(REPOSITORY / "golden_vectors" / "vectors" / f"{CARRIED}.npz")
+    write_header(tmp_path / "r_model_fw_bw.hpp", fold(design))
+    design.alphabet.write(tmp_path / "alphabet.txt")
+    design.save(tmp_path / "net.npz")
+    for name in ("plain-W2A4-pynq.bit", "NAME.bit"):
+        write_bit_file(tmp_path / name)
+    (tmp_path / "lines").mkdir()
+    for path, number in (("line.png", 0), ("lines/0.png", 0), ("lines/1.png", 1)):
+        Image.fromarray(vectors[f"image_{number}"]).save(tmp_path / path)
+    runs("data", "synth", "-o", "uw3-500", "--training", "4", "--validation", "2")
+    return tmp_path
+
+
+def runs(*arguments: str) -> str:
+    """What a command prints that must end well."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, (arguments, result.output)
+    return result.stdout
+
+
+def on_the_virtual_board(words: list[str]) -> list[str]:
+    return ["virtual" if before == "--device" else word for before, word in zip(["", *words], words, strict=False)]
+
+
+@pytest.mark.pynq
+@pytest.mark.slow
+def test_commands_on_the_board_page_run_on_the_virtual_board(desk):
+    commands = commands_of_the_board_page()
+    assert [words[1] for words in commands] == [
+        *("--version", "import-header", "manifest", "run", "simulate", "export", "run"),
+        *("compare", "run", "simulate", "compare", "run", "run"),
+    ]
+    assert sum(words[1:] != on_the_virtual_board(words[1:]) for words in commands) == 5
+    read = []
+    for words in commands:
+        printed = runs(*on_the_virtual_board(words[1:]))
+        if words[1] == "export":
+            (manifest,) = (desk / "project").glob("*.json")
+            manifest.rename(desk / "NAME.json")
+        if words[1] == "run":
+            read.append([line.split("\t")[1] for line in printed.splitlines()])
+    line, other = "1971 been expected", "12 describes the"
+    assert read == [[line], [line], [line, other], [line], [line]]
+    check_python_of_the_board_page(desk, "2 lines, 0 differ []\n")
+
+
+def check_python_of_the_board_page(desk: Path, compared: str) -> None:
+    """Both blocks, the first on the virtual board in place of this one."""
+    design, manifest = Design.load(desk / "W2A4.npz"), Manifest.read(desk / "plain-W2A4-pynq.json")
+    on_board, comparing = python_of_the_board_page()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("overlay_driver.this_board", lambda: virtual_board(design, manifest))
+        first, *others = printed_by(on_board).splitlines()
+    assert first == "1971 been expected"
+    assert [re.sub(r"[\d.]+ (ms|GOPS)", r"# \1", line) for line in others] == [f"{first}: # ms, # GOPS"] * 2
+    assert printed_by(comparing) == compared
+
+
+def printed_by(source: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(source, {})
+    return printed.getvalue()
+
+
+MESSAGES_OF = (
+    *sorted((REPOSITORY / "overlay_driver").glob("*.py")),
+    *(REPOSITORY / path for path in ("foldline/board.py", "foldline/cli.py", "datapath/manifest.py")),
+)
+FROM_A_USER = {"BoardError", "ConfigError", "DataError", "DesignError", "FileError", "LimitError"}
+
+
+def template(node: ast.expr) -> str | None:
+    """A message as it stands in a source, with … for what is filled in; None where it is no literal."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in parts)
+    return None
+
+
+def messages(paths: tuple[Path, ...]) -> Iterator[tuple[str, bool]]:
+    """Every piece of text in some sources, and whether it is the message of an error."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FROM_A_USER:
+                yield from ((text, True) for text in map(template, node.args[:1]) if text is not None)
+            elif isinstance(node, ast.expr) and (text := template(node)) is not None:
+                yield text, False
+
+
+def rows_of_messages() -> list[str]:
+    table = BOARD_PAGE[BOARD_PAGE.index("| message |") : BOARD_PAGE.index("### What pynq says")]
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", rows_of_messages())
+def test_a_message_on_the_board_page_is_one_that_the_sources_have(row):
+    assert any(text.startswith(row) for text, _ in messages(MESSAGES_OF))
+
+
+def test_every_message_of_the_driver_is_on_the_board_page():
+    rows = rows_of_messages()
+    driver = tuple(path for path in MESSAGES_OF if path.parent.name == "overlay_driver" or path.name == "board.py")
+    raised = [text for text, is_message in messages(driver) if is_message]
+    assert len(raised) > 20
+    assert [text for text in raised if not any(text.startswith(row) for row in rows)] == []
 
 
 @pytest.mark.parametrize(

@@ -3,88 +3,159 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from foldline.commands.options import FILE, dataset_options
+from foldline.commands.options import FILE, board_options, dataset_options
+
+
+def _levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """The levels that a comma-separated list names.
+
+    :raises click.BadParameter: one is unknown, or there is none.
+    """
+    if value is None:
+        return None
+    from foldline.comparison import LEVELS
+
+    names = tuple(name.strip() for name in value.split(","))
+    for name in names:
+        if name not in LEVELS:
+            raise click.BadParameter(f"{name!r} is no level; allowed are {', '.join(LEVELS)}, separated by commas.")
+    return names
 
 
 @click.command("compare")
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @dataset_options
+@click.option(
+    "--levels",
+    metavar="LEVEL,...",
+    callback=_levels,
+    help="Any of float, quantized, simulated, csim, board; default: float, quantized (of a checkpoint), simulated.",
+)
+@board_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic lines.")
 @click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each level read.")
 @click.option("--beyond-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
+@click.pass_context
 def command(
+    context: click.Context,
     source: Path,
     data: str,
     sortedtrain: Path | None,
     valid: Path | None,
     imgs: Path | None,
+    levels: tuple[str, ...] | None,
+    device: str,
+    bitstream: Path | None,
+    manifest: Path | None,
     seed: int,
     per_line: bool,
     beyond_limits: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Compare error rates on the validation lines: float and quantized PyTorch, and the simulated hardware.
+    """Compare error rates on the validation lines, level by level.
 
-    A DESIGN has no PyTorch levels; only the simulated one is shown.
+    float and quantized PyTorch, which a DESIGN does not have; the simulated hardware; its C++ as a C simulation (csim: a
+    hundred columns a second); and a board that holds the design, or the virtual board.
+
+    simulated, csim and board must read the same labels. Every line on which they do not is printed, and the exit
+    status is then 1.
     """
-    from rich.console import Console
-
-    from foldline.comparison import compare
+    from foldline.comparison import check_levels, compare
+    from foldline.comparison_report import as_json as json_of
+    from foldline.comparison_report import failure
     from foldline.datasets import open_dataset
     from foldline.networks import open_network
-    from foldline.terminal import show_comparison, show_line
 
+    on_board = levels is not None and "board" in levels
+    _require_used(context, on_board=on_board, beyond_limits=beyond_limits)
     network = open_network(source)
+    check_levels(levels, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not print the many to train on.
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
     for sentence in (*dataset.problems, *network.notes):
         click.echo(sentence, err=True)
-    comparison = compare(
-        network.design,
-        dataset.validation,
-        checkpoint=network.checkpoint,
-        beyond_limits=beyond_limits,
-        threads=threads,
-    )
+    with ExitStack() as stack:
+        board = None
+        if on_board:
+            from foldline.board import open_driver
+
+            board = stack.enter_context(
+                open_driver(network.design, device=device, bitstream=bitstream, manifest=manifest)
+            )
+        comparison = compare(
+            network.design,
+            dataset.validation,
+            checkpoint=network.checkpoint,
+            levels=levels,
+            board=board,
+            beyond_limits=beyond_limits,
+            threads=threads,
+            progress=_progress(),
+        )
+    experiment = str(network.design.experiment)
     if as_json:
-        click.echo(json.dumps(_as_json(network.design, dataset.name, comparison, per_line), ensure_ascii=False))
+        found = json_of(comparison, experiment=experiment, data=dataset.name, per_line=per_line)
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        lines = f"{len(comparison.lines)} validation line{'' if len(comparison.lines) == 1 else 's'}"
+        _show(comparison, title=f"{experiment} on {lines} of {dataset.name}", per_line=per_line)
+    wrong = failure(comparison)
+    if wrong is not None:
+        raise click.ClickException(wrong)
+
+
+def _require_used(context: click.Context, *, on_board: bool, beyond_limits: bool) -> None:
+    """Refuse options that would have no effect, or contradict each other.
+
+    :raises click.UsageError: names them.
+    """
+    given = [
+        f"--{name}"
+        for name in ("device", "bitstream", "manifest")
+        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    ]
+    if given and not on_board:
+        raise click.UsageError(f"{', '.join(given)} needs the level board in --levels.")
+    if on_board and beyond_limits:
+        raise click.UsageError("--beyond-limits and the level board exclude each other: no board takes such a line.")
+
+
+def _progress():
+    """What shows progress: bars where there is rich, as everywhere but on a board."""
+    try:
+        from foldline.progress import counting
+    except ModuleNotFoundError as error:
+        if error.name != "rich":
+            raise
+        return None
+    return counting
+
+
+def _show(comparison, *, title: str, per_line: bool) -> None:
+    """Print a comparison; without rich, as on a board, in plain text."""
+    try:
+        from rich.console import Console
+
+        from foldline.terminal import show_comparison, show_line
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        from foldline.comparison_report import plain_report
+
+        for text in plain_report(comparison, title=title, per_line=per_line):
+            click.echo(text)
         return
     console = Console(width=None if Console().is_terminal else 120)
     if per_line:
         for index, line in enumerate(comparison.lines):
             show_line(console, line, comparison.levels, index, scan=False)
-    show_comparison(
-        console,
-        comparison,
-        title=f"{network.design.experiment} on {len(comparison.lines)} validation lines of {dataset.name}",
-    )
-
-
-def _as_json(design, dataset_name: str, comparison, per_line: bool) -> dict:
-    result = {
-        "experiment": str(design.experiment),
-        "data": dataset_name,
-        "beyond_limits": comparison.beyond,
-        "left_out": list(comparison.left_out),
-        "levels": [
-            {"level": level.name, "labels": level.decoding, **asdict(level.rates)} for level in comparison.levels
-        ],
-    }
-    if per_line:
-        result["lines"] = [
-            {
-                "name": line.name,
-                "truth": line.text,
-                "texts": [level.texts[index] for level in comparison.levels],
-            }
-            for index, line in enumerate(comparison.lines)
-        ]
-    return result
+    show_comparison(console, comparison, title=title)

@@ -14,8 +14,9 @@ SHOWN_LINES = 2
 @click.command("demo")
 @click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
 def command(output: Path) -> None:
-    """Train a small network on printed lines, export it, prove the header, and compare all levels (minutes); prove and read
-    with the network that Foldline carries; write a hardware project, and prove its C++ by C simulation."""
+    """Train a small network on printed lines, export it, and prove the header (minutes); do the same with the network that
+    Foldline carries; write a hardware project; and compare what all levels read: PyTorch, the simulator, the project's
+    C++, and the virtual board."""
     from rich.console import Console
 
     from foldline.demo import PARAMS, demo_dataset, run_demo
@@ -33,10 +34,13 @@ def command(output: Path) -> None:
             hyperparameters=Hyperparameters.from_json(PARAMS),
             reporter=reporter,
             say=click.echo,
+            progress=counting,
         )
     console = Console(width=None if Console().is_terminal else 120)
-    for title, proved in (("the demo's own network", result.trained), ("the embedded network", result.embedded)):
-        comparison = proved.comparison
+    for title, comparison in (
+        ("the embedded network", result.embedded_comparison),
+        ("the demo's own network", result.comparison),
+    ):
         for index in range(min(SHOWN_LINES, len(comparison.lines))):
             console.print()
             show_line(console, comparison.lines[index], comparison.levels, index, scan=True)

@@ -74,7 +74,7 @@ def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) 
         raise click.UsageError("--shard needs -o FILE: the file says which lines it holds.")
     require_different(DESIGN=design_path, pixels=options.pixels, output=options.output, trace=options.trace)
     part = None if options.shard is None else Shard.parse(options.shard)
-    inputs = _inputs(options.images, options.list_path, options.pixels)
+    inputs = chosen_inputs(options.images, options.list_path, options.pixels)
     walk = make_walk(Design.load(design_path))
     with ExitStack() as stack:
         write_trace = stack.enter_context(trace_writer(options.trace, walk.design.alphabet)) if options.trace else None
@@ -94,7 +94,11 @@ def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) 
             raise click.ClickException(f"{failed} of {lines} lines failed.{kept}")
 
 
-def _inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
+def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
+    """The `foldline.inputs.Inputs` that a command line names in one of three ways.
+
+    :raises UsageError: none, or more than one.
+    """
     from foldline.inputs import image_inputs, list_inputs, pixel_inputs
 
     if sum((bool(images), list_path is not None, pixels is not None)) != 1:
@@ -109,7 +113,8 @@ def _inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None
 def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
     """Print results as they come; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
-    from foldline.result_lines import printable, result_json
+    from foldline.printing import printable
+    from foldline.result_lines import result_json
 
     lines = failed = 0
     for name, result in results:
@@ -127,7 +132,7 @@ def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
 def _write(job, results, write_trace, progress) -> None:
     """Let a job write its results, and show how far it is."""
     from datapath.errors import FoldlineError
-    from foldline.result_lines import printable
+    from foldline.printing import printable
 
     try:
         for _name, result in results:

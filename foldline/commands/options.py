@@ -43,3 +43,24 @@ def folding_options(command: Callable) -> Callable:
     ):
         command = option(command)
     return command
+
+
+def board_options(command: Callable) -> Callable:
+    """Which board to use and what is loaded onto it; see `foldline.board.open_driver`."""
+    for option in reversed(
+        (
+            click.option(
+                "--device",
+                metavar="board|virtual|remote:HOST[:PORT]",
+                default="virtual",
+                show_default=True,
+                help="This board, the virtual board, or a board of PYNQ.remote.",
+            ),
+            click.option("--bitstream", type=FILE, help="The .bit file; the virtual board can do without."),
+            click.option(
+                "--manifest", type=FILE, help="What the bitstream holds; default: the .json beside it, if there is one."
+            ),
+        )
+    ):
+        command = option(command)
+    return command

@@ -315,7 +315,7 @@ def _export_test_image(checkpoint: Path, dataset: Dataset, read: dict[str, str],
     """
     from foldline.bench_line import DEFAULT_NAME, export_test_image
     from foldline.networks import open_network
-    from foldline.result_lines import printable
+    from foldline.printing import printable
 
     network = open_network(checkpoint)
     for sentence in network.notes:

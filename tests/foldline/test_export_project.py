@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from datapath import Design, Limits, image_columns
+from datapath.manifest import Manifest
 from foldline.cli import main
 from foldline.demo import EMBEDDED
 from foldline.projects import expected_lines, export_project, printed_lines, random_lines
@@ -39,18 +40,21 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
-        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2, PE_OUT 2, 20 files for AMD Kria KV260; "
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2, PE_OUT 2, 21 files for AMD Kria KV260; "
         "its weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
         f"The test bench has 3 lines with {labels} labels.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
-    assert sum(path.is_file() for path in folder.rglob("*")) == 20
+    assert sum(path.is_file() for path in folder.rglob("*")) == 21
+    manifest = Manifest.read(folder / "QLSTM4_W4B8A4I8_FC_W8B8.json")
+    assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xck26-sfvc784-2LV-c", 150, 0xA000_0000)
+    manifest.require(design, "the project")
 
 
 def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
     design = Design.load(EMBEDDED)
-    ((_, expected),) = expected_lines(design, printed_lines(design))
+    ((printed, expected),) = expected_lines(design, printed_lines(design))
     assert expected.found >= 5
     image = tmp_path / "page.png"
     Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(image)
@@ -60,6 +64,9 @@ def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
     assert (exported.lines, exported.labels) == (4, expected.found + found_on_page.found)
     vectors = (tmp_path / "project" / "tb" / "vectors.txt").read_text()
     assert vectors.count("columns ") == 4
+    manifest = Manifest.read(tmp_path / "project" / f"{design.experiment}.json")
+    answers = [(len(answer.columns), len(answer.labels)) for answer in manifest.answers]
+    assert (len(printed), expected.found) in answers
     assert render_line(columns, bits=4, expected=found_on_page) in vectors
 
 

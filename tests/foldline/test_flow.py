@@ -1,8 +1,7 @@
-"""The whole way, on a language of four letters: train, export, import, verify, simulate, compare; and the demo."""
+"""The whole way, on a language of four letters: train, export, import, verify, simulate, compare."""
 
 import io
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -12,19 +11,15 @@ from rich.console import Console
 
 from datapath import Design, Folding, greedy_labels, image_columns
 from fixedpoint_sim import simulate
-from foldline import demo
 from foldline.cli import main
 from foldline.comparison import compare
-from foldline.demo import run_demo
 from foldline.networks import open_network
 from foldline.terminal import braille, show_comparison, show_line
 from hls_gen import read_header
-from tests.designs import random_design
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.data import read_dataset, write_dataset
 from train.experiment import BEST_CER
-from train.reporting import Reporter
 
 FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
 
@@ -99,48 +94,6 @@ def test_the_table_shows_every_level(trained, data):
     printed = run("compare", trained[0], "--data", data, "--per-line").stdout
     for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "truth", "validation lines of"):
         assert name in printed
-
-
-def test_the_demo_runs_through(trained, tmp_path):
-    said = []
-    embedded = tmp_path / "embedded.npz"
-    open_network(trained[0]).design.save(embedded)
-    result = run_demo(
-        tmp_path,
-        tiny.dataset(),
-        hyperparameters=tiny.quantized(epochs=12, prefused_bn_fc=True, forward_arithmetic="HARDWARE"),
-        folding=FOLDING,
-        embedded=embedded,
-        reporter=Reporter(),
-        say=said.append,
-    )
-    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " ", "4", " ", " "]
-    if shutil.which("g++"):
-        assert said[-1].startswith("   C simulation and simulator agree on 3 lines (")
-    assert (result.project / "src" / "weights.hpp").is_file()
-    kept = (
-        result.checkpoint,
-        *(path for one in (result.trained, result.embedded) for path in (one.header, one.design)),
-    )
-    assert {path.name for path in kept} <= {path.name for path in result.folder.iterdir()}
-    levels = result.trained.comparison.levels
-    assert [level.name for level in levels] == ["float", "quantized", "quantized", "simulated", "simulated"]
-    # In the overlay's arithmetic PyTorch and the simulator read the same, decoding by decoding.
-    assert [level.texts for level in levels[1:3]] == [level.texts for level in levels[3:]]
-    assert [level.name for level in result.embedded.comparison.levels] == ["simulated", "simulated"]
-    assert result.trained.proof.lines == result.embedded.proof.lines == 3
-
-
-def test_without_a_compiler_the_demo_says_so_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    said = []
-    demo.simulate_hardware(random_design(1, inputs=8), tmp_path / "project", tiny.dataset().validation, say=said.append)
-    assert said == [
-        "   project/ for Digilent PYNQ-Z1: weights and buffers take 3 of its 140 BRAM36.",
-        "   The C simulation is left out. $CXX is no-such-compiler, which is no program here; unset it, or name a C++ "
-        "compiler.",
-    ]
-    assert (tmp_path / "project" / "run_hls.tcl").is_file()
 
 
 def test_lines_and_table_on_a_narrow_terminal(trained, data):

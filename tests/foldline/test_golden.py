@@ -89,7 +89,7 @@ def test_one_changed_value_is_found_and_named(copy, key):
     path = copy / "vectors" / "stress_w3a5_odd.npz"
     stored = read_npz(path)
     stored[key] = stored[key].copy()
-    stored[key].flat[0] ^= 1
+    stored[key].flat[0] ^= stored[key].dtype.type(1)
     write_npz(path, stored)
     result = CliRunner().invoke(main, ["golden", "check", "--dir", str(copy)])
     assert result.exit_code == 1

@@ -26,7 +26,8 @@ from foldline.cli import main
 from foldline.inputs import LineInput, image_inputs, pixel_inputs
 from foldline.jobs import Job
 from foldline.merging import merge_shards
-from foldline.result_lines import Shard, printable, result_json
+from foldline.printing import printable
+from foldline.result_lines import Shard, result_json
 from foldline.simulation import simulate_inputs
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY

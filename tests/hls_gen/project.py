@@ -69,8 +69,11 @@ def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
 
 
 def write_project(folder: Path, facts: ProjectFacts, *, core: bool = False) -> Path:
-    """The rendered scripts, and empty files where the C++ will be; with `core`, also where the exported core will be."""
-    for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors):
+    """The rendered scripts, and empty files where the C++ and the manifest will be.
+
+    With `core`, also where the exported core will be.
+    """
+    for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, facts.manifest):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
     for path, text in render_scripts(facts).items():

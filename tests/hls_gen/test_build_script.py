@@ -26,6 +26,7 @@ def project(tmp_path):
 @pytest.mark.parametrize("board", BOARDS)
 def test_vivado_runs_from_end_to_end(project, board, files, layout):
     folder = project(board)
+    (folder / f"{NAME}.json").write_text("what it holds")
     loaded = load_board(board)
     installed = " ".join(BOARD_FILES.values()) if files else ""
     run = run_script(folder, "build.tcl", tool="vivado", STUB_LAYOUT=layout, STUB_BOARDS=installed)
@@ -35,6 +36,9 @@ def test_vivado_runs_from_end_to_end(project, board, files, layout):
     assert chosen == ([BOARD_FILES[board].split("=")[0]] if files else [])
     assert (folder / f"{NAME}.bit").read_text() == "bits"
     assert (folder / f"{NAME}.hwh").read_text() == "hand-off"
+    assert (folder / f"{NAME}.json").read_text() == "what it holds"
+    three = f"INFO: {NAME}.bit, {NAME}.hwh and {NAME}.json are in {folder}; the driver needs all three.\n"
+    assert run.output.endswith(three)
 
 
 @needs_tclsh
@@ -174,6 +178,7 @@ def test_what_went_wrong_in_vivado_is_one_sentence(project, environment, sentenc
     run = run_script(folder, "build.tcl", tool="vivado", **environment)
     assert (run.status, run.errors) == (1, f"ERROR: {sentence}\n")
     assert not list(folder.glob(f"{NAME}.bit")) + list(folder.glob(f"{NAME}.hwh"))
+    assert (folder / f"{NAME}.json").is_file()
 
 
 @needs_tclsh
@@ -197,6 +202,17 @@ def test_a_missing_hand_off_is_an_error(project):
         1,
         f"ERROR: There must be one overlay.hwh below {folder}/vivado; there are 0: .\n",
     )
+
+
+@needs_tclsh
+def test_a_missing_manifest_is_an_error_before_vivado_does_anything(project):
+    folder = project()
+    (folder / f"{NAME}.json").unlink()
+    (folder / f"{NAME}.bit").write_text("of an earlier build")
+    run = run_script(folder, "build.tcl", tool="vivado")
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors == f"ERROR: The project lacks {NAME}.json; it must lie beside build.tcl as generated.\n"
+    assert (folder / f"{NAME}.bit").is_file()
 
 
 @needs_tclsh

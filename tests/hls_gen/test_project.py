@@ -2,14 +2,17 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from datapath import Limits
 from datapath.errors import ConfigError, DesignError, FileError
+from datapath.manifest import Kernel, KnownAnswer, Manifest
 from foldline.projects import expected_lines, random_lines
 from hls_gen.boards import load_board
-from hls_gen.project import pipelined_loops, render, write_project
+from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
+from hls_gen.vectors import LineResult
 from tests.designs import random_design
 from tests.hls_gen import project as scripts
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
@@ -24,7 +27,7 @@ def files():
 
 def test_the_committed_project_has_these_files(files):
     assert sorted(set(files) - set(library_files())) == COMMITTED
-    assert len(COMMITTED) == 9
+    assert len(COMMITTED) == 10
 
 
 @pytest.mark.parametrize("path", COMMITTED)
@@ -55,6 +58,58 @@ def test_pipelined_loops_are_found_in_the_library():
     assert ("src/hidden_layer.hpp", "PASS") in loops
     assert len(loops) == pragmas - functions
     assert len(loops) == len(set(loops))
+
+
+@pytest.mark.parametrize(("board", "clock", "mhz"), [("pynq-z2", None, 100), ("kv260", None, 150), ("kv260", 200, 200)])
+def test_the_manifest_says_what_the_project_builds(board, clock, mhz, tmp_path):
+    design, loaded = tiny_design(), load_board(board)
+    lines = expected_lines(design, random_lines(design))
+    files = render(design, loaded, lines=lines, clock_mhz=clock)
+    path = tmp_path / "net.json"
+    path.write_text(files[f"{design.experiment}.json"])
+    assert Manifest.read(path) == Manifest.of(
+        design,
+        answers=(KnownAnswer(lines[0][0], lines[0][1].labels),),
+        kernel=Kernel.FOLDLINE,
+        part=loaded.part,
+        clock_mhz=mhz,
+        control_base=loaded.control_base,
+    )
+
+
+def test_a_design_of_any_folding_is_built_with_our_kernel(tmp_path):
+    design = random_design(1)
+    files = render(design, load_board("pynq-z2"), lines=expected_lines(design, random_lines(design)))
+    path = tmp_path / "net.json"
+    path.write_text(files[f"{design.experiment}.json"])
+    assert Manifest.read(path).kernel is Kernel.FOLDLINE
+
+
+def _line(length: int, labels: tuple[int, ...], found: int | None = None) -> tuple[np.ndarray, LineResult]:
+    nothing = np.zeros(0)
+    result = LineResult(
+        found=len(labels) if found is None else found,
+        labels=np.array(labels, dtype=np.uint8),
+        hidden=nothing,
+        scores=nothing,
+    )
+    return np.zeros((length, 4), dtype=np.int8), result
+
+
+@pytest.mark.parametrize(
+    ("lines", "chosen"),
+    [
+        ([_line(1, ()), _line(2, (1,)), _line(3, (1, 2))], [2, 3]),
+        ([_line(1, ()), _line(2, ())], [1]),
+        ([_line(n, (1,)) for n in range(1, 9)], [1, 2, 3]),
+        ([_line(1, (1, 2), found=3), _line(2, ())], [2]),
+        ([_line(1, (1, 2), found=3)], []),
+    ],
+    ids=["with-labels", "none-has-labels", "many", "one-is-cut-off", "all-are-cut-off"],
+)
+def test_known_answers_are_the_first_lines_that_tell_something(lines, chosen):
+    assert [len(answer.columns) for answer in known_answers(lines)] == chosen
+    assert len(chosen) <= MAX_ANSWERS
 
 
 def test_a_project_without_lines_is_refused():

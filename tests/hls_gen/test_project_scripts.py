@@ -69,8 +69,10 @@ def test_the_readme_says_what_a_user_needs():
     assert "- Output: 96 words." in readme
     assert "byte addresses\n0x00000000 to 0x1FFFFFFF, which is all" in readme
     assert "`xtoplevel_blstm_ctc_hw.h` in `hls/solution1/impl/ip/drivers/topLevel_BLSTM_CTC_v1_0/src/`" in readme
-    for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, *SCRIPTS[1:]):
+    for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, facts.manifest, *SCRIPTS[1:]):
         assert f"| `{path}` | " in readme
+    assert f"into one folder: `{NAME}.bit`, `{NAME}.hwh`, `{NAME}.json`, and the design, which\n" in readme
+    assert f"       foldline run DESIGN.npz line.png --bitstream {NAME}.bit --device board\n" in readme
     for path, label in facts.pipelines:
         assert f"  - `{label}` in `{path}`\n" in readme
     assert "2 of 140 BRAM36 and 8 of 53200 LUTs." in readme

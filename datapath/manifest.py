@@ -1,0 +1,303 @@
+"""What a bitstream holds, as a small text file beside it, so that a driver can tell whether it is the right one.
+
+``NAME.json`` beside ``NAME.bit`` names the network (dimensions, widths, digest), the accelerator (its kernel, limits,
+clock, register address, part) and lines whose labels are known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields
+from enum import Enum
+from typing import Any, TypeVar
+
+import numpy as np
+
+from datapath.design import Design, Limits
+from datapath.errors import DataError, DesignError, FileError
+from datapath.files import read_text, write_text
+from datapath.packing import WORD_DTYPE, pack_columns, unpack_columns
+from datapath.precision import Precision
+from datapath.registers import CONTROL_BASE, require_register_base
+
+FORMAT, VERSION = "foldline manifest", 1
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PART = re.compile(r"[0-9A-Za-z-]+")
+_ADDRESS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
+_MAX_MHZ = 1000
+
+Part = TypeVar("Part", Precision, Limits)
+
+
+class Kernel(Enum):
+    """Whose accelerator it is; they differ in what they do with a line that they cannot take."""
+
+    PUBLISHED = "published"
+    """LSTM-PYNQ's: an odd number of columns pairs the directions wrongly, more labels than fit let it hang."""
+
+    FOLDLINE = "foldline"
+    """Ours: any number of columns up to the limit; counts all labels and writes those that fit."""
+
+    @classmethod
+    def of(cls, design: Design) -> Kernel:
+        """The kernel that a design of unknown origin is taken to run on; the published one knows no `pe_out`."""
+        return cls.PUBLISHED if design.folding.pe_out == 1 else cls.FOLDLINE
+
+    @property
+    def takes_odd_lines(self) -> bool:
+        return self is Kernel.FOLDLINE
+
+
+@dataclass(frozen=True, eq=False)
+class KnownAnswer:
+    """A line and the labels that the network gives for it: int8 [T, I], raw pixels, and uint8 [n]."""
+
+    columns: np.ndarray
+    labels: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, KnownAnswer):
+            return NotImplemented
+        return np.array_equal(self.columns, other.columns) and np.array_equal(self.labels, other.labels)
+
+    def __hash__(self) -> int:
+        return hash((self.columns.tobytes(), self.labels.tobytes()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a bitstream holds; see the module.
+
+    :raises DesignError: a field of a wrong type or outside its range, or a known answer that no such accelerator gives.
+    """
+
+    network: str
+    """Digest of the design's network, `Design.digest(folding=False)`."""
+
+    precision: Precision
+    inputs: int
+    hidden: int
+    classes: int
+    peepholes: bool
+    kernel: Kernel
+    limits: Limits
+
+    part: str
+    """Part number as Vivado spells it."""
+
+    clock_mhz: float
+    """Clock that the accelerator was built for, MHz."""
+
+    control_base: int
+    """Byte address of its registers."""
+
+    answers: tuple[KnownAnswer, ...]
+
+    def __post_init__(self) -> None:
+        _require(self, "network", _is_text(self.network, _DIGEST), "64 hexadecimal digits in lower case")
+        for name in ("inputs", "hidden", "classes"):
+            value = getattr(self, name)
+            _require(self, name, _is_whole(value) and value >= 1, "a whole number of 1 or more")
+        _require(self, "peepholes", isinstance(self.peepholes, bool), "true or false")
+        _require(self, "part", _is_text(self.part, _PART), "a part number as Vivado spells it")
+        clock = self.clock_mhz
+        is_number = isinstance(clock, float) or _is_whole(clock)
+        _require(self, "clock_mhz", is_number and 0 < clock <= _MAX_MHZ, f"above 0 MHz and at most {_MAX_MHZ} MHz")
+        require_register_base(self.control_base)
+        for number, answer in enumerate(self.answers):
+            self._require_possible(answer, f"Known answer {number}")
+
+    def _require_possible(self, answer: KnownAnswer, which: str) -> None:
+        columns, labels = answer.columns, answer.labels
+        if columns.ndim != 2 or columns.shape[1] != self.inputs:
+            raise DesignError(f"{which} has columns of shape {list(columns.shape)}; it must be [T, {self.inputs}].")
+        if not 1 <= len(columns) <= self.limits.columns:
+            raise DesignError(f"{which} has {len(columns)} columns; allowed is 1 to {self.limits.columns}.")
+        if len(columns) % 2 and not self.kernel.takes_odd_lines:
+            raise DesignError(
+                f"{which} has {len(columns)} columns; the published overlay takes an even number of them."
+            )
+        if labels.ndim != 1 or len(labels) > self.limits.labels:
+            raise DesignError(
+                f"{which} has labels of shape {list(labels.shape)}; it must be [n], n at most {self.limits.labels}."
+            )
+        if labels.size and (labels.min() < 1 or labels.max() >= self.classes):
+            raise DesignError(
+                f"{which} has labels of {labels.min()} to {labels.max()}; allowed is 1 to {self.classes - 1}."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        design: Design,
+        *,
+        answers: tuple[KnownAnswer, ...],
+        kernel: Kernel | None = None,
+        part: str = "xc7z020clg400-1",
+        clock_mhz: float = 100,
+        control_base: int = CONTROL_BASE,
+    ) -> Manifest:
+        """The manifest of a design on an accelerator, the published overlay's facts by default."""
+        return cls(
+            **_network_facts(design),
+            kernel=kernel or Kernel.of(design),
+            limits=design.limits,
+            part=part,
+            clock_mhz=clock_mhz,
+            control_base=control_base,
+            answers=answers,
+        )
+
+    def require(self, design: Design, where: str) -> None:
+        """Refuse a design that is not the manifest's.
+
+        :param where: what the manifest speaks for, as in "plain.bit".
+        :raises DesignError: names each dimension or width that differs, or that the weights do.
+        """
+        ours = _network_facts(design)
+        differing = [
+            f"{name} is {getattr(self, name)!r} there and {value!r} in the design"
+            for name, value in {**ours, "limits": design.limits}.items()
+            if name != "network" and getattr(self, name) != value
+        ]
+        if differing:
+            raise DesignError(f"{where} holds another network: {'; '.join(differing)}.")
+        if self.network != ours["network"]:
+            raise DesignError(
+                f"{where} holds other weights, or another alphabet, than the design: its network has digest "
+                f"{self.network[:12]}, the design's {ours['network'][:12]}."
+            )
+
+    def as_text(self) -> str:
+        """The file's contents, byte-deterministic."""
+        bits = self.precision.activation
+        entries = {
+            "format": FORMAT,
+            "version": VERSION,
+            "network": self.network,
+            "precision": asdict(self.precision),
+            "inputs": self.inputs,
+            "hidden": self.hidden,
+            "classes": self.classes,
+            "peepholes": self.peepholes,
+            "kernel": self.kernel.value,
+            "limits": asdict(self.limits),
+            "part": self.part,
+            "clock_mhz": float(self.clock_mhz),
+            "control_base": f"0x{self.control_base:08X}",
+            "answers": [
+                {"words": pack_columns(answer.columns, bits).tobytes().hex(), "labels": answer.labels.tolist()}
+                for answer in self.answers
+            ],
+        }
+        return json.dumps(entries, indent=1) + "\n"
+
+    def write(self, path: str | os.PathLike) -> None:
+        """:raises FileError: the file cannot be written."""
+        write_text(path, self.as_text())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Manifest:
+        """:raises FileError: missing, unreadable, no manifest, of another version, or with a field that cannot be right."""
+        text = read_text(path)
+        try:
+            entries = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise FileError(f"{path} is not a manifest: it is not JSON ({error}).") from error
+        if not isinstance(entries, dict) or entries.get("format") != FORMAT:
+            raise FileError(f"{path} is not a manifest: it has no format {FORMAT!r}.")
+        if entries.get("version") != VERSION:
+            raise FileError(
+                f"{path} is a manifest of version {entries.get('version')!r}; this Foldline reads {VERSION}."
+            )
+        try:
+            return cls._of_entries(entries)
+        except (DataError, DesignError) as error:
+            raise FileError(f"{path} is damaged: {error}") from error
+
+    @classmethod
+    def _of_entries(cls, entries: dict[str, Any]) -> Manifest:
+        _require_names(entries, ("format", "version", *(field.name for field in fields(cls))), "The manifest")
+        precision = _part(entries, "precision", Precision)
+        kernel, base, answers = entries["kernel"], entries["control_base"], entries["answers"]
+        kernels = {one.value: one for one in Kernel}
+        if not isinstance(kernel, str) or kernel not in kernels:
+            raise DesignError(f"kernel is {kernel!r}; it must be {' or '.join(map(repr, kernels))}.")
+        if not _is_text(base, _ADDRESS):
+            raise DesignError(f"control_base is {base!r}; it must be a hexadecimal address such as '0x43C00000'.")
+        if not isinstance(answers, list):
+            raise DesignError(f"answers is of type {type(answers).__name__}; it must be a list.")
+        plain = {name: entries[name] for name in ("network", "inputs", "hidden", "classes", "peepholes", "part")}
+        if not _is_whole(plain["inputs"]) or plain["inputs"] < 1:
+            raise DesignError(f"inputs is {plain['inputs']!r}; it must be a whole number of 1 or more.")
+        return cls(
+            **plain,
+            precision=precision,
+            kernel=kernels[kernel],
+            limits=_part(entries, "limits", Limits),
+            clock_mhz=entries["clock_mhz"],
+            control_base=int(base, 16),
+            answers=tuple(
+                _answer(answer, f"Known answer {number}", inputs=plain["inputs"], bits=precision.activation)
+                for number, answer in enumerate(answers)
+            ),
+        )
+
+
+def _answer(entry: object, which: str, *, inputs: int, bits: int) -> KnownAnswer:
+    """A known answer as `Manifest.as_text` writes it; what is in it is checked later."""
+    _require_names(entry, ("words", "labels"), which)
+    try:
+        words = np.frombuffer(bytes.fromhex(entry["words"]), dtype=WORD_DTYPE)
+    except (TypeError, ValueError) as error:
+        raise DesignError(f"{which} has words that are not 64-bit words in hexadecimal.") from error
+    if not len(words):
+        raise DesignError(f"{which} has no columns.")
+    labels = entry["labels"]
+    if not isinstance(labels, list) or not all(_is_whole(label) and 0 <= label <= 255 for label in labels):
+        raise DesignError(f"{which} has labels that are not a list of whole numbers of 0 to 255.")
+    return KnownAnswer(unpack_columns(words, inputs=inputs, bits=bits), np.array(labels, dtype=np.uint8))
+
+
+def _part(entries: dict[str, Any], name: str, kind: type[Part]) -> Part:
+    _require_names(entries[name], tuple(field.name for field in fields(kind)), name)
+    return kind(**entries[name])
+
+
+def _require_names(entry: object, names: tuple[str, ...], what: str) -> None:
+    """Make sure that a part of the file has these fields, and no others."""
+    if not isinstance(entry, dict):
+        raise DesignError(f"{what} is of type {type(entry).__name__}; it must be an object with {', '.join(names)}.")
+    for name in names:
+        if name not in entry:
+            raise DesignError(f"{what} has no {name}.")
+    for name in entry:
+        if name not in names:
+            raise DesignError(f"{what} has a field {name!r}; known are {', '.join(names)}.")
+
+
+def _network_facts(design: Design) -> dict[str, object]:
+    return {
+        "network": design.digest(folding=False),
+        "precision": design.precision,
+        "inputs": design.inputs,
+        "hidden": design.hidden,
+        "classes": design.classes,
+        "peepholes": design.peepholes is not None,
+    }
+
+
+def _require(manifest: Manifest, name: str, holds: bool, rule: str) -> None:
+    if not holds:
+        raise DesignError(f"{name} is {getattr(manifest, name)!r}; it must be {rule}.")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

@@ -1,0 +1,67 @@
+"""The accelerator as a processor sees it: its name, its registers, the bits of the control register (spec, overlay).
+
+The published overlay's map, which our own kernel keeps. Registers are 32 bits wide; a 64-bit address takes two, the
+high half 4 bytes after the low one.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+from datapath.errors import DesignError
+
+TOP = "topLevel_BLSTM_CTC"
+"""Name of the accelerator; a block design calls its instance ``topLevel_BLSTM_CTC_0``."""
+
+CONTROL_BASE = 0x43C0_0000
+"""Byte address of the registers in the published overlay."""
+
+CONTROL_BYTES = 0x1_0000
+"""Size of the register window, bytes."""
+
+
+_LOWEST_BASE, _ADDRESSES, _PAGE = 0x4000_0000, 1 << 32, 0x1000
+"""Below 1 GiB lies memory; a driver that took an address there for registers would write into it."""
+
+
+def require_register_base(base: object, what: str = "control_base") -> None:
+    """Refuse a byte address at which no board has registers.
+
+    :param what: what the address is, the beginning of the sentence.
+    :raises DesignError: it is no whole number, lies in memory, or not at the beginning of a page.
+    """
+    possible = isinstance(base, int) and _LOWEST_BASE <= base < _ADDRESSES and base % _PAGE == 0
+    if not possible:
+        shown = f"0x{base:X}" if isinstance(base, int) and base >= 0 else repr(base)
+        raise DesignError(
+            f"{what} is {shown}; it must be a multiple of 0x{_PAGE:X} from 0x{_LOWEST_BASE:X}, below which is memory, to "
+            f"0x{_ADDRESSES - _PAGE:X}."
+        )
+
+
+class Register(IntEnum):
+    """Byte offset of each register. What a driver writes is for a line of T columns of I pixels with A bits."""
+
+    CONTROL = 0x00, "control: bit 0 ap_start, bit 1 ap_done (clears on read), bit 2 ap_idle, bit 3 ap_ready"
+    COLUMNS = 0x10, "number of columns T"
+    RECORDS = 0x18, "2 * T"
+    INPUT_BYTES = 0x20, "bytes to read, 2 * T * ceil(I * A / 8)"
+    INPUT_ADDRESS = 0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"
+    OUTPUT_ADDRESS = 0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"
+
+    meaning: str
+
+    def __new__(cls, offset: int, meaning: str) -> Register:
+        register = int.__new__(cls, offset)
+        register._value_ = offset
+        register.meaning = meaning
+        return register
+
+
+class Control(IntFlag):
+    """Bits of `Register.CONTROL`."""
+
+    START = 1
+    DONE = 2
+    IDLE = 4
+    READY = 8

@@ -1,0 +1,42 @@
+"""`foldline manifest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from foldline.commands.options import FILE
+
+
+@click.command("manifest")
+@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="The manifest to write: NAME.json for NAME.bit.")
+@click.option(
+    "--kernel",
+    type=click.Choice(["published", "foldline"]),
+    default="published",
+    show_default=True,
+    help="Whose accelerator is in the bitstream.",
+)
+@click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="The board that it is for.")
+@click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's.")
+def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz: float | None) -> None:
+    """Write what a bitstream holds, for the driver: DESIGN's dimensions and digest, and lines with known answers.
+
+    The driver takes NAME.json beside NAME.bit, refuses any other design, and reads the known lines first. A project of
+    `foldline export` has its manifest; the published bitstreams have none.
+    """
+    from datapath.design import Design
+    from datapath.files import require_different
+    from foldline.projects import manifest_on
+
+    require_different(DESIGN=design_path, output=output)
+    design = Design.load(design_path)
+    manifest = manifest_on(board, design, kernel=kernel, clock_mhz=clock_mhz)
+    manifest.write(output)
+    labels = sum(len(answer.labels) for answer in manifest.answers)
+    click.echo(
+        f"{output}: {design.experiment} in the {kernel} kernel on {manifest.part} at {manifest.clock_mhz:g} MHz; "
+        f"{len(manifest.answers)} lines with known answers have {labels} labels."
+    )

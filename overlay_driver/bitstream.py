@@ -1,0 +1,122 @@
+"""A ``.bit`` file: what its header says, what its name says, and whether that fits a board and a design."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from datapath.design import Design
+from datapath.errors import BoardError, DesignError, FileError
+from datapath.files import os_reason
+
+_FIELDS = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
+_DATA = b"e"
+_MAX_HEADER = 4096
+
+_PUBLISHED = re.compile(r"(?P<dataset>\w+)-W(?P<weight>\d)A(?P<activation>\d)-pynq\.bit", re.ASCII | re.IGNORECASE)
+
+PUBLISHED_NETWORKS = {
+    "plain": {"inputs": 32, "hidden": 128, "classes": 82, "peepholes": False},
+    "fraktur": {"inputs": 25, "hidden": 100, "classes": 110, "peepholes": True},
+}
+"""Dimensions of the published networks, by the data set that their bitstreams' names begin with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitFile:
+    """A bitstream's header."""
+
+    path: Path
+
+    design: str
+    """Name of the Vivado design, with what its tool says of itself."""
+
+    part: str
+    """Part that it is for, as the header spells it: ``7z020clg400``."""
+
+    date: str
+    time: str
+
+    @property
+    def handoff(self) -> Path | None:
+        """The hardware handoff file (``.hwh``) beside it, which PYNQ's `Overlay` needs; None where there is none."""
+        path = self.path.with_suffix(".hwh")
+        return path if path.is_file() else None
+
+    @property
+    def manifest(self) -> Path | None:
+        """The manifest beside it; None where there is none."""
+        path = self.path.with_suffix(".json")
+        return path if path.is_file() else None
+
+
+def read_bit_file(path: Path) -> BitFile:
+    """Read a bitstream's header and check that its data is whole.
+
+    :raises FileError: missing, cut off, or no bitstream.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_MAX_HEADER)
+            size = file.seek(0, 2)
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+    preamble = int.from_bytes(head[:2], "big")
+    position = 2 + preamble + 2
+    texts: dict[str, str] = {}
+    while (key := head[position : position + 1]) in _FIELDS:
+        length = int.from_bytes(head[position + 1 : position + 3], "big")
+        text = head[position + 3 : position + 3 + length]
+        texts[_FIELDS[key]] = text.rstrip(b"\0").decode("latin-1")
+        position += 3 + length
+    if key != _DATA or set(texts) != set(_FIELDS.values()):
+        raise FileError(f"{path} is no bitstream: it does not begin with the header of a .bit file.")
+    length = int.from_bytes(head[position + 1 : position + 5], "big")
+    actual = size - position - 5
+    if actual != length:
+        raise FileError(f"{path} is damaged: its header counts {length} bytes of data, the file holds {actual}.")
+    return BitFile(path=path, **texts)
+
+
+def require_part(bit: BitFile, part: str) -> None:
+    """Refuse a bitstream for another part than the board's; the speed grade may differ.
+
+    :param part: as Vivado spells it, e.g. ``xc7z020clg400-1``.
+    :raises BoardError: names both parts.
+    """
+    if _bare_part(bit.part) != _bare_part(part):
+        raise BoardError(f"{bit.path} is for the part {bit.part}; this board has {part}.")
+
+
+def _bare_part(part: str) -> str:
+    """Part and package alone: `xc7z020clg400-1` and `7z020clg400` are one.
+
+    >>> _bare_part("xc7z020clg400-1"), _bare_part("xczu3eg-sbva484-1-e")
+    ('7z020clg400', 'zu3eg-sbva484')
+    """
+    return re.sub(r"-\d.*$", "", part.lower().removeprefix("xc"))
+
+
+def require_named(path: Path, design: Design) -> None:
+    """Refuse a design that is not of the widths and dimensions that a published bitstream's name stands for.
+
+    Published names are ``DATASET-WxAy-pynq.bit``; another name says nothing.
+
+    :raises DesignError: names what differs.
+    """
+    name = _PUBLISHED.fullmatch(path.name)
+    if name is None:
+        return
+    named = {"weight bits": int(name["weight"]), "activation bits": int(name["activation"])}
+    actual = {"weight bits": design.precision.weight, "activation bits": design.precision.activation}
+    dimensions = PUBLISHED_NETWORKS.get(name["dataset"].lower())
+    if dimensions is not None:
+        named |= dimensions
+        actual |= {"inputs": design.inputs, "hidden": design.hidden, "classes": design.classes}
+        actual |= {"peepholes": design.peepholes is not None}
+    differing = [
+        f"{what} {value}, the design has {actual[what]}" for what, value in named.items() if actual[what] != value
+    ]
+    if differing:
+        raise DesignError(f"{path.name} is the published bitstream with {'; '.join(differing)}.")

@@ -1,0 +1,273 @@
+"""The driver: lines in, labels and text out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+from datapath.cycles import line_milliseconds, operations_per_column
+from datapath.design import Design
+from datapath.errors import BoardError, DataError, FoldlineError, LimitError
+from datapath.images import image_columns
+from datapath.manifest import Kernel, Manifest
+from datapath.registers import Control
+from overlay_driver.accelerator import Accelerator, LineBuffer
+from overlay_driver.bitstream import read_bit_file, require_named, require_part
+from overlay_driver.board import Board
+from overlay_driver.readings import Reading
+
+TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
+"""A line has this many times its modelled time, and this long at least. The folding in a design file need not be the
+bitstream's, so the model may be well off; a hang costs a second."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A line that the accelerator is at work on."""
+
+    buffer: LineBuffer
+    started: float
+
+
+class Driver:
+    """Reads lines on a board that holds a design. Use it in a `with` statement: it frees the buffers in any case.
+
+    On entering, the bitstream is loaded, the clock set and read back, two buffers are allocated, and the lines with
+    known answers are read.
+
+    :param board: the board, a remote one or the virtual one.
+    :param manifest: what the bitstream holds; must be the design.
+    :param bitstream: the .bit file; the virtual board can do without.
+    :raises DesignError: the bitstream is that of another design.
+    :raises FileError: the bitstream cannot be read.
+    :raises BoardError: it is for another part; or, on entering: it cannot be loaded, the clock cannot be set, there is
+        no memory, or a line with a known answer gives another one.
+    """
+
+    def __init__(self, design: Design, *, board: Board, manifest: Manifest, bitstream: Path | None = None) -> None:
+        self.design = design
+        self.board = board
+        self.manifest = manifest
+        self._bit = None if bitstream is None else read_bit_file(bitstream)
+        if self._bit is not None:
+            require_named(self._bit.path, design)
+            require_part(self._bit, board.part or manifest.part)
+        manifest.require(design, str(bitstream or "The manifest"))
+        self._accelerator: Accelerator | None = None
+        self._buffers: list[LineBuffer] = []
+        self._running: _Run | None = None
+
+    def __enter__(self) -> Driver:
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.close)
+            self._load()
+            for _ in range(2):
+                self._buffers.append(LineBuffer(self.board, self.design))
+            self.check()
+            unless_ready.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for a line that is still being computed, then free the buffers."""
+        try:
+            self._settle()
+        finally:
+            while self._buffers:
+                self._buffers.pop().free()
+
+    def _load(self) -> None:
+        base = self.board.load(self._bit)
+        self.board.set_clock(self.manifest.clock_mhz)
+        self._accelerator = Accelerator(self.board, self.manifest.control_base if base is None else base)
+
+    def check(self) -> None:
+        """Read the lines with known answers.
+
+        :raises BoardError: one fails, or gives other labels than the design does.
+        """
+        where = self._bit.path.name if self._bit else "the board"
+        for answer in self.manifest.answers:
+            line = f"a line of {len(answer.columns)} columns with a known answer"
+            try:
+                labels = self.read_columns(answer.columns).labels
+            except BoardError as error:
+                raise BoardError(f"On {where} {line} fails: {error}") from error
+            if not np.array_equal(labels, answer.labels):
+                raise BoardError(
+                    f"This bitstream does not hold this design: {line} reads {self._text(labels)!r} on {where}, "
+                    f"the design reads {self._text(answer.labels)!r}."
+                )
+
+    def read_text(self, image: Image.Image | str | os.PathLike) -> Reading:
+        """Read one scanned line.
+
+        :raises ImageError: the image cannot be read, or gives no columns.
+        :raises LimitError, BoardError: as `read_columns`.
+        """
+        return self.read_columns(self._columns_of(image))
+
+    def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[Reading]:
+        """Read scanned lines; while the accelerator computes one, the next is prepared in a second buffer.
+
+        :raises: as `read_text`; the first line that fails ends it.
+        """
+        for result in self.readings(self._columns_of(image) for image in images):
+            if isinstance(result, FoldlineError):
+                raise result
+            yield result
+
+    def read_columns(self, columns: np.ndarray) -> Reading:
+        """Read one line of raw pixels, integers [T, I].
+
+        :raises LimitError: the accelerator does not take so many columns, or an odd number of them.
+        :raises DataError: another shape, or a pixel outside the range.
+        :raises BoardError: the accelerator does not answer in time, or its answer cannot be right.
+        """
+        (result,) = self.readings([columns])
+        if isinstance(result, FoldlineError):
+            raise result
+        return result
+
+    def readings(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[Reading | FoldlineError]:
+        """Read lines of raw pixels in order, each with its result: a reading, or the error of that line.
+
+        While the accelerator computes a line, the next one is taken and packed into a second buffer. An error among
+        the lines, of an image that cannot be read, comes out at its place.
+        """
+        try:
+            for number, line in enumerate(lines):
+                ready = self._filled(self._buffers[number % 2], line)
+                before = None if self._running is None else self._finished()
+                failed = ready if isinstance(ready, FoldlineError) else self._started(ready)
+                if before is not None:
+                    yield before
+                if failed is not None:
+                    yield failed
+            if self._running is not None:
+                yield self._finished()
+        finally:
+            self._settle()
+
+    def _columns_of(self, image: Image.Image | str | os.PathLike) -> np.ndarray:
+        return image_columns(image, target_height=self.design.inputs, bits=self.design.precision.activation)
+
+    def _filled(self, buffer: LineBuffer, line: np.ndarray | FoldlineError) -> LineBuffer | FoldlineError:
+        if isinstance(line, FoldlineError):
+            return line
+        try:
+            self._require_within(line)
+            buffer.fill(line)
+        except FoldlineError as error:
+            return error
+        return buffer
+
+    def _require_within(self, columns: np.ndarray) -> None:
+        """Refuse a line before it reaches the hardware, which would not survive it."""
+        inputs, limits = self.design.inputs, self.manifest.limits
+        if columns.ndim != 2 or columns.shape[1] != inputs or not np.issubdtype(columns.dtype, np.integer):
+            raise DataError(
+                f"The line has shape {list(columns.shape)} and type {columns.dtype}; it must be integers [T, {inputs}]."
+            )
+        if not 1 <= len(columns) <= limits.columns:
+            raise LimitError(f"The line has {len(columns)} columns; the accelerator takes 1 to {limits.columns}.")
+        if len(columns) % 2 and not self.manifest.kernel.takes_odd_lines:
+            raise LimitError(
+                f"The line has {len(columns)} columns; the published overlay takes an even number of them."
+            )
+
+    def _started(self, buffer: LineBuffer) -> BoardError | None:
+        """Start a line; the error if that fails."""
+        try:
+            buffer.to_device()
+            self._accelerator.start(buffer)
+        except BoardError as error:
+            return error
+        self._running = _Run(buffer, self.board.timer.now())
+        return None
+
+    def _finished(self) -> Reading | FoldlineError:
+        """Wait for the running line; the reading, or the error of that line, after which the next one can run."""
+        run = self._running
+        try:
+            seconds, at_most = self._wait(run)
+            self._running = None
+            labels = run.buffer.labels(self.design, counts_all=self.manifest.kernel is Kernel.FOLDLINE)
+        except FoldlineError as error:
+            try:
+                self._settle()
+            except BoardError as another:
+                return BoardError(f"{error} It cannot be set right: {another}")
+            return error
+        return Reading(
+            text=self._text(labels),
+            labels=labels,
+            columns=run.buffer.columns,
+            milliseconds=1000 * seconds,
+            at_most=at_most,
+            modelled=self.board.timer.modelled,
+            operations=operations_per_column(self.design) * run.buffer.columns,
+        )
+
+    def _wait(self, run: _Run) -> tuple[float, bool]:
+        """Look until the accelerator has done: seconds since the start, and whether it may have been less."""
+        timer = self.board.timer
+        allowed = self._timeout(run.buffer.columns)
+        looks = 0
+        while True:
+            state = self._accelerator.control()
+            elapsed = timer.now() - run.started
+            looks += 1
+            if Control.DONE in state:
+                return elapsed, looks == 1 or self.board.distant
+            if elapsed > allowed:
+                raise BoardError(self._no_answer(run, state, allowed))
+            timer.pause()
+
+    def _timeout(self, columns: int) -> float:
+        expected = line_milliseconds(self.design, columns, self.manifest.clock_mhz) / 1000
+        return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
+
+    def _no_answer(self, run: _Run, state: Control, allowed: float) -> str:
+        sentence = (
+            f"The accelerator did not finish a line of {run.buffer.columns} columns within {allowed:g} s "
+            f"(control register {int(state):#x})."
+        )
+        if Control.IDLE in state:
+            return (
+                f"{sentence} It never started: the bitstream has its registers elsewhere, or is not this accelerator."
+            )
+        return (
+            f"{sentence} It started and hangs: likely the line has more labels than the {self.manifest.limits.labels} that "
+            "fit (the published overlay then never ends), or the bitstream is of another design or clock."
+        )
+
+    def _settle(self) -> None:
+        """Bring the accelerator to rest, if it is at work: wait for it, else load the bitstream again.
+
+        Until then it may write to its buffer, which must not be freed or used.
+        """
+        run, self._running = self._running, None
+        if run is None:
+            return
+        try:
+            if self.board.timer.now() - run.started <= self._timeout(run.buffer.columns):
+                self._wait(run)
+                return
+        except BoardError:
+            pass  # it hangs
+        self._load()
+
+    def _text(self, labels: np.ndarray) -> str:
+        return self.design.alphabet.text(labels)

@@ -1,0 +1,125 @@
+"""The accelerator's registers and what it does when it is started, in its own time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from datapath.cycles import cycles_per_column
+from datapath.design import Design
+from datapath.manifest import Kernel
+from datapath.packing import WORD_DTYPE, column_words, unpack_records
+from datapath.registers import Control, Register
+from overlay_driver.virtual.faults import Faults
+from overlay_driver.virtual.memory import PhysicalMemory
+
+REFUSED = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+"""What our own kernel writes as the count of a line that contradicts itself or its limits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """Labels of a line up to the design's limit, uint8 [n], and how many there would be without it."""
+
+    labels: np.ndarray
+    found: int
+
+
+class VirtualCore:
+    """An accelerator that holds a design.
+
+    It reads its columns when it is started, and writes the labels when its time is up. Lines past a limit do here what
+    they do there: more labels than fit let the published kernel hang; columns past the limit overwrite the first ones
+    in its buffers; an odd column is lost. Our kernel refuses what it does not take, and counts on.
+
+    :param compute: gives a line's labels, from int8 [T, I] of any T.
+    """
+
+    def __init__(self, design: Design, kernel: Kernel, compute: Callable[[np.ndarray], Computed]) -> None:
+        self.design = design
+        self.kernel = kernel
+        self._compute = compute
+        self._registers: dict[int, int] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """The state after a bitstream has been loaded: nothing written, nothing under way."""
+        self._registers.clear()
+        self._control = Control.IDLE
+        self._output: np.ndarray | None = None
+        self.done_at = math.inf
+        """When the line that is under way ends, seconds; infinite if none is, or it hangs."""
+
+    def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
+        """A register's value; ap_done and ap_ready clear on read."""
+        self._advance(now, memory, faults)
+        if offset != Register.CONTROL:
+            return self._registers.get(offset, 0)
+        value = self._control
+        self._control &= ~(Control.DONE | Control.READY)
+        return int(value)
+
+    def write(
+        self, offset: int, value: int, *, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults
+    ) -> None:
+        """Write a register; ap_start starts the line, unless one is under way."""
+        self._advance(now, memory, faults)
+        if offset != Register.CONTROL:
+            self._registers[offset] = value
+        elif value & Control.START and Control.IDLE in self._control and not faults.start_ignored:
+            self._start(now, clock_mhz, memory, faults)
+
+    def _start(self, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults) -> None:
+        self._control = Control.START
+        columns = self._registers.get(Register.COLUMNS, 0)
+        self._output = self._outcome(columns, memory)
+        if self._output is not None and not faults.done_never_rises:
+            self.done_at = now + cycles_per_column(self.design) * columns / clock_mhz / 1e6
+
+    def _advance(self, now: float, memory: PhysicalMemory, faults: Faults) -> None:
+        if now < self.done_at:
+            return
+        words = self._output.copy()
+        if faults.flipped_bit is not None:
+            word, bit = faults.flipped_bit
+            if word < len(words):
+                words[word] ^= np.uint64(1 << bit)
+        memory.write(self._address(Register.OUTPUT_ADDRESS), words.view(np.uint8))
+        self._control = Control.DONE | Control.IDLE | Control.READY
+        self.done_at = math.inf
+
+    def _address(self, register: Register) -> int:
+        return self._registers.get(register, 0) | self._registers.get(register + 4, 0) << 32
+
+    def _outcome(self, columns: int, memory: PhysicalMemory) -> np.ndarray | None:
+        """The words that will be written for a line; None if it never ends."""
+        limits = self.design.limits
+        record = column_words(self.design.inputs, self.design.precision.activation) * WORD_DTYPE.itemsize
+        records, length = (self._registers.get(register, 0) for register in (Register.RECORDS, Register.INPUT_BYTES))
+        consistent = (records, length) == (2 * columns, 2 * columns * record)
+        if self.kernel is Kernel.PUBLISHED and not consistent:
+            return None  # one of its stages waits for data for ever
+        if self.kernel is Kernel.FOLDLINE and not (consistent and 1 <= columns <= limits.columns):
+            return np.array([REFUSED], dtype=WORD_DTYPE)
+        data = memory.read(self._address(Register.INPUT_ADDRESS), 2 * columns * record)
+        line = self._as_taken(self._forward_columns(data))
+        computed = self._compute(line) if len(line) else Computed(np.zeros(0, np.uint8), 0)
+        if self.kernel is Kernel.PUBLISHED and computed.found > limits.labels:
+            return None
+        return np.concatenate([[computed.found], computed.labels]).astype(WORD_DTYPE)
+
+    def _forward_columns(self, data: np.ndarray) -> np.ndarray:
+        bits = self.design.precision.activation
+        return unpack_records(data.view(WORD_DTYPE), inputs=self.design.inputs, bits=bits)[:, 0]
+
+    def _as_taken(self, columns: np.ndarray) -> np.ndarray:
+        """What the published kernel's buffers make of a line that they do not hold."""
+        limit = self.design.limits.columns
+        if self.kernel is Kernel.PUBLISHED:
+            columns = columns[: len(columns) - len(columns) % 2]
+            if len(columns) > limit:
+                columns = np.concatenate([columns[limit:], columns[len(columns) - limit : limit]])[:limit]
+        return columns

@@ -1,0 +1,64 @@
+"""A board for tests of what is done with its readings: the simulator, or whatever a test lets it read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+from datapath import Design
+from datapath.errors import FoldlineError
+from fixedpoint_sim import simulate
+from overlay_driver import Reading
+
+MILLISECONDS_PER_COLUMN = 0.25
+OPERATIONS_PER_COLUMN = 100_000
+
+
+def reading(design: Design, columns: np.ndarray, labels: np.ndarray, *, modelled=True, at_most=False) -> Reading:
+    return Reading(
+        text=design.alphabet.text(labels),
+        labels=np.asarray(labels, dtype=np.uint8),
+        columns=len(columns),
+        milliseconds=MILLISECONDS_PER_COLUMN * len(columns),
+        at_most=at_most,
+        modelled=modelled,
+        operations=OPERATIONS_PER_COLUMN * len(columns),
+    )
+
+
+class StandInBoard:
+    """What `comparison.compare` takes for an opened driver.
+
+    :param change: given the number of a line and the labels that are right, the labels or the error that it gives.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        change: Callable[[int, np.ndarray], np.ndarray | FoldlineError] = lambda number, labels: labels,
+        *,
+        kind: str = "virtual board",
+        modelled: bool = True,
+        at_most: bool = False,
+    ) -> None:
+        self.design = design
+        self.board = SimpleNamespace(kind=kind)
+        self.manifest = SimpleNamespace(clock_mhz=100.0)
+        self.lengths: list[int] = []
+        """Columns of the lines that it was given."""
+        self._change, self._how = change, {"modelled": modelled, "at_most": at_most}
+
+    def __enter__(self) -> StandInBoard:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def readings(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[Reading | FoldlineError]:
+        for number, columns in enumerate(lines):
+            self.lengths.append(len(columns))
+            right = simulate(self.design, columns, beyond_limits=True).labels
+            given = self._change(number, right)
+            yield given if isinstance(given, FoldlineError) else reading(self.design, columns, given, **self._how)

@@ -1,0 +1,304 @@
+"""`foldline compare`: what it prints, with which status, and that a board's level needs no more than a board has."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from datapath import Limits
+from datapath.errors import BoardError
+from foldline import board as board_module
+from foldline.cli import main
+from foldline.comparison import LEVELS, compare
+from foldline.comparison_report import HEADINGS, as_json, plain_report, plain_table, table_row
+from tests.designs import random_design
+from tests.foldline.stand_in_board import StandInBoard
+from tests.golden_data import REPOSITORY
+from tests.train import tiny
+from train.data import write_dataset
+
+SOUND = "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+
+VIRTUAL = "The virtual board computes with the simulator: what it tries is the driver and its buffers."
+
+
+@pytest.fixture(scope="module")
+def design():
+    """It reads baabb, bbb and bb on the three lines."""
+    return random_design(26, bits=(8, 8, 4, 8, 8), inputs=8, hidden=4, classes=5)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_dataset(tiny.dataset(), tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture
+def saved(design, tmp_path):
+    design.save(tmp_path / "design.npz")
+    return tmp_path / "design.npz"
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """How the board was opened; its `board` is what is opened, the simulator unless a test sets another."""
+    seen = SimpleNamespace(board=None, options=None)
+
+    def open_driver(design, **options):
+        seen.options = options
+        return seen.board or StandInBoard(design)
+
+    monkeypatch.setattr(board_module, "open_driver", open_driver)
+    return seen
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
+
+
+# Options ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--levels", "board,fpga"),
+            "Invalid value for '--levels': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            "separated by commas.",
+        ),
+        (
+            ("--levels", ""),
+            "Invalid value for '--levels': '' is no level; allowed are float, quantized, simulated, csim, board, "
+            "separated by commas.",
+        ),
+        (("--device", "virtual"), "--device needs the level board in --levels."),
+        (
+            ("--levels", "simulated,csim", "--manifest", "a.json", "--bitstream", "a.bit"),
+            "--bitstream, --manifest needs the level board in --levels.",
+        ),
+        (
+            ("--levels", "board", "--beyond-limits"),
+            "--beyond-limits and the level board exclude each other: no board takes such a line.",
+        ),
+    ],
+)
+def test_options_that_have_no_effect_or_contradict_are_refused(saved, data, opened, options, message):
+    result = run(saved, "--data", data, *options)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {message}")
+    assert opened.options is None
+
+
+def test_a_design_has_no_pytorch_levels_and_no_board_is_opened_for_them(saved, data, opened):
+    result = run(saved, "--data", data, "--levels", "board,float")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.\n",
+    )
+    assert opened.options is None
+
+
+def test_the_board_is_opened_as_the_options_say(saved, data, opened, tmp_path):
+    result = run(saved, "--data", data, "--levels", "board")
+    assert result.exit_code == 0, result.output
+    assert opened.options == {"device": "virtual", "bitstream": None, "manifest": None}
+    bit, manifest = tmp_path / "a.bit", tmp_path / "b.json"
+    options = ("--device", "remote:pynq:7967", "--bitstream", bit, "--manifest", manifest)
+    assert run(saved, "--data", data, "--levels", "board", *options).exit_code == 0
+    assert opened.options == {"device": "remote:pynq:7967", "bitstream": bit, "manifest": manifest}
+
+
+# What is printed ----------------------------------------------------------------------------------------------------
+
+
+def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
+    result = run(saved, "--data", data, "--levels", " board, simulated")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert [line.split("│")[1].strip() for line in lines if line.startswith("│")] == [
+        *("simulated hardware", "simulated hardware", "virtual board (modelled)")
+    ]
+    assert lines[-5:] == [
+        SOUND,
+        "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
+        "A line takes 6.167 ms on average (modelled).",
+        "simulated and board agree on all 3 lines (10 labels).",
+        VIRTUAL,
+    ]
+
+
+def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data, opened):
+    opened.board = StandInBoard(design, lambda number, labels: labels[::-1] if number == 0 else labels)
+    result = run(saved, "--data", data, "--levels", "simulated,board")
+    assert (result.exit_code, result.stderr) == (1, "Error: Levels that must agree differ on 1 line of 3.\n")
+    assert result.stdout.splitlines()[-5:] == [
+        "simulated and board must agree, and differ on 1 of 3 lines:",
+        "  validation/bca: simulated and board differ from label 1 on (the first is label 0); they read 5 and 5 labels.",
+        "    simulated  'baabb' = 2 1 1 2 2",
+        "    board      'bbaab' = 2 2 1 1 2",
+        VIRTUAL,
+    ]
+    entries = run(saved, "--data", data, "--levels", "simulated,board", "--json")
+    assert entries.exit_code == 1
+    assert json.loads(entries.stdout)["disagreements"] == [
+        {
+            "line": "validation/bca",
+            "levels": ["simulated", "board"],
+            "labels": [[2, 1, 1, 2, 2], [2, 2, 1, 1, 2]],
+            "texts": ["baabb", "bbaab"],
+            "first": 1,
+            "apart": "",
+        }
+    ]
+
+
+def test_a_line_that_fails_on_the_board_is_status_1(design, saved, data, opened):
+    failing = BoardError("The accelerator did not finish.")
+    opened.board = StandInBoard(design, lambda number, labels: failing if number == 2 else labels)
+    result = run(saved, "--data", data, "--levels", "board", "--json")
+    assert (result.exit_code, result.stderr) == (1, "Error: 1 line failed on the board.\n")
+    found = json.loads(result.stdout)
+    assert found["failed"] == ["validation/cb: The accelerator did not finish."]
+    assert found["levels"][0]["lines"] == 2
+
+
+def test_json_has_times_and_says_that_they_are_modelled(design):
+    lines = tiny.dataset().validation
+    comparison = compare(design, lines, levels=("simulated", "board"), board=StandInBoard(design))
+    found = as_json(comparison, experiment="e", data="d", per_line=True)
+    assert json.loads(json.dumps(found)) == found
+    assert found["board"] == {
+        "kind": "virtual board",
+        "modelled": True,
+        "at_most": False,
+        "clock_mhz": 100.0,
+        "lines": 3,
+        "columns": 74,
+        "milliseconds": 18.5,
+        "milliseconds_per_line": pytest.approx(18.5 / 3),
+        "gops": pytest.approx(0.4),
+    }
+    assert found["compared"] == ["simulated", "board"]
+    assert found["disagreements"] == found["failed"] == []
+    assert [line["board"] for line in found["lines"]] == [
+        {"columns": columns, "milliseconds": columns / 4, "modelled": True, "at_most": False}
+        for columns in (24, 32, 18)
+    ]
+
+
+def test_the_c_simulation_of_fewer_lines_leaves_the_others_open(csim_builds, csim_design):
+    lines = tiny.dataset().validation
+    comparison = compare(csim_design, lines, levels=LEVELS[2:4], csim_lines=1)
+    found = as_json(comparison, experiment="e", data="d", per_line=True)
+    # 24 columns: 2 directions of 4 units, and 5 classes.
+    assert found["csim"] == {"lines": 1, "columns": 24, "hidden_words": 192, "scores": 120, "labels": 2}
+    assert [line["texts"][2] for line in found["lines"]] == ["cc", None, None]
+    report = list(plain_report(comparison, title="t", per_line=True))
+    assert sum(row.startswith("C simulation (first line), overlay labels ") for row in report) == 1
+    assert table_row(comparison.levels[2])[-1] == "0 of 1"
+
+
+def test_a_plain_table_is_aligned():
+    row = ("board", "overlay labels", "0.08", "10.4", "0.1", "0.2", "97 of 99")
+    assert list(plain_table([HEADINGS, row])) == [
+        "level  labels by       CER %  WER %  CER % per line  WER % per line     exact",
+        "-----  --------------  -----  -----  --------------  --------------  --------",
+        "board  overlay labels   0.08   10.4             0.1             0.2  97 of 99",
+    ]
+
+
+# On a board ---------------------------------------------------------------------------------------------------------
+
+ON_A_BOARD = """
+import sys
+from types import SimpleNamespace
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "numba", "rich", "jinja2", "matplotlib", "Levenshtein", "pynq"}:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+sys.meta_path.insert(0, Blocker())
+
+import numpy as np
+import foldline.board
+from foldline.cli import main
+from overlay_driver import Reading
+
+LABELS = [[2, 1, 1, 2, 2], [2, 2, 2], [2]]
+
+class Board:
+    def __init__(self, design):
+        self.design = design
+        self.board, self.manifest = SimpleNamespace(kind="board"), SimpleNamespace(clock_mhz=100.0)
+    def __enter__(self):
+        return self
+    def __exit__(self, *error):
+        pass
+    def readings(self, lines):
+        for columns, labels in zip(lines, LABELS):
+            yield Reading(
+                text=self.design.alphabet.text(labels), labels=np.array(labels, dtype=np.uint8), columns=len(columns),
+                milliseconds=len(columns) / 8, at_most=False, modelled=False, operations=1000 * len(columns),
+            )
+
+foldline.board.open_driver = lambda design, **options: Board(design)
+main(sys.argv[1:], prog_name="foldline")
+"""
+
+
+def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
+    command = [sys.executable, "-W", "error", "-c", ON_A_BOARD, "compare", saved, "--data", data, "--per-line"]
+    command += ["--levels", "board", "--device", "board", "--bitstream", "a.bit"]
+    result = subprocess.run(
+        [*map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "validation/bca",
+        "truth                  bca",
+        "board, overlay labels  baabb  (differs)",
+        "validation/ac b",
+        "truth                  ac b",
+        "board, overlay labels  bbb  (differs)",
+        "validation/cb",
+        "truth                  cb",
+        "board, overlay labels  b  (differs)",
+        "QLSTM4_W8B8A4I8_FC_W8B8 on 3 validation lines of tiny",
+        "level  labels by       CER %  WER %  CER % per line  WER % per line   exact",
+        "-----  --------------  -----  -----  --------------  --------------  ------",
+        "board  overlay labels  77.78  100.0           61.67           100.0  0 of 3",
+        SOUND,
+        "Board: 3 lines, 74 columns in 9.250 ms, measured at 100 MHz: 0.0 GOPS.",
+        "A line takes 3.083 ms on average.",
+    ]
+    blocked = [*map(str, [*command[:-6], "--levels", "simulated"])]
+    result = subprocess.run(blocked, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stderr) == (
+        *(1, "Error: This command needs numba, which is not installed: pip install 'foldline[sim]'.\n"),
+    )
+
+
+@pytest.mark.pynq
+def test_simulator_and_virtual_board_agree(design, data, tmp_path):
+    """The real one, with its own limits."""
+    path = tmp_path / "design.npz"
+    replace(design, limits=Limits(columns=30, labels=95)).save(path)
+    result = run(path, "--data", data, "--levels", "board,simulated", "--json", "--per-line")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["left_out"] == ["validation/ac b: 32 columns, allowed at most 30"]
+    assert (found["compared"], found["disagreements"]) == (["simulated", "board"], [])
+    assert (found["board"]["kind"], found["board"]["modelled"]) == ("virtual board", True)
+    assert [line["texts"][1:] for line in found["lines"]] == [["baabb"] * 2, ["bb"] * 2]
+    alone = run(path, "--data", data, "--levels", "board", "--json")
+    assert alone.exit_code == 0, alone.output
+    found = json.loads(alone.stdout)
+    assert found["left_out"] == ["validation/ac b: The line has 32 columns; the accelerator takes 1 to 30."]
+    assert found["levels"][0]["lines"] == 2
+    assert np.isfinite(found["board"]["gops"])

@@ -1,0 +1,382 @@
+"""The comparison of all levels: which lines, which levels, and what becomes of those that must agree and do not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from datapath import Limits, error_rates, image_columns
+from datapath.errors import BoardError, ConfigError, DataError, LimitError
+from fixedpoint_sim import simulate
+from foldline.agreement import Agreement, Disagreement, LineRead, agreement
+from foldline.comparison import LEVELS, check_levels, compare
+from foldline.comparison_report import agreement_notes, failure, notes
+from foldline.csim_level import CSimulatedLines
+from hls_gen.csim import CSimulation
+from tests.builds import altered
+from tests.designs import random_design
+from tests.foldline.stand_in_board import StandInBoard
+from tests.train import tiny
+
+LINES = tiny.dataset().validation
+NAMES = [line.name for line in LINES]
+COLUMNS = [24, 32, 18]
+TIMED_OUT = BoardError("The accelerator did not finish.")
+
+
+@pytest.fixture(scope="module")
+def design():
+    """It reads labels on every line: baabb, bbb and bb."""
+    return random_design(26, bits=(8, 8, 4, 8, 8), inputs=8, hidden=4, classes=5)
+
+
+@pytest.fixture(scope="module")
+def labels(design):
+    """What the simulator reads, line by line."""
+    columns = [image_columns(line.source, target_height=8, bits=4) for line in LINES]
+    assert [len(line) for line in columns] == COLUMNS
+    return [simulate(design, line).labels.tolist() for line in columns]
+
+
+def on(number, labels):
+    """A board that reads something else on one line."""
+    return lambda line, right: labels if line == number else right
+
+
+def level_texts(comparison, name, decoding="overlay labels"):
+    (level,) = (level for level in comparison.levels if (level.name, level.decoding) == (name, decoding))
+    return level.texts
+
+
+# Which levels -------------------------------------------------------------------------------------------------------
+
+
+def test_levels_come_in_the_order_of_the_data_s_way():
+    assert check_levels(("board", "float", "csim", "csim"), has_checkpoint=True) == ("float", "csim", "board")
+    assert check_levels(reversed(LEVELS), has_checkpoint=True) == LEVELS
+    assert check_levels(None, has_checkpoint=True) == ("float", "quantized", "simulated")
+    assert check_levels(None, has_checkpoint=False) == ("simulated",)
+
+
+@pytest.mark.parametrize(
+    ("levels", "options", "message"),
+    [
+        (("board", "fpga"), {}, "levels has 'fpga'; allowed are float, quantized, simulated, csim, board."),
+        ((), {}, "levels is empty; allowed are float, quantized, simulated, csim, board."),
+        (
+            ("quantized", "board"),
+            {},
+            "levels has quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+        ),
+        (
+            ("quantized", "float"),
+            {},
+            "levels has float and quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+        ),
+        (
+            ("simulated", "board"),
+            {"beyond_limits": True},
+            "beyond_limits and the level board exclude each other: no board takes a line past its limits.",
+        ),
+        (("board",), {}, "board is None; the level board needs an opened driver."),
+    ],
+)
+def test_levels_that_cannot_be_had_are_refused(design, levels, options, message):
+    with pytest.raises(ConfigError) as error:
+        compare(design, LINES, levels=levels, **options)
+    assert str(error.value) == message
+
+
+# Agreement ----------------------------------------------------------------------------------------------------------
+
+
+def test_simulator_and_board_agree(design, labels):
+    board = StandInBoard(design)
+    comparison = compare(design, LINES, levels=("board", "simulated"), board=board)
+    assert [level.title for level in comparison.levels] == [
+        *("simulated hardware", "simulated hardware", "virtual board (modelled)")
+    ]
+    assert board.lengths == COLUMNS
+    assert level_texts(comparison, "board") == level_texts(comparison, "simulated") == ("baabb", "bbb", "bb")
+    assert comparison.agreement == Agreement(
+        levels=("simulated", "board"), lines=(3, 3), labels=sum(map(len, labels)), disagreements=()
+    )
+    assert comparison.agreement.sentence == "simulated and board agree on all 3 lines (10 labels)."
+    assert failure(comparison) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "first"), [([2, 1, 1, 4, 2], 3), ([1, 1, 1, 2, 2], 0), ([2, 1, 1, 2], 4), ([2, 1, 1, 2, 2, 2], 5)]
+)
+def test_a_board_that_computes_wrongly_is_named_line_by_line(design, labels, wrong, first):
+    assert labels[0] == [2, 1, 1, 2, 2]
+    board = StandInBoard(design, on(0, np.array(wrong, dtype=np.uint8)))
+    comparison = compare(design, LINES, levels=("simulated", "board"), board=board)
+    text = design.alphabet.text(wrong)
+    assert comparison.agreement.disagreements == (
+        Disagreement(
+            line=NAMES[0],
+            levels=("simulated", "board"),
+            labels=((2, 1, 1, 2, 2), tuple(wrong)),
+            texts=("baabb", text),
+            first=first,
+            apart="",
+        ),
+    )
+    assert list(agreement_notes(comparison.agreement)) == [
+        "simulated and board must agree, and differ on 1 of 3 lines:",
+        f"  {NAMES[0]}: simulated and board differ from label {first} on (the first is label 0); they read 5 and "
+        f"{len(wrong)} labels.",
+        "    simulated  'baabb' = 2 1 1 2 2",
+        f"    board      {text!r} = {' '.join(map(str, wrong))}",
+    ]
+    assert failure(comparison) == "Levels that must agree differ on 1 line of 3."
+    # What the board read is what its row shows.
+    assert level_texts(comparison, "board") == (text, "bbb", "bb")
+
+
+def test_labels_decide_and_a_board_that_reads_none_differs(design):
+    comparison = compare(design, LINES, levels=["board", "simulated"], board=StandInBoard(design, lambda _, labels: []))
+    assert [found.first for found in comparison.agreement.disagreements] == [0, 0, 0]
+    assert comparison.agreement.differing == 3
+    assert list(agreement_notes(comparison.agreement))[3] == "    board      '' = no labels"
+
+
+def test_the_simulator_judges_a_board_even_where_its_level_is_not_asked_for(design, csim_builds):
+    board = StandInBoard(design, on(1, [2]))
+    comparison = compare(design, LINES, levels=("csim", "board"), board=board, csim_lines=1)
+    assert [level.name for level in comparison.levels] == ["csim", "board"]
+    assert comparison.agreement.levels == ("simulated", "csim", "board")
+    assert [(found.line, found.levels) for found in comparison.agreement.disagreements] == [
+        (NAMES[1], ("simulated", "board"))
+    ]
+
+
+def read(*lines):
+    return tuple(LineRead(labels=line, text="") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        ({"simulated": read((1,), (1, 2))}, None),
+        ({"simulated": read((1,)), "csim": read((1,))}, "simulated and csim agree on the only line (1 label)."),
+        (
+            {"simulated": read((1,), (1, 2)), "csim": read((1,))},
+            "simulated and csim agree on the first line (1 label).",
+        ),
+        (
+            {"simulated": read((1,), (1, 2)), "csim": read((1,)), "board": read((1,), (1, 2))},
+            "simulated and board agree on all 2 lines (3 labels), and csim on the first line.",
+        ),
+        (
+            {"simulated": read((1,), ()), "csim": read((1,), ()), "board": read((1,), ())},
+            "simulated, csim and board agree on all 2 lines (1 label).",
+        ),
+        (
+            {"simulated": read((1,), (2,)), "csim": read((3,), (2,)), "board": read((4,), (2,))},
+            "simulated, csim and board must agree, and differ on 1 of 2 lines:",
+        ),
+    ],
+)
+def test_what_agreement_says(levels, sentence):
+    found = agreement(["a", "b"], levels)
+    assert (found and found.sentence) == sentence
+
+
+# Lines that are left out --------------------------------------------------------------------------------------------
+
+
+def limited(design, **limits):
+    return replace(design, limits=Limits(**{"columns": 732, "labels": 95, **limits}))
+
+
+def test_lines_past_a_limit_never_reach_the_board(design):
+    board = StandInBoard(design)
+    short = limited(design, columns=30)
+    comparison = compare(short, LINES, levels=("simulated", "board"), board=board)
+    assert board.lengths == [24, 18]
+    assert [line.name for line in comparison.lines] == [NAMES[0], NAMES[2]]
+    assert comparison.left_out == (f"{NAMES[1]}: 32 columns, allowed at most 30",)
+    assert f"  {comparison.left_out[0]}" in list(notes(comparison))
+    assert "1 line exceeds the overlay and is left out:" in list(notes(comparison))
+    few = compare(limited(design, labels=3), LINES, levels=("board",), board=StandInBoard(limited(design, labels=3)))
+    assert len(few.lines) == 3  # a board alone cannot tell how many labels a line has
+    both = compare(limited(design, labels=3), LINES, levels=("board", "simulated"), board=StandInBoard(design))
+    assert both.left_out == (f"{NAMES[0]}: 5 labels, allowed at most 3",)
+
+
+def test_a_board_alone_refuses_lines_itself(design):
+    refusal = LimitError("The line has 32 columns; the accelerator takes 1 to 30.")
+    comparison = compare(design, LINES, levels=("board",), board=StandInBoard(design, on(1, refusal)))
+    assert comparison.left_out == (f"{NAMES[1]}: {refusal}",)
+    assert comparison.failed == ()
+    assert comparison.agreement is None
+    assert [level.texts for level in comparison.levels] == [("baabb", "bb")]
+    assert failure(comparison) is None
+
+
+def test_a_line_that_fails_on_the_board_is_left_out_of_every_level_and_named(design):
+    comparison = compare(design, LINES, levels=("simulated", "board"), board=StandInBoard(design, on(0, TIMED_OUT)))
+    assert comparison.failed == (f"{NAMES[0]}: The accelerator did not finish.",)
+    assert [line.name for line in comparison.lines] == NAMES[1:]
+    assert [level.texts for level in comparison.levels[1:]] == [("bbb", "bb")] * 2
+    assert comparison.agreement.sentence == "simulated and board agree on all 2 lines (5 labels)."
+    assert comparison.board.total.lines == 2
+    assert list(notes(comparison))[-2:] == [
+        "1 line failed on the board and is left out of every level:",
+        f"  {NAMES[0]}: The accelerator did not finish.",
+    ]
+    assert failure(comparison) == "1 line failed on the board."
+
+
+def test_where_no_line_is_left_there_is_no_comparison(design):
+    with pytest.raises(DataError) as error:
+        compare(design, LINES, levels=("board",), board=StandInBoard(design, lambda *_: TIMED_OUT))
+    assert str(error.value) == (
+        f"None of 3 lines could be read on the board; the first: {NAMES[0]}: The accelerator did not finish."
+    )
+    with pytest.raises(DataError) as error:
+        compare(limited(design, columns=2), LINES, levels=("simulated", "board"), board=StandInBoard(design))
+    assert str(error.value) == (
+        f"All 3 lines exceed the overlay, the first: {NAMES[0]}: 24 columns, allowed at most 2."
+    )
+
+
+# Times --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
+    run = compare(design, LINES, levels=("board",), board=StandInBoard(design)).board
+    # 74 columns of 0.25 ms and 100 000 operations each.
+    assert run.sentences == (
+        "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
+        "A line takes 6.167 ms on average (modelled).",
+    )
+    assert run.title == "virtual board (modelled)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_most", "sentences"),
+    [
+        (
+            "board",
+            False,
+            (
+                "Board: 3 lines, 74 columns in 18.500 ms, measured at 100 MHz: 0.4 GOPS.",
+                "A line takes 6.167 ms on average.",
+            ),
+        ),
+        (
+            "remote board",
+            True,
+            (
+                "Remote board: 3 lines, 74 columns in at most 18.500 ms, measured at 100 MHz: at least 0.4 GOPS.",
+                "A line takes at most 6.167 ms on average.",
+            ),
+        ),
+    ],
+)
+def test_a_board_s_times_are_its_own(design, kind, at_most, sentences):
+    board = StandInBoard(design, kind=kind, modelled=False, at_most=at_most)
+    comparison = compare(design, LINES, levels=("board", "simulated"), board=board)
+    assert comparison.board.sentences == sentences
+    assert not any("odelled" in note or "virtual" in note for note in notes(comparison))
+    assert comparison.levels[-1].title == kind
+
+
+def test_progress_is_shown_level_by_level(design, csim_builds):
+    shown = []
+
+    class Shown:
+        def __init__(self, what):
+            self.what = what
+
+        def __enter__(self):
+            shown.append((self.what, []))
+            return lambda done, total: shown[-1][1].append((done, total))
+
+        def __exit__(self, *error):
+            pass
+
+    compare(design, LINES, levels=LEVELS[2:], board=StandInBoard(design), csim_lines=1, progress=Shown)
+    three = [(1, 3), (2, 3), (3, 3)]
+    assert shown == [
+        ("simulated hardware", three),
+        ("virtual board", three),
+        ("compiling the C simulation", []),
+        ("C simulation", [(1, 1)]),
+    ]
+
+
+# The C simulation ---------------------------------------------------------------------------------------------------
+
+
+def altering(monkeypatch, length, change):
+    """Let the compiled program give something else for the line of `length` columns."""
+    run = CSimulation.run
+    monkeypatch.setattr(
+        CSimulation, "run", lambda self, line: change(run(self, line)) if len(line) == length else run(self, line)
+    )
+
+
+def test_all_three_agree(csim_builds, csim_design):
+    comparison = compare(csim_design, LINES, levels=LEVELS[2:], board=StandInBoard(csim_design))
+    assert level_texts(comparison, "csim") == level_texts(comparison, "simulated") == ("cc", "c", "a")
+    assert comparison.agreement.sentence == "simulated, csim and board agree on all 3 lines (4 labels)."
+    # 74 columns: 2 directions of 4 units, and 5 classes.
+    assert "592 hidden words and 370 scores of 3 lines of the C simulation are the simulator's, too." in notes(
+        comparison
+    )
+
+
+def test_a_c_simulation_that_reads_other_labels_is_listed_and_ends_nothing(csim_builds, csim_design, monkeypatch):
+    altering(monkeypatch, 32, lambda result: altered(result, "labels", 0, 4))
+    comparison = compare(csim_design, LINES, levels=("csim",))
+    assert level_texts(comparison, "csim") == ("cc", "d", "a")
+    (found,) = comparison.agreement.disagreements
+    assert (found.line, found.levels, found.labels, found.texts, found.first) == (
+        *(NAMES[1], ("simulated", "csim"), ((3,), (4,)), ("c", "d"), 0),
+    )
+    assert found.sentence == (
+        f"{NAMES[1]}: simulated and csim differ from label 0 on (the first is label 0); they read 1 and 1 labels. "
+        "The C simulation differs in the labels: expected [3], got [4]."
+    )
+    assert comparison.csim.lines == 2
+    assert failure(comparison) == "Levels that must agree differ on 1 line of 3."
+
+
+def test_a_hidden_word_that_changes_no_label_is_listed_too(csim_builds, csim_design, monkeypatch):
+    altering(monkeypatch, 18, lambda result: altered(result, "hidden", (2, 0, 1), int(result.hidden[2, 0, 1]) ^ 1))
+    comparison = compare(csim_design, LINES, levels=("simulated", "csim"))
+    (found,) = comparison.agreement.disagreements
+    assert (found.line, found.first) == (NAMES[2], None)
+    assert found.sentence.startswith(
+        f"{NAMES[2]}: simulated and csim read the same labels, but: The C simulation differs in 1 of 144 hidden words, "
+        "first in column 2 (forward, step 2), unit 1: expected "
+    )
+    assert comparison.agreement.sentence == "simulated and csim must agree, and differ on 1 of 3 lines:"
+
+
+def test_only_the_first_lines_can_be_c_simulated_and_its_row_says_how_many(csim_builds, csim_design):
+    comparison = compare(csim_design, LINES, levels=LEVELS[2:], board=StandInBoard(csim_design), csim_lines=2)
+    rates = {level.name: level.rates.lines for level in comparison.levels}
+    assert rates == {"simulated": 3, "csim": 2, "board": 3}
+    assert comparison.levels[2].rates == error_rates([line.text for line in LINES[:2]], ["cc", "c"])
+    assert [level.title for level in comparison.levels][2:] == [
+        *("C simulation (first 2 lines)", "virtual board (modelled)")
+    ]
+    assert comparison.agreement.sentence == (
+        "simulated and board agree on all 3 lines (4 labels), and csim on the first 2 lines."
+    )
+
+
+def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, csim_design):
+    short = limited(csim_design, columns=20)
+    assert compare(short, LINES, levels=("csim",), csim_lines=1).csim.columns == 18
+    comparison = compare(short, LINES, levels=("csim",), beyond_limits=True)
+    assert comparison.csim.columns == 74
+    assert comparison.beyond == 2
+    with pytest.raises(LimitError) as error:
+        CSimulatedLines(short, longest=32768)
+    assert str(error.value) == "A line has 32768 columns; a C simulation takes 1 to 32767."

@@ -1,0 +1,147 @@
+"""The demo, on a language of four letters: its steps, its table of all levels, and what it does where a level cannot be had."""
+
+import numpy as np
+import pytest
+
+from datapath import Design, Folding
+from datapath.errors import MismatchError
+from foldline import demo
+from foldline.demo import CSIM_LINES, compare_all, run_demo
+from tests.designs import random_design
+from tests.foldline.stand_in_board import StandInBoard
+from tests.train import tiny
+from train.checkpoint import Checkpoint
+from train.reporting import Reporter
+
+FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
+LINES = tiny.dataset().validation
+
+
+def without_pynq(design):
+    raise ModuleNotFoundError("No module named 'pynq'", name="pynq")
+
+
+def without_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+
+
+NO_COMPILER = "   The C simulation is left out. $CXX is no-such-compiler, which is no program here; unset it, or name a C++ compiler."
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """What the demo made without a compiler, with a stand-in for the board, and what it said."""
+    folder = tmp_path_factory.mktemp("demo")
+    said = []
+    random_design(3, inputs=8, hidden=4, classes=5).save(folder / "embedded.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "open_driver", StandInBoard)
+        without_compiler(patch)
+        result = run_demo(
+            folder,
+            tiny.dataset(),
+            hyperparameters=tiny.quantized(epochs=30, prefused_bn_fc=True, forward_arithmetic="HARDWARE"),
+            folding=FOLDING,
+            embedded=folder / "embedded.npz",
+            reporter=Reporter(),
+            say=said.append,
+        )
+    return result, said
+
+
+@pytest.fixture
+def network(ran):
+    """Design and checkpoint that the demo trained."""
+    result, _ = ran
+    return Design.load(result.trained.design), Checkpoint.load(result.checkpoint)
+
+
+def names(comparison):
+    return [level.name for level in comparison.levels]
+
+
+def test_the_demo_says_its_steps_and_keeps_what_it_makes(ran):
+    result, said = ran
+    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " ", "4", " ", "5", " "]
+    assert said[-3] == "   project/ for Digilent PYNQ-Z1: weights and buffers take 3 of its 140 BRAM36."
+    assert said[-1] == NO_COMPILER
+    assert (result.project / "src" / "weights.hpp").is_file()
+    assert (result.project / "run_hls.tcl").is_file()
+    kept = (
+        result.checkpoint,
+        *(path for one in (result.trained, result.embedded) for path in (one.header, one.design)),
+    )
+    assert {path.name for path in kept} <= {path.name for path in result.folder.iterdir()}
+    assert result.trained.proof.lines == result.embedded.proof.lines == 3
+
+
+def test_its_table_has_every_level_of_its_own_network(ran):
+    comparison = ran[0].comparison
+    assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated", "board"]
+    # In the overlay's arithmetic PyTorch, the simulator and the board read the same, decoding by decoding.
+    texts = [level.texts for level in comparison.levels]
+    assert texts[1] == texts[3]
+    assert texts[2] == texts[4] == texts[5]
+    assert any(texts[2])
+    assert comparison.levels[-1].title == "virtual board (modelled)"
+    assert comparison.agreement.sentence.startswith("simulated and board agree on all 3 lines (")
+    assert names(ran[0].embedded_comparison) == ["simulated", "simulated"]
+
+
+def test_the_c_simulation_reads_few_lines_and_its_row_says_so(network, csim_builds, monkeypatch):
+    monkeypatch.setattr(demo, "open_driver", StandInBoard)
+    monkeypatch.setattr(demo, "CSIM_LINES", 2)
+    design, checkpoint = network
+    said = []
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    assert said == []
+    assert names(comparison)[-2:] == ["csim", "board"]
+    assert [level.rates.lines for level in comparison.levels] == [3, 3, 3, 3, 3, 2, 3]
+    assert comparison.agreement.sentence.endswith("and csim on the first 2 lines.")
+    assert CSIM_LINES == 3
+
+
+def test_without_pynq_the_board_is_left_out_and_why_is_said(network, monkeypatch):
+    without_compiler(monkeypatch)
+    design, checkpoint = network
+    said = []
+    monkeypatch.setattr(demo, "open_driver", without_pynq)
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    assert said == [NO_COMPILER, "   The board is left out. pynq is not installed: pip install 'foldline[board]'."]
+    assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated"]
+
+    def broken(design):
+        raise ImportError("numpy.core.multiarray failed to import.\nand more")
+
+    monkeypatch.setattr(demo, "open_driver", broken)
+    compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    assert said[-1] == "   The board is left out. pynq cannot be imported: numpy.core.multiarray failed to import."
+
+
+def test_a_level_that_differs_ends_the_demo(network, monkeypatch):
+    without_compiler(monkeypatch)
+    design, checkpoint = network
+
+    def wrong(design):
+        return StandInBoard(design, lambda number, labels: np.append(labels, 1) if number == 1 else labels)
+
+    monkeypatch.setattr(demo, "open_driver", wrong)
+    with pytest.raises(MismatchError) as error:
+        compare_all(design, LINES, checkpoint=checkpoint, say=lambda sentence: None)
+    sentences = str(error.value).splitlines()
+    assert sentences[:2] == [
+        "Levels that must agree differ on 1 line of 3.",
+        "simulated and board must agree, and differ on 1 of 3 lines:",
+    ]
+    assert sentences[2].startswith(f"  {LINES[1].name}: simulated and board differ from label ")
+    assert len(sentences) == 5
+
+
+@pytest.mark.pynq
+def test_the_demo_s_board_is_the_virtual_one(network, monkeypatch):
+    without_compiler(monkeypatch)
+    design, checkpoint = network
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=lambda sentence: None)
+    assert comparison.levels[-1].title == "virtual board (modelled)"
+    assert comparison.agreement.levels == ("simulated", "board")
+    assert comparison.board.total.lines == 3

@@ -1,0 +1,150 @@
+"""`foldline run` on the virtual board: what it prints, writes and refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from datapath import Design
+from datapath.files import read_npz, write_npz
+from datapath.manifest import KnownAnswer, Manifest
+from foldline.cli import main
+from tests.golden_data import REPOSITORY
+from tests.overlay_driver.bit_files import write_bit_file
+
+pytestmark = pytest.mark.pynq
+
+NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
+DESIGN = REPOSITORY / "golden_vectors" / "designs" / f"{NAME}.npz"
+VECTORS = REPOSITORY / "golden_vectors" / "vectors" / f"{NAME}.npz"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["run", *map(str, arguments)])
+
+
+def fails(message, *arguments, status=1):
+    result = run(*arguments)
+    assert result.stderr.splitlines()[-1] == f"Error: {message}"
+    assert result.exit_code == status
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+@pytest.fixture
+def images(tmp_path) -> list[Path]:
+    vectors = read_npz(VECTORS)
+    paths = [tmp_path / f"{number}.png" for number in range(2)]
+    for number, path in enumerate(paths):
+        Image.fromarray(vectors[f"image_{number}"]).save(path)
+    return paths
+
+
+def test_lines_are_printed_with_the_milliseconds_of_a_board(images):
+    result = run(DESIGN, *images)
+    # PE 2 and two steps per unit: 2 * (64 * 2 + 24 + 4.5) = 313 cycles per column at 100 MHz.
+    assert result.stdout == (
+        f"{images[0]}\t1971 been expected\t258 columns, 0.808 ms (modelled)\n"
+        f"{images[1]}\t12 describes the\t312 columns, 0.977 ms (modelled)\n"
+    )
+    assert result.stderr == (
+        "Virtual board: 2 lines, 570 columns in 1.784 ms, modelled from the cycle count at 100 MHz: 112.3 GOPS.\n"
+    )
+    assert result.exit_code == 0
+
+
+def test_json(images):
+    entries = [json.loads(line) for line in run(DESIGN, *images, "--json").stdout.splitlines()]
+    vectors = read_npz(VECTORS)
+    for number, entry in enumerate(entries):
+        assert entry["labels"] == vectors[f"labels_{number}"].tolist()
+        assert entry["text"] == str(vectors[f"text_{number}"])
+        assert entry["columns"] == len(vectors[f"pixels_{number}"])
+        assert (entry["modelled"], entry["at_most"]) == (True, False)
+    assert set(entries[0]) == {"name", "text", "labels", "columns", "milliseconds", "at_most", "modelled", "gops"}
+
+
+def test_pixels_and_trace(tmp_path):
+    trace = tmp_path / "labels.npz"
+    result = run(DESIGN, "--pixels", VECTORS, "--trace", trace)
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["pixels_0", "pixels_1", "pixels_2"]
+    written, vectors = read_npz(trace), read_npz(VECTORS)
+    assert set(written) == {"alphabet", "labels_0", "labels_1", "labels_2"}
+    for number in range(3):
+        np.testing.assert_array_equal(written[f"labels_{number}"], vectors[f"labels_{number}"])
+
+
+def test_a_line_that_fails_does_not_stop_the_rest(images, tmp_path):
+    wide = tmp_path / "wide.png"
+    Image.new("L", (2000, 32), 255).save(wide)
+    trace = tmp_path / "labels.npz"
+    missing = tmp_path / "none.png"
+    result = fails(
+        f"2 of 4 lines failed. No trace was written to {trace}.",
+        *(DESIGN, images[0], wide, missing, images[1], "--trace", trace, "--json"),
+    )
+    entries = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [entry.get("text") for entry in entries] == ["1971 been expected", None, None, "12 describes the"]
+    assert entries[1]["error"] == f"{wide}: The line has 2006 columns; the accelerator takes 1 to 732."
+    assert entries[2]["error"] == f"Cannot read {missing}: no such file."
+    assert not trace.exists()
+
+
+def test_a_single_line_that_fails_says_so_once(tmp_path):
+    missing = tmp_path / "none.png"
+    assert fails(f"Cannot read {missing}: no such file.", DESIGN, missing).stdout == ""
+
+
+def test_with_a_bitstream_and_its_manifest(images, tmp_path):
+    bitstream = write_bit_file(tmp_path / "mine.bit")
+    vectors = read_npz(VECTORS)
+    answer = KnownAnswer(vectors["pixels_1"], vectors["labels_1"])
+    Manifest.of(Design.load(DESIGN), answers=(answer,), clock_mhz=50).write(tmp_path / "mine.json")
+    result = run(DESIGN, images[0], "--bitstream", bitstream)
+    assert result.stdout == f"{images[0]}\t1971 been expected\t258 columns, 1.615 ms (modelled)\n"
+    assert "modelled from the cycle count at 50 MHz" in result.stderr
+
+
+def test_a_wrong_answer_at_start_up_prints_no_line(images, tmp_path):
+    vectors = read_npz(VECTORS)
+    wrong = KnownAnswer(vectors["pixels_1"], vectors["labels_0"])
+    manifest = tmp_path / "wrong.json"
+    Manifest.of(Design.load(DESIGN), answers=(wrong,)).write(manifest)
+    result = fails(
+        "This bitstream does not hold this design: a line of 312 columns with a known answer reads '12 describes the' on "
+        "the board, the design reads '1971 been expected'.",
+        *(DESIGN, images[0], "--manifest", manifest),
+    )
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--device", "bord"), "--device is 'bord'; it must be board, virtual or remote:HOST[:PORT]."),
+        (("--device", "board"), "--device board needs --bitstream FILE.bit."),
+        (("--bitstream", "none.bit"), "Cannot read none.bit: No such file or directory."),
+        (("--manifest", "none.json"), "Cannot read none.json: No such file or directory."),
+    ],
+)
+def test_what_cannot_be(images, arguments, message):
+    fails(message, DESIGN, images[0], *arguments)
+
+
+def test_no_line_is_an_error_of_the_command():
+    fails("Give images, --list FILE or --pixels FILE.npz, and only one of them.", DESIGN, status=2)
+
+
+def test_the_files_must_differ(images):
+    result = run(DESIGN, images[0], "--trace", DESIGN)
+    assert result.exit_code == 1
+    assert DESIGN.stat().st_size > 1000
+
+
+def test_pixels_of_a_wrong_shape(tmp_path):
+    path = tmp_path / "pixels.npz"
+    write_npz(path, {"pixels_0": np.zeros((10, 8), np.int8)})
+    fails("pixels_0: The line has shape [10, 8] and type int8; it must be integers [T, 32].", DESIGN, "--pixels", path)

@@ -1,0 +1,242 @@
+"""A bitstream with its .hwh: pynq's own parser reads it, on the virtual board as on a real one."""
+
+import hashlib
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pynq
+import pytest
+from pynq.pl_server import embedded_device, global_state
+
+from datapath.errors import BoardError
+from datapath.manifest import Kernel, Manifest
+from datapath.registers import CONTROL_BASE, CONTROL_BYTES, TOP, Register
+from fixedpoint_sim import simulate
+from foldline.board import open_driver, simulated_core
+from foldline.projects import export_project
+from overlay_driver import Driver
+from overlay_driver.virtual.device import VirtualBoard
+from tests.overlay_driver.bit_files import write_bit_file
+from tests.overlay_driver.boards import SMALL, TRAINED, golden_answer, golden_design, golden_lines, random_line
+from tests.overlay_driver.handoff import KERNEL, write_handoff
+
+pytestmark = [pytest.mark.pynq, pytest.mark.pynq_versions]
+
+ELSEWHERE = 0x43C1_0000
+"""Where the registers are on the board and in the .hwh, but not in the manifest."""
+
+
+@pytest.fixture
+def bitstream(tmp_path):
+    return write_bit_file(tmp_path / "net.bit")
+
+
+def driver_with(bitstream: Path, name: str = SMALL, *, base: int = ELSEWHERE) -> Driver:
+    """A driver whose manifest has the published register base, on a virtual board that has another."""
+    design = golden_design(name)
+    manifest = Manifest.of(design, answers=(golden_answer(name),), kernel=Kernel.PUBLISHED)
+    board = VirtualBoard(simulated_core(design, Kernel.PUBLISHED), replace(manifest, control_base=base))
+    return Driver(design, board=board, manifest=manifest, bitstream=bitstream)
+
+
+def refusal(bitstream: Path) -> str:
+    driver = driver_with(bitstream)
+    with pytest.raises(BoardError) as caught, driver:
+        pass
+    assert driver.board.device.memory.allocations == []
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", [SMALL, TRAINED])
+def test_golden_lines_are_read_at_the_address_that_the_handoff_has(bitstream, name):
+    write_handoff(bitstream, base=ELSEWHERE)
+    with driver_with(bitstream, name) as driver:
+        for columns, labels in golden_lines(name):
+            assert np.array_equal(driver.read_columns(columns).labels, labels)
+    assert driver.board.device.downloads == [str(bitstream)]
+    assert driver.board.device.memory.stray == []
+
+
+def test_without_the_handoff_the_manifest_s_address_is_used(bitstream):
+    with pytest.raises(BoardError), driver_with(bitstream):
+        pass
+    with driver_with(bitstream, base=CONTROL_BASE) as driver:
+        assert driver.board.device.downloads == [str(bitstream)]
+
+
+def test_the_handoff_s_address_is_used_even_where_it_is_wrong(bitstream):
+    write_handoff(bitstream, base=0x43C2_0000)
+    assert "The accelerator at 0x43C20000 is not idle" in refusal(bitstream)
+
+
+@pytest.mark.parametrize(
+    "handoff",
+    [
+        {"kernel": f"reader/{KERNEL}"},
+        {"kernel": "reader"},
+        {"type": f"example.com:user:{TOP}:2.1"},
+        {"type": "example.com:user:wrapper:2.1"},
+        {"kernel": f"reader/{KERNEL}", "type": "example.com:user:wrapper:2.1"},
+    ],
+    ids=["in-a-hierarchy", "renamed", "another-vendor", "another-type", "another-type-in-a-hierarchy"],
+)
+def test_the_accelerator_is_found_by_its_name_or_its_type(bitstream, handoff):
+    write_handoff(bitstream, base=ELSEWHERE, **handoff)
+    with driver_with(bitstream):
+        pass
+
+
+def test_a_handoff_without_the_accelerator_is_refused_with_what_it_has(bitstream):
+    handoff = write_handoff(bitstream, kernel=None)
+    assert refusal(bitstream) == f"{handoff} has 0 {TOP}; it must have one. Its blocks are: ps, timer."
+
+
+def test_the_three_files_of_a_project_are_all_that_the_driver_needs(tmp_path):
+    design = golden_design(SMALL)
+    export_project(design, tmp_path / "project", board="pynq-z2")
+    bitstream = write_bit_file(tmp_path / "project" / f"{design.experiment}.bit")  # what Vivado would leave there
+    write_handoff(bitstream)
+    with open_driver(design, bitstream=bitstream) as driver:
+        assert driver.manifest == Manifest.read(bitstream.with_suffix(".json"))
+        assert len(driver.manifest.answers) >= 1
+        line = random_line(design, 11)
+        assert np.array_equal(driver.read_columns(line).labels, simulate(design, line, beyond_limits=True).labels)
+
+
+def test_pynq_reads_what_the_block_design_has(bitstream):
+    write_handoff(bitstream, base=ELSEWHERE)
+    board = driver_with(bitstream).board
+    overlay = pynq.Overlay(str(bitstream), device=board.device, download=False)
+    assert set(overlay.ip_dict) == {"ps", KERNEL}
+    block = overlay.ip_dict[KERNEL]
+    assert (block["phys_addr"], block["addr_range"]) == (ELSEWHERE, CONTROL_BYTES)
+    assert block["type"] == f"xilinx.com:hls:{TOP}:1.0"
+    offsets = {name: entry["address_offset"] for name, entry in block["registers"].items()}
+    assert offsets == {register.name: register.value for register in Register}
+    assert (overlay.clock_dict[0]["divisor0"], overlay.clock_dict[0]["divisor1"]) == (5, 2)
+    assert board.device.downloads == []
+
+
+def test_the_clock_is_the_manifest_s_and_not_the_handoff_s(bitstream):
+    write_handoff(bitstream, base=ELSEWHERE, dividers=(10, 2))
+    with driver_with(bitstream) as driver:
+        assert driver.board.device.clock_mhz == 100
+
+
+def test_another_board_s_clock_is_left_alone(bitstream):
+    """pynq keeps one `Clocks` for the first device that it met."""
+    first = driver_with(bitstream).board
+    first.set_clock(50)
+    write_handoff(bitstream, base=ELSEWHERE)
+    with driver_with(bitstream) as driver:
+        assert (first.device.clock_mhz, driver.board.device.clock_mhz) == (50, 100)
+
+
+# Damaged files, by what pynq's parsers raise ------------------------------------------------------------------------
+
+
+def cut(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda _: "", "ParseError: no element found: line 1, column 0."),
+        (lambda _: "hand-off", "ParseError: syntax error: line 1, column 0."),
+        (cut, None),
+        (lambda text: text.replace('"5"', '"five"'), "ValueError: invalid literal for int() with base 10: 'five'."),
+        (lambda text: text.replace('"processing_system7"', '"microblaze"'), "IndexError: list index out of range."),
+        (lambda text: text.replace("<EXTERNALPORTS></EXTERNALPORTS>", ""), None),
+        (lambda text: text.replace('MEMTYPE="REGISTER"', ""), None),
+        (lambda text: text.replace('INSTANCE="ps"', 'INSTANCE="nobody"', 1), None),
+        (lambda text: text.replace('NAME="PCW_FPGA_FCLK0_ENABLE"', 'NAME="PCW_NOTHING"'), None),
+        (lambda text: text.replace('PHYSICAL="M_AXI_GP0_AWADDR"', 'PHYSICAL="NOTHING"'), None),
+        (lambda text: text.replace('DIR="O" NAME="FCLK_CLK0"', 'DIR="I" NAME="FCLK_CLK0"'), None),
+        (lambda text: text.replace('BASEVALUE="0x43C10000"', 'BASEVALUE="here"'), None),
+    ],
+    ids=[
+        *("empty", "no-xml", "cut-off", "no-number", "no-processing-system", "no-ports", "no-kind", "no-such-block"),
+        *("no-clock", "no-such-port", "two-inputs", "no-address"),
+    ],
+)
+def test_a_damaged_handoff_is_one_sentence_and_nothing_is_loaded(bitstream, damage, sentence):
+    handoff = write_handoff(bitstream, base=ELSEWHERE)
+    text = handoff.read_text(encoding="utf-8")
+    damaged = damage(text)
+    assert damaged != text
+    handoff.write_text(damaged, encoding="utf-8")
+    driver = driver_with(bitstream)
+    with pytest.raises(BoardError) as caught, driver:
+        pass
+    message = str(caught.value)
+    assert message.startswith(f"Cannot read {handoff}: ")
+    assert message.endswith(".") and "\n" not in message
+    if sentence is not None:
+        assert message == f"Cannot read {handoff}: {sentence}"
+    assert driver.board.device.downloads == []
+
+
+# pynq's own state files ---------------------------------------------------------------------------------------------
+
+
+class Trap:
+    """Where it is unpickled, a folder appears."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return Path.mkdir, (self.folder,)
+
+
+@pytest.fixture
+def trap(bitstream, tmp_path, monkeypatch):
+    """The folder that appears where pynq's pickle of the last .hwh is loaded; it claims to be this bitstream's."""
+    state = tmp_path / "pl_server"
+    state.mkdir()
+    monkeypatch.setattr(embedded_device, "__file__", str(state / "embedded_device.py"))
+    monkeypatch.setattr(global_state, "STATE_DIR", str(state))
+    (state / "_current_metadata.pkl").write_bytes(pickle.dumps(Trap(tmp_path / "loaded")))
+    digest = hashlib.sha1(bitstream.read_bytes()).hexdigest()
+    entries = {"bitfile_name": str(bitstream), "active_name": "x", "timestamp": "", "bitfile_hash": digest}
+    for name in ("global_pl_state.json", "global_pl_state_.json"):  # pynq 3.0, 3.1
+        (state / name).write_text(json.dumps(entries))
+    return tmp_path / "loaded"
+
+
+pynq_warns = pytest.mark.filterwarnings(
+    "ignore:The `parse_obj` method is deprecated", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+"""Of what its cache does; without these the trap would not close in a test."""
+
+
+@pynq_warns
+def test_no_pickle_is_loaded_or_written(bitstream, trap):
+    write_handoff(bitstream, base=ELSEWHERE)
+    state = Path(global_state.STATE_DIR)
+    before = {path.name: path.read_bytes() for path in state.iterdir()}
+    with driver_with(bitstream):
+        pass
+    assert not trap.exists()
+    assert {path.name: path.read_bytes() for path in state.iterdir()} == before
+
+
+@pynq_warns
+def test_the_trap_closes_on_pynq_s_own_way(bitstream, trap):
+    write_handoff(bitstream)
+    with pytest.raises(embedded_device.CacheMetadataError):  # what it has loaded is no parser
+        embedded_device.BitfileHandler(str(bitstream))._get_cache()
+    assert trap.exists()
+
+
+def test_nothing_is_written_beside_pynq_or_the_bitstream(bitstream):
+    write_handoff(bitstream, base=ELSEWHERE)
+    folders = (Path(embedded_device.__file__).parent, bitstream.parent)
+    before = [sorted(folder.glob("[!_]*")) + sorted(folder.glob("*.pkl")) for folder in folders]
+    with driver_with(bitstream):
+        pass
+    assert [sorted(folder.glob("[!_]*")) + sorted(folder.glob("*.pkl")) for folder in folders] == before

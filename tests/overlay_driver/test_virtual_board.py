@@ -1,0 +1,259 @@
+"""The virtual board behaves as a board does: memory in two views, registers as HLS makes them, hangs where it hangs."""
+
+import numpy as np
+import pynq
+import pytest
+
+from datapath.labels import overlay_labels
+from datapath.manifest import Kernel, Manifest
+from datapath.packing import pack_columns
+from datapath.registers import CONTROL_BASE, CONTROL_BYTES, Control, Register
+from fixedpoint_sim import simulate
+from foldline.board import simulated_core
+from overlay_driver.accelerator import UNTOUCHED
+from overlay_driver.virtual.device import VirtualBoard
+from tests.overlay_driver.boards import MANY_LABELS, golden_design, golden_lines, line_with_labels, small_design
+
+pytestmark = pytest.mark.pynq
+
+
+class ByHand:
+    """An accelerator driven through pynq by hand, as a notebook does."""
+
+    def __init__(self, design, kernel=Kernel.PUBLISHED):
+        self.design = design
+        self.board = VirtualBoard(simulated_core(design, kernel), Manifest.of(design, answers=(), kernel=kernel))
+        self.board.load(None)
+        self.device = self.board.device
+        self.mmio = pynq.MMIO(CONTROL_BASE, CONTROL_BYTES, device=self.device)
+        self.input = pynq.allocate(shape=(8192,), dtype="u8", target=self.device)
+        self.output = pynq.allocate(shape=(128,), dtype="u8", target=self.device)
+        np.asarray(self.output)[:] = UNTOUCHED
+        self.output.sync_to_device()
+
+    def fill(self, columns):
+        words = pack_columns(columns, self.design.precision.activation)
+        np.asarray(self.input)[: len(words)] = words
+        self.mmio.write(Register.COLUMNS.value, len(columns))
+        self.mmio.write(Register.RECORDS.value, 2 * len(columns))
+        self.mmio.write(Register.INPUT_BYTES.value, words.nbytes)
+        self.mmio.write(Register.INPUT_ADDRESS.value, self.input.physical_address)
+        self.mmio.write(Register.OUTPUT_ADDRESS.value, self.output.physical_address)
+
+    def start(self):
+        self.mmio.write(Register.CONTROL.value, int(Control.START))
+
+    def control(self):
+        return Control(self.mmio.read(Register.CONTROL.value))
+
+    def wait(self, looks=50):
+        """Whether it has done within so many looks."""
+        for _ in range(looks):
+            if Control.DONE in self.control():
+                return True
+            self.board.timer.pause()
+        return False
+
+    def labels(self):
+        words = np.asarray(self.output)
+        return words[1 : 1 + int(words[0])]
+
+    def run(self, columns):
+        """A whole run with all that belongs to it; None if it hangs."""
+        self.fill(columns)
+        self.input.sync_to_device()
+        self.start()
+        if not self.wait():
+            return None
+        self.output.sync_from_device()
+        return self.labels()
+
+
+@pytest.fixture
+def by_hand():
+    return ByHand(small_design())
+
+
+@pytest.fixture
+def line(by_hand):
+    return line_with_labels(by_hand.design, 40, more_than=3)
+
+
+def test_a_run_by_hand_gives_the_simulators_labels(by_hand, line):
+    np.testing.assert_array_equal(by_hand.run(line), simulate(by_hand.design, line).labels)
+
+
+def test_what_was_not_flushed_does_not_reach_the_accelerator(by_hand, line):
+    by_hand.fill(line)
+    by_hand.start()
+    assert by_hand.wait()
+    by_hand.output.sync_from_device()
+    assert not np.array_equal(by_hand.labels(), simulate(by_hand.design, line).labels)
+
+
+def test_a_stale_line_is_read_where_the_next_was_not_flushed(by_hand, line):
+    by_hand.run(line)
+    by_hand.fill(line_with_labels(by_hand.design, 40, more_than=5)[::-1].copy())
+    by_hand.start()
+    assert by_hand.wait()
+    by_hand.output.sync_from_device()
+    np.testing.assert_array_equal(by_hand.labels(), simulate(by_hand.design, line).labels)
+
+
+def test_what_was_not_invalidated_is_not_seen(by_hand, line):
+    by_hand.fill(line)
+    by_hand.input.sync_to_device()
+    by_hand.start()
+    assert by_hand.wait()
+    assert (np.asarray(by_hand.output) == UNTOUCHED).all()
+
+
+def test_what_is_flushed_after_the_start_comes_too_late(by_hand, line):
+    by_hand.fill(line)
+    by_hand.start()
+    by_hand.input.sync_to_device()
+    assert by_hand.wait()
+    by_hand.output.sync_from_device()
+    assert not np.array_equal(by_hand.labels(), simulate(by_hand.design, line).labels)
+
+
+def test_a_slice_is_synchronised_as_a_slice(by_hand):
+    view = np.asarray(by_hand.input)
+    view[:4] = [1, 2, 3, 4]
+    by_hand.input[1:3].sync_to_device()
+    seen = by_hand.device.memory.read(by_hand.input.physical_address, 32).view("<u8")
+    assert seen[1:3].tolist() == [2, 3]
+    assert seen[0] != 1
+    assert seen[3] != 4
+
+
+def test_the_control_register_is_that_of_an_hls_core(by_hand, line):
+    assert by_hand.control() == Control.IDLE
+    by_hand.fill(line)
+    by_hand.input.sync_to_device()
+    by_hand.start()
+    assert by_hand.control() == Control.START
+    by_hand.start()  # changes nothing
+    assert by_hand.control() == Control.START
+    by_hand.board.timer.pause()
+    assert by_hand.control() == Control.DONE | Control.IDLE | Control.READY
+    assert by_hand.control() == Control.IDLE  # done and ready clear on read
+
+
+def test_registers_keep_what_is_written(by_hand, line):
+    by_hand.fill(line)
+    assert by_hand.mmio.read(Register.COLUMNS.value) == 40
+    assert by_hand.mmio.read(Register.INPUT_ADDRESS.value) == by_hand.input.physical_address
+    assert by_hand.mmio.read(0x60) == 0
+
+
+def test_the_published_kernel_hangs_on_more_labels_than_fit():
+    design = golden_design(MANY_LABELS)
+    line = line_with_labels(design, 120, more_than=design.limits.labels)
+    by_hand = ByHand(design)
+    assert by_hand.run(line) is None
+    assert by_hand.control() == Control.START  # for ever
+    by_hand.device.reload()
+    few = line_with_labels(design, 12)
+    np.testing.assert_array_equal(by_hand.run(few), simulate(design, few).labels)
+
+
+def test_our_kernel_counts_on_where_the_published_one_hangs():
+    design = golden_design(MANY_LABELS)
+    line = line_with_labels(design, 120, more_than=design.limits.labels)
+    by_hand = ByHand(design, Kernel.FOLDLINE)
+    by_hand.run(line)
+    words = np.asarray(by_hand.output)
+    trace = simulate(design, line, beyond_limits=True)
+    assert words[0] == trace.found > design.limits.labels
+    np.testing.assert_array_equal(words[1 : 1 + design.limits.labels], trace.labels)
+    assert (words[1 + design.limits.labels :] == UNTOUCHED).all()
+
+
+def test_past_its_columns_the_published_kernel_misbehaves_and_ours_refuses():
+    design = small_design(columns=60)
+    line = line_with_labels(design, 80, more_than=5)
+    assert not np.array_equal(
+        ByHand(design).run(line), overlay_labels(simulate(design, line, beyond_limits=True).scores)
+    )
+    ours = ByHand(design, Kernel.FOLDLINE)
+    ours.fill(line)
+    ours.input.sync_to_device()
+    ours.start()
+    assert ours.wait()
+    ours.output.sync_from_device()
+    assert (np.asarray(ours.output) == UNTOUCHED).all()  # a count of all ones
+
+
+def test_an_odd_line_is_read_wrongly_by_the_published_kernel_alone():
+    design = small_design()
+    line = line_with_labels(design, 41, more_than=3)
+    last = simulate(design, line[:-1]).labels
+    if np.array_equal(last, simulate(design, line, beyond_limits=True).labels):
+        line = line_with_labels(design, 31, more_than=3)
+    np.testing.assert_array_equal(ByHand(design).run(line), simulate(design, line[:-1]).labels)
+    np.testing.assert_array_equal(
+        ByHand(design, Kernel.FOLDLINE).run(line), simulate(design, line, beyond_limits=True).labels
+    )
+
+
+@pytest.mark.parametrize("register", [Register.RECORDS, Register.INPUT_BYTES])
+def test_registers_that_contradict_each_other_let_the_published_kernel_wait_for_ever(by_hand, line, register):
+    by_hand.fill(line)
+    by_hand.input.sync_to_device()
+    by_hand.mmio.write(register.value, 8)
+    by_hand.start()
+    assert not by_hand.wait()
+
+
+def test_an_address_outside_of_all_buffers_is_noticed(by_hand, line):
+    by_hand.fill(line)
+    by_hand.mmio.write(Register.OUTPUT_ADDRESS.value, 0x1000)
+    by_hand.start()
+    assert by_hand.wait()
+    assert by_hand.device.memory.stray == [
+        f"wrote {8 * (1 + simulated_labels(by_hand))} bytes at 0x00001000",
+    ]
+
+
+def simulated_labels(by_hand):
+    """Labels of the junk that lies in an input buffer that was not flushed."""
+    data = by_hand.device.memory.read(by_hand.input.physical_address, by_hand.mmio.read(Register.INPUT_BYTES.value))
+    columns = by_hand.device.core._forward_columns(data)
+    return simulate(by_hand.design, columns).found
+
+
+def test_nothing_can_be_allocated_before_a_bitstream_is_loaded():
+    design = small_design()
+    board = VirtualBoard(simulated_core(design, Kernel.PUBLISHED), Manifest.of(design, answers=()))
+    with pytest.raises(RuntimeError, match=r"^Overlay is not downloaded$"):
+        pynq.allocate(shape=(8,), dtype="u8", target=board.device)
+
+
+def test_freed_memory_is_given_out_again(by_hand):
+    first = pynq.allocate(shape=(1000,), dtype="u8", target=by_hand.device)
+    address = first.physical_address
+    first.freebuffer()
+    first.freebuffer()  # once more does nothing
+    assert pynq.allocate(shape=(1000,), dtype="u8", target=by_hand.device).physical_address == address
+
+
+def test_memory_ends(by_hand):
+    with pytest.raises(MemoryError, match=r"^no 134217728 bytes of contiguous memory are left$"):
+        pynq.allocate(shape=(16 << 20,), dtype="u8", target=by_hand.device)
+
+
+def test_time_passes_only_while_it_is_waited(by_hand, line):
+    by_hand.fill(line)
+    before = by_hand.board.timer.now()
+    by_hand.start()
+    assert by_hand.board.timer.now() == before
+    by_hand.board.timer.pause()
+    assert by_hand.board.timer.now() > before
+
+
+def test_golden_lines_by_hand():
+    name = "stress_w4a8_round"
+    by_hand = ByHand(golden_design(name))
+    for columns, labels in golden_lines(name):
+        np.testing.assert_array_equal(by_hand.run(columns), labels)
