@@ -34,15 +34,31 @@ class LineBuffer:
     def __init__(self, board: Board, design: Design) -> None:
         self._board = board
         self._bits = design.precision.activation
-        record = column_words(design.inputs, self._bits)
+        self._input_words = 2 * design.limits.columns * column_words(design.inputs, self._bits)
+        self._output_words = max(MIN_OUTPUT_WORDS, 1 + design.limits.labels)
         self._allocated = []
-        with ExitStack() as unless_whole:
-            unless_whole.callback(self.free)
-            self.input, self.input_address = self._allocate(2 * design.limits.columns * record)
-            self.output, self.output_address = self._allocate(max(MIN_OUTPUT_WORDS, 1 + design.limits.labels))
-            unless_whole.pop_all()
         self.input_bytes = 0
         self.columns = 0
+        self.allocate(np.zeros(0, dtype=WORD_DTYPE))
+
+    def allocate(self, contents: np.ndarray) -> None:
+        """Allocate its memory, all or nothing.
+
+        :param contents: words that the input begins with.
+        :raises BoardError: there is no memory.
+        """
+        with ExitStack() as unless_whole:
+            unless_whole.callback(self.free)
+            self.input, self.input_address = self._allocate(self._input_words)
+            self.output, self.output_address = self._allocate(self._output_words)
+            unless_whole.pop_all()
+        self._write(contents)
+
+    def set_aside(self) -> np.ndarray:
+        """Free the memory; what the input held, for `allocate`."""
+        contents = np.array(np.asarray(self.input))
+        self.free()
+        return contents
 
     def _allocate(self, words: int) -> tuple[Any, int]:
         """A buffer and its physical address."""
@@ -62,9 +78,12 @@ class LineBuffer:
         :raises DataError: a pixel outside the range of its format.
         """
         words = pack_columns(columns, self._bits)
+        self._write(words)
+        self.columns, self.input_bytes = len(columns), words.nbytes
+
+    def _write(self, words: np.ndarray) -> None:
         np.asarray(self.input)[: len(words)] = words
         np.asarray(self.output)[:] = UNTOUCHED
-        self.columns, self.input_bytes = len(columns), words.nbytes
 
     def to_device(self) -> None:
         """Let the accelerator see what the processor wrote; whole buffers, as slices are not safe in every pynq."""

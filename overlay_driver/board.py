@@ -6,6 +6,7 @@ board. What pynq 2.7 to 4.0 have in common is used; docs/board.md says what they
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = 0.005
 """Largest deviation of the clock that is read back, of the one asked for: dividers of 6 bits do not hit every clock."""
 
+MAX_SAID = 300
+"""Characters of what pynq says of an error that are kept: some of its errors hold a whole file."""
+
 BOARD_NAME = Path("/proc/device-tree/chosen/pynq_board")
 PARTS = {
     "pynq-z1": "xc7z020clg400-1",
@@ -31,6 +35,8 @@ PARTS = {
     "kv260": "xck26-sfvc784-2LV-c",
 }
 """Part of each board, by the name that its image gives it (in lower case)."""
+
+OWN_ENVIRONMENT = "run as root in pynq's own environment (docs/board.md)"
 
 
 class Board:
@@ -60,7 +66,7 @@ class Board:
         try:
             yield
         except expected as error:
-            said = " ".join(str(error).split()).rstrip(".")
+            said = " ".join(str(error).split())[:MAX_SAID].rstrip(".")
             raise BoardError(f"Cannot {what}: {type(error).__name__}: {said}.") from error
 
     def load(self, bit: BitFile | None) -> int | None:
@@ -152,20 +158,26 @@ def _is_ours(name: str, block: dict[str, Any]) -> bool:
 def this_board() -> Board:
     """The board that this program runs on.
 
-    :raises BoardError: pynq finds none.
+    :raises BoardError: pynq is not there, or finds none.
     """
     import warnings
 
-    from pynq import Device
-
+    on_board = BOARD_NAME.is_file()
+    try:
+        from pynq import Device
+    except ModuleNotFoundError as error:
+        if not on_board:
+            raise
+        raise BoardError(
+            f"This is a board, and its Python, {sys.executable}, has no {error.name}: {OWN_ENVIRONMENT}."
+        ) from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # pynq warns that it found none; so do we
         try:
             device = Device.active_device
         except RuntimeError as error:
             raise BoardError(
-                "pynq finds no board here. On a board, run as root in pynq's own environment "
-                "(sudo -i, then the commands of docs/board.md); elsewhere use --device virtual."
+                f"pynq finds no board here. On a board, {OWN_ENVIRONMENT}; elsewhere use --device virtual."
             ) from error
-    name = BOARD_NAME.read_text(encoding="ascii").strip("\0\n ") if BOARD_NAME.is_file() else ""
+    name = BOARD_NAME.read_text(encoding="ascii").strip("\0\n ") if on_board else ""
     return Board(device, part=PARTS.get(name.lower()))

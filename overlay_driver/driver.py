@@ -27,6 +27,8 @@ TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
 """A line has this many times its modelled time, and this long at least. The folding in a design file need not be the
 bitstream's, so the model may be well off; a hang costs a second."""
 
+NOT_THERE = "The accelerator is not there: its bitstream could not be loaded again. Enter the driver once more."
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -88,9 +90,24 @@ class Driver:
                 self._buffers.pop().free()
 
     def _load(self) -> None:
+        self._accelerator = None
         base = self.board.load(self._bit)
         self.board.set_clock(self.manifest.clock_mhz)
         self._accelerator = Accelerator(self.board, self.manifest.control_base if base is None else base)
+
+    def _load_again(self) -> None:
+        """Load the bitstream once more, which stops the accelerator whatever it is at.
+
+        Some versions of XRT refuse what comes after that while buffers are allocated. They are then given back, and
+        allocated anew with what they held.
+        """
+        try:
+            self._load()
+        except BoardError:
+            contents = [buffer.set_aside() for buffer in self._buffers]
+            self._load()
+            for buffer, words in zip(self._buffers, contents, strict=True):
+                buffer.allocate(words)
 
     def check(self) -> None:
         """Read the lines with known answers.
@@ -166,6 +183,8 @@ class Driver:
     def _filled(self, buffer: LineBuffer, line: np.ndarray | FoldlineError) -> LineBuffer | FoldlineError:
         if isinstance(line, FoldlineError):
             return line
+        if self._accelerator is None:
+            return BoardError(NOT_THERE)
         try:
             self._require_within(line)
             buffer.fill(line)
@@ -189,6 +208,8 @@ class Driver:
 
     def _started(self, buffer: LineBuffer) -> BoardError | None:
         """Start a line; the error if that fails."""
+        if self._accelerator is None:
+            return BoardError(NOT_THERE)
         try:
             buffer.to_device()
             self._accelerator.start(buffer)
@@ -267,7 +288,7 @@ class Driver:
                 return
         except BoardError:
             pass  # it hangs
-        self._load()
+        self._load_again()
 
     def _text(self, labels: np.ndarray) -> str:
         return self.design.alphabet.text(labels)

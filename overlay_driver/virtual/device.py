@@ -176,6 +176,8 @@ class VirtualDevice(Device):
         """Programmable logic as after a bitstream has been loaded."""
         self._loaded = True
         self.core.reset()
+        if self.faults.load_needs_free_memory and self.memory.allocations:
+            raise RuntimeError("Programming Device failed: possibly buffers still allocated")
 
 
 class VirtualBoard(Board):
@@ -199,7 +201,8 @@ class VirtualBoard(Board):
         """As a board does; without a bitstream the accelerator is there all the same."""
         if bit is not None:
             return super().load(bit)
-        self.device.reload()
+        with self.doing("load the virtual accelerator"):
+            self.device.reload()
         return None
 
 

@@ -18,6 +18,9 @@ class Faults:
     no_memory: bool = False
     """No buffer can be allocated."""
 
+    load_needs_free_memory: bool = False
+    """A bitstream is loaded, and an error raised all the same, while a buffer is allocated, as some XRT do."""
+
     flipped_bit: tuple[int, int] | None = None
     """Word and bit of the output buffer that arrives inverted in memory."""
 

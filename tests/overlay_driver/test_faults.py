@@ -271,3 +271,66 @@ def test_random_lines_after_a_fault_are_equal(design, line):
         driver.board.faults.done_never_rises = False
         for seed in range(20):
             require_sound(driver, random_line(design, 2 * (seed + 1), seed))
+
+
+def test_a_loader_that_wants_all_buffers_freed_gets_it(design, line):
+    """And a line that already lies in the other buffer is read all the same."""
+    with driver_of(design) as driver:
+        driver.board.faults.load_needs_free_memory = True
+        driver.board.faults.done_never_rises = True
+        lines = iter([line, line, line])
+
+        def then_mended():
+            yield next(lines)
+            yield next(lines)
+            driver.board.faults.done_never_rises = False
+            yield next(lines)
+
+        first, second, third = driver.readings(then_mended())
+        assert isinstance(first, BoardError)
+        assert isinstance(second, BoardError)
+        np.testing.assert_array_equal(third.labels, simulate(design, line).labels)
+        assert len(allocations(driver)) == 4
+        require_sound(driver, line)
+    assert allocations(driver) == []
+
+
+def test_the_line_in_the_other_buffer_survives_its_removal(design, line):
+    other = line_with_labels(design, 40, more_than=5)
+    with driver_of(design) as driver:
+        driver.board.faults.load_needs_free_memory = True
+        driver.board.faults.done_never_rises = True
+        read = driver.board.device.core.read
+        looks = []
+
+        def mended_once_it_hangs(offset, **rest):
+            looks.append(offset)
+            if len(looks) > 500:
+                driver.board.faults.done_never_rises = False
+            return read(offset, **rest)
+
+        driver.board.device.core.read = mended_once_it_hangs
+        first, second = driver.readings([line, other])
+        assert isinstance(first, BoardError)
+        np.testing.assert_array_equal(second.labels, simulate(design, other).labels)
+
+
+def test_an_accelerator_that_is_lost_refuses_all_that_follows(design, line, monkeypatch):
+    with driver_of(design) as driver:
+        driver.board.faults.done_never_rises = True
+
+        def fails(bit):
+            raise BoardError("Cannot load it: RuntimeError: no.")
+
+        monkeypatch.setattr(driver.board, "load", fails)
+        first, second, third = driver.readings([line, line, line])
+        assert str(first).endswith("It cannot be set right: Cannot load it: RuntimeError: no.")
+        for later in (second, third):
+            assert str(later) == (
+                "The accelerator is not there: its bitstream could not be loaded again. Enter the driver once more."
+            )
+    assert allocations(driver) == []
+    monkeypatch.undo()
+    driver.board.faults.done_never_rises = False
+    with driver:
+        require_sound(driver, line)
