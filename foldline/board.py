@@ -84,7 +84,7 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
             "No line is known whose labels this design must give, and the simulator is not installed here: make a manifest "
             "where it is (foldline manifest DESIGN.npz -o NAME.json) and put it beside the bitstream, with its name."
         )
-    from foldline.projects import printed_lines, random_lines
+    from foldline.made_lines import printed_lines, random_lines
 
     return simulated_answers(design, printed_lines(design) or random_lines(design))
 

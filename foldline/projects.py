@@ -10,26 +10,18 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import LimitError
-from datapath.images import quantize_pixels
 from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
 from foldline.board import known_answers
-from foldline.headers import random_pixels
 from foldline.inputs import image_inputs
+from foldline.made_lines import printed_lines, random_lines
 from hls_gen.boards import check_clock, load_board
 from hls_gen.fit import FitReport, check_fits
 from hls_gen.project import render, write_project
 from hls_gen.roms import design_memories
 from hls_gen.vectors import LineResult
-from train.synthetic import synthetic_line
 
 DEFAULT_BOARD = "pynq-z1"
-
-RANDOM_LENGTHS = (2, 7)
-"""Columns of the lines of random pixels: the shortest of interest, and an odd one."""
-
-PRINTED_CHARACTERS = (8, 12)
-"""Length of the printed line: random pixels give a trained network nothing to read, hence no labels to compare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,23 +79,6 @@ def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | N
         clock_mhz=clock,
         control_base=chosen.control_base,
     )
-
-
-def random_lines(design: Design) -> list[np.ndarray]:
-    """Lines of random pixels (seed 0), integers [T, I], none longer than the design takes."""
-    return random_pixels(design, [length for length in RANDOM_LENGTHS if length <= design.limits.columns] or [1])
-
-
-def printed_lines(design: Design) -> list[np.ndarray]:
-    """One short printed line, integers [T, I]; none where the design does not take so many columns.
-
-    Its T is even, so that the published kernel takes it as well.
-    """
-    low, high = PRINTED_CHARACTERS
-    line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)
-    columns = quantize_pixels(line.pixels(design.inputs), design.precision.activation)
-    columns = columns[: len(columns) // 2 * 2]
-    return [columns] if len(columns) <= design.limits.columns else []
 
 
 def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]:

@@ -13,7 +13,8 @@ from datapath import Design, Limits, image_columns
 from datapath.manifest import Manifest
 from foldline.cli import main
 from foldline.demo import EMBEDDED
-from foldline.projects import expected_lines, export_project, printed_lines, random_lines
+from foldline.made_lines import printed_lines, random_lines
+from foldline.projects import expected_lines, export_project
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
 from tests.designs import random_design
@@ -42,7 +43,7 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     assert result.output == (
         f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2, PE_OUT 2, 21 files for AMD Kria KV260; "
         "its weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
-        f"The test bench has 3 lines with {labels} labels.\n"
+        f"The test bench has 4 lines with {labels} labels.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
@@ -54,19 +55,21 @@ def test_a_project_is_written_and_described(saved, tmp_path):
 
 def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
     design = Design.load(EMBEDDED)
-    ((printed, expected),) = expected_lines(design, printed_lines(design))
+    (printed, expected), (turned, guessed) = expected_lines(design, printed_lines(design))
     assert expected.found >= 5
+    assert guessed.found >= 5
+    np.testing.assert_array_equal(turned, printed[::-1, ::-1])
     image = tmp_path / "page.png"
     Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(image)
     exported = export_project(design, tmp_path / "project", images=[image])
     columns = image_columns(image, target_height=32, bits=4)
     ((_, found_on_page),) = expected_lines(design, [columns])
-    assert (exported.lines, exported.labels) == (4, expected.found + found_on_page.found)
+    assert (exported.lines, exported.labels) == (5, expected.found + guessed.found + found_on_page.found)
     vectors = (tmp_path / "project" / "tb" / "vectors.txt").read_text()
-    assert vectors.count("columns ") == 4
+    assert vectors.count("columns ") == 5
     manifest = Manifest.read(tmp_path / "project" / f"{design.experiment}.json")
     answers = [(len(answer.columns), len(answer.labels)) for answer in manifest.answers]
-    assert (len(printed), expected.found) in answers
+    assert {(len(printed), expected.found), (len(turned), guessed.found)} <= set(answers)
     assert render_line(columns, bits=4, expected=found_on_page) in vectors
 
 
@@ -106,7 +109,7 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
     done = make_csim()
-    assert (done.returncode, done.stdout) == (0, "3 lines, 0 differences\n")
+    assert (done.returncode, done.stdout) == (0, "4 lines, 0 differences\n")
     weights = folder / "src" / "weights.hpp"
     text = weights.read_text()
     digit = re.search(r"class_biases\[.*?0x", text, re.DOTALL).end()

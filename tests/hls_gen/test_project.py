@@ -8,7 +8,8 @@ import pytest
 from datapath import Limits
 from datapath.errors import ConfigError, DesignError, FileError
 from datapath.manifest import Kernel, KnownAnswer, Manifest
-from foldline.projects import expected_lines, random_lines
+from foldline.made_lines import random_lines
+from foldline.projects import expected_lines
 from hls_gen.boards import load_board
 from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
