@@ -162,7 +162,11 @@ class Driver:
 
         While the accelerator computes a line, the next one is taken and packed into a second buffer. An error among
         the lines, of an image that cannot be read, comes out at its place.
+
+        :raises BoardError: other lines are being read; end that first.
         """
+        if self._running is not None:
+            raise BoardError("The driver is reading other lines; read them to their end, or close what reads them.")
         try:
             for number, line in enumerate(lines):
                 ready = self._filled(self._buffers[number % 2], line)
@@ -185,9 +189,10 @@ class Driver:
             return line
         if self._accelerator is None:
             return BoardError(NOT_THERE)
+        columns = np.asarray(line)
         try:
-            self._require_within(line)
-            buffer.fill(line)
+            self._require_within(columns)
+            buffer.fill(columns)
         except FoldlineError as error:
             return error
         return buffer
@@ -212,8 +217,10 @@ class Driver:
             return BoardError(NOT_THERE)
         try:
             buffer.to_device()
+            self._running = _Run(buffer, self.board.timer.now())  # what interrupts us now must find it
             self._accelerator.start(buffer)
         except BoardError as error:
+            self._running = None
             return error
         self._running = _Run(buffer, self.board.timer.now())
         return None

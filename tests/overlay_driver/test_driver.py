@@ -171,6 +171,19 @@ def test_the_output_buffer_is_that_of_the_published_host_or_larger():
             assert [len(buffer.output) for buffer in driver._buffers] == [words, words]
 
 
+def test_lines_are_not_read_between_other_lines():
+    design = small_design()
+    line = random_line(design, 10)
+    expected = r"^The driver is reading other lines; read them to their end, or close what reads them\.$"
+    with driver_of(design) as driver:
+        first = driver.readings([line] * 4)
+        next(first)
+        with pytest.raises(BoardError, match=expected):
+            driver.read_columns(line)
+        assert len(list(first)) == 3
+        np.testing.assert_array_equal(driver.read_columns(line.tolist()).labels, simulate(design, line).labels)
+
+
 # What is refused before anything runs ---------------------------------------------------------------------------------
 
 

@@ -191,6 +191,26 @@ def test_an_interrupted_run_ends_cleanly(design, line, look):
         require_sound(driver, line)
 
 
+def test_an_interruption_right_after_the_start_does_not_free_what_is_written_to(design, line):
+    driver = driver_of(design)
+    with pytest.raises(KeyboardInterrupt), driver:
+        core = driver.board.device.core
+        start = core._start
+
+        def interrupted(*arguments):
+            start(*arguments)
+            core._start = start
+            raise KeyboardInterrupt
+
+        core._start = interrupted
+        driver.read_columns(line)
+    assert allocations(driver) == []
+    assert driver.board.device.core.done_at == float("inf")
+    driver.board.timer.pause()
+    with driver:
+        require_sound(driver, line)
+
+
 def test_an_interrupted_hang_reloads_before_it_frees(design, line):
     driver = driver_of(design)
     with pytest.raises(KeyboardInterrupt), driver:
