@@ -13,8 +13,9 @@ from datapath.packing import WORD_DTYPE, column_words, pack_columns, unpack_labe
 from datapath.registers import Control, Register
 from overlay_driver.board import Board
 
-MIN_OUTPUT_WORDS = 128
-"""Words of the output buffer that the published overlay's host code allocates."""
+MIN_WORDS = 1024
+"""Words of a buffer at least, 8 KiB: XRT 2.17 gives smaller ones addresses that the accelerator does not reach, and only
+pynq 3.1.1 and later know of it. The published overlay's host code allocates 128 words for the output."""
 
 ADDRESS_SPACE = 1 << 32
 """The master port of the published overlay has addresses of 32 bits."""
@@ -34,8 +35,8 @@ class LineBuffer:
     def __init__(self, board: Board, design: Design) -> None:
         self._board = board
         self._bits = design.precision.activation
-        self._input_words = 2 * design.limits.columns * column_words(design.inputs, self._bits)
-        self._output_words = max(MIN_OUTPUT_WORDS, 1 + design.limits.labels)
+        self._input_words = max(MIN_WORDS, 2 * design.limits.columns * column_words(design.inputs, self._bits))
+        self._output_words = max(MIN_WORDS, 1 + design.limits.labels)
         self._allocated = []
         self.input_bytes = 0
         self.columns = 0
@@ -121,7 +122,10 @@ class LineBuffer:
             raise BoardError(
                 f"The accelerator wrote 0x{int(found[place]):X} as label {place}; allowed is 1 to {design.classes - 1}."
             )
-        written = np.flatnonzero(words[1 + len(found) :] != UNTOUCHED)
+        behind = words[1 + count :]
+        if not counts_all and behind[:1] == design.classes:
+            behind = behind[1:]  # the published kernel's mark of the end, which it writes where there is room
+        written = np.flatnonzero(behind != UNTOUCHED)
         if len(written):
             raise BoardError(f"The accelerator wrote {len(written)} words behind its {len(found)} labels.")
         return unpack_labels(words)

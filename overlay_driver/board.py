@@ -175,7 +175,7 @@ def this_board() -> Board:
         warnings.simplefilter("ignore", UserWarning)  # pynq warns that it found none; so do we
         try:
             device = Device.active_device
-        except RuntimeError as error:
+        except (RuntimeError, AttributeError, OSError) as error:  # the latter two of 3.0.1 where XRT is missing
             raise BoardError(
                 f"pynq finds no board here. On a board, {OWN_ENVIRONMENT}; elsewhere use --device virtual."
             ) from error

@@ -16,7 +16,7 @@ from datapath.cycles import line_milliseconds, operations_per_column
 from datapath.design import Design
 from datapath.errors import BoardError, DataError, FoldlineError, LimitError
 from datapath.images import image_columns
-from datapath.manifest import Kernel, Manifest
+from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.registers import Control
 from overlay_driver.accelerator import Accelerator, LineBuffer
 from overlay_driver.bitstream import read_bit_file, require_named, require_part
@@ -65,11 +65,14 @@ class Driver:
         self._accelerator: Accelerator | None = None
         self._buffers: list[LineBuffer] = []
         self._running: _Run | None = None
+        self._reader: object = None
+        self._doubtful = False
 
     def __enter__(self) -> Driver:
         with ExitStack() as unless_ready:
             unless_ready.callback(self.close)
             self._load()
+            self._doubtful = False
             for _ in range(2):
                 self._buffers.append(LineBuffer(self.board, self.design))
             self.check()
@@ -91,6 +94,7 @@ class Driver:
 
     def _load(self) -> None:
         self._accelerator = None
+        self.board.set_clock(self.manifest.clock_mhz)  # else the logic would begin with whatever clock was left
         base = self.board.load(self._bit)
         self.board.set_clock(self.manifest.clock_mhz)
         self._accelerator = Accelerator(self.board, self.manifest.control_base if base is None else base)
@@ -101,31 +105,46 @@ class Driver:
         Some versions of XRT refuse what comes after that while buffers are allocated. They are then given back, and
         allocated anew with what they held.
         """
+        self._doubtful = True
         try:
             self._load()
         except BoardError:
             contents = [buffer.set_aside() for buffer in self._buffers]
             self._load()
-            for buffer, words in zip(self._buffers, contents, strict=True):
-                buffer.allocate(words)
+            try:
+                for buffer, words in zip(self._buffers, contents, strict=True):
+                    buffer.allocate(words)
+            except BoardError:
+                self._accelerator = None  # there is nothing to give it
+                raise
 
     def check(self) -> None:
         """Read the lines with known answers.
 
         :raises BoardError: one fails, or gives other labels than the design does.
         """
-        where = self._bit.path.name if self._bit else "the board"
         for answer in self.manifest.answers:
-            line = f"a line of {len(answer.columns)} columns with a known answer"
             try:
                 labels = self.read_columns(answer.columns).labels
             except BoardError as error:
-                raise BoardError(f"On {where} {line} fails: {error}") from error
-            if not np.array_equal(labels, answer.labels):
-                raise BoardError(
-                    f"This bitstream does not hold this design: {line} reads {self._text(labels)!r} on {where}, "
-                    f"the design reads {self._text(answer.labels)!r}."
-                )
+                raise self._fails(answer, error) from error
+            self._require_answer(answer, labels)
+
+    @property
+    def _where(self) -> str:
+        return self._bit.path.name if self._bit else "the board"
+
+    def _fails(self, answer: KnownAnswer, error: BoardError) -> BoardError:
+        return BoardError(
+            f"On {self._where} a line of {len(answer.columns)} columns with a known answer fails: {error}"
+        )
+
+    def _require_answer(self, answer: KnownAnswer, labels: np.ndarray) -> None:
+        if not np.array_equal(labels, answer.labels):
+            raise BoardError(
+                f"This bitstream does not hold this design: a line of {len(answer.columns)} columns with a known answer "
+                f"reads {self._text(labels)!r} on {self._where}, the design reads {self._text(answer.labels)!r}."
+            )
 
     def read_text(self, image: Image.Image | str | os.PathLike) -> Reading:
         """Read one scanned line.
@@ -140,7 +159,7 @@ class Driver:
 
         :raises: as `read_text`; the first line that fails ends it.
         """
-        for result in self.readings(self._columns_of(image) for image in images):
+        for result in self.readings(self._columns_or_error(image) for image in images):
             if isinstance(result, FoldlineError):
                 raise result
             yield result
@@ -167,6 +186,7 @@ class Driver:
         """
         if self._running is not None:
             raise BoardError("The driver is reading other lines; read them to their end, or close what reads them.")
+        self._reader = reader = object()
         try:
             for number, line in enumerate(lines):
                 ready = self._filled(self._buffers[number % 2], line)
@@ -179,10 +199,18 @@ class Driver:
             if self._running is not None:
                 yield self._finished()
         finally:
-            self._settle()
+            if self._reader is reader:  # else what runs is a later reader's
+                self._settle()
 
     def _columns_of(self, image: Image.Image | str | os.PathLike) -> np.ndarray:
         return image_columns(image, target_height=self.design.inputs, bits=self.design.precision.activation)
+
+    def _columns_or_error(self, image: Image.Image | str | os.PathLike) -> np.ndarray | FoldlineError:
+        """An error in its line's place, so that the line before it, which is still being computed, is read."""
+        try:
+            return self._columns_of(image)
+        except FoldlineError as error:
+            return error
 
     def _filled(self, buffer: LineBuffer, line: np.ndarray | FoldlineError) -> LineBuffer | FoldlineError:
         if isinstance(line, FoldlineError):
@@ -211,19 +239,38 @@ class Driver:
                 f"The line has {len(columns)} columns; the published overlay takes an even number of them."
             )
 
-    def _started(self, buffer: LineBuffer) -> BoardError | None:
-        """Start a line; the error if that fails."""
+    def _started(self, buffer: LineBuffer) -> FoldlineError | None:
+        """Start a line; the error if that fails. After a hang, lines with known answers go before it."""
         if self._accelerator is None:
             return BoardError(NOT_THERE)
         try:
-            buffer.to_device()
-            self._running = _Run(buffer, self.board.timer.now())  # what interrupts us now must find it
-            self._accelerator.start(buffer)
+            if self._doubtful:
+                self._check_again(next(other for other in self._buffers if other is not buffer))
+            self._start(buffer)
         except BoardError as error:
-            self._running = None
             return error
-        self._running = _Run(buffer, self.board.timer.now())
         return None
+
+    def _check_again(self, buffer: LineBuffer) -> None:
+        """As `check`, with a buffer that is free."""
+        for answer in self.manifest.answers:
+            buffer.fill(answer.columns)
+            self._start(buffer)
+            result = self._finished()
+            if isinstance(result, FoldlineError):
+                raise self._fails(answer, result)
+            self._require_answer(answer, result.labels)
+        self._doubtful = False
+
+    def _start(self, buffer: LineBuffer) -> None:
+        buffer.to_device()
+        self._running = _Run(buffer, self.board.timer.now())  # what interrupts us now must find it
+        try:
+            self._accelerator.start(buffer)
+        except BoardError:
+            self._running = None
+            raise
+        self._running = _Run(buffer, self.board.timer.now())
 
     def _finished(self) -> Reading | FoldlineError:
         """Wait for the running line; the reading, or the error of that line, after which the next one can run."""
@@ -286,16 +333,32 @@ class Driver:
 
         Until then it may write to its buffer, which must not be freed or used.
         """
-        run, self._running = self._running, None
+        run = self._running  # until it is at rest: a second Ctrl-C, too, must find it
         if run is None:
             return
         try:
-            if self.board.timer.now() - run.started <= self._timeout(run.buffer.columns):
-                self._wait(run)
+            if self._accelerator is not None and (self._rests() or self._ends(run)):
+                self._running = None
                 return
         except BoardError:
             pass  # it hangs
-        self._load_again()
+        try:
+            self._load_again()
+        except BoardError:
+            self._running = None  # all that can be done has been done
+            raise
+        self._running = None
+
+    def _rests(self) -> bool:
+        state = self._accelerator.control()
+        return Control.IDLE in state and Control.START not in state
+
+    def _ends(self, run: _Run) -> bool:
+        """Wait for a line whose time is not up."""
+        if self.board.timer.now() - run.started > self._timeout(run.buffer.columns):
+            return False
+        self._wait(run)
+        return True
 
     def _text(self, labels: np.ndarray) -> str:
         return self.design.alphabet.text(labels)

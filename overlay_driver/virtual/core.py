@@ -109,7 +109,8 @@ class VirtualCore:
         computed = self._compute(line) if len(line) else Computed(np.zeros(0, np.uint8), 0)
         if self.kernel is Kernel.PUBLISHED and computed.found > limits.labels:
             return None
-        return np.concatenate([[computed.found], computed.labels]).astype(WORD_DTYPE)
+        end = [self.design.classes] if self.kernel is Kernel.PUBLISHED and computed.found < limits.labels else []
+        return np.concatenate([[computed.found], computed.labels, end]).astype(WORD_DTYPE)
 
     def _forward_columns(self, data: np.ndarray) -> np.ndarray:
         bits = self.design.precision.activation

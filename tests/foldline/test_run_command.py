@@ -1,6 +1,7 @@
 """`foldline run` on the virtual board: what it prints, writes and refuses."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from datapath import Design
 from datapath.files import read_npz, write_npz
 from datapath.manifest import KnownAnswer, Manifest
 from foldline.cli import main
+from foldline.running import Throughput
+from tests.foldline.stand_in_board import StandInBoard, reading
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 
@@ -148,3 +151,70 @@ def test_pixels_of_a_wrong_shape(tmp_path):
     path = tmp_path / "pixels.npz"
     write_npz(path, {"pixels_0": np.zeros((10, 8), np.int8)})
     fails("pixels_0: The line has shape [10, 8] and type int8; it must be integers [T, 32].", DESIGN, "--pixels", path)
+
+
+# What no virtual board does ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("at_most", "most", "least"), [(False, "", ""), (True, "at most ", "at least ")])
+def test_a_board_s_times_are_measured_and_may_be_at_most(images, monkeypatch, at_most, most, least):
+    def opened(design, **_):
+        board = StandInBoard(design, kind="board", modelled=False, at_most=at_most)
+        board.manifest.clock_mhz = 50.0
+        return board
+
+    monkeypatch.setattr("foldline.board.open_driver", opened)
+    result = run(DESIGN, *images)
+    assert result.stdout == (
+        f"{images[0]}\t1971 been expected\t258 columns, {most}64.500 ms\n"
+        f"{images[1]}\t12 describes the\t312 columns, {most}78.000 ms\n"
+    )
+    assert result.stderr == f"Board: 2 lines, 570 columns in {most}142.500 ms, measured at 50 MHz: {least}0.4 GOPS.\n"
+    entry = json.loads(run(DESIGN, images[0], "--json").stdout)
+    assert (entry["milliseconds"], entry["at_most"], entry["modelled"]) == (64.5, at_most, False)
+    assert entry["gops"] == pytest.approx(0.4)
+
+
+def test_one_line_is_no_lines(images):
+    assert run(DESIGN, images[0]).stderr.startswith("Virtual board: 1 line, 258 columns in 0.808 ms, modelled from ")
+
+
+def test_a_total_is_at_most_if_any_line_is():
+    design, columns = Design.load(DESIGN), np.zeros((10, 32), np.int8)
+    total = Throughput()
+    for at_most, labels in ((True, [1, 2]), (False, [3])):
+        total.add(reading(design, columns, np.array(labels), modelled=False, at_most=at_most))
+    assert (total.lines, total.columns, total.labels) == (2, 20, 3)
+    assert total.at_most
+    assert not total.modelled
+
+
+def test_a_file_s_name_that_is_no_text_is_printed_all_the_same(images, tmp_path):
+    named = tmp_path / os.fsdecode(b"line\xff.png")
+    images[0].rename(named)
+    result = run(DESIGN, named)
+    assert result.stdout.startswith(f"{tmp_path}/line\\udcff.png\t1971 been expected\t")
+    assert json.loads(run(DESIGN, named, "--json").stdout)["name"] == str(named)
+    named.unlink()
+    fails(f"Cannot read {tmp_path}/line\\udcff.png: no such file.", DESIGN, named)
+
+
+def test_without_a_trace_none_is_spoken_of(images, tmp_path):
+    missing = tmp_path / "none.png"
+    fails("1 of 2 lines failed.", DESIGN, images[0], missing)
+
+
+@pytest.mark.parametrize("option", ["--trace", "--pixels", "--bitstream", "--manifest"])
+def test_no_file_is_given_twice(tmp_path, option):
+    path = tmp_path / "pixels.npz"
+    path.write_bytes(VECTORS.read_bytes())
+    other = DESIGN if option != "--trace" else path
+    pixels = () if option == "--pixels" else ("--pixels", path)
+    named = {"--trace": "pixels and trace"}.get(option, f"DESIGN and {option.removeprefix('--')}")
+    fails(f"{named} are the same file, {other}; one would be written over the other.", DESIGN, *pixels, option, other)
+
+
+def test_text_in_json_is_text(images, tmp_path):
+    named = tmp_path / "Straße.png"
+    images[0].rename(named)
+    assert f'"name": "{named}"' in run(DESIGN, named, "--json").stdout

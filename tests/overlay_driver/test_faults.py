@@ -1,5 +1,6 @@
 """Every fault gives one clear error in its time, leaves no buffer behind, and the next line works."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from datapath.errors import BoardError
 from datapath.manifest import Kernel, KnownAnswer
+from datapath.registers import Control
 from fixedpoint_sim import simulate
 from overlay_driver.driver import TIMEOUT_SECONDS
 from tests.overlay_driver.boards import (
@@ -116,7 +118,7 @@ def test_memory_that_ends_between_two_buffers_gives_back_the_first(design, monke
         return allocate(words)
 
     monkeypatch.setattr(driver.board, "allocate", scarce)
-    with pytest.raises(BoardError, match=r"^Cannot allocate a buffer of 1024 bytes: "), driver:
+    with pytest.raises(BoardError, match=r"^Cannot allocate a buffer of 8192 bytes: "), driver:
         pass
     assert allocations(driver) == []
 
@@ -157,15 +159,25 @@ def test_a_count_that_is_too_small_leaves_words_behind_it(design, line):
     found = len(simulate(design, line).labels)
     with driver_of(design) as driver:
         driver.board.faults.flipped_bit = (0, found.bit_length() - 1)
-        expected = rf"^The accelerator wrote {1 << (found.bit_length() - 1)} words behind its \d+ labels\.$"
+        missed = 1 << (found.bit_length() - 1)  # and the mark of the end behind them
+        expected = rf"^The accelerator wrote {missed + 1} words behind its \d+ labels\.$"
         with pytest.raises(BoardError, match=expected):
+            driver.read_columns(line)
+
+
+def test_a_count_that_is_too_large_meets_the_mark_of_the_end(design, line):
+    found = len(simulate(design, line).labels)
+    bit = next(bit for bit in range(6) if not found >> bit & 1)
+    with driver_of(design) as driver:
+        driver.board.faults.flipped_bit = (0, bit)
+        with pytest.raises(BoardError, match=rf"^The accelerator wrote 0xB as label {found}; allowed is 1 to 10\.$"):
             driver.read_columns(line)
 
 
 def test_a_count_that_is_too_large_meets_words_that_were_not_written(design, line):
     found = len(simulate(design, line).labels)
     bit = next(bit for bit in range(6) if not found >> bit & 1)
-    with driver_of(design) as driver:
+    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
         driver.board.faults.flipped_bit = (0, bit)
         expected = rf"^The accelerator wrote 0xFFFFFFFFFFFFFFFF as label {found}; allowed is 1 to 10\.$"
         with pytest.raises(BoardError, match=expected):
@@ -316,7 +328,7 @@ def test_a_loader_that_wants_all_buffers_freed_gets_it(design, line):
 
 
 def test_the_line_in_the_other_buffer_survives_its_removal(design, line):
-    other = line_with_labels(design, 40, more_than=5)
+    other = line[::-1].copy()
     with driver_of(design) as driver:
         driver.board.faults.load_needs_free_memory = True
         driver.board.faults.done_never_rises = True
@@ -354,3 +366,129 @@ def test_an_accelerator_that_is_lost_refuses_all_that_follows(design, line, monk
     driver.board.faults.done_never_rises = False
     with driver:
         require_sound(driver, line)
+
+
+def goes_on(driver):
+    """The accelerator ends what it is at, if it is at anything."""
+    device = driver.board.device
+    driver.board.timer.pause()
+    device.core.read(0, now=device.now, memory=device.memory, faults=device.faults)
+
+
+@pytest.mark.parametrize("looks", [(1,), (2,), (2, 3)])
+def test_each_ctrl_c_leaves_the_accelerator_at_rest_before_its_memory_is_freed(design, line, looks):
+    driver = driver_of(design)
+    with pytest.raises(KeyboardInterrupt), driver:
+        control = driver._accelerator.control
+        count = itertools.count(1)
+
+        def interrupted():
+            if next(count) in looks:
+                raise KeyboardInterrupt
+            return control()
+
+        driver._accelerator.control = interrupted
+        driver.read_columns(line)
+    goes_on(driver)
+    assert driver.board.device.memory.stray == []
+    assert allocations(driver) == []
+
+
+def test_a_ctrl_c_right_after_the_start_waits_for_the_line(design, line):
+    driver = driver_of(design)
+    with pytest.raises(KeyboardInterrupt), driver:
+        start = driver._accelerator.start
+
+        def interrupted(buffer):
+            start(buffer)
+            raise KeyboardInterrupt
+
+        driver._accelerator.start = interrupted
+        driver.read_columns(line)
+    goes_on(driver)
+    assert driver.board.device.memory.stray == []
+    assert allocations(driver) == []
+
+
+def test_memory_that_does_not_come_back_is_not_used(design, line):
+    with driver_of(design) as driver:
+        faults = driver.board.faults
+        faults.load_needs_free_memory = faults.done_never_rises = faults.no_memory = True
+        with pytest.raises(BoardError, match=r"It cannot be set right: Cannot allocate a buffer of \d+ bytes: "):
+            driver.read_columns(line)
+        faults.done_never_rises = faults.no_memory = False
+        with pytest.raises(BoardError, match=r"^The accelerator is not there: "):
+            driver.read_columns(line)
+        assert driver.board.device.memory.stray == []
+    with driver:
+        require_sound(driver, line)
+
+
+def test_after_a_hang_known_lines_are_read_before_the_next(design, line, answer):
+    other = line[::-1].copy()
+    with driver_of(design, answers=(answer,)) as driver:
+        device = driver.board.device
+        computed = []
+        compute = device.core._compute
+        device.core._compute = lambda columns: computed.append(columns) or compute(columns)
+        driver.board.faults.done_never_rises = True
+        assert isinstance(next(iter(driver.readings([other]))), BoardError)
+        driver.board.faults.done_never_rises = False
+        computed.clear()
+        for reading in driver.readings([other, other]):
+            np.testing.assert_array_equal(reading.labels, simulate(design, other).labels)
+        assert [np.array_equal(one, answer.columns) for one in computed] == [True, False, False]
+
+
+def test_what_a_hang_leaves_behind_is_found_before_the_next_line(design, line, answer):
+    """A memory port that went on a word late, say: the next labels would be wrong and look right."""
+    with driver_of(design, answers=(answer,)) as driver:
+        faults = driver.board.faults
+        faults.done_never_rises = True
+        first, *_ = driver.readings([line])
+        faults.done_never_rises = False
+        faults.flipped_bit = (1, 0)
+        second, *_ = driver.readings([line])
+        faults.flipped_bit = None
+        assert str(first).startswith("The accelerator did not finish a line of 40 columns within 1 s")
+        assert str(second).startswith(
+            (
+                "This bitstream does not hold this design",
+                "On the board a line of 40 columns with a known answer fails: ",
+            )
+        )
+        require_sound(driver, line)
+    assert allocations(driver) == []
+
+
+def test_the_logic_begins_with_its_clock(design, line, monkeypatch):
+    driver = driver_of(design, clock_mhz=50)
+    clocks = []
+    load = driver.board.load
+    monkeypatch.setattr(driver.board, "load", lambda bit: clocks.append(driver.board.device.clock_mhz) or load(bit))
+    with driver:
+        require_sound(driver, line)
+    assert clocks == [50]
+
+
+def test_an_end_that_was_seen_and_lost_to_ctrl_c_is_known_by_the_rest_that_follows(design, line, monkeypatch):
+    """Reading the control register clears ap_done: it does not rise again, and nothing hangs."""
+    driver = driver_of(design)
+    loads = []
+    load = driver.board.load
+    monkeypatch.setattr(driver.board, "load", lambda bit: loads.append(bit) or load(bit))
+    with pytest.raises(KeyboardInterrupt), driver:
+        control = driver._accelerator.control
+
+        def interrupted():
+            state = control()
+            if Control.DONE in state:
+                raise KeyboardInterrupt
+            return state
+
+        driver._accelerator.control = interrupted
+        before = driver.board.timer.now()
+        driver.read_columns(line)
+    assert driver.board.timer.now() - before < TIMEOUT_SECONDS
+    assert loads == [None]
+    assert allocations(driver) == []

@@ -269,7 +269,7 @@ def test_a_server_that_stops_during_a_line_is_one_clear_error(server, bit):
         f"Cannot read the control register at 0x{CONTROL_BASE:08X}: ConnectionError: {server.address} does not answer ("
     )
     assert sentence.endswith(
-        f" It cannot be set right: Cannot load {bit}: ConnectionError: the connection to {server.address} is lost."
+        f" It cannot be set right: Cannot set FCLK0: ConnectionError: the connection to {server.address} is lost."
     )
     assert "\n" not in sentence
 

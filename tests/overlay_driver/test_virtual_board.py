@@ -12,7 +12,14 @@ from fixedpoint_sim import simulate
 from foldline.board import simulated_core
 from overlay_driver.accelerator import UNTOUCHED
 from overlay_driver.virtual.device import VirtualBoard
-from tests.overlay_driver.boards import MANY_LABELS, golden_design, golden_lines, line_with_labels, small_design
+from tests.overlay_driver.boards import (
+    MANY_LABELS,
+    driver_of,
+    golden_design,
+    golden_lines,
+    line_with_labels,
+    small_design,
+)
 
 pytestmark = pytest.mark.pynq
 
@@ -158,6 +165,28 @@ def test_the_published_kernel_hangs_on_more_labels_than_fit():
     np.testing.assert_array_equal(by_hand.run(few), simulate(design, few).labels)
 
 
+@pytest.mark.parametrize("room", [True, False])
+def test_the_published_kernel_marks_the_end_where_there_is_room(line, room):
+    """LSTM-PYNQ's `Stream2Mem` writes what it reads, its end mark included, and leaves when the buffer is full."""
+    found = simulate(small_design(), line).found
+    design = small_design(labels=found + room)
+    by_hand = ByHand(design)
+    by_hand.run(line)
+    words = np.asarray(by_hand.output)
+    assert words[0] == found
+    assert words[1 + found] == (design.classes if room else UNTOUCHED)
+    assert (words[2 + found :] == UNTOUCHED).all()
+
+
+@pytest.mark.parametrize("kernel", list(Kernel))
+def test_the_mark_of_the_end_is_no_word_too_many_from_the_kernel_that_writes_it(line, kernel):
+    found = simulate(small_design(), line).found
+    for labels in (found, found + 1, found + 2):
+        design = small_design(labels=labels)
+        with driver_of(design, kernel=kernel) as driver:
+            np.testing.assert_array_equal(driver.read_columns(line).labels, simulate(design, line).labels)
+
+
 def test_our_kernel_counts_on_where_the_published_one_hangs():
     design = golden_design(MANY_LABELS)
     line = line_with_labels(design, 120, more_than=design.limits.labels)
@@ -212,7 +241,7 @@ def test_an_address_outside_of_all_buffers_is_noticed(by_hand, line):
     by_hand.start()
     assert by_hand.wait()
     assert by_hand.device.memory.stray == [
-        f"wrote {8 * (1 + simulated_labels(by_hand))} bytes at 0x00001000",
+        f"wrote {8 * (2 + simulated_labels(by_hand))} bytes at 0x00001000",  # count, labels, mark of the end
     ]
 
 
