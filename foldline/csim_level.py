@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from datapath.design import Design, Limits
-from datapath.errors import LimitError, MismatchError
+from datapath.design import Design
+from datapath.errors import MismatchError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
 from foldline.agreement import LineRead
-from foldline.csimulation import Compared, require_equal
+from foldline.csimulation import Compared, buffer_columns, require_equal, with_room
 from hls_gen.csim import CSimulation
-from hls_gen.sources import MAX_LIMIT
 
 
 class CSimulatedLines:
@@ -30,8 +28,7 @@ class CSimulatedLines:
         """What was equal so far, in every hidden word, score and label."""
         self._design = design
         self._simulator = Simulator(design)
-        columns = _room(design.limits.columns, longest)
-        self._program = CSimulation(replace(design, limits=Limits(columns=columns, labels=design.limits.labels)))
+        self._program = CSimulation(with_room(design, buffer_columns(design.limits.columns, longest)))
 
     def read(self, lines: Sequence[Callable[[], np.ndarray]], *, threads: int | None = None) -> Iterator[LineRead]:
         """What the C simulation reads, line by line; where it differs from the simulator, `apart` says where first.
@@ -55,17 +52,3 @@ class CSimulatedLines:
             apart = str(error)
         text = self._design.alphabet.text(result.labels)
         return LineRead(labels=tuple(result.labels.tolist()), text=text, apart=apart), None if apart else expected
-
-
-def _room(limit: int, longest: int) -> int:
-    """Columns of the buffers: the design's own, or twice as many, and twice again, so that few programs are built.
-
-    >>> _room(732, 732), _room(732, 733), _room(732, 3000)
-    (732, 1464, 5856)
-    """
-    if longest > MAX_LIMIT:
-        raise LimitError(f"A line has {longest} columns; a C simulation takes 1 to {MAX_LIMIT}.")
-    room = limit
-    while room < longest:
-        room *= 2
-    return min(room, MAX_LIMIT)

@@ -84,18 +84,32 @@ class CSimulator:
 
     def _build_for(self, length: int) -> CSimulation:
         """The build whose buffers hold a line: the design's own, or with twice its columns, and twice again."""
-        limits = self.design.limits
-        room = limits.columns
-        while room < length:
-            room *= 2
-        if length > MAX_LIMIT:
-            raise LimitError(f"The line has {length} columns; a C simulation takes 1 to {MAX_LIMIT}.")
-        room = min(room, MAX_LIMIT)
+        room = buffer_columns(self.design.limits.columns, length)
         with self._lock:
             if room not in self._builds:
-                larger = replace(self.design, limits=Limits(columns=room, labels=limits.labels))
-                self._builds[room] = CSimulation(larger)
+                self._builds[room] = CSimulation(with_room(self.design, room))
             return self._builds[room]
+
+
+def buffer_columns(limit: int, length: int) -> int:
+    """Columns of the buffers for a line: the design's limit, or twice it, and twice again, so that few programs are built.
+
+    >>> buffer_columns(732, 732), buffer_columns(732, 733), buffer_columns(732, 3000)
+    (732, 1464, 5856)
+
+    :raises LimitError: longer than a C simulation takes.
+    """
+    if length > MAX_LIMIT:
+        raise LimitError(f"The line has {length} columns; a C simulation takes 1 to {MAX_LIMIT}.")
+    room = limit
+    while room < length:
+        room *= 2
+    return min(room, MAX_LIMIT)
+
+
+def with_room(design: Design, columns: int) -> Design:
+    """The same network with another limit of columns."""
+    return replace(design, limits=Limits(columns=columns, labels=design.limits.labels))
 
 
 def require_equal(design: Design, columns: np.ndarray, expected: Trace, got: LineResult) -> None:

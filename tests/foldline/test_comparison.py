@@ -379,4 +379,4 @@ def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, 
     assert comparison.beyond == 2
     with pytest.raises(LimitError) as error:
         CSimulatedLines(short, longest=32768)
-    assert str(error.value) == "A line has 32768 columns; a C simulation takes 1 to 32767."
+    assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."
