@@ -14,6 +14,9 @@ from datapath.formats import unit_format
 WORD_BITS = 64
 WORD_DTYPE = np.dtype("<u8")
 
+REFUSED = (1 << WORD_BITS) - 1
+"""What our own kernel writes as the count of a line that it does not take."""
+
 
 def packed_width(inputs: int, bits: int) -> int:
     """Bits of one column record: inputs * bits rounded up to whole words (PACKEDWIDTH in a header)."""

@@ -13,14 +13,13 @@ from datapath.design import Design
 from datapath.errors import BoardError, ConfigError
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from golden_vectors import FOLDER
 from overlay_driver import BitFile, Board, Driver, read_bit_file, this_board
 
 if TYPE_CHECKING:
     from overlay_driver.virtual.device import VirtualBoard
 
 BOARD, VIRTUAL, REMOTE = "board", "virtual", "remote"
-
-GOLDEN = Path(__file__).parent.parent / "golden_vectors"
 
 
 def open_driver(
@@ -76,9 +75,9 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
 
     :raises BoardError: it has no golden vectors, and the simulator is not installed.
     """
-    for path in sorted((GOLDEN / "designs").glob("*.npz")):
+    for path in sorted((FOLDER / "designs").glob("*.npz")):
         if Design.load(path).same_network(design):
-            return _golden_answers(design, read_npz(GOLDEN / "vectors" / path.name))
+            return _golden_answers(design, read_npz(FOLDER / "vectors" / path.name))
     if importlib.util.find_spec("numba") is None:
         raise BoardError(
             "No line is known whose labels this design must give, and the simulator is not installed here: make a manifest "

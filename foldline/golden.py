@@ -27,9 +27,10 @@ from datapath.packing import pack_columns, unpack_columns
 from datapath.precision import Precision
 from fixedpoint_sim import Trace, simulate, walk_folded
 from foldline.differences import describe_difference
+from golden_vectors import FOLDER
 from hls_gen import parse_header, render_header
 
-DEFAULT_FOLDER = Path(__file__).parent.parent / "golden_vectors"
+DEFAULT_FOLDER = FOLDER
 STAGES = ("hidden", "scores", "labels")
 
 

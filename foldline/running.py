@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datapath.errors import FoldlineError
-from foldline.inputs import LineInput
+from foldline.inputs import LineInput, named
 from overlay_driver import Driver, Reading
 
 
@@ -30,9 +30,7 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
 
     for result in driver.readings(lines()):
         name = names.popleft()
-        if isinstance(result, FoldlineError) and name not in str(result):
-            result = type(result)(f"{name}: {result}")
-        yield name, result
+        yield name, named(result, name) if isinstance(result, FoldlineError) else result
 
 
 @dataclass

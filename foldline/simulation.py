@@ -11,7 +11,7 @@ from datapath.design import Design
 from datapath.errors import FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
-from foldline.inputs import LineInput
+from foldline.inputs import LineInput, named
 
 
 class Walk(Protocol):
@@ -44,6 +44,6 @@ def simulate_inputs(
         except LimitError as error:
             return line.name, LimitError(f"{line.name}: {error} With --beyond-limits it is computed all the same.")
         except FoldlineError as error:
-            return line.name, error if line.name in str(error) else type(error)(f"{line.name}: {error}")
+            return line.name, named(error, line.name)
 
     return run_in_order(result, inputs, threads=threads)

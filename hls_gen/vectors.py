@@ -13,14 +13,11 @@ import numpy as np
 
 from datapath.design import Design, Gate
 from datapath.errors import DataError
-from datapath.packing import pack_columns
+from datapath.packing import REFUSED, pack_columns
 
 VALUES_PER_ROW = 32
 
 CUT_OFF = "The test bench's results are cut off."
-
-REFUSED = (1 << 64) - 1
-"""What stands in place of the count for a line that the accelerator does not take."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

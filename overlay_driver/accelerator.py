@@ -34,8 +34,9 @@ class LineBuffer:
 
     def __init__(self, board: Board, design: Design) -> None:
         self._board = board
-        self._bits = design.precision.activation
-        self._input_words = max(MIN_WORDS, 2 * design.limits.columns * column_words(design.inputs, self._bits))
+        self._design = design
+        record = column_words(design.inputs, design.precision.activation)
+        self._input_words = max(MIN_WORDS, 2 * design.limits.columns * record)
         self._output_words = max(MIN_WORDS, 1 + design.limits.labels)
         self._allocated = []
         self.input_bytes = 0
@@ -78,7 +79,7 @@ class LineBuffer:
 
         :raises DataError: a pixel outside the range of its format.
         """
-        words = pack_columns(columns, self._bits)
+        words = pack_columns(columns, self._design.precision.activation)
         self._write(words)
         self.columns, self.input_bytes = len(columns), words.nbytes
 
@@ -92,7 +93,7 @@ class LineBuffer:
             self.input.sync_to_device()
             self.output.sync_to_device()
 
-    def labels(self, design: Design, *, counts_all: bool) -> np.ndarray:
+    def labels(self, *, counts_all: bool) -> np.ndarray:
         """The labels that the accelerator wrote, uint8 [n].
 
         :param counts_all: whether its count goes on where the buffer ends.
@@ -102,7 +103,7 @@ class LineBuffer:
         with self._board.doing("synchronise the output buffer"):
             self.output.sync_from_device()
         words = np.array(np.asarray(self.output), dtype=WORD_DTYPE)
-        limit = design.limits.labels
+        limit, classes = self._design.limits.labels, self._design.classes
         if words[0] == UNTOUCHED:
             raise BoardError(
                 "The accelerator says that it is done and has written no result: it refused the line, or what it writes "
@@ -116,14 +117,14 @@ class LineBuffer:
                 f"The accelerator counts {count} labels; for {self.columns} columns allowed is 0 to {limit}."
             )
         found = words[1 : 1 + count]
-        wrong = np.flatnonzero((found == 0) | (found >= design.classes))
+        wrong = np.flatnonzero((found == 0) | (found >= classes))
         if len(wrong):
             place = int(wrong[0])
             raise BoardError(
-                f"The accelerator wrote 0x{int(found[place]):X} as label {place}; allowed is 1 to {design.classes - 1}."
+                f"The accelerator wrote 0x{int(found[place]):X} as label {place}; allowed is 1 to {classes - 1}."
             )
         behind = words[1 + count :]
-        if not counts_all and behind[:1] == design.classes:
+        if not counts_all and behind[:1] == classes:
             behind = behind[1:]  # the published kernel's mark of the end, which it writes where there is room
         written = np.flatnonzero(behind != UNTOUCHED)
         if len(written):

@@ -278,7 +278,7 @@ class Driver:
         try:
             seconds, at_most = self._wait(run)
             self._running = None
-            labels = run.buffer.labels(self.design, counts_all=self.manifest.kernel is Kernel.FOLDLINE)
+            labels = run.buffer.labels(counts_all=self.manifest.kernel is Kernel.FOLDLINE)
         except FoldlineError as error:
             try:
                 self._settle()

@@ -11,13 +11,10 @@ import numpy as np
 from datapath.cycles import cycles_per_column
 from datapath.design import Design
 from datapath.manifest import Kernel
-from datapath.packing import WORD_DTYPE, column_words, unpack_records
+from datapath.packing import REFUSED, WORD_DTYPE, column_words, unpack_records
 from datapath.registers import Control, Register
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import PhysicalMemory
-
-REFUSED = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-"""What our own kernel writes as the count of a line that contradicts itself or its limits."""
 
 
 @dataclass(frozen=True, eq=False)

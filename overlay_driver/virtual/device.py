@@ -46,7 +46,7 @@ class VirtualDevice(Device):
     arch = "armv7l"
     name = "virtual"
 
-    def __init__(self, core: VirtualCore, *, base: int, loaded: bool) -> None:
+    def __init__(self, core: VirtualCore, *, base: int) -> None:
         super().__init__("virtual")
         self.capabilities = {"REGISTER_RW": True}
         self.core = core
@@ -55,7 +55,7 @@ class VirtualDevice(Device):
         self.now = 0.0
         self.downloads: list[str] = []
         self._base = base
-        self._loaded = loaded
+        self._loaded = False
         self._slcr = dict(SLCR_AT_BOOT)
 
     # What pynq's MMIO asks for
@@ -104,18 +104,13 @@ class VirtualDevice(Device):
 
     # What pynq's allocate and its buffers ask for
 
-    @property
-    def default_memory(self) -> VirtualDevice:
+    def allocate(self, shape: Any, dtype: Any, **_: Any) -> PynqBuffer:
         if not self._loaded:
             raise RuntimeError("Overlay is not downloaded")
-        return self
-
-    def allocate(self, shape: Any, dtype: Any, **_: Any) -> PynqBuffer:
-        memory = self.default_memory.memory
         if self.faults.no_memory:
             raise RuntimeError("Allocate failed: out of contiguous memory")
         dtype = np.dtype(dtype)
-        allocation = memory.allocate(int(np.prod(shape)) * dtype.itemsize)
+        allocation = self.memory.allocate(int(np.prod(shape)) * dtype.itemsize)
         buffer = PynqBuffer(
             shape,
             dtype,
@@ -125,7 +120,7 @@ class VirtualDevice(Device):
             bo=allocation,
             coherent=False,
         )
-        buffer.memory = memory
+        buffer.memory = self.memory
         buffer.pointer, buffer.return_to = (allocation, weakref.ref(buffer)), self  # handed back when it is freed
         return buffer
 
@@ -189,7 +184,7 @@ class VirtualBoard(Board):
     kind = "virtual board"
 
     def __init__(self, core: VirtualCore, manifest: Manifest) -> None:
-        device = VirtualDevice(core, base=manifest.control_base, loaded=False)
+        device = VirtualDevice(core, base=manifest.control_base)
         super().__init__(device, part=manifest.part, timer=VirtualTime(device))
 
     @property

@@ -8,29 +8,16 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
 from datapath import Alphabet, Design, Folding, Limits, fold, image_columns
 from datapath.files import write_npz
 from fixedpoint_sim import simulate
-from foldline.cli import COMMANDS, main
+from foldline.cli import COMMANDS
 from hls_gen import write_header
 from tests.designs import random_design
+from tests.foldline.command_line import fails, run
 from train.data import Dataset, Line, write_dataset
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def fails(message, *arguments, status=1):
-    """Run, and expect one sentence on stderr, nothing like a traceback, and the status."""
-    result = run(*arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
-    assert result.exit_code == status
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -4,23 +4,26 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from datapath import Limits
 from datapath.errors import BoardError
 from foldline import board as board_module
-from foldline.cli import main
 from foldline.comparison import LEVELS, compare
 from foldline.comparison_report import HEADINGS, as_json, plain_report, plain_table, table_row
 from tests.designs import random_design
+from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.data import write_dataset
+
+run = partial(command_line.run, "compare")
+
 
 SOUND = "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
 
@@ -55,10 +58,6 @@ def opened(monkeypatch):
 
     monkeypatch.setattr(board_module, "open_driver", open_driver)
     return seen
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
 
 
 # Options ------------------------------------------------------------------------------------------------------------

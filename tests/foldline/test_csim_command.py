@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from datapath import Design, Folding, fold
 from datapath.errors import MismatchError
 from datapath.files import write_npz
 from fixedpoint_sim import simulate
-from foldline.cli import main
 from foldline.csimulation import CSimulator
 from foldline.headers import probe_lines
 from hls_gen import write_header
 from hls_gen.csim import CSimulation
 from tests.builds import FakeCompiler, patch_sources, random_columns
+from tests.foldline.command_line import fails, run
 from tests.foldline.test_csimulation import flip_bit_39_of_the_first_word
 from tests.golden_data import REPOSITORY
 
@@ -30,19 +29,6 @@ LENGTHS = (2, 16, 40)
 ANOTHER_FOLDING = ("--pe", 4, "--simd-input", 8, "--simd-recurrent", 2, "--pe-out", 3)
 PATIENCE_SECONDS = 120
 """Longer than any of these processes takes on a busy machine: what lasts longer hangs."""
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def fails(message, *arguments, status=1):
-    """Run, and expect one sentence last on stderr, nothing like a traceback, and the status."""
-    result = run(*arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
-    assert result.exit_code == status
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 @pytest.fixture

@@ -6,22 +6,17 @@ import subprocess
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from datapath import Design, Limits, image_columns
 from datapath.manifest import Manifest
-from foldline.cli import main
 from foldline.demo import EMBEDDED
 from foldline.made_lines import printed_lines, random_lines
 from foldline.projects import expected_lines, export_project
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
 from tests.designs import random_design
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from tests.foldline.command_line import run
 
 
 @pytest.fixture

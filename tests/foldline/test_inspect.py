@@ -5,31 +5,24 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image, ImageDraw
 
 from datapath import Alphabet, Design, Limits, image_columns
 from datapath.files import write_npz
 from fixedpoint_sim import inspect_line
-from foldline.cli import main
 from foldline.inspection_line import DRAWN_COLUMNS, Run, lay_out, runs_of, writable
 from foldline.inspection_picture import WIDTH, notes_of, panels_of, table_input_of, write_picture
 from foldline.inspection_report import NOT_APPLICABLE, TITLES, real_text, share_text
 from tests.designs import random_design
+from tests.foldline import command_line
+from tests.foldline.command_line import run
 from tests.golden_data import REPOSITORY
 
 DEMO = REPOSITORY / "golden_vectors" / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
 def fails(message, *arguments, status=1):
-    result = run("inspect", *arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
-    assert result.exit_code == status
-    assert result.exception is None or isinstance(result.exception, SystemExit)
+    command_line.fails(message, "inspect", *arguments, status=status)
 
 
 @pytest.fixture(scope="module")

@@ -1,25 +1,20 @@
 """`foldline manifest`: what a bitstream holds, from the command line to a driver that takes it."""
 
 import pytest
-from click.testing import CliRunner
 
 from datapath import Design, Limits
 from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
 from foldline.board import manifest_for
-from foldline.cli import main
 from foldline.projects import manifest_on
 from hls_gen.boards import board_names
 from overlay_driver import read_bit_file
 from tests.designs import random_design
+from tests.foldline.command_line import run
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 
 GOLDEN = REPOSITORY / "golden_vectors" / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -2,18 +2,18 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from datapath import Design
 from datapath.files import read_npz, write_npz
 from datapath.manifest import KnownAnswer, Manifest
-from foldline.cli import main
 from foldline.running import Throughput
+from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard, reading
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
@@ -24,17 +24,11 @@ NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
 DESIGN = REPOSITORY / "golden_vectors" / "designs" / f"{NAME}.npz"
 VECTORS = REPOSITORY / "golden_vectors" / "vectors" / f"{NAME}.npz"
 
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["run", *map(str, arguments)])
+run = partial(command_line.run, "run")
 
 
 def fails(message, *arguments, status=1):
-    result = run(*arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
-    assert result.exit_code == status
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
+    return command_line.fails(message, "run", *arguments, status=status)
 
 
 @pytest.fixture

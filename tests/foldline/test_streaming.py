@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from datapath import Limits
@@ -22,7 +21,6 @@ from datapath.errors import DataError, FileError
 from datapath.files import npz_writer, read_npz, write_npz
 from fixedpoint_sim import save_traces, simulate, trace_writer
 from foldline import inputs as inputs_module
-from foldline.cli import main
 from foldline.inputs import LineInput, image_inputs, pixel_inputs
 from foldline.jobs import Job
 from foldline.merging import merge_shards
@@ -30,22 +28,10 @@ from foldline.printing import printable
 from foldline.result_lines import Shard, result_json
 from foldline.simulation import simulate_inputs
 from tests.designs import random_design
+from tests.foldline.command_line import fails, run
 from tests.golden_data import REPOSITORY
 
 LINES = 23
-
-
-def run(*arguments, **options):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], **options)
-
-
-def fails(message, *arguments, status=1):
-    """Run, and expect this whole sentence last on stderr, and the status."""
-    result = run(*arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
-    assert result.exit_code == status
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result
 
 
 def names_in(folder: Path) -> list[str]:

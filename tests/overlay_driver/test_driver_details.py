@@ -44,20 +44,10 @@ from tests.overlay_driver.boards import (
     random_line,
     small_design,
 )
+from tests.overlay_driver.by_hand import ByHand
 from tests.overlay_driver.handoff import KERNEL, write_handoff
-from tests.overlay_driver.test_virtual_board import ByHand
 
 pytestmark = pytest.mark.pynq
-
-
-@pytest.fixture
-def design():
-    return small_design()
-
-
-@pytest.fixture
-def line(design):
-    return line_with_labels(design, 40, more_than=3)
 
 
 @pytest.fixture

@@ -17,20 +17,9 @@ from tests.overlay_driver.boards import (
     golden_design,
     line_with_labels,
     random_line,
-    small_design,
 )
 
 pytestmark = pytest.mark.pynq
-
-
-@pytest.fixture
-def design():
-    return small_design()
-
-
-@pytest.fixture
-def line(design):
-    return line_with_labels(design, 40, more_than=3)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ NOT_THERE = r"It is off, has another address, is behind a proxy \(no_proxy\), or
 def serve(name=SMALL, *, base=CONTROL_BASE, **options):
     """A server whose device holds a golden design."""
     core = simulated_core(golden_design(name), Kernel.PUBLISHED)
-    return RemoteServer(VirtualDevice(core, base=base, loaded=False), **options)
+    return RemoteServer(VirtualDevice(core, base=base), **options)
 
 
 @pytest.fixture
