@@ -123,6 +123,19 @@ class Provenance:
         return hash((self.author, self.source, self.tool, tuple(sorted(self.notes.items()))))
 
 
+def require_vectors_fit(*, inputs: int, hidden: int, activation: int) -> None:
+    """Refuse a column, or hidden outputs of a direction, that are wider than an ``ap_int`` can be.
+
+    :raises DesignError: names which, and the width.
+    """
+    for name, size in (("inputs", inputs), ("hidden", hidden)):
+        if size * activation > MAX_VECTOR_BITS:
+            raise DesignError(
+                f"{name} * activation bits is {size} * {activation} = {size * activation}; an ap_int holds at most "
+                f"{MAX_VECTOR_BITS} bits."
+            )
+
+
 WEIGHTS = ("weights_input", "weights_recurrent", "biases_input", "biases_recurrent", "fc_weights", "fc_biases")
 
 
@@ -172,12 +185,7 @@ class Design:
             )
         self._check_shapes()
         self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
-        for name, size in (("inputs", self.inputs), ("hidden", self.hidden)):
-            if size * self.precision.activation > MAX_VECTOR_BITS:
-                raise DesignError(
-                    f"{name} * activation bits is {size} * {self.precision.activation} = "
-                    f"{size * self.precision.activation}; an ap_int holds at most {MAX_VECTOR_BITS} bits."
-                )
+        require_vectors_fit(inputs=self.inputs, hidden=self.hidden, activation=self.precision.activation)
 
     def _bits_of(self, name: str) -> int:
         widths = self.precision
