@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from datapath.design import Design, Folding, Limits, require_vectors_fit
 from datapath.errors import DesignError
@@ -32,7 +32,7 @@ class Architecture:
 
     precision: Precision
     folding: Folding
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     peephole_format: PeepholeFormat | None = None
 
     def __post_init__(self) -> None:

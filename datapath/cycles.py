@@ -1,44 +1,169 @@
-"""Cycles and operations of the accelerator per column of a line.
+"""Cycles of the accelerator, stage by stage, from its structure.
 
-The structure of the published overlay, and what its pipelines take to fill, from the times measured on the PYNQ-Z1.
+Seven stages work at the same time, each on what the one before has delivered, so the slowest sets the pace. A loop that
+issues `n` times, every `interval` cycles, and whose pipeline is `depth` cycles deep takes ``(n - 1) * interval + depth``;
+the loops and what they issue are those of the kernel's C++. What no source tells is how deep the scheduler makes a
+pipeline: those few numbers are `Depths`, fitted to what the published overlays took on a PYNQ-Z1 (`datapath.published`,
+``python -m benchmarks.cycles``).
+
+The two kernels differ in what drains when. The published one computes a direction of a column at a time and drains the
+pipelines of the hidden and of the output layer behind each. Ours drains the hidden layer's once per column, behind both
+directions, and the output layer's once per line. No board has run ours: its depths are taken to be the published ones.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from datapath.architecture import Architecture
 from datapath.design import Design
+from datapath.manifest import Kernel
+from datapath.packing import column_words
 
-HIDDEN_FILL, HIDDEN_FILL_PER_STEP = 24, 2.25
-"""Cycles until the hidden layer's pipeline is full, and more for each step of the input side's products."""
+DIRECTIONS = 2
 
-OUTPUT_FILL = 42
-"""Cycles until the output layer's pipeline is full."""
+JOIN_DEPTH, MAXIMUM_DEPTH = 4, 3
+"""Of the loops that add two halves of a score (read, read, add, write) and compare scores (read, compare, write): their
+operations, a cycle each. They are never the slowest, so that nothing published depends on them."""
+
+COLUMN_OVERHEAD = 4
+"""Cycles in which our hidden layer reads a column of each direction and hands on the outputs of each."""
+
+WALK = 1
+"""Cycles per column in which labels are taken from the best classes; this begins when the last column has come."""
 
 
-def cycles_per_column(design: Design) -> float:
-    """Clock cycles per column of a long line.
+@dataclass(frozen=True, kw_only=True)
+class Depths:
+    """Cycles from what a pipeline reads to what it writes, with the entry and exit of its loop.
 
-    For each direction the hidden layer issues H / PE units, one per I / SIMD_INPUT cycles, and the output layer C
-    classes, PE_OUT of them per cycle. Both drain their pipelines after each column and work at the same time, so the
-    slower one sets the pace. The fills are chosen to agree with the four published measurements of the plain network:
-
-    W2A2 248.8 (here 248), W2A4 570.5 (569), W4A4 568.8 (569), W4A8 2132.7 (2132).
+    hidden, hidden_per_step     of the hidden layer, ``hidden + hidden_per_step * steps``, where a unit takes `steps` cycles
+    output                      of the output layer
     """
-    steps = max(design.inputs // design.folding.simd_input, design.hidden // design.folding.simd_recurrent)
-    hidden = design.hidden // design.folding.pe * steps + HIDDEN_FILL + HIDDEN_FILL_PER_STEP * steps
-    output = -(-design.classes // design.folding.pe_out) + OUTPUT_FILL
-    return 2 * max(hidden, output)
+
+    hidden: float
+    hidden_per_step: float
+    output: float
+
+    def of_hidden(self, steps: int) -> float:
+        """Depth of the hidden layer's pipeline."""
+        return self.hidden + self.hidden_per_step * steps
 
 
-def line_milliseconds(design: Design, columns: int, clock_mhz: float) -> float:
-    """Modelled time of a line on the board, ms."""
-    return cycles_per_column(design) * columns / clock_mhz / 1000
+DEPTHS = Depths(hidden=23.5, hidden_per_step=3.25, output=42.6)
+"""What `benchmarks.cycles` fits to the four published times of the plain network, rounded."""
 
 
-def operations_per_column(design: Design) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage of the accelerator.
+
+    key, title          short name, as in JSON, and what a table calls it
+    cycles_per_column   while a line goes through it
+    latency             cycles from its last input to its last output
+    cycles_once         in every line, whatever its width
+    """
+
+    key: str
+    title: str
+    cycles_per_column: float
+    latency: float
+    cycles_once: float = 0.0
+
+    def in_line(self, columns: int) -> float:
+        """Cycles in which it works on a line of `columns` columns."""
+        return self.cycles_per_column * columns + self.cycles_once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycles:
+    """All stages in the order of the data's way."""
+
+    stages: tuple[Stage, ...]
+
+    @property
+    def bottleneck(self) -> Stage:
+        """The slowest stage, the first of them where several are."""
+        return max(self.stages, key=lambda stage: stage.cycles_per_column)
+
+    def line(self, columns: int) -> float:
+        """Cycles from the start to the last label of a line: the slowest stage's, the latency of each of the others, and
+        the walk over all columns that ends it."""
+        slowest = self.bottleneck
+        waits = sum(stage.latency for stage in self.stages if stage is not slowest)
+        return slowest.cycles_per_column * columns + waits + WALK * columns
+
+    def per_column(self, columns: int) -> float:
+        """Cycles of a line of `columns` columns, divided by them: what the published measurements give."""
+        return self.line(columns) / columns
+
+    def milliseconds(self, columns: int, clock_mhz: float) -> float:
+        """Time of a line, ms."""
+        return self.line(columns) / clock_mhz / 1000
+
+    def columns_per_second(self, columns: int, clock_mhz: float) -> float:
+        """Columns per second over lines of `columns` columns, one after the other."""
+        return clock_mhz * 1e6 / self.per_column(columns)
+
+
+def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTHS) -> Cycles:
+    """The stages of an architecture on a kernel.
+
+    The published kernel knows no PE_OUT; with one above 1 this is what its loops would take over blocks of classes.
+    """
+    words = column_words(architecture.inputs, architecture.precision.activation)
+    labels = architecture.limits.labels
+    middle = _published_stages if kernel is Kernel.PUBLISHED else _our_stages
+    return Cycles(
+        stages=(
+            Stage(key="dma_in", title="DMA in", cycles_per_column=DIRECTIONS * words, latency=words),
+            *middle(architecture, depths),
+            Stage(key="label", title="label", cycles_per_column=1 + WALK, latency=0),
+            Stage(key="dma_out", title="DMA out", cycles_per_column=0, latency=1, cycles_once=labels + 1),
+        )
+    )
+
+
+def _published_stages(architecture: Architecture, depths: Depths) -> tuple[Stage, ...]:
+    """Each loop drains behind one direction of a column."""
+    steps, issued = architecture.steps, architecture.class_blocks - 1
+    hidden = (architecture.unit_blocks - 1) * steps + depths.of_hidden(steps)
+    output, join = issued + depths.output, issued + JOIN_DEPTH
+    return _middle(
+        hidden=(DIRECTIONS * hidden, hidden),
+        output=(DIRECTIONS * output, output),
+        concatenate=(DIRECTIONS * join, join),
+        maximum=(issued + MAXIMUM_DEPTH, issued + MAXIMUM_DEPTH),
+    )
+
+
+def _our_stages(architecture: Architecture, depths: Depths) -> tuple[Stage, ...]:
+    """Hidden layer and sums of halves drain once per column; output layer and maximum do not drain within a line."""
+    blocks = architecture.class_blocks
+    hidden = DIRECTIONS * architecture.unit_blocks * architecture.steps - 1 + depths.of_hidden(1) + COLUMN_OVERHEAD
+    join = DIRECTIONS * blocks - 1 + JOIN_DEPTH
+    return _middle(
+        hidden=(hidden, hidden),
+        output=(DIRECTIONS * blocks, blocks - 1 + depths.output),
+        concatenate=(join, join),
+        maximum=(blocks, blocks - 1 + MAXIMUM_DEPTH),
+    )
+
+
+def _middle(**stages: tuple[float, float]) -> tuple[Stage, ...]:
+    """The stages between the columns and the best classes, from (cycles per column, latency) of each."""
+    titles = {"hidden": "hidden layer", "output": "output layer"}
+    return tuple(
+        Stage(key=key, title=titles.get(key, key), cycles_per_column=cycles, latency=latency)
+        for key, (cycles, latency) in stages.items()
+    )
+
+
+def operations_per_column(network: Architecture | Design) -> int:
     """Operations per column as the original counts them: 351 488 for the plain network (H 128, I 32, C 82).
 
     Per direction a multiplication and an addition for each weight of the four gates and 11 operations per unit for the
     rest of the cell; the output layer of one direction only. Peepholes are not counted.
     """
-    per_unit = 2 * 4 * (design.inputs + design.hidden) + 11
-    return 2 * design.hidden * per_unit + 2 * design.hidden * design.classes
+    per_unit = 2 * 4 * (network.inputs + network.hidden) + 11
+    return DIRECTIONS * network.hidden * per_unit + 2 * network.hidden * network.classes

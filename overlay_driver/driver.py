@@ -12,7 +12,8 @@ from types import TracebackType
 import numpy as np
 from PIL import Image
 
-from datapath.cycles import line_milliseconds, operations_per_column
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of, operations_per_column
 from datapath.design import Design
 from datapath.errors import BoardError, DataError, FoldlineError, LimitError
 from datapath.images import image_columns
@@ -311,7 +312,8 @@ class Driver:
             timer.pause()
 
     def _timeout(self, columns: int) -> float:
-        expected = line_milliseconds(self.design, columns, self.manifest.clock_mhz) / 1000
+        cycles = cycles_of(Architecture.of(self.design), self.manifest.kernel)
+        expected = cycles.milliseconds(columns, self.manifest.clock_mhz) / 1000
         return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
 
     def _no_answer(self, run: _Run, state: Control, allowed: float) -> str:

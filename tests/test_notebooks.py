@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from datapath import Design, Folding
-from datapath.cycles import line_milliseconds, operations_per_column
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of, operations_per_column
 from datapath.files import read_npz
-from datapath.manifest import KnownAnswer, Manifest
+from datapath.manifest import Kernel, KnownAnswer, Manifest
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 
@@ -90,7 +91,7 @@ def test_times_beside_the_published_ones_are_the_model_s():
         pe, factor = map(int, foldings[network].split(", "))
         design, _ = carried(network)
         design = design.refolded(Folding.by_factor(factor, inputs=design.inputs, hidden=design.hidden, pe=pe))
-        assert modelled == f"{line_milliseconds(design, 520, 100):.3f}"
+        assert modelled == f"{cycles_of(Architecture.of(design), Kernel.PUBLISHED).milliseconds(520, 100):.3f}"
         assert abs(float(measured) / float(modelled) - 1) < 0.01  # what the model was fitted to
         assert f"{operations_per_column(design):,}".replace(",", " ") in sources["reading-it"]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datapath.cycles import cycles_per_column
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of
 from datapath.design import Design
 from datapath.manifest import Kernel
 from datapath.packing import REFUSED, WORD_DTYPE, column_words, unpack_records
@@ -38,6 +39,7 @@ class VirtualCore:
     def __init__(self, design: Design, kernel: Kernel, compute: Callable[[np.ndarray], Computed]) -> None:
         self.design = design
         self.kernel = kernel
+        self._cycles = cycles_of(Architecture.of(design), kernel)
         self._compute = compute
         self._registers: dict[int, int] = {}
         self.reset()
@@ -74,7 +76,7 @@ class VirtualCore:
         columns = self._registers.get(Register.COLUMNS, 0)
         self._output = self._outcome(columns, memory)
         if self._output is not None and not faults.done_never_rises:
-            self.done_at = now + cycles_per_column(self.design) * columns / clock_mhz / 1e6
+            self.done_at = now + self._cycles.milliseconds(columns, clock_mhz) / 1000
 
     def _advance(self, now: float, memory: PhysicalMemory, faults: Faults) -> None:
         if now < self.done_at:

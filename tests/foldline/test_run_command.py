@@ -42,13 +42,13 @@ def images(tmp_path) -> list[Path]:
 
 def test_lines_are_printed_with_the_milliseconds_of_a_board(images):
     result = run(DESIGN, *images)
-    # PE 2 and two steps per unit: 2 * (64 * 2 + 24 + 4.5) = 313 cycles per column at 100 MHz.
+    # PE 2 and two steps per unit: 2 * (63 * 2 + 30) + 1 cycles per column and 295.6 per line, at 100 MHz.
     assert result.stdout == (
-        f"{images[0]}\t1971 been expected\t258 columns, 0.808 ms (modelled)\n"
-        f"{images[1]}\t12 describes the\t312 columns, 0.977 ms (modelled)\n"
+        f"{images[0]}\t1971 been expected\t258 columns, 0.810 ms (modelled)\n"
+        f"{images[1]}\t12 describes the\t312 columns, 0.980 ms (modelled)\n"
     )
     assert result.stderr == (
-        "Virtual board: 2 lines, 570 columns in 1.784 ms, modelled from the cycle count at 100 MHz: 112.3 GOPS.\n"
+        "Virtual board: 2 lines, 570 columns in 1.790 ms, modelled from the cycle count at 100 MHz: 111.9 GOPS.\n"
     )
     assert result.exit_code == 0
 
@@ -101,7 +101,7 @@ def test_with_a_bitstream_and_its_manifest(images, tmp_path):
     answer = KnownAnswer(vectors["pixels_1"], vectors["labels_1"])
     Manifest.of(Design.load(DESIGN), answers=(answer,), clock_mhz=50).write(tmp_path / "mine.json")
     result = run(DESIGN, images[0], "--bitstream", bitstream)
-    assert result.stdout == f"{images[0]}\t1971 been expected\t258 columns, 1.615 ms (modelled)\n"
+    assert result.stdout == f"{images[0]}\t1971 been expected\t258 columns, 1.621 ms (modelled)\n"
     assert "modelled from the cycle count at 50 MHz" in result.stderr
 
 
@@ -170,7 +170,7 @@ def test_a_board_s_times_are_measured_and_may_be_at_most(images, monkeypatch, at
 
 
 def test_one_line_is_no_lines(images):
-    assert run(DESIGN, images[0]).stderr.startswith("Virtual board: 1 line, 258 columns in 0.808 ms, modelled from ")
+    assert run(DESIGN, images[0]).stderr.startswith("Virtual board: 1 line, 258 columns in 0.810 ms, modelled from ")
 
 
 def test_a_total_is_at_most_if_any_line_is():

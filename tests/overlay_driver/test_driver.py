@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datapath.cycles import cycles_per_column
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of
 from datapath.errors import BoardError, ConfigError, DataError, DesignError, FoldlineError, ImageError, LimitError
 from datapath.files import read_npz
 from datapath.images import image_columns
@@ -62,7 +63,8 @@ def test_a_reading_has_the_time_of_the_board_and_the_originals_throughput():
     with driver_of(design) as driver:
         reading = driver.read_columns(columns)
     assert reading.columns == len(columns)
-    assert reading.milliseconds == pytest.approx(cycles_per_column(design) * len(columns) / 100e3, rel=1e-9)  # 100 MHz
+    modelled = cycles_of(Architecture.of(design), Kernel.of(design)).milliseconds(len(columns), 100)
+    assert reading.milliseconds == pytest.approx(modelled, rel=1e-9)
     assert reading.modelled
     assert not reading.at_most
     assert reading.operations == 351_488 * len(columns)

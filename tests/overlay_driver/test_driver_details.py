@@ -12,8 +12,9 @@ import pynq
 import pytest
 from PIL import Image
 
-from datapath import Folding, Limits
-from datapath.cycles import cycles_per_column, line_milliseconds, operations_per_column
+from datapath import Limits
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of, operations_per_column
 from datapath.errors import BoardError, DataError, DesignError, FileError, FoldlineError, LimitError
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
@@ -80,7 +81,7 @@ def require_at_rest(driver: Driver):
 
 def test_a_slow_line_is_given_a_multiple_of_its_time(design):
     line = random_line(design, 732)
-    modelled = line_milliseconds(design, len(line), 0.5) / 1000
+    modelled = cycles_of(Architecture.of(design), Kernel.PUBLISHED).milliseconds(len(line), 0.5) / 1000
     assert TIMEOUT_FACTOR * modelled > 2
     with driver_of(design, clock_mhz=0.5) as driver:
         driver.board.faults.done_never_rises = True
@@ -118,22 +119,6 @@ def test_a_board_s_time_is_this_computer_s_in_seconds(design):
     before = time.perf_counter()
     now = timer.now()
     assert before <= now <= time.perf_counter()
-
-
-def test_the_side_with_more_steps_sets_the_pace_of_the_hidden_layer():
-    design = random_design(0, bits=(2, 8, 2, 8, 8), inputs=32, hidden=128, classes=10)
-    for input_steps, recurrent_steps in ((1, 4), (4, 1)):
-        folded = replace(
-            design,
-            folding=Folding(pe=2, simd_input=32 // input_steps, simd_recurrent=128 // recurrent_steps, pe_out=1),
-        )
-        assert cycles_per_column(folded) == 2 * (64 * 4 + 24 + 2.25 * 4)
-
-
-def test_a_last_block_of_classes_that_is_not_full_takes_a_cycle_too():
-    design = random_design(0, bits=(2, 8, 2, 8, 8), inputs=4, hidden=4, classes=11)
-    folding = Folding(pe=4, simd_input=4, simd_recurrent=4, pe_out=2)
-    assert cycles_per_column(replace(design, folding=folding)) == 2 * (6 + 42)
 
 
 def test_peepholes_do_not_count_as_operations():

@@ -1,0 +1,113 @@
+"""What was published of the LSTM-PYNQ overlays: times, utilisation, and what their networks read.
+
+Times are those of the published notebooks, a line of 520 columns (Fraktur: 566) on a PYNQ-Z1 at 100 MHz; utilisation is
+the whole design's after Vivado 2017.4, on the board's xc7z020; foldings are those of the published weight headers. The
+error rates are ours: the published weights, simulated bit for bit (``python -m benchmarks.published``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from datapath.architecture import Architecture
+from datapath.design import Folding
+from datapath.precision import Precision
+
+CLOCK_MHZ, COLUMNS = 100, 520
+"""Of the measurements of the plain networks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedOverlay:
+    """One overlay of the plain network.
+
+    name                    as its bitstream is called
+    milliseconds            of a line of 520 columns at 100 MHz, measured
+    luts, ffs, bram36, dsps of the whole design, as Vivado counted them
+    cer                     error rate, percent, total distance / total length, of all 100 validation lines of UW3-500,
+                            beyond the limits, by the overlay's labels; simulated
+    """
+
+    name: str
+    architecture: Architecture
+    milliseconds: float
+    luts: int
+    ffs: int
+    bram36: float
+    dsps: int
+    cer: float
+
+    @property
+    def cycles_per_column(self) -> float:
+        """Measured, the whole line's cycles divided by its columns."""
+        return self.milliseconds * CLOCK_MHZ * 1000 / COLUMNS
+
+    @property
+    def columns_per_second(self) -> float:
+        """Measured."""
+        return COLUMNS / self.milliseconds * 1000
+
+
+def _plain(weight: int, activation: int, *, pe: int, steps: int) -> Architecture:
+    return Architecture(
+        inputs=32,
+        hidden=128,
+        classes=82,
+        precision=Precision(weight=weight, bias=8, activation=activation, fc_weight=8, fc_bias=8),
+        folding=Folding.by_factor(steps, inputs=32, hidden=128, pe=pe),
+    )
+
+
+PUBLISHED = (
+    PublishedOverlay(
+        name="W2A2",
+        architecture=_plain(2, 2, pe=2, steps=1),
+        milliseconds=1.29355,
+        luts=26_423,
+        ffs=39_703,
+        bram36=119.5,
+        dsps=180,
+        cer=4.70,
+    ),
+    PublishedOverlay(
+        name="W2A4",
+        architecture=_plain(2, 4, pe=1, steps=2),
+        milliseconds=2.96678,
+        luts=26_173,
+        ffs=24_649,
+        bram36=83.5,
+        dsps=7,
+        cer=4.41,
+    ),
+    PublishedOverlay(
+        name="W4A4",
+        architecture=_plain(4, 4, pe=1, steps=2),
+        milliseconds=2.95800,
+        luts=38_260,
+        ffs=26_618,
+        bram36=103.5,
+        dsps=7,
+        cer=4.41,
+    ),
+    PublishedOverlay(
+        name="W4A8",
+        architecture=_plain(4, 8, pe=1, steps=8),
+        milliseconds=11.08989,
+        luts=41_895,
+        ffs=41_588,
+        bram36=105.0,
+        dsps=7,
+        cer=4.68,
+    ),
+)
+
+FRAKTUR_MILLISECONDS, FRAKTUR_COLUMNS = 2.53095, 566
+"""Of the Fraktur overlay (H 100, I 25, C 110, W5A5, peepholes), whose folding and utilisation were not published."""
+
+
+def published_overlay(architecture: Architecture) -> PublishedOverlay | None:
+    """The overlay of a network of these dimensions and widths, whatever its folding."""
+    for overlay in PUBLISHED:
+        if overlay.architecture == architecture.refolded(overlay.architecture.folding):
+            return overlay
+    return None
