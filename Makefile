@@ -17,7 +17,7 @@ setup: $(INSTALLED)
 $(INSTALLED): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Foldline needs Python 3.10 or newer; this is %d.%d. Name another: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
 	$(PYTHON) -m venv .venv
-	$(PIP_INSTALL) -c constraints.txt -e '.[train,sim,hls,csim,board,dev]'
+	$(PIP_INSTALL) -c constraints.txt -e '.[train,sim,hls,csim,board,explore,dev]'
 	@touch $@
 
 demo: setup

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from foldline.agreement import BOARD, CSIM, Agreement, counted
 from foldline.comparison import Comparison, Level
+from foldline.printing import plain_table
 from train.data import Line
 
 HEADINGS = ("level", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
@@ -26,19 +27,6 @@ def table_row(level: Level) -> tuple[str, ...]:
         f"{rates.wer_per_line:.1f}",
         f"{rates.exact} of {rates.lines}",
     )
-
-
-def plain_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table in plain lines of text, its first row underlined."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = (
-            cell.ljust(width) if place < TEXT_COLUMNS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()
-        if number == 0:
-            yield "  ".join("-" * width for width in widths)
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
@@ -99,7 +87,7 @@ def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Itera
         yield line.name
         yield from line_rows(line, comparison.levels, index)
     yield title
-    yield from plain_table([HEADINGS, *map(table_row, comparison.levels)])
+    yield from plain_table([HEADINGS, *map(table_row, comparison.levels)], text_columns=TEXT_COLUMNS)
     yield from notes(comparison)
 
 

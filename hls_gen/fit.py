@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from datapath.errors import DesignError
@@ -97,7 +98,7 @@ def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
 
     :raises DesignError: more block RAM, or more look-up tables, than the part has: the design cannot fit.
     """
-    report = FitReport(board=board, roms=tuple(_fit(rom) for rom in roms))
+    report = FitReport(board=board, roms=tuple(fit_memory(rom) for rom in roms))
     if report.bram36 > board.bram36:
         most = max(report.roms, key=lambda rom: rom.ramb18)
         raise DesignError(
@@ -115,19 +116,21 @@ def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
     return report
 
 
-def _fit(rom: RomShape) -> RomFit:
+def fit_memory(rom: RomShape) -> RomFit:
+    """What one ROM takes."""
     in_luts = rom.depth <= LUT_ROM_DEPTH
     return RomFit(
         name=rom.name,
         parallel=rom.parallel,
         depth=rom.depth,
         width=sum(rom.limb_widths),
-        ramb18=0 if in_luts else rom.parallel * sum(_ramb18(depth=rom.depth, width=width) for width in rom.limb_widths),
+        ramb18=0 if in_luts else rom.parallel * sum(ramb18(depth=rom.depth, width=width) for width in rom.limb_widths),
         luts=rom.parallel * sum(_luts(depth=rom.depth, width=width) for width in rom.limb_widths) if in_luts else 0,
     )
 
 
-def _ramb18(*, depth: int, width: int) -> int:
+@cache
+def ramb18(*, depth: int, width: int) -> int:
     """RAMB18 of the cheapest tiling: strips of one shape each, next to each other until `width` bits are covered."""
     cheapest = [0]
     for bits in range(1, width + 1):

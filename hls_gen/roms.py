@@ -16,6 +16,17 @@ from datapath.folded import fold
 LIMB_BITS = (8, 16, 32, 64)
 
 
+def limb_bits(width: int) -> int:
+    """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
+    return next((bits for bits in LIMB_BITS if bits >= width), LIMB_BITS[-1])
+
+
+def limb_widths(*, bits: int, count: int) -> tuple[int, ...]:
+    """Bits of each limb that hold weights, of a word of `count` elements of `bits` bits."""
+    per_limb = limb_bits(bits * count) // bits
+    return tuple(min(per_limb, count - first) * bits for first in range(0, count, per_limb))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rom:
     """One ROM of each processing element.
@@ -51,14 +62,12 @@ class Rom:
     @property
     def limb_widths(self) -> tuple[int, ...]:
         """Bits of each limb that hold weights."""
-        per_limb = self.limb_bits // self.bits
-        count = self.elements.shape[2]
-        return tuple(min(per_limb, count - first) * self.bits for first in range(0, count, per_limb))
+        return limb_widths(bits=self.bits, count=self.elements.shape[2])
 
     @property
     def limb_bits(self) -> int:
         """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
-        return next((bits for bits in LIMB_BITS if bits >= self.width), LIMB_BITS[-1])
+        return limb_bits(self.width)
 
     @property
     def words(self) -> np.ndarray:

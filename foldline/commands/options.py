@@ -45,6 +45,24 @@ def folding_options(command: Callable) -> Callable:
     return command
 
 
+def target_options(command: Callable) -> Callable:
+    """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`."""
+    for option in reversed(
+        (
+            click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="Board, for its part."),
+            click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's."),
+            click.option("--columns", type=int, default=520, show_default=True, help="Columns of a line."),
+            click.option(
+                "--kernel",
+                type=click.Choice(["published", "foldline"]),
+                help="LSTM-PYNQ's kernel, or that of `foldline export --project`; default: published if PE_OUT is 1.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def board_options(command: Callable) -> Callable:
     """Which board to use and what is loaded onto it; see `foldline.board.open_driver`."""
     for option in reversed(

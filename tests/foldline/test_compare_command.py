@@ -14,7 +14,8 @@ from datapath import Limits
 from datapath.errors import BoardError
 from foldline import board as board_module
 from foldline.comparison import LEVELS, compare
-from foldline.comparison_report import HEADINGS, as_json, plain_report, plain_table, table_row
+from foldline.comparison_report import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
+from foldline.printing import plain_table
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard
@@ -204,7 +205,7 @@ def test_the_c_simulation_of_fewer_lines_leaves_the_others_open(csim_builds, csi
 
 def test_a_plain_table_is_aligned():
     row = ("board", "overlay labels", "0.08", "10.4", "0.1", "0.2", "97 of 99")
-    assert list(plain_table([HEADINGS, row])) == [
+    assert list(plain_table([HEADINGS, row], text_columns=TEXT_COLUMNS)) == [
         "level  labels by       CER %  WER %  CER % per line  WER % per line     exact",
         "-----  --------------  -----  -----  --------------  --------------  --------",
         "board  overlay labels   0.08   10.4             0.1             0.2  97 of 99",

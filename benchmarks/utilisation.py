@@ -1,0 +1,90 @@
+"""The resource model against the published utilisations: fitted to all four, and each predicted from the other three.
+
+    python -m benchmarks.utilisation
+
+`hls_gen.resources.estimate.SCALES` is this fit, rounded: least squares of the relative errors, a straight line through
+the LUTs and a ratio for the flip-flops. Block RAM and DSP have no fitted number, so leaving one out changes nothing there;
+but the rules themselves were found by looking at all four builds, which no left-out fit can undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from datapath.manifest import Kernel
+from datapath.published import PUBLISHED, PublishedOverlay
+from hls_gen.resources.estimate import SCALES, Resources, Scales, estimate_resources, kernel_parts
+
+RESOURCES = tuple(field.name for field in fields(Resources))
+TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
+
+
+def fit(overlays: Sequence[PublishedOverlay]) -> Scales:
+    """The scales that the overlays' utilisations say."""
+    parts = [kernel_parts(overlay.architecture, Kernel.PUBLISHED) for overlay in overlays]
+    tables = np.array([sum(part.luts for part in of_one) for of_one in parts], dtype=float)
+    bits = np.array([sum(part.bits for part in of_one) for of_one in parts], dtype=float)
+    luts = np.array([overlay.luts for overlay in overlays], dtype=float)
+    ffs = np.array([overlay.ffs for overlay in overlays], dtype=float)
+    per_table, fixed = _relative_least_squares(np.stack([tables, np.ones_like(tables)], axis=1), luts)
+    (per_bit,) = _relative_least_squares(bits[:, None], ffs)
+    return Scales(luts_per_table=round(per_table, 3), fixed_luts=round(fixed), ffs_per_bit=round(per_bit, 3))
+
+
+def _relative_least_squares(terms: np.ndarray, values: np.ndarray) -> list[float]:
+    return np.linalg.lstsq(terms / values[:, None], np.ones_like(values), rcond=None)[0].tolist()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One resource of one overlay: what Vivado counted, the estimate, and that predicted from the other three."""
+
+    name: str
+    resource: str
+    published: float
+    estimate: float
+    predicted: float
+
+    def error(self, value: float) -> float:
+        """How far off, percent of what was published."""
+        return 100 * (value / self.published - 1)
+
+
+def rows() -> Iterator[Row]:
+    """The four overlays, resource by resource."""
+    for overlay in PUBLISHED:
+        others = [one for one in PUBLISHED if one is not overlay]
+        estimate = estimate_resources(overlay.architecture, Kernel.PUBLISHED).total
+        predicted = estimate_resources(overlay.architecture, Kernel.PUBLISHED, fit(others)).total
+        for resource in RESOURCES:
+            yield Row(
+                name=overlay.name,
+                resource=resource,
+                published=getattr(overlay, resource),
+                estimate=getattr(estimate, resource),
+                predicted=getattr(predicted, resource),
+            )
+
+
+def main() -> None:
+    print(f"Fitted to all four: {fit(PUBLISHED)}; in use: {SCALES}\n")
+    print("| overlay | | published | estimate | off | predicted without it | off |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for row in rows():
+        print(
+            f"| {row.name} | {TITLES[row.resource]} | {row.published:g} | {row.estimate:g} | {row.error(row.estimate):+.1f} % | "
+            f"{row.predicted:g} | {row.error(row.predicted):+.1f} % |"
+        )
+    print("\nLUT of each stage:\n")
+    estimates = [estimate_resources(overlay.architecture, Kernel.PUBLISHED) for overlay in PUBLISHED]
+    print(f"| | {' | '.join(overlay.name for overlay in PUBLISHED)} |")
+    print(f"| --- |{' --- |' * len(PUBLISHED)}")
+    for blocks in zip(*(one.blocks for one in estimates), strict=True):
+        print(f"| {blocks[0].title} | {' | '.join(str(block.resources.luts) for block in blocks)} |")
+
+
+if __name__ == "__main__":
+    main()

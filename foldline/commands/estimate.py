@@ -1,0 +1,63 @@
+"""`foldline estimate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from foldline.commands.options import FILE, folding_options, target_options
+
+
+@click.command("estimate")
+@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@folding_options
+@target_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables.")
+def command(
+    source: Path,
+    pe: int | None,
+    simd_input: int | None,
+    simd_recurrent: int | None,
+    simd_factor: int | None,
+    pe_out: int | None,
+    board: str,
+    clock_mhz: float | None,
+    columns: int,
+    kernel: str | None,
+    as_json: bool,
+) -> None:
+    """Estimate cycles and resources of a design in a folding, before it is synthesised.
+
+    What is left out keeps the design's folding. The kernel is the published LSTM-PYNQ one, whose times are known from
+    boards, unless --pe-out is above 1, which only Foldline's own has; docs/estimates.md tells how far off it all is.
+    """
+    from datapath.architecture import Architecture
+    from datapath.manifest import Kernel
+    from foldline.estimation import as_json as json_of
+    from foldline.estimation import estimate, report
+    from foldline.networks import chosen_folding, open_network
+
+    design = open_network(source).design
+    folding = chosen_folding(
+        pe=pe,
+        simd_input=simd_input,
+        simd_recurrent=simd_recurrent,
+        simd_factor=simd_factor,
+        pe_out=pe_out,
+        design=design,
+    )
+    design = design.refolded(folding)
+    found = estimate(
+        Architecture.of(design),
+        kernel=Kernel.of(design) if kernel is None else Kernel(kernel),
+        board=board,
+        clock_mhz=clock_mhz,
+        columns=columns,
+    )
+    if as_json:
+        click.echo(json.dumps(json_of(found)))
+        return
+    for line in report(found):
+        click.echo(line)

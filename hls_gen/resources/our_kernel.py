@@ -1,0 +1,133 @@
+"""What our kernel is made of: the C++ of ``hls_gen/library``, whose pragmas say what is memory and what is registers.
+
+Per cycle PE units add SIMD_INPUT + SIMD_RECURRENT products to each of their gates, and PE_OUT classes H products each; no
+more multipliers and adders than that are ever there.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from datapath.architecture import Architecture
+from datapath.cycles import DIRECTIONS
+from datapath.packing import WORD_BITS, column_words
+from hls_gen.resources import costs
+from hls_gen.resources.memories import Memory, Packed, fitted, our_memories, small_memory, stream
+from hls_gen.resources.parts import Part
+from hls_gen.resources.stages import (
+    DSPS_PER_CELL,
+    GATES,
+    concatenate,
+    dma_in,
+    dma_out,
+    label,
+    maximum,
+    sums_of_products,
+)
+
+STREAM_DEPTH = 4
+LABEL_BITS = 8
+
+
+def parts(architecture: Architecture) -> tuple[Part, ...]:
+    """Its stages in the order of the data's way."""
+    bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
+    memories = {memory.name: memory for memory in our_memories(architecture)}
+    waiting, line = _held(memories.pop("waiting")), _held(memories.pop("line"))
+    classes = tuple(_held(memories.pop(name)) for name in ("class_weights", "class_biases"))
+    words = column_words(architecture.inputs, bits.activation)
+    hidden = _hidden_layer(
+        inputs=architecture.inputs,
+        hidden=architecture.hidden,
+        pe=folding.pe,
+        simd_input=folding.simd_input,
+        simd_recurrent=folding.simd_recurrent,
+        weight=bits.weight,
+        activation=bits.activation,
+        peephole=architecture.peephole_format.bits if architecture.peephole_format else None,
+    )
+    output = _output_layer(
+        hidden=architecture.hidden, pe_out=folding.pe_out, activation=bits.activation, weight=bits.fc_weight
+    )
+    return (
+        dma_in(words=words, streams=(stream(depth=STREAM_DEPTH, width=words * WORD_BITS),)),
+        hidden.holding(*(_held(memory) for memory in memories.values())),
+        output.holding(*classes),
+        concatenate(lanes=folding.pe_out, memories=waiting, depth=STREAM_DEPTH),
+        maximum(lanes=folding.pe_out, label_bits=LABEL_BITS, depth=STREAM_DEPTH),
+        label(label_bits=LABEL_BITS, memories=line + small_memory(depth=limits.labels + 1, width=LABEL_BITS)),
+        dma_out(),
+    )
+
+
+@cache
+def _held(memory: Memory) -> Packed:
+    fit = fitted(memory)
+    return Packed(luts=fit.luts, ramb18=fit.ramb18)
+
+
+@cache
+def _hidden_layer(
+    *,
+    inputs: int,
+    hidden: int,
+    pe: int,
+    simd_input: int,
+    simd_recurrent: int,
+    weight: int,
+    activation: int,
+    peephole: int | None,
+) -> Part:
+    blocks, lanes = hidden // pe, simd_input + simd_recurrent
+    chosen = simd_input * costs.choice(DIRECTIONS * (inputs // simd_input)) + simd_recurrent * costs.choice(
+        DIRECTIONS * (hidden // simd_recurrent)
+    )
+    sum_choices = GATES * pe * costs.SUM_BITS * costs.choice(2)
+    write_enables = DIRECTIONS * blocks
+    cells = pe * (costs.cell(activation, peephole) + costs.cell_tables())
+    vectors = DIRECTIONS * (inputs + 2 * hidden) * activation
+    part = Part(
+        name="hidden",
+        title="hidden layer",
+        luts=chosen * activation + sum_choices + write_enables + cells,
+        bits=vectors + GATES * pe * costs.SUM_BITS + lanes * activation,
+        dsps=DSPS_PER_CELL * pe,
+        made_of=(
+            f"{GATES * pe * lanes} multipliers and adders, {pe} LSTM cells with their tables, ROMs of weights and biases, "
+            f"{vectors} bits of pixels and hidden outputs in registers."
+        ),
+    )
+    return part.holding(
+        sums_of_products(
+            products=GATES * pe * lanes,
+            multipliers=GATES * pe * lanes,
+            sums=GATES * pe * lanes,
+            left=activation,
+            right=weight,
+            rounding="rnd_zero",
+        ),
+        small_memory(depth=DIRECTIONS * blocks, width=costs.SUM_BITS).times(pe),
+        stream(depth=STREAM_DEPTH, width=hidden * activation),
+    )
+
+
+@cache
+def _output_layer(*, hidden: int, pe_out: int, activation: int, weight: int) -> Part:
+    part = Part(
+        name="output",
+        title="output layer",
+        luts=0,
+        bits=hidden * activation,
+        made_of=f"{pe_out * hidden} products and as many sums, and the ROMs of the class weights and biases.",
+    )
+    return part.holding(
+        sums_of_products(
+            products=pe_out * hidden,
+            multipliers=pe_out * hidden,
+            sums=pe_out * hidden,
+            left=activation,
+            right=weight,
+            rounding="rnd_conv",
+        ),
+        stream(depth=STREAM_DEPTH, width=costs.SUM_BITS * pe_out),
+    )

@@ -1,0 +1,104 @@
+"""Parts of stages that both kernels have, each a function of a few whole numbers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from datapath.design import Gate
+from datapath.packing import WORD_BITS
+from hls_gen.resources import costs
+from hls_gen.resources.costs import SUM_BITS
+from hls_gen.resources.memories import Packed, stream
+from hls_gen.resources.parts import Part
+
+GATES = len(Gate)
+COUNTERS = 2 * 32
+"""Bits of the address and of the count of a transfer."""
+
+DSPS_PER_CELL = 7
+"""Fact of the published builds with PE 1, whatever their widths: seven of a cell's eight multiplications."""
+
+
+@cache
+def sums_of_products(
+    *, products: int, multipliers: int, sums: int, left: int, right: int, rounding: str, in_dsps: int = 0
+) -> Packed:
+    """Products and what adds them up: look-up tables, and the bits of all their results.
+
+    :param products: results of products that are kept until they are added.
+    :param multipliers: what computes them, DSP slices included.
+    :param sums: adders.
+    :param in_dsps: multipliers that are DSP slices.
+    """
+    bits = costs.adder_bits(left, right)
+    luts = (multipliers - in_dsps) * costs.product(left, right, rounding) + sums * costs.adder(bits)
+    return Packed(luts=luts, ffs=products * costs.product_bits(left, right) + sums * bits)
+
+
+@cache
+def dma_in(*, words: int, streams: tuple[Packed, ...]) -> Part:
+    """Words of the bus become columns."""
+    part = Part(
+        name="dma_in",
+        title="DMA in",
+        luts=COUNTERS,
+        bits=COUNTERS + words * WORD_BITS,
+        made_of="Counters, the register that collects a column, and the streams of words and columns.",
+    )
+    return part.holding(*streams)
+
+
+@cache
+def concatenate(*, lanes: int, memories: Packed, depth: int) -> Part:
+    """Halves of a score meet: an adder per lane, addresses, and the memory of the halves that wait."""
+    addresses = 2 * 3 * 16  # to write and to read: column, class, and their word
+    part = Part(
+        name="concatenate",
+        title="concatenate",
+        luts=lanes * costs.adder(SUM_BITS) + addresses,
+        bits=lanes * SUM_BITS * 2 + addresses,
+        made_of="The memory of the halves that wait for the other direction's, an adder per class lane, addresses.",
+    )
+    return part.holding(memories, stream(depth=depth, width=lanes * SUM_BITS))
+
+
+@cache
+def maximum(*, lanes: int, label_bits: int, depth: int) -> Part:
+    """Best class of a column."""
+    part = Part(
+        name="maximum",
+        title="maximum",
+        luts=lanes * costs.operator("maximum") + 2 * SUM_BITS,
+        bits=lanes * (SUM_BITS + label_bits) + 2 * SUM_BITS,
+        made_of="A comparison and a choice of score and label per class lane, counters.",
+    )
+    return part.holding(stream(depth=depth, width=SUM_BITS + label_bits))
+
+
+@cache
+def label(*, label_bits: int, memories: Packed) -> Part:
+    """From best classes to labels."""
+    part = Part(
+        name="label",
+        title="label",
+        luts=2 * costs.operator("maximum") + 5 * SUM_BITS,
+        bits=2 * (SUM_BITS + label_bits) + 5 * SUM_BITS,
+        made_of="The memory of a line's best classes, two comparisons, counters in image order.",
+    )
+    return part.holding(memories)
+
+
+AXI_RAMB18 = 4
+"""HLS' AXI master with 64-bit data: FIFOs of 256 words for reads (66 bits) and writes (72 bits), two RAMB18 each."""
+
+
+def dma_out() -> Part:
+    """The way back to memory, and the AXI master that both ways share."""
+    return Part(
+        name="dma_out",
+        title="DMA out, AXI master",
+        luts=COUNTERS,
+        bits=COUNTERS + WORD_BITS,
+        ramb18=AXI_RAMB18,
+        made_of="Counters, and the AXI master's FIFOs for reads and writes.",
+    )

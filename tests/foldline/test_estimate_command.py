@@ -1,0 +1,153 @@
+"""`foldline estimate`: what it prints agrees with the models, and never passes for a measurement."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from datapath import Design, Folding, Limits
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of
+from datapath.manifest import Kernel
+from datapath.published import PUBLISHED
+from foldline.estimation import RESOURCE_TITLES, estimate, report
+from hls_gen.boards import load_board
+from hls_gen.resources import estimate_resources
+from tests.designs import random_design
+from tests.foldline import command_line
+from tests.foldline.command_line import fails
+from tests.golden_data import REPOSITORY
+
+run = partial(command_line.run, "estimate")
+DESIGNS = REPOSITORY / "golden_vectors" / "designs"
+W2A2 = DESIGNS / "QLSTM128_W2B8A2I8_FC_W8B8.npz"
+FOLDINGS = {"W2A2": (2, 1), "W2A4": (1, 2), "W4A4": (1, 2), "W4A8": (1, 8)}
+MEASURED = {"W2A2": 248.8, "W2A4": 570.5, "W4A4": 568.8, "W4A8": 2132.7}
+"""Cycles per column, from the milliseconds of the published notebooks: ms * 100 000 / 520."""
+
+
+def of_command(path, *arguments) -> dict:
+    result = run(path, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_published_network_in_its_folding_is_within_three_percent_of_its_board(name):
+    pe, steps = FOLDINGS[name]
+    path = DESIGNS / f"QLSTM128_W{name[1]}B8A{name[3]}I8_FC_W8B8.npz"
+    found = of_command(path, "--pe", pe, "--simd-factor", steps)
+    assert abs(found["cycles_per_column"] / MEASURED[name] - 1) < 0.03
+    assert found["kernel"] == "published"
+    (overlay,) = (one for one in PUBLISHED if one.name == name)
+    assert found["published"] == {
+        "name": name,
+        "milliseconds": overlay.milliseconds,
+        "cycles_per_column": overlay.cycles_per_column,
+        "luts": overlay.luts,
+        "ffs": overlay.ffs,
+        "bram36": overlay.bram36,
+        "dsps": overlay.dsps,
+    }
+
+
+def test_json_is_the_models():
+    options = ("--pe", 4, "--simd-input", 8, "--simd-recurrent", 64, "--pe-out", 3, "--clock-mhz", 125)
+    found = of_command(W2A2, *options, "--board", "pynq-z2", "--columns", 400)
+    folding = Folding(pe=4, simd_input=8, simd_recurrent=64, pe_out=3)
+    architecture = Architecture.of(Design.load(W2A2).refolded(folding))
+    cycles = cycles_of(architecture, Kernel.FOLDLINE)  # PE_OUT above 1
+    assert found["folding"] == {"pe": 4, "simd_input": 8, "simd_recurrent": 64, "pe_out": 3}
+    assert (found["kernel"], found["board"], found["clock_mhz"], found["columns"]) == ("foldline", "pynq-z2", 125, 400)
+    assert [(stage["stage"], stage["cycles_per_column"], stage["cycles_per_line"]) for stage in found["stages"]] == [
+        (stage.key, stage.in_line(400) / 400, stage.in_line(400)) for stage in cycles.stages
+    ]
+    assert found["bottleneck"] == cycles.bottleneck.key
+    assert found["cycles_per_line"] == cycles.line(400)
+    assert found["cycles_per_column"] == cycles.line(400) / 400
+    assert found["milliseconds"] == pytest.approx(cycles.line(400) / 125_000)
+    assert found["columns_per_second"] == pytest.approx(400_000 / found["milliseconds"])
+    assert found["lines_per_second"] == pytest.approx(1000 / found["milliseconds"])
+    assert found["gops"] == pytest.approx(351_488 * found["columns_per_second"] / 1e9)
+    estimated = estimate_resources(architecture, Kernel.FOLDLINE)
+    assert found["resources"] == {name: getattr(estimated.total, name) for name in RESOURCE_TITLES}
+    for name, total in found["resources"].items():
+        assert total == sum(block[name] for block in found["blocks"])
+    assert found["part"] == {"luts": 53200, "ffs": 106400, "bram36": 140, "dsps": 220}
+    assert found["published"] is None
+
+
+def test_without_options_it_is_the_designs_own_folding():
+    design = Design.load(W2A2)
+    found = of_command(W2A2)
+    assert found["folding"] == {"pe": 2, "simd_input": 16, "simd_recurrent": 64, "pe_out": 1}
+    assert found["columns"] == 520
+    assert found["cycles_per_line"] == cycles_of(Architecture.of(design), Kernel.PUBLISHED).line(520)
+    assert of_command(W2A2, "--kernel", "foldline")["cycles_per_line"] < found["cycles_per_line"]
+
+
+def test_what_is_printed():
+    lines = run(W2A2, "--pe", 2, "--simd-factor", 1).stdout.splitlines()
+    assert lines[0] == (
+        "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD_INPUT 32, SIMD_RECURRENT 128, PE_OUT 1, in the published kernel on "
+        "Digilent PYNQ-Z1 at 100 MHz."
+    )
+    assert [line.split("  ")[0] for line in lines[4:12]] == [
+        *("DMA in", "hidden layer", "output layer", "concatenate", "maximum", "label", "DMA out", "all, overlapped"),
+    ]
+    (slowest,) = (line for line in lines if line.endswith("slowest"))
+    assert slowest.split() == ["output", "layer", "247.2", "128544", "slowest"]  # 2 * (81 + 42.6), by 520
+    assert (
+        "Published, measured on a PYNQ-Z1 at 100 MHz: 248.8 cycles per column, a line of 520 columns in 1.294 ms."
+        in lines
+    )
+    assert lines[-1] == "Published, counted by Vivado 2017.4: 26423 LUT, 39703 FF, 119.5 BRAM36, 180 DSP."
+    assert lines[-2] == "It fits, by this estimate."
+
+
+@pytest.mark.parametrize("change", [("--pe", 4), ("--kernel", "foldline"), ("--pe-out", 2)])
+def test_another_folding_or_kernel_was_not_measured(change):
+    assert "measured" not in run(W2A2, "--pe", 2, "--simd-factor", 1, *change).stdout
+
+
+def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
+    design = Design.load(W2A2)
+    architecture = Architecture.of(design.refolded(Folding(pe=32, simd_input=32, simd_recurrent=128, pe_out=82)))
+    found = estimate(architecture, kernel=Kernel.FOLDLINE)
+    need, has = found.resources.total, load_board("pynq-z1")
+    over = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
+    assert found.exceeded == tuple(name for name in over if getattr(need, name) > getattr(has, name))
+    assert "luts" in found.exceeded
+    sentence = "; ".join(f"{getattr(need, name):g} {over[name]} of {getattr(has, name)}" for name in found.exceeded)
+    assert f"It does not fit: {sentence}." in list(report(found))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--columns", 733), "columns is 733; the design's lines have 1 to 732."),
+        (("--columns", 0), "columns is 0; the design's lines have 1 to 732."),
+        (("--clock-mhz", 0), "clock_mhz is 0.0; it must be 10 to 250 MHz."),
+        (("--board", "pynq-z3"), "There is no board 'pynq-z3'; did you mean 'pynq-z2'?"),
+        (("--pe", 3), "pe is 3; it must divide the 128 hidden units."),
+        (("--pe-out", 83), "pe_out is 83; it must be 1 to the 82 classes."),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, sentence):
+    assert fails(sentence, "estimate", W2A2, *arguments).stdout == ""
+
+
+def test_the_limit_is_the_designs():
+    design = random_design(0, inputs=32, hidden=8, classes=5)
+    architecture = replace(Architecture.of(design), limits=Limits(columns=2000, labels=95))
+    assert estimate(architecture, kernel=Kernel.FOLDLINE, columns=2000).columns == 2000
+
+
+def test_a_file_that_is_no_network(tmp_path):
+    (tmp_path / "no.npz").write_bytes(b"no")
+    fails(
+        f"{tmp_path / 'no.npz'} is neither a design nor a checkpoint, or it is cut off.",
+        "estimate",
+        tmp_path / "no.npz",
+    )
