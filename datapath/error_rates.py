@@ -30,6 +30,41 @@ def edit_distance(a: Sequence, b: Sequence) -> int:
     return int(row[-1])
 
 
+def align(truth: str, reading: str) -> tuple[list[str], list[str]]:
+    """The reading beside the truth, with as few errors as `edit_distance` counts.
+
+    :returns: what the reading has too many before each character of the truth and behind the last, len(truth) + 1
+        texts; and what it has in place of each character, empty where that is missing.
+
+    >>> align("cat", "scart")
+    (['s', '', 'r', ''], ['c', 'a', 't'])
+    >>> align("cat", "kt")
+    (['', '', '', ''], ['', 'k', 't'])
+    """
+    n, m = len(truth), len(reading)
+    distance = np.zeros((n + 1, m + 1), dtype=np.int64)
+    distance[:, 0], distance[0] = np.arange(n + 1), np.arange(m + 1)
+    ramp = np.arange(m + 1)
+    codes = np.array([ord(character) for character in reading], dtype=np.int64)
+    for i, character in enumerate(truth, start=1):
+        best = distance[i - 1] + 1
+        best[1:] = np.minimum(best[1:], distance[i - 1, :-1] + (codes != ord(character)))
+        distance[i] = np.minimum.accumulate(best - ramp) + ramp
+    extras, read = [""] * (n + 1), [""] * n
+    i, j = n, m
+    while i or j:
+        # What is too much is put as far right as it goes: the truth begins where the line begins.
+        if j and distance[i, j] == distance[i, j - 1] + 1:
+            j -= 1
+            extras[i] = reading[j] + extras[i]
+        elif i and j and distance[i, j] == distance[i - 1, j - 1] + (truth[i - 1] != reading[j - 1]):
+            i, j = i - 1, j - 1
+            read[i] = reading[j]
+        else:
+            i -= 1
+    return extras, read
+
+
 @dataclass(frozen=True, kw_only=True)
 class ErrorRates:
     """Error rates of a set of lines, all in percent.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datapath.architecture import Architecture
+from datapath.architecture import DIMENSIONS, Architecture
 from datapath.design import Folding
 from datapath.precision import Precision
 
@@ -108,6 +108,9 @@ FRAKTUR_MILLISECONDS, FRAKTUR_COLUMNS = 2.53095, 566
 def published_overlay(architecture: Architecture) -> PublishedOverlay | None:
     """The overlay of a network of these dimensions and widths, whatever its folding."""
     for overlay in PUBLISHED:
-        if overlay.architecture == architecture.refolded(overlay.architecture.folding):
+        theirs = overlay.architecture
+        # Their folding need not divide another network.
+        same_size = all(getattr(theirs, name) == getattr(architecture, name) for name in DIMENSIONS)
+        if same_size and theirs == architecture.refolded(theirs.folding):
             return overlay
     return None

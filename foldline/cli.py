@@ -26,7 +26,9 @@ COMMANDS = {
     "csim": ("csim", "Compute lines with the hardware's C++, and prove them equal to the simulator."),
     "run": ("run", "Read lines on a board, or on the virtual board."),
     "compare": ("compare", "Compare error rates of all levels: float, quantized, simulated, csim, board."),
+    "report": ("report", "Write a report of networks as one HTML file: accuracy, speed, cost, training, lines."),
     "estimate": ("estimate", "Estimate cycles and resources of a folding, before synthesis."),
+    "explore": ("explore", "Find the folding, or the precision and the folding, for a board and a rate."),
     "golden": ("golden", "Make or check the committed golden vectors."),
     "data": ("data", "Get text lines: synthetic ones, or the UW3-500 set."),
     "demo": ("demo", "Train, export, prove and compare a small network, end to end."),
@@ -36,6 +38,7 @@ COMMANDS = {
 # Third-party package -> the smallest extra that brings it.
 EXTRAS = {
     "Levenshtein": "dev",
+    "filelock": "explore",
     "jinja2": "hls",
     "matplotlib": "sim",
     "numba": "sim",
@@ -43,6 +46,7 @@ EXTRAS = {
     "pooch": "train",
     "pynq": "board",
     "rich": "sim",
+    "sqlalchemy": "explore",
     "tensorboard": "train",
     "torch": "train",
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from datapath.design import Design, Folding
@@ -19,6 +20,8 @@ from foldline.comparison_report import agreement_notes, failure
 from foldline.golden import DEFAULT_FOLDER
 from foldline.headers import Proof, import_design, verify_header
 from foldline.projects import export_project
+from foldline.report import ReportInputs, ReportRun, write_report
+from foldline.report.opening import open_runs
 from hls_gen import write_header
 from hls_gen.csim import CSimulation
 from train.checkpoint import Checkpoint
@@ -55,8 +58,8 @@ class Proved:
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
     """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, the
-    embedded network's way, the hardware project of the first; and what each level of both reads on the validation
-    lines, of the trained network all levels."""
+    embedded network's way, the hardware project of the first; what each level of both reads on the validation lines, of
+    the trained network all levels; and the report of it all."""
 
     folder: Path
     checkpoint: Path
@@ -65,6 +68,7 @@ class DemoResult:
     project: Path
     comparison: Comparison
     embedded_comparison: Comparison
+    report: Path
 
 
 def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
@@ -91,7 +95,7 @@ def run_demo(
     progress: Progress | None = None,
 ) -> DemoResult:
     """Train, export to a header, read it back and prove it; then the same with the embedded network; then the trained one
-    as a hardware project; and compare all levels, the C simulation and the virtual board among them.
+    as a hardware project; compare all levels, the C simulation and the virtual board among them; and write a report.
 
     :param folder: where everything is kept.
     :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
@@ -126,15 +130,34 @@ def run_demo(
         f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
     )
     say("5. Compare what all levels read: PyTorch, the simulator, the project's C++, and a board, here a virtual one.")
+    comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), say=say, progress=progress)
+    embedded_comparison = compare(design, lines)
+    say("6. Write all of it into a report.")
     return DemoResult(
         folder=result.folder,
         checkpoint=path,
         trained=trained,
         embedded=carried,
         project=project,
-        comparison=compare_all(own, lines, checkpoint=Checkpoint.load(path), say=say, progress=progress),
-        embedded_comparison=compare(design, lines),
+        comparison=comparison,
+        embedded_comparison=embedded_comparison,
+        report=_report(
+            result.folder,
+            ReportRun(name="the demo's own", design=own, comparison=comparison, dataset_name=dataset.name),
+            ReportRun(name="embedded", design=design, comparison=embedded_comparison, dataset_name=dataset.name),
+            progress,
+        ),
     )
+
+
+def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
+    """The report of both networks, in `folder`, where the first one was trained."""
+    path = folder / "report.html"
+    (trained,) = open_runs([folder])
+    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    runs = (replace(own, curves=trained.curves), embedded)
+    write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=made), progress=progress)
+    return path
 
 
 def _data_of(design: Design) -> str:

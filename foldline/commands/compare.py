@@ -9,23 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from foldline.commands.options import FILE, board_options, dataset_options
-
-
-def _levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """The levels that a comma-separated list names.
-
-    :raises click.BadParameter: one is unknown, or there is none.
-    """
-    if value is None:
-        return None
-    from foldline.comparison import LEVELS
-
-    names = tuple(name.strip() for name in value.split(","))
-    for name in names:
-        if name not in LEVELS:
-            raise click.BadParameter(f"{name!r} is no level; allowed are {', '.join(LEVELS)}, separated by commas.")
-    return names
+from foldline.commands.options import FILE, board_options, dataset_options, parse_levels
 
 
 @click.command("compare")
@@ -34,7 +18,7 @@ def _levels(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "--levels",
     metavar="LEVEL,...",
-    callback=_levels,
+    callback=parse_levels,
     help="Any of float, quantized, simulated, csim, board; default: float, quantized (of a checkpoint), simulated.",
 )
 @board_options

@@ -15,8 +15,8 @@ SHOWN_LINES = 2
 @click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
 def command(output: Path) -> None:
     """Train a small network on printed lines, export it, and prove the header (minutes); do the same with the network that
-    Foldline carries; write a hardware project; and compare what all levels read: PyTorch, the simulator, the project's
-    C++, and the virtual board."""
+    Foldline carries; write a hardware project; compare what all levels read: PyTorch, the simulator, the project's C++,
+    and the virtual board; and write a report of both networks."""
     from rich.console import Console
 
     from foldline.demo import PARAMS, demo_dataset, run_demo
@@ -50,3 +50,4 @@ def command(output: Path) -> None:
         path.name for path in (result.checkpoint, result.trained.design, result.trained.header, result.project)
     )
     console.print(f"\nKept in {result.folder}: {kept}")
+    console.print(f"Report: {result.report}", soft_wrap=True)

@@ -45,6 +45,22 @@ def folding_options(command: Callable) -> Callable:
     return command
 
 
+def parse_levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """The levels that a comma-separated list names: a callback of `--levels`.
+
+    :raises click.BadParameter: one is unknown, or there is none.
+    """
+    if value is None:
+        return None
+    from foldline.comparison import LEVELS
+
+    names = tuple(name.strip() for name in value.split(","))
+    for name in names:
+        if name not in LEVELS:
+            raise click.BadParameter(f"{name!r} is no level; allowed are {', '.join(LEVELS)}, separated by commas.")
+    return names
+
+
 def target_options(command: Callable) -> Callable:
     """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`."""
     for option in reversed(

@@ -145,4 +145,6 @@ def test_operations_are_counted_as_the_original_counts_them():
 def test_a_published_overlay_is_found_by_its_network():
     assert published_overlay(plain(4, 4)).name == "W2A2"
     assert published_overlay(replace(plain(), classes=81)) is None
+    narrow = replace(plain(), inputs=8, folding=Folding(pe=1, simd_input=8, simd_recurrent=128))
+    assert published_overlay(narrow) is None  # whose 8 rows no published folding divides
     assert published_overlay(replace(plain(), precision=replace(plain().precision, weight=3))) is None

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapath import ErrorRates, edit_distance, error_rates
+from datapath.error_rates import align
 from datapath.errors import DataError
 
 texts = st.text("ab c", max_size=25)
@@ -80,3 +81,15 @@ def test_nothing_to_divide_by(references):
     with pytest.raises(DataError) as caught:
         error_rates(references, ["x"] * len(references))
     assert str(caught.value) == "The references hold no word, so there is no error rate."
+
+
+@given(st.text("abc ", max_size=12), st.text("abcd ", max_size=12))
+def test_an_alignment_has_as_many_errors_as_the_edit_distance(truth, reading):
+    extras, read = align(truth, reading)
+    assert "".join(extra + kept for extra, kept in zip(extras, [*read, ""], strict=True)) == reading
+    errors = sum(map(len, extras)) + sum(kept != wanted for kept, wanted in zip(read, truth, strict=True))
+    assert errors == edit_distance(truth, reading)
+
+
+def test_what_is_too_much_stands_behind_what_is_right():
+    assert align("cat", "catcat") == (["", "", "", "cat"], ["c", "a", "t"])

@@ -62,9 +62,9 @@ def names(comparison):
 
 def test_the_demo_says_its_steps_and_keeps_what_it_makes(ran):
     result, said = ran
-    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " ", "4", " ", "5", " "]
-    assert said[-3] == "   project/ for Digilent PYNQ-Z1: weights and buffers take 3 of its 140 BRAM36."
-    assert said[-1] == NO_COMPILER
+    assert [sentence[0] for sentence in said] == ["1", "2", " ", "3", " ", "4", " ", "5", " ", "6"]
+    assert said[-4] == "   project/ for Digilent PYNQ-Z1: weights and buffers take 3 of its 140 BRAM36."
+    assert said[-2] == NO_COMPILER
     assert (result.project / "src" / "weights.hpp").is_file()
     assert (result.project / "run_hls.tcl").is_file()
     kept = (
@@ -73,6 +73,18 @@ def test_the_demo_says_its_steps_and_keeps_what_it_makes(ran):
     )
     assert {path.name for path in kept} <= {path.name for path in result.folder.iterdir()}
     assert result.trained.proof.lines == result.embedded.proof.lines == 3
+
+
+def test_it_ends_with_a_report_of_both_networks_and_the_training(ran):
+    result, said = ran
+    assert said[-1] == "6. Write all of it into a report."
+    assert result.report == result.folder / "report.html"
+    text = result.report.read_text(encoding="utf-8")
+    assert "the demo&#39;s own" in text
+    assert "embedded" in text
+    assert "Mean CTC loss of the training lines" in text
+    for line in result.comparison.lines:
+        assert line.name in text
 
 
 def test_its_table_has_every_level_of_its_own_network(ran):

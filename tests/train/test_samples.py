@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
-from datapath import edit_distance, error_rates
+from datapath import error_rates
 from tests.train import tiny
 from train.evaluation import Evaluation
 from train.samples import (
@@ -17,7 +15,6 @@ from train.samples import (
     SAMPLES,
     WRONG,
     Sample,
-    align,
     draw_sample,
     enlarged,
     recognised_samples,
@@ -59,18 +56,6 @@ def test_of_lines_of_one_name_the_first_is_drawn():
     lines = [tiny.line("twin", "a"), tiny.line("twin", "b"), tiny.line("other", "c")]
     drawn = recognised_samples(lines, [torch.zeros(2, 8, dtype=torch.uint8)] * 3, evaluation(("x", "y", "z")))
     assert [(one.name, one.truth, one.greedy) for one in drawn] == [("other", "c", "z"), ("twin", "a", "x")]
-
-
-@given(st.text("abc ", max_size=12), st.text("abcd ", max_size=12))
-def test_an_alignment_has_as_many_errors_as_the_edit_distance(truth, reading):
-    extras, read = align(truth, reading)
-    assert "".join(extra + kept for extra, kept in zip(extras, [*read, ""], strict=True)) == reading
-    errors = sum(map(len, extras)) + sum(kept != wanted for kept, wanted in zip(read, truth, strict=True))
-    assert errors == edit_distance(truth, reading)
-
-
-def test_what_is_too_much_stands_behind_what_is_right():
-    assert align("cat", "catcat") == (["", "", "", "cat"], ["c", "a", "t"])
 
 
 def test_a_line_read_rightly_has_no_mark_and_each_error_has_one():

@@ -1,0 +1,1 @@
+"""Which precision and which folding: the search over what the hardware could be."""

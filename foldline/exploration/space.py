@@ -1,0 +1,137 @@
+"""The networks that a study chooses from: widths and hidden units, everything else is the preset's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+
+from datapath.architecture import Architecture
+from datapath.design import Folding
+from datapath.errors import ConfigError
+from datapath.precision import ExperimentName, Precision
+from datapath.quantities import INTERNAL_BITS
+from train.config import Hyperparameters
+
+FC_BIAS_BITS = 8
+"""They are few: nothing is saved by fewer bits."""
+
+WIDTHS = range(2, 9)
+"""What both the trainer's quantizers and the datapath take, in bits."""
+
+MAX_HIDDEN = 1024
+"""More than any ``ap_int`` of hidden outputs holds."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Choice:
+    """One network of a space: widths in bits, and hidden units per direction."""
+
+    weight: int
+    activation: int
+    bias: int
+    fc_weight: int
+    hidden: int
+
+    def hyperparameters(self, preset: Hyperparameters) -> Hyperparameters:
+        """The preset, for this network."""
+        return replace(
+            preset,
+            layer_size=self.hidden,
+            recurrent_weight_bit_width=self.weight,
+            recurrent_activation_bit_width=self.activation,
+            recurrent_bias_bit_width=self.bias,
+            fc_weight_bit_width=self.fc_weight,
+            fc_bias_bit_width=FC_BIAS_BITS,
+        )
+
+    def architecture(self, *, inputs: int, classes: int) -> Architecture:
+        """What it is on the accelerator, unfolded.
+
+        :raises DesignError: its vectors are wider than an ``ap_int``.
+        """
+        return Architecture(
+            inputs=inputs,
+            hidden=self.hidden,
+            classes=classes,
+            precision=Precision(
+                weight=self.weight,
+                bias=self.bias,
+                activation=self.activation,
+                fc_weight=self.fc_weight,
+                fc_bias=FC_BIAS_BITS,
+            ),
+            folding=Folding(pe=1, simd_input=inputs, simd_recurrent=self.hidden),
+        )
+
+    @property
+    def name(self) -> str:
+        """As its runs are called, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
+        name = ExperimentName(
+            neuron="QLSTM",
+            hidden=self.hidden,
+            weight=self.weight,
+            bias=self.bias,
+            activation=self.activation,
+            internal=INTERNAL_BITS,
+            fc_weight=self.fc_weight,
+            fc_bias=FC_BIAS_BITS,
+        )
+        return str(name)
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, int]) -> Choice | None:
+        """That of a trial's parameters; None as long as some are missing."""
+        names = [one.name for one in fields(cls)]
+        return cls(**{name: parameters[name] for name in names}) if set(names) <= set(parameters) else None
+
+
+PUBLISHED = tuple(
+    Choice(weight=weight, activation=activation, bias=8, fc_weight=8, hidden=128)
+    for weight, activation in ((2, 2), (2, 4), (4, 4), (4, 8))
+)
+"""The networks of the published overlays."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Every combination of these; each field holds what a field of `Choice` may be.
+
+    :raises ConfigError: one is empty, holds something twice, or a number outside its range.
+    """
+
+    weight: tuple[int, ...] = (2, 3, 4)
+    activation: tuple[int, ...] = (2, 4, 8)
+    bias: tuple[int, ...] = (8,)
+    fc_weight: tuple[int, ...] = (4, 8)
+    hidden: tuple[int, ...] = (64, 96, 128)
+
+    def __post_init__(self) -> None:
+        for name, values in self.parameters.items():
+            least, most = (1, MAX_HIDDEN) if name == "hidden" else (WIDTHS.start, WIDTHS.stop - 1)
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(f"{name} is {list(values)}; it must be one or more numbers, each once.")
+            for value in values:
+                if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                    raise ConfigError(f"{name} has {value!r}; allowed is {least} to {most}.")
+
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """What each parameter of a trial may be."""
+        return asdict(self)
+
+    def __len__(self) -> int:
+        size = 1
+        for values in self.parameters.values():
+            size *= len(values)
+        return size
+
+    def __iter__(self) -> Iterator[Choice]:
+        names = tuple(self.parameters)
+        for values in itertools.product(*self.parameters.values()):
+            yield Choice(**dict(zip(names, values, strict=True)))
+
+    def __contains__(self, choice: object) -> bool:
+        return isinstance(choice, Choice) and all(
+            getattr(choice, name) in values for name, values in self.parameters.items()
+        )

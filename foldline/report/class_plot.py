@@ -1,0 +1,203 @@
+"""What every column of a line says, as a drawing under its scan: the best class by the overlay's rule, and its score.
+
+A drawing is cut into segments of equal width, which a page sets side by side and breaks like words, so that it is never
+wider than the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from datapath.alphabet import BLANK, Alphabet
+from fixedpoint_sim import Inspection, Trace
+from fixedpoint_sim.kernels import best_classes
+from foldline.inspection_line import Run, runs_of
+
+SCALE, SEGMENT = 2, 80
+"""Pixels per column, and columns of a segment: two of them fit side by side on a phone."""
+
+LANE, LANES, PROFILE = 15, 2, 24
+"""Pixels of a lane of letters, lanes, and pixels of the highest score."""
+
+LETTER = 9
+"""Pixels between letters that stand in one lane."""
+
+ROWS = (32, 96)
+"""Least and most pixels of the scan's height, if twice its rows are not between."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """The class of a run of columns: x in pixels of its segment, lane from the scan upwards, symbol, whether emitted."""
+
+    x: float
+    lane: int
+    text: str
+    emitted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Columns `start` to `start + columns`. The paths are SVG's, from the segment's left end; profiles rise from y 0."""
+
+    start: int
+    columns: int
+    letters: tuple[Letter, ...]
+    emitted: str
+    lost: str
+    emitted_profile: str
+    lost_profile: str
+    blank: str
+    silent: str
+
+    @property
+    def width(self) -> int:
+        return self.columns * SCALE
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassPlot:
+    """The drawing of a line for one network. `lost` counts runs of columns whose class is not emitted."""
+
+    rows: int
+    columns: int
+    text: str
+    lost: int
+    exceeded: tuple[str, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def scan_height(self) -> int:
+        return min(max(SCALE * self.rows, ROWS[0]), ROWS[1])
+
+
+def class_plot(trace: Trace, columns: np.ndarray, alphabet: Alphabet) -> ClassPlot:
+    """:param columns: int8 [T, I], what the trace was computed from."""
+    seen, values = look_at(trace, columns)
+    runs = runs_of(seen)
+    lanes = _lanes(runs, alphabet)
+    heights = _heights(values)
+    T = len(columns)
+    return ClassPlot(
+        rows=columns.shape[1],
+        columns=T,
+        text=trace.text,
+        lost=sum(not run.emitted for run in runs),
+        exceeded=tuple(map(str, trace.exceeded)),
+        segments=tuple(
+            _segment(range(start, min(start + SEGMENT, T)), seen, runs, lanes, heights, alphabet)
+            for start in range(0, T, SEGMENT)
+        ),
+    )
+
+
+def look_at(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
+    """An inspection that has all but the quantities, at the speed of the simulator; and each column's value, int64 [T],
+    which is 0 where the blank is best or no score is positive."""
+    values, best = np.empty(len(columns), dtype=np.int64), np.empty(len(columns), dtype=np.int64)
+    best_classes(values, best, trace.scores)
+    positive = trace.scores.max(axis=1) > 0
+    emitted = np.array(list(_emitted_columns(values, best)), dtype=np.int64)
+    return Inspection(
+        columns=columns, trace=trace, best=best, positive=positive, emitted_at=emitted, quantities=()
+    ), values
+
+
+def _emitted_columns(values: np.ndarray, best: np.ndarray) -> Iterator[int]:
+    """The column of every label that is emitted: that with the highest value of a run, once a blank ends it."""
+    held, held_value = None, 0
+    for column, (value, label) in enumerate(zip(values.tolist(), best.tolist(), strict=True)):
+        if value > held_value:
+            held, held_value = column, value
+        elif label == BLANK and held is not None:
+            yield held
+            held, held_value = None, value
+
+
+def _heights(values: np.ndarray) -> np.ndarray:
+    """Pixels of each column's value, at least 2 where there is one."""
+    most = max(int(values.max()), 1)
+    return np.where(values > 0, np.maximum(2, np.rint(PROFILE * values / most)), 0).astype(np.int64)
+
+
+def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
+    """The lane of each run's letter, by the run's start: the lowest in which it meets no other. Emitted ones choose first
+    and always find one; of the others those that do not are left out."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(LANES)]
+    lanes = {}
+    for run in sorted(runs, key=lambda run: (not run.emitted, run.anchor)):
+        x, half = run.anchor * SCALE, LETTER * len(symbol_text(alphabet, run.label)) / 2
+        free = (
+            lane
+            for lane, boxes in enumerate(taken)
+            if all(right <= x - half or left >= x + half for left, right in boxes)
+        )
+        lane = next(free, LANES - 1 if run.emitted else None)
+        if lane is not None:
+            taken[lane].append((x - half, x + half))
+            lanes[run.start] = lane
+    return lanes
+
+
+def symbol_text(alphabet: Alphabet, label: int) -> str:
+    """A class as a letter: a space is an open box, and what has no shape its number."""
+    symbol = alphabet.symbols[label]
+    if symbol == " ":
+        return "\N{OPEN BOX}"
+    return symbol if symbol.isprintable() and not symbol.isspace() else f"#{label}"
+
+
+def _segment(
+    window: range, seen: Inspection, runs: list[Run], lanes: dict[int, int], heights: np.ndarray, alphabet: Alphabet
+) -> Segment:
+    start = window.start
+    inside = [run for run in runs if run.start < window.stop and run.stop > start]
+    emitted = [run for run in inside if run.emitted]
+    lost = [run for run in inside if not run.emitted]
+    best = seen.best[start : window.stop]
+    return Segment(
+        start=start,
+        columns=len(window),
+        letters=tuple(
+            Letter(
+                x=(run.anchor - start + 0.5) * SCALE,
+                lane=lanes[run.start],
+                text=symbol_text(alphabet, run.label),
+                emitted=run.emitted,
+            )
+            for run in inside
+            if run.anchor in window and run.start in lanes
+        ),
+        emitted=_spans(window, emitted),
+        lost=_spans(window, lost),
+        emitted_profile="".join(_profile(window, run, heights) for run in emitted),
+        lost_profile="".join(_profile(window, run, heights) for run in lost),
+        blank=_stretches(best == BLANK),
+        silent=_stretches(~seen.positive[start : window.stop]),
+    )
+
+
+def _spans(window: range, runs: Iterable[Run]) -> str:
+    """A box of height 1 for each run."""
+    boxes = ((max(run.start, window.start) - window.start, min(run.stop, window.stop) - window.start) for run in runs)
+    return "".join(f"M{left * SCALE} 0h{(right - left) * SCALE}v1h{(left - right) * SCALE}z" for left, right in boxes)
+
+
+def _profile(window: range, run: Run, heights: np.ndarray) -> str:
+    """A run's values as steps."""
+    first, stop = max(run.start, window.start), min(run.stop, window.stop)
+    path, at = [f"M{(first - window.start) * SCALE} 0"], 0
+    for height in heights[first:stop].tolist():
+        path.append(f"v{at - height}h{SCALE}" if height != at else f"h{SCALE}")
+        at = height
+    return "".join(path) + f"v{at}z"
+
+
+def _stretches(where: np.ndarray) -> str:
+    """A line along each stretch of columns where it is true."""
+    edges = np.flatnonzero(np.diff(where, prepend=False, append=False)).tolist()
+    return "".join(f"M{left * SCALE} 0h{(right - left) * SCALE}" for left, right in list(pairwise(edges))[::2])

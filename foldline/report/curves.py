@@ -1,0 +1,30 @@
+"""Training curves out of a run's TensorBoard trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datapath.files import is_folder
+from foldline.report.inputs import CurveStage
+
+LOSS, GREEDY_CER, OVERLAY_CER = "loss", "CER", "CER, overlay labels"
+"""Names of the curves in the trace (`train.trace.CURVES`)."""
+
+
+def read_curves(folder: Path, *, name: str) -> CurveStage:
+    """What a trace tells of every epoch; none where it has none.
+
+    Sessions of a resumed run follow each other: what a later one repeats replaces what was traced before.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
+
+    if not is_folder(folder):
+        return CurveStage(name=name, epochs=(), loss=(), greedy_cer=(), overlay_cer=())
+    # Everything but scalars is passed over; 0 keeps all of them.
+    trace = EventAccumulator(str(folder), size_guidance={SCALARS: 0, "images": 1, "tensors": 1})
+    trace.Reload()
+    traced = {tag: {event.step: event.value for event in trace.Scalars(tag)} for tag in trace.Tags()[SCALARS]}
+    curves = [traced.get(tag, {}) for tag in (LOSS, GREEDY_CER, OVERLAY_CER)]
+    epochs = sorted(set.intersection(*map(set, curves)))
+    loss, greedy_cer, overlay_cer = (tuple(curve[epoch] for epoch in epochs) for curve in curves)
+    return CurveStage(name=name, epochs=tuple(epochs), loss=loss, greedy_cer=greedy_cer, overlay_cer=overlay_cer)

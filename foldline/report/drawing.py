@@ -1,0 +1,91 @@
+"""Figures as SVG within a page: in the page's colours, whatever its theme, and the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+from markupsafe import Markup
+from matplotlib import rc_context, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+
+# Drawn in these colours, which stand for the page's own of the same name (report.css).
+INK, FAINT, RULE, ACCENT, PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
+_NAMES = {INK: "ink", FAINT: "faint", RULE: "rule", ACCENT: "accent", PAPER: "paper"}
+
+UNITS_PER_INCH = 72
+"""Units of a figure: points to matplotlib, pixels to a page that shows it unscaled."""
+
+FONT, TEXT, SMALL = "DejaVu Sans", 12, 11
+"""Comes with matplotlib. The page sets its own, narrower font in its place."""
+
+STYLE = {
+    **rcParamsDefault,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "foldline",
+    "font.family": FONT,
+    "font.size": SMALL,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": False,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+}
+
+
+def draw(
+    content: Callable[[Axes], None], *, key: str, width: int, height: int, margins: tuple[int, int, int, int]
+) -> Markup:
+    """An SVG element with what `content` draws into axes.
+
+    :param key: in front of the ids of its parts, another one for each figure of a page.
+    :param margins: around the axes: left, right, bottom, top.
+    """
+    left, right, bottom, top = margins
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width / UNITS_PER_INCH, height / UNITS_PER_INCH), facecolor="none")
+        FigureCanvasSVG(figure)
+        box = (left / width, bottom / height, (width - left - right) / width, (height - bottom - top) / height)
+        axes = figure.add_axes(box, facecolor="none")
+        content(axes)
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return Markup(_for_page(written.getvalue(), key, width, height))
+
+
+def _for_page(svg: str, key: str, width: int, height: int) -> str:
+    """Without prolog, comments and styles of its own; ids and colours those of the page."""
+    body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+    body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
+    body = re.sub(r'\bid="', f'id="{key}-', body)
+    body = re.sub(r'(xlink:href="|url\()#', rf"\1#{key}-", body)
+    body = body.replace(f"; font-family: '{FONT}'", "").replace(f"font-family: '{FONT}'; ", "")
+    for drawn, name in _NAMES.items():
+        body = body.replace(drawn, f"var(--{name})")
+    body = re.sub(r"\s*\n\s*", "\n", body).strip()
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" aria-hidden="true">{body}</svg>'
+
+
+def text_width(text: str, size: float) -> float:
+    """Units that a text takes in matplotlib's own font."""
+    font = get_font(findfont(FontProperties(family=FONT)))
+    font.set_size(size, UNITS_PER_INCH)
+    font.set_text(text, 0.0)
+    return font.get_width_height()[0] / 64

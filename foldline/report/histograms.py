@@ -1,0 +1,147 @@
+"""Where a run's numbers live: the histograms of `fixedpoint_sim.inspection` over several lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim import Inspection, Quantity
+from foldline.inspection_picture import panels_of, table_input_of
+from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, type_text
+from foldline.report.figures import grouped
+
+WIDTH, HEIGHT = 220, 72
+"""Pixels of a histogram's bars."""
+
+HEADINGS = (
+    *("quantity", "type", "values", "lowest", "highest", "bits used"),
+    *("wrapped", "saturated", "rounded", "clipped"),
+)
+TEXT_COLUMNS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """One quantity. The bars are an SVG path in `WIDTH` x `HEIGHT`, on a log scale; ticks are (x, text); `clips` are the
+    x where the table that reads it clips; `overflows` and `losses` say what happened to the values, in words."""
+
+    title: str
+    type: str
+    uses: str
+    reach: str
+    overflows: tuple[str, ...]
+    losses: tuple[str, ...]
+    bars: str
+    ticks: tuple[tuple[float, str], ...]
+    clips: tuple[float, ...]
+
+
+def over_lines(inspections: Sequence[Inspection]) -> Inspection:
+    """The first inspection with the quantities of all of them."""
+    by_quantity = zip(*(inspection.quantities for inspection in inspections), strict=True)
+    return replace(inspections[0], quantities=tuple(map(_together, by_quantity)))
+
+
+def _together(quantities: Sequence[Quantity]) -> Quantity:
+    """One quantity over several lines."""
+    reached = [quantity for quantity in quantities if quantity.values]
+
+    def extreme(of, name: str) -> int | None:
+        return of(getattr(quantity, name) for quantity in reached) if reached else None
+
+    def total(name: str) -> int | None:
+        counts = [getattr(quantity, name) for quantity in quantities]
+        return None if None in counts else sum(counts)
+
+    counted = ("values", "below", "above", "inexact", "ties", "entry_first", "entry_last")
+    return replace(
+        quantities[0],
+        **{name: total(name) for name in counted},
+        **{name: extreme(min, name) for name in ("low", "low_before")},
+        **{name: extreme(max, name) for name in ("high", "high_before")},
+        idle_low_bits=min(quantity.idle_low_bits for quantity in quantities),
+        histogram=sum(quantity.histogram for quantity in quantities),
+    )
+
+
+def histograms(inspection: Inspection) -> list[Histogram]:
+    """In the order of `foldline inspect`'s picture."""
+    return [_histogram(inspection, inspection[name]) for name in panels_of(inspection) if name is not None]
+
+
+def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
+    read = table_input_of(inspection, quantity)
+    format, bins = quantity.format, len(quantity.histogram)
+    events = events_of(quantity)
+    losses = {"rounded": events["rounded"], "clipped by its table": read and read.clipped}
+    clips = ()
+    if read is not None:
+        bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
+        clips = tuple(_place(end, quantity, bins) for end in (-bound, bound))
+    return Histogram(
+        title=TITLES[quantity.name],
+        type=f"{type_text(format)} {format.overflow.name}",
+        uses=f"{quantity.used_bits:.1f} of {format.bits} bits",
+        reach=" to ".join(real_text(raw, format) for raw in (quantity.low, quantity.high)),
+        overflows=_happened({name: events[name] for name in ("wrapped", "saturated")}, quantity.values),
+        losses=_happened(losses, quantity.values),
+        bars=_bars(quantity.histogram),
+        ticks=_ticks(quantity, bins),
+        clips=clips,
+    )
+
+
+def _happened(counts: dict[str, int | None], values: int) -> tuple[str, ...]:
+    """What did happen, with how often."""
+    return tuple(f"{name} {share_text(count, values)} ({grouped(count)})" for name, count in counts.items() if count)
+
+
+def _place(raw: float, quantity: Quantity, bins: int) -> float:
+    """x of a raw value."""
+    return round(float(np.interp(raw, quantity.edges, np.arange(bins + 1))) * WIDTH / bins, 1)
+
+
+def _bars(counts: np.ndarray) -> str:
+    """Steps from the left; a single value has a bar that is seen."""
+    most = np.log10(max(float(counts.max()), 9.0) * 2)
+    heights = np.where(counts > 0, np.log10(np.maximum(counts, 1) * 2) / most, 0) * HEIGHT
+    width = WIDTH / len(counts)
+    steps = "".join(f"V{HEIGHT - height:.0f}H{(bin + 1) * width:.1f}" for bin, height in enumerate(heights.tolist()))
+    return f"M0 {HEIGHT}{steps}V{HEIGHT}z"
+
+
+def _ticks(quantity: Quantity, bins: int) -> tuple[tuple[float, str], ...]:
+    """Both ends of the type's range as real values, and what lies between: 0, and 1 and -1 where there is room."""
+    format = quantity.format
+    scale, high = 1 << format.fraction, (format.max + 1) / (1 << format.fraction)
+    low = format.min / scale
+    marks = {low, 0.0, high, *((-1.0, 1.0) if high > 8 and format.signed else ())}
+    return tuple((_place(mark * scale, quantity, bins), f"{mark:g}") for mark in sorted(marks))
+
+
+def table_rows(inspection: Inspection) -> list[tuple[str, ...]]:
+    """Every quantity, under `HEADINGS`."""
+    return [_row(quantity) for quantity in inspection.quantities]
+
+
+def _row(quantity: Quantity) -> tuple[str, ...]:
+    format, events = quantity.format, events_of(quantity)
+    counts = (events["wrapped"], events["saturated"], events["rounded"], quantity.clipped)
+    return (
+        TITLES[quantity.name],
+        f"{type_text(format)} {format.overflow.name}",
+        grouped(quantity.values),
+        real_text(quantity.low, format),
+        real_text(quantity.high, format),
+        f"{quantity.used_bits:.1f} of {format.bits}",
+        *(_count_text(count, quantity.values) for count in counts),
+    )
+
+
+def _count_text(count: int | None, values: int) -> str:
+    if count is None:
+        return NOT_APPLICABLE
+    return f"{grouped(count)} ({share_text(count, values)})" if count else "0"

@@ -1,0 +1,157 @@
+"""The runs that `foldline report` is pointed at, a recipe's folder, a training run's, a checkpoint, or a design; and what
+their levels read."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from datapath.design import Design
+from datapath.errors import ConfigError, FileError
+from datapath.files import is_folder
+from foldline.agreement import BOARD
+from foldline.comparison import TORCH, Progress, check_levels, compare
+from foldline.networks import Network, open_network
+from foldline.report.curves import read_curves
+from foldline.report.inputs import CurveStage, ReportRun
+from train.data import Dataset
+
+# As `foldline.recipe` and `train.experiment` name them, which need torch.
+DESIGN, RECIPE, TRACE = "design.npz", "recipe.json", "tensorboard"
+CHECKPOINTS = ("best-cer.pt", "last.pt")
+"""Of a training run; the first that is there is its network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedRun:
+    """A run's name, its network, and its training curves, stage by stage."""
+
+    name: str
+    network: Network
+    curves: tuple[CurveStage, ...]
+
+
+def open_runs(paths: Sequence[Path]) -> list[OpenedRun]:
+    """Open all of `paths`, under names that tell them apart.
+
+    :raises ConfigError: one is given twice.
+    :raises FileError: it is no run; see also `foldline.networks.open_network`.
+    """
+    places = set()
+    for path in paths:
+        place = os.path.realpath(path)
+        if place in places:
+            raise ConfigError(f"{path} is given twice; each run of a report is another one.")
+        places.add(place)
+    runs = [_open_run(path) for path in paths]
+    taken = Counter(run.name for run in runs)
+    return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
+
+
+def compare_run(
+    run: OpenedRun,
+    dataset: Dataset,
+    *,
+    levels: Iterable[str] | None,
+    csim_lines: int | None = None,
+    beyond_limits: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ReportRun:
+    """What a run's levels read on a dataset's validation lines; the board is the virtual one.
+
+    :param levels: see `levels_of`.
+    :raises FoldlineError: see `foldline.comparison.compare`.
+    """
+    design, checkpoint = run.network.design, run.network.checkpoint
+    wanted = levels_of(run, levels, beyond_limits=beyond_limits)
+    with ExitStack() as stack:
+        board = None
+        if BOARD in wanted:
+            from foldline.board import open_driver
+
+            board = stack.enter_context(open_driver(design))
+        comparison = compare(
+            design,
+            dataset.validation,
+            checkpoint=checkpoint,
+            levels=wanted,
+            board=board,
+            csim_lines=csim_lines,
+            beyond_limits=beyond_limits,
+            threads=threads,
+            progress=progress,
+        )
+    return ReportRun(
+        name=run.name,
+        design=design,
+        comparison=comparison,
+        dataset_name=dataset.name,
+        curves=run.curves,
+        notes=run.network.notes,
+    )
+
+
+def levels_of(run: OpenedRun, levels: Iterable[str] | None, *, beyond_limits: bool) -> tuple[str, ...]:
+    """The levels to compute of a run: those asked for, of a design alone without PyTorch's; None for the usual ones.
+
+    :raises ConfigError: see `foldline.comparison.check_levels`; also where nothing is left.
+    """
+    has_checkpoint = run.network.checkpoint is not None
+    asked = None if levels is None else tuple(levels)
+    if asked is not None and not has_checkpoint and not set(asked) <= set(TORCH):
+        asked = tuple(level for level in asked if level not in TORCH)
+    return check_levels(asked, has_checkpoint=has_checkpoint, beyond_limits=beyond_limits)
+
+
+def _open_run(path: Path) -> OpenedRun:
+    if not is_folder(path):
+        in_run = path.suffix == ".pt" and (path.parent / TRACE).is_dir()
+        name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
+        return OpenedRun(name=name, network=open_network(path), curves=_curves(path.parent) if in_run else ())
+    name = path.resolve().name
+    if (path / RECIPE).is_file():
+        return OpenedRun(name=name, network=_recipe_network(path), curves=_curves(*_stage_folders(path)))
+    for checkpoint in CHECKPOINTS:
+        if (path / checkpoint).is_file():
+            return OpenedRun(name=name, network=open_network(path / checkpoint), curves=_curves(path))
+    raise FileError(f"{path} is no run: it holds neither {RECIPE} nor a checkpoint, {' or '.join(CHECKPOINTS)}.")
+
+
+def _stage_folders(recipe: Path) -> list[Path]:
+    """The training runs of a recipe, in the order of its stages."""
+    return sorted(folder.parent for folder in recipe.glob(f"*/*/{TRACE}"))
+
+
+def _curves(*folders: Path) -> tuple[CurveStage, ...]:
+    found = (read_curves(folder / TRACE, name=_stage_name(folder)) for folder in folders)
+    return tuple(stage for stage in found if stage.epochs)
+
+
+def _stage_name(folder: Path) -> str:
+    """A recipe's stage is named by the folder that its run lies in, another run by its own."""
+    folder = folder.resolve()
+    return folder.parent.name if (folder.parent.parent / RECIPE).is_file() else folder.name
+
+
+def _recipe_network(folder: Path) -> Network:
+    """The recipe's design, with the checkpoint that it was exported from where that is still there.
+
+    :raises FileError: the recipe has not come to its design yet.
+    """
+    if not (folder / DESIGN).is_file():
+        raise FileError(f"{folder} is an unfinished recipe: it has no {DESIGN} yet.")
+    design = Design.load(folder / DESIGN)
+    stages = _stage_folders(folder)
+    for checkpoint in reversed(CHECKPOINTS):
+        path = stages[-1] / checkpoint if stages else None
+        if path is not None and path.is_file():
+            network = open_network(path, folding=design.folding)
+            if network.design.same_network(design):
+                return replace(network, design=design)
+    note = "No checkpoint of its folder gives this design, so that PyTorch's levels cannot be computed."
+    return Network(design=design, checkpoint=None, notes=(note,))

@@ -1,0 +1,108 @@
+"""Error against speed and against cost: the runs of a report, the trials of a study, and the published overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from datapath.published import PUBLISHED as PUBLISHED_OVERLAYS
+from datapath.published import PublishedOverlay
+from foldline.estimation import Estimate
+from foldline.report.inputs import ReportRun, short_name
+from foldline.report.plots import OURS, PUBLISHED, TRIAL, Point, pareto_plot, trials_with_front
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from foldline.exploration.study import StudyResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """What the error is plotted against: a field of `Mark`, and whether more of it is better."""
+
+    key: str
+    title: str
+    label: str
+    more_is_better: bool
+
+
+AXES = (
+    Axis(key="columns_per_second", title="Error against speed", label="columns/s", more_is_better=True),
+    Axis(key="luts", title="Error against logic", label="LUT", more_is_better=False),
+    Axis(key="bram36", title="Error against memory", label="BRAM36", more_is_better=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One network: a mark in every plot, and one row of the table beside the plots; error rates in percent."""
+
+    kind: str
+    name: str
+    label: str
+    cer: float
+    data: str
+    columns_per_second: float
+    luts: int
+    bram36: float
+
+
+def marks_of(runs: Sequence[ReportRun], estimates: Sequence[Estimate], study: StudyResult | None) -> list[Mark]:
+    """Every network that has an error rate."""
+    return [*_ours(runs, estimates), *_trials(study), *map(_published, PUBLISHED_OVERLAYS)]
+
+
+def _ours(runs: Sequence[ReportRun], estimates: Sequence[Estimate]) -> Iterator[Mark]:
+    for number, (run, found) in enumerate(zip(runs, estimates, strict=True), start=1):
+        level = run.judged
+        if level is not None:
+            yield Mark(
+                kind=OURS,
+                name=run.name,
+                label=short_name(run, number),
+                cer=level.rates.cer,
+                data=f"{level.rates.lines} lines of {run.dataset_name}",
+                columns_per_second=found.columns_per_second,
+                luts=found.resources.total.luts,
+                bram36=found.resources.total.bram36,
+            )
+
+
+def _trials(study: StudyResult | None) -> Iterator[Mark]:
+    for trial in () if study is None else study.complete:
+        yield Mark(
+            kind=TRIAL,
+            name=f"trial {trial.number}",
+            label="",
+            cer=trial.reading.cer,
+            data=f"{trial.reading.lines} lines of {study.settings.dataset}, beyond the limits",
+            columns_per_second=trial.point.columns_per_second,
+            luts=trial.point.resources.luts,
+            bram36=trial.point.resources.bram36,
+        )
+
+
+def _published(overlay: PublishedOverlay) -> Mark:
+    return Mark(
+        kind=PUBLISHED,
+        name=f"published {overlay.name}",
+        label=overlay.name,
+        cer=overlay.cer,
+        data="100 lines of uw3-500, beyond the limits",
+        columns_per_second=overlay.columns_per_second,
+        luts=overlay.luts,
+        bram36=overlay.bram36,
+    )
+
+
+def tradeoff_plots(shown: Sequence[Mark]) -> list[tuple[Axis, Markup]]:
+    """A plot for each of `AXES`."""
+    plots = []
+    for axis in AXES:
+        points = [Point(kind=n.kind, label=n.label, x=getattr(n, axis.key), cer=n.cer) for n in shown]
+        trials = trials_with_front((p for p in points if p.kind == TRIAL), more_is_better=axis.more_is_better)
+        others = [point for point in points if point.kind != TRIAL]
+        plots.append((axis, pareto_plot([*trials, *others], key=f"plot-{axis.key}", x_label=axis.label)))
+    return plots

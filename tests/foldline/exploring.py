@@ -1,0 +1,62 @@
+"""Studies of tiny networks, for the tests of `foldline explore --study`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+from foldline.exploration.settings import preset_of
+from foldline.exploration.study import StudyResult, read_study
+from foldline.exploration.worker import Worker, join_study
+from tests.train import tiny
+
+PRESET = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=6)
+NAME = "tiny"
+INTERVAL, GRACE = 1.0, 60.0
+"""Seconds. Nothing waits for the grace period to pass but what says so."""
+
+
+@pytest.fixture
+def no_waiting_for_the_disk(monkeypatch):
+    """No test needs what it has written to survive a power cut, and databases wait for that at every write."""
+
+    def connected(connection, record):
+        connection.execute("PRAGMA synchronous = OFF")
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    event.listen(Engine, "connect", connected)
+    yield
+    event.remove(Engine, "connect", connected)
+
+
+def given(**changes) -> dict[str, object]:
+    """What a worker asks for: eight networks, all of which reach the rate."""
+    settings = {
+        "min_columns_per_second": 1000.0,
+        "preset": preset_of(PRESET),
+        "dataset": "tiny",
+        "lines": (10, 3, 5),
+        "weight": (2, 4),
+        "activation": (2, 4),
+        "bias": (8,),
+        "fc_weight": (8,),
+        "hidden": (4, 8),
+        "trials": 4,
+    }
+    return {**settings, **changes}
+
+
+def join(storage: Path | str, **changes):
+    return join_study(NAME, str(storage), given(**changes))
+
+
+def work(study, compute, *, said: list[str] | None = None, interval: float = INTERVAL, grace: float = GRACE) -> None:
+    said = [] if said is None else said
+    Worker(study, compute, say=said.append, interval=interval, grace=grace).run()
+
+
+def read(storage: Path | str) -> StudyResult:
+    return read_study(NAME, str(storage))

@@ -1,0 +1,524 @@
+"""The report as text: its numbers are those of the comparison, what is not there is said, and a text stays a text."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from datapath import Limits
+from datapath.architecture import Architecture
+from datapath.design import Folding
+from datapath.errors import ConfigError, FileError, MismatchError
+from datapath.images import quantize_pixels
+from datapath.manifest import Kernel
+from datapath.published import PUBLISHED
+from fixedpoint_sim import inspect_line, simulate
+from foldline.agreement import Agreement, Disagreement
+from foldline.comparison import compare
+from foldline.estimation import RESOURCE_TITLES, estimate
+from foldline.exploration.foldings import FoldingPoint
+from foldline.exploration.study import Reading, StudyResult, TrialResult
+from foldline.inspection_report import share_text
+from foldline.report import CurveStage, Target, render_report, require_place, write_report
+from foldline.report.class_plot import SCALE, class_plot, look_at
+from foldline.report.figures import grouped
+from foldline.report.histograms import over_lines
+from foldline.report.inputs import ReportInputs
+from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, worst_first
+from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
+from hls_gen.resources import Resources
+from tests.designs import random_design
+from tests.foldline.reports import CURVES, HOSTILE, LINES, inputs, level, simulated_run, whole_run
+
+VOID = {"meta", "link", "br", "input", "img"}
+
+
+class Page(HTMLParser):
+    """The tables of a page by section, its ids, its references, and every element with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[list[str]]]] = {}
+        self.ids: list[str] = []
+        self.elements: list[tuple[str, dict]] = []
+        self.text = ""
+        self._section, self._open = "", []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.elements.append((tag, given))
+        if "id" in given:
+            self.ids.append(given["id"])
+        if tag == "section":
+            self._section = given["id"]
+        elif tag == "table":
+            self.tables.setdefault(self._section, []).append([])
+        elif tag == "tr":
+            self.tables[self._section][-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[self._section][-1][-1].append("")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self.ids += [value for name, value in attributes if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] not in ("style", "script"):
+            self.text += data
+        if {"td", "th"} & set(self._open) and self.tables.get(self._section):
+            self.tables[self._section][-1][-1][-1] += data.strip()
+
+
+def page(*runs, **changes) -> Page:
+    return Page(render_report(inputs(*runs, **changes)))
+
+
+@pytest.fixture(scope="module")
+def whole() -> str:
+    return render_report(inputs(whole_run(), simulated_run("two", 7)))
+
+
+# Accuracy -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_number_of_the_accuracy_table_is_one_of_the_comparisons(whole):
+    runs = (whole_run(), simulated_run("two", 7))
+    found = [row for row in Page(whole).tables["accuracy"][0] if row[0] not in ("level", "CER %")]
+    expected = []
+    for name, decoding, title in (
+        ("float", "greedy CTC", "float PyTorch"),
+        ("quantized", "greedy CTC", "quantized PyTorch"),
+        ("quantized", "overlay labels", "quantized PyTorch"),
+        ("simulated", "greedy CTC", "simulated hardware"),
+        ("simulated", "overlay labels", "simulated hardware"),
+        ("csim", "overlay labels", "C simulation (first 2 lines)"),
+        ("board", "overlay labels", "virtual board (modelled)"),
+    ):
+        row = [title, decoding]
+        for run in runs:
+            levels = [one for one in run.comparison.levels if (one.name, one.decoding) == (name, decoding)]
+            row += [
+                text
+                for rates in (one.rates for one in levels)
+                for text in (f"{rates.cer:.2f}", f"{rates.wer:.1f}", f"{rates.exact} of {rates.lines}")
+            ] or ["not computed"]
+        expected.append(row)
+    assert found == expected
+
+
+def test_levels_that_were_not_computed_have_no_number():
+    rows = page(simulated_run()).tables["accuracy"][0][2:]
+    absent = {row[0]: row[2:] for row in rows if "simulated" not in row[0]}
+    assert absent == {
+        name: ["not computed"] for name in ("float PyTorch", "quantized PyTorch", "C simulation", "board")
+    }
+
+
+def agreeing(*disagreements: Disagreement):
+    run = whole_run()
+    agreement = Agreement(levels=("simulated", "board"), lines=(7, 7), labels=9, disagreements=disagreements)
+    return replace(run, comparison=replace(run.comparison, agreement=agreement))
+
+
+def test_levels_that_agree_are_said_to():
+    found = page(agreeing())
+    assert "simulated and board agree on all 7 lines (9 labels)." in found.text
+    assert "alert" not in [attributes.get("role") for _, attributes in found.elements]
+
+
+def test_levels_that_must_agree_and_do_not_are_an_alarm_with_both_readings():
+    wrong = Disagreement(
+        line="validation/bca",
+        levels=("simulated", "board"),
+        labels=((1, 2), (1, 3)),
+        texts=("ab", "a<"),
+        first=1,
+        apart="",
+    )
+    found = page(agreeing(wrong))
+    assert "Levels that must agree differ on 1 line of 7." in found.text
+    assert "simulated  'ab' = 1 2\n    board      'a<' = 1 3" in found.text
+    assert [attributes["role"] for _, attributes in found.elements if "alarm" in attributes.get("class", "")] == [
+        "alert"
+    ]
+
+
+# Text from outside --------------------------------------------------------------------------------------------------
+
+
+def test_a_text_never_becomes_markup(whole):
+    found = Page(whole)
+    assert HOSTILE not in whole
+    assert found.text.count(HOSTILE) >= 1
+    assert [tag for tag, _ in found.elements if tag in ("script", "b")] == ["script"]
+    assert "A <report> & more" in found.text
+    assert "all <levels>" in found.text
+
+
+def test_a_name_that_no_page_can_hold_is_spelled_out():
+    assert "two\\udcff" in page(simulated_run("two\udcff"), lines=0, inspected_lines=0).text
+
+
+def test_nothing_is_loaded_and_only_its_own_script_may_run(whole):
+    found = Page(whole)
+    (policy,) = [one["content"] for tag, one in found.elements if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-")
+    addresses = [one[name] for _, one in found.elements for name in ("href", "src", "xlink:href") if name in one]
+    assert [address for address in addresses if not address.startswith(("#", "data:"))] == []
+    assert re.findall(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", whole) == []
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(whole):
+    found = Page(whole)
+    assert len(found.ids) == len(set(found.ids))
+    used = {
+        one[name][1:]
+        for _, one in found.elements
+        for name in ("href", "xlink:href")
+        if one.get(name, "").startswith("#")
+    }
+    used |= set(re.findall(r"url\(#([^)]+)\)", whole))
+    used |= {part for _, one in found.elements for part in one.get("aria-labelledby", "").split()}
+    assert used <= set(found.ids)
+
+
+def test_what_is_drawn_has_the_colours_of_the_page(whole):
+    drawn = whole[whole.index("<main>") : whole.index("</main>")]
+    assert set(re.findall(r"#[0-9a-f]{6}\b", drawn)) == set()
+    assert "fill: var(--accent)" in drawn
+
+
+def test_every_figure_has_a_name_and_every_heading_cell_a_scope(whole):
+    elements = Page(whole).elements
+    figures = [one for tag, one in elements if tag == "figure"]
+    assert len(figures) > 40
+    assert all(one["role"] == "img" and one["aria-label"] for one in figures)
+    assert all("scope" in one for tag, one in elements if tag == "th")
+
+
+def test_the_same_inputs_give_the_same_bytes(whole):
+    assert render_report(inputs(whole_run(), simulated_run("two", 7))) == whole
+
+
+# Speed and cost -----------------------------------------------------------------------------------------------------
+
+
+def test_cycles_and_resources_are_those_of_the_models():
+    run = simulated_run()
+    found = estimate(Architecture.of(run.design), kernel=Kernel.PUBLISHED, board="pynq-z2", clock_mhz=50, columns=300)
+    shown = page(run, target=Target(board="pynq-z2", clock_mhz=50, columns=300))
+    cycles, resources = shown.tables["costs"]
+    for row, stage in zip(cycles[1:-1], found.cycles.stages, strict=True):
+        slowest = "slowest" if stage is found.cycles.bottleneck else ""
+        assert row[:2] == [stage.title + slowest, f"{stage.in_line(300) / 300:.1f}"]
+    assert cycles[-1][1] == f"{found.cycles_per_column:.1f}"
+    amounts = {row[0]: row[1:] for row in resources[1:]}
+    assert list(amounts) == [*(block.title for block in found.resources.blocks), "all", "the board has", "share"]
+    total = [getattr(found.resources.total, name) for name in RESOURCE_TITLES]
+    assert amounts["all"] == [f"{value:g}" if value < 1000 else grouped(value) for value in total]
+    assert amounts["the board has"] == [grouped(getattr(found.board, name)) for name in RESOURCE_TITLES]
+    assert (
+        f"{found.milliseconds:.3f} ms for a line of 300 columns, {grouped(found.columns_per_second)} columns/s"
+        in shown.text
+    )
+    assert "at 50 MHz, published kernel. Modelled." in shown.text
+
+
+def test_only_the_published_overlays_are_called_measured():
+    rows = page(simulated_run()).tables["tradeoffs"][0][1:]
+    assert [row[0] for row in rows if row[-1] == "measured"] == [f"published {one.name}" for one in PUBLISHED]
+    assert [row[-1] for row in rows if not row[0].startswith("published")] == ["modelled, estimated"]
+    # 520 columns in 1.29355 ms, and the published utilisation.
+    w2a2 = next(row for row in rows if row[0] == "published W2A2")
+    assert w2a2[1:] == [
+        "4.70",
+        "100 lines of uw3-500, beyond the limits",
+        "401\u202f995",
+        "26\u202f423",
+        "119.5",
+        "measured",
+    ]
+
+
+def test_a_network_that_no_hardware_level_has_read_is_in_no_plot():
+    run = whole_run()
+    levels = tuple(level for level in run.comparison.levels if level.name in ("float", "quantized"))
+    found = page(replace(run, comparison=replace(run.comparison, levels=levels)))
+    assert [row[0] for row in found.tables["tradeoffs"][0][1:]] == [f"published {one.name}" for one in PUBLISHED]
+    assert found.tables["networks"][0][1][5] == "not computed"
+
+
+def trial(number: int, state: str = "complete", cer: float = 2.5) -> TrialResult:
+    point = FoldingPoint(
+        folding=Folding(pe=1, simd_input=32, simd_recurrent=128),
+        cycles_per_column=500.0,
+        columns_per_second=200_000.0,
+        resources=Resources(luts=20_001, ffs=1, bram36=50.5, dsps=0),
+        share=0.4,
+        scarcest="luts",
+    )
+    reading = Reading(cer=cer, wer=9.0, exact=1, lines=100, folder="", design="")
+    return TrialResult(
+        number=number,
+        retries=None,
+        state=state,
+        choice=None,
+        reason=None,
+        point=point,
+        reading=reading if state == "complete" else None,
+        curve={},
+        worker=None,
+        seconds=None,
+    )
+
+
+def test_complete_trials_of_a_study_stand_in_the_plots():
+    study = StudyResult(
+        name="search & more",
+        storage="",
+        settings=SimpleNamespace(dataset="uw3-500"),
+        trials=(trial(0), trial(1, "pruned")),
+    )
+    found = page(simulated_run(), study=study)
+    rows = [row for row in found.tables["tradeoffs"][0] if row[0].startswith("trial")]
+    where = "100 lines of uw3-500, beyond the limits"
+    assert rows == [["trial 0", "2.50", where, "200\u202f000", "20\u202f001", "50.5", "modelled, estimated"]]
+    assert "trials of the study search & more: modelled and estimated" in found.text
+
+
+def test_the_front_of_trials_is_what_no_other_beats():
+    points = [Point(kind=TRIAL, label="", x=x, cer=cer) for x, cer in ((1, 5), (2, 3), (3, 4), (4, 2), (5, 6))]
+    fast = trials_with_front(points, more_is_better=True)
+    assert [point.x for point in fast if point.kind == FRONT] == [4, 5]
+    small = trials_with_front(points, more_is_better=False)
+    assert [point.x for point in small if point.kind == FRONT] == [1, 2, 4]
+
+
+# Training -----------------------------------------------------------------------------------------------------------
+
+
+def test_curves_have_their_numbers_beside_them_stage_by_stage():
+    rows = page(whole_run()).tables["training"][0][1:]
+    assert rows[0] == ["1-float", "1", "31.500", "101.00", "99.00"]
+    assert [row[:2] for row in rows] == [[stage.name, str(epoch)] for stage in CURVES for epoch in stage.epochs]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), 1e-9, 1e12])
+def test_curves_of_any_values_are_drawn(value):
+    stage = CurveStage(name="x", epochs=(1, 2), loss=(value,) * 2, greedy_cer=(value,) * 2, overlay_cer=(value,) * 2)
+    assert f"{value:.3f}" in page(simulated_run(curves=(stage,)), lines=0, inspected_lines=0).text
+
+
+def test_a_design_alone_is_said_to_have_no_curves():
+    found = page(simulated_run(), whole_run())
+    assert "1 W8A4 no curves: a design alone, without the folder of its training." in " ".join(found.text.split())
+    assert len(found.tables["training"]) == 1
+
+
+# Value ranges -------------------------------------------------------------------------------------------------------
+
+
+def test_value_ranges_of_several_lines_are_those_of_all_their_values():
+    design = random_design(5, bits=(8, 8, 8, 8, 8), inputs=8, hidden=4, classes=5)
+    random = np.random.default_rng(1)
+    columns = [random.integers(-128, 128, size=(length, 8)) for length in (6, 10, 1)]
+    lines = [inspect_line(design, one, beyond_limits=True) for one in columns]
+    for quantity in over_lines(lines).quantities:
+        each = [line[quantity.name] for line in lines]
+        some = [one for one in each if one.values]
+        assert quantity.values == sum(one.values for one in each)
+        assert (quantity.low, quantity.high) == (min(one.low for one in some), max(one.high for one in some))
+        assert quantity.wrapped + quantity.saturated == sum(one.wrapped + one.saturated for one in each)
+        assert np.array_equal(quantity.histogram, np.sum([one.histogram for one in each], axis=0))
+
+
+def test_what_wraps_and_saturates_is_counted_beside_its_histogram():
+    design = random_design(5, bits=(8, 8, 2, 8, 8), inputs=8, hidden=4, classes=5)
+    run = simulated_run(design=design, comparison=compare(design, LINES))
+    found = page(run, inspected_lines=len(LINES))
+    rows = {row[0]: row for row in found.tables["numbers"][0]}
+    lines = [inspect_line(design, columns_of(line, design)) for line in LINES]
+    hidden = over_lines(lines)["hidden"]
+    assert hidden.saturated > 0
+    assert rows["hidden output h"][7].startswith(f"{grouped(hidden.saturated)} (")
+    assert f"saturated {share_text(hidden.saturated, hidden.values)} ({grouped(hidden.saturated)})" in found.text
+
+
+def test_without_an_inspected_line_there_are_no_histograms():
+    assert "1 W8A4all <levels>: no line was inspected." in page(inspected_lines=0).text
+
+
+# Lines --------------------------------------------------------------------------------------------------------------
+
+
+def columns_of(line, design):
+    return quantize_pixels(line.pixels(design.inputs), design.precision.activation)
+
+
+def test_lines_stand_worst_first():
+    found = worst_first([simulated_run()])
+    assert [view.errors for view in found] == sorted((view.errors for view in found), reverse=True)
+    assert {view.line.name for view in found} == {line.name for line in LINES}
+    texts = {view.line.name: view.runs[0] for view in found}
+    overlay = simulated_run().comparison.levels[-1]
+    for line, text in zip(LINES, overlay.texts, strict=True):
+        assert text in [reading.text for reading in texts[line.name].readings]
+
+
+def test_runs_share_their_lines_and_a_line_that_is_there_twice_stays_two():
+    run = simulated_run()
+    first = replace(
+        run.comparison, lines=(LINES[0], LINES[0]), levels=tuple(twice(one) for one in run.comparison.levels)
+    )
+    found = worst_first([replace(run, comparison=first), simulated_run("two")])
+    assert sorted(len(view.runs) for view in found if view.line.name == LINES[0].name) == [1, 2]
+    other = worst_first([simulated_run(), simulated_run("two", dataset_name="elsewhere")])
+    assert len(other) == 2 * len(LINES)
+
+
+def twice(level):
+    return replace(level, texts=(level.texts[0], level.texts[0]))
+
+
+def test_levels_that_read_the_same_share_a_row():
+    run = whole_run()
+    (view,) = [view for view in worst_first([run]) if view.line.name == LINES[-1].name]
+    names = ["; ".join(reading.levels) for reading in view.runs[0].readings]
+    assert names[0] == "float PyTorch, greedy CTC; quantized PyTorch, greedy CTC and overlay labels"
+    assert "virtual board (modelled), overlay labels" in names[-1]
+    assert not any("C simulation" in name for name in names)  # it has read the first two lines only
+
+
+@pytest.mark.parametrize(
+    ("truth", "reading", "kinds"),
+    [
+        ("abc", "abc", [(RIGHT, "abc", "")]),
+        ("abc", "axc", [(RIGHT, "a", ""), (WRONG, "x", "b"), (RIGHT, "c", "")]),
+        ("abc", "ac", [(RIGHT, "a", ""), (MISSING, "", "b"), (RIGHT, "c", "")]),
+        ("abc", "abbc", [(RIGHT, "ab", ""), (EXTRA, "b", ""), (RIGHT, "c", "")]),
+        ("ab", "", [(MISSING, "", "ab")]),
+        ("", "ab", [(EXTRA, "ab", "")]),
+        ("", "", []),
+    ],
+)
+def test_differences_are_told_by_their_kind(truth, reading, kinds):
+    assert [(part.kind, part.text, part.truth) for part in differences(truth, reading)] == kinds
+
+
+def test_a_reading_is_shown_as_it_is_with_its_spaces_and_what_is_wrong_in_it():
+    run = simulated_run()
+    lines = (replace(run.comparison.lines[0], text="  a b c "),)
+    levels = tuple(
+        level("float", decoding, (text,), decoding, lines)
+        for decoding, text in (("x", "  a b c "), ("y", "  a bxc "), ("z", ""))
+    )
+    text = render_report(inputs(replace(run, comparison=replace(run.comparison, lines=lines, levels=levels))))
+    shown = [
+        re.sub(r'<span class="hidden">[^<]*</span>| title="[^"]*"| class="wrong"', "", one)
+        for one in re.findall('<dd class="text">(.*)</dd>', text)
+    ]
+    truth = "  a b c "
+    gone = "\N{OPEN BOX}\N{OPEN BOX}a\N{OPEN BOX}b\N{OPEN BOX}c\N{OPEN BOX}"
+    assert shown == [truth, truth, "  a b<mark>x</mark>c ", f"<del>{gone}</del>"]
+
+
+def test_lines_of_several_datasets_say_which_they_are_of():
+    text = page(simulated_run(), simulated_run("two", dataset_name="elsewhere"), inspected_lines=0).text
+    assert "elsewhere: validation/bca" in text
+    assert "tiny: validation/bca" in text
+
+
+def test_the_worst_lines_are_put_in_and_how_many_are_left_out_is_said():
+    found = page(lines=2)
+    assert "The 2 worst of 7 lines are put in, 5 are left out." in found.text
+    assert len([one for tag, one in found.elements if one.get("class", "").startswith("line ")]) == 2
+
+
+def test_a_report_without_lines_says_so():
+    found = page(lines=0)
+    assert "No line is put in: 7 were read." in found.text
+    assert "toolbar" not in [one.get("class") for _, one in found.elements]
+
+
+def test_columns_say_what_the_inspection_says():
+    random = np.random.default_rng(3)
+    for seed in range(8):  # so few bits that scores are often equal
+        design = random_design(seed, bits=(8, 8, 2, 2, 2), inputs=8, hidden=4, classes=5, limits=Limits(labels=3))
+        columns = random.integers(-2, 2, size=(60, 8))
+        expected = inspect_line(design, columns, beyond_limits=True)
+        trace = simulate(design, columns, beyond_limits=True)
+        seen, values = look_at(trace, columns)
+        assert np.array_equal(seen.best, expected.best)
+        assert np.array_equal(seen.positive, expected.positive)
+        assert np.array_equal(seen.emitted_at, expected.emitted_at)
+        assert np.array_equal(values > 0, expected.positive & (expected.best != 0))
+
+
+def test_every_emitted_label_has_its_letter_over_its_column():
+    run = simulated_run()
+    for line in LINES:
+        columns = columns_of(line, run.design)
+        trace = simulate(run.design, columns)
+        plot = class_plot(trace, columns, run.design.alphabet)
+        seen, _ = look_at(trace, columns)
+        letters = [
+            (segment.start + (letter.x / SCALE - 0.5), letter.text)
+            for segment in plot.segments
+            for letter in segment.letters
+            if letter.emitted
+        ]
+        assert sorted(letters) == sorted(zip(map(float, seen.emitted_at), trace.text, strict=True))
+        assert sum(segment.columns for segment in plot.segments) == len(columns)
+
+
+# What cannot be reported --------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_of_another_design_is_refused():
+    run = replace(simulated_run(), design=simulated_run(seed=7).design)
+    with pytest.raises(
+        MismatchError, match=r"^The comparison of one is not of its design: on validation/\S+ it has '"
+    ) as error:
+        render_report(inputs(run))
+    assert str(error.value).endswith("'.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"runs": ()}, "runs is empty; a report needs at least one run."),
+        ({"lines": -1}, "lines is -1; it must be 0 or more."),
+        ({"inspected_lines": -2}, "inspected_lines is -2; it must be 0 or more."),
+    ],
+)
+def test_inputs_outside_their_range_are_refused(changes, message):
+    with pytest.raises(ConfigError) as error:
+        ReportInputs(**{"runs": (simulated_run(),), "title": "", "made": "", **changes})
+    assert str(error.value) == message
+
+
+def test_two_runs_of_one_name_are_refused():
+    with pytest.raises(ConfigError) as error:
+        inputs(simulated_run(), simulated_run())
+    assert str(error.value) == "runs has 'one' 2 times; each run of a report needs a name of its own."
+
+
+def test_a_report_goes_where_it_can_be_written_and_is_whole_there(tmp_path):
+    write_report(tmp_path / "report.html", inputs(lines=1, inspected_lines=0))
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").endswith("</html>")
+    with pytest.raises(FileError) as error:
+        require_place(tmp_path)
+    assert str(error.value) == f"Cannot write {tmp_path}: it is a folder."
+    with pytest.raises(FileError) as error:
+        require_place(tmp_path / "no" / "report.html")
+    assert str(error.value) == f"Cannot write {tmp_path / 'no' / 'report.html'}: there is no folder {tmp_path / 'no'}."

@@ -1,0 +1,162 @@
+"""The report in Chromium: it fits a phone, follows the theme, goes by keyboard, prints, and complains of nothing."""
+
+import pytest
+
+from foldline.report import write_report
+from tests.foldline.browser import open_browser
+from tests.foldline.reports import HOSTILE, LINES, inputs, simulated_run, whole_run
+
+pytestmark = pytest.mark.slow
+
+DOWN, TAB, ENTER = "\ue015", "\ue004", "\ue007"
+"""Keys as WebDriver spells them."""
+
+OPEN_LINES = "[...document.querySelectorAll('details.line')].map(one => one.open)"
+SHOWN_LINES = "[...document.querySelectorAll('.lines > li')].filter(one => one.checkVisibility()).length"
+
+INJECTED = """document.body.insertAdjacentHTML("beforeend", "<button id=injected onclick='window.ran = 1'></button>");
+document.getElementById("injected").click()"""
+"""A script that came with a text, were there a way for it."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, inputs(whole_run(), simulated_run("two" * 30, 7)))
+    return path
+
+
+def style(browser, selector: str, name: str) -> str:
+    return browser.value(f"getComputedStyle(document.querySelector({selector!r})).{name}")
+
+
+def test_it_opens_without_a_complaint_and_asks_for_nothing_but_itself(browser, report):
+    browser.open(report)
+    assert browser.value("document.title") == "A <report> & more"
+    assert browser.value("document.querySelector('.toolbar').hidden") is False  # its script has run
+    assert browser.complaints() == []
+    assert browser.asked_for() == [report.as_uri()]
+
+
+def test_a_complaint_a_request_and_a_foreign_script_would_be_seen(browser, tmp_path):
+    page = tmp_path / "bad.html"
+    page.write_text("<img src='missing.png'><script>throw new Error('seen')</script>", encoding="utf-8")
+    browser.open(page)
+    assert browser.value(f"{INJECTED}; window.ran === 1")
+    assert any("seen" in complaint for complaint in browser.complaints())
+    assert (tmp_path / "missing.png").as_uri() in browser.asked_for()
+
+
+def test_a_text_that_looks_like_a_script_is_shown_and_not_run(browser, report):
+    browser.open(report)
+    truths = browser.value("[...document.querySelectorAll('.line .truth')].map(one => one.textContent)")
+    assert HOSTILE in truths
+    assert browser.value(f"{INJECTED}; window.ran === undefined")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_is_never_wider_than_the_screen(browser, report, width):
+    browser.open(report, width=width, height=800)
+    browser.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    inside = "[...document.querySelectorAll('figure, .strip, .strip > svg, p, dl, h1, h2, h3')]"
+    assert browser.value(f"Math.max(...{inside}.map(one => one.getBoundingClientRect().right))") <= width
+    if width == 360:  # what is wider scrolls in a box of its own
+        assert browser.value("[...document.querySelectorAll('.wide')].some(one => one.scrollWidth > one.clientWidth)")
+
+
+def test_the_dark_theme_changes_paper_ink_and_figures(browser, report):
+    browser.open(report)
+    places = (
+        ("body", "backgroundColor"),
+        ("body", "color"),
+        ("#tradeoffs figure text", "fill"),
+        (".histogram path", "fill"),
+    )
+    light = [style(browser, *place) for place in places]
+    browser.media(dark=True)
+    dark = [style(browser, *place) for place in places]
+    assert light[0] == "rgb(255, 255, 255)"
+    assert all(one != other for one, other in zip(light, dark, strict=True))
+    assert brightness(dark[0]) < 0.15 < 0.7 < brightness(dark[1])
+    assert brightness(dark[2]) > 0.5 > brightness(light[2])
+    assert style(browser, ".strip use", "filter") != "none"
+
+
+def brightness(color: str) -> float:
+    return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(","))) / 765
+
+
+def test_everything_that_can_be_operated_is_reached_by_the_tabulator(browser, report):
+    browser.open(report)
+    reached, outlined = [], []
+    for _ in range(80):
+        browser.press(TAB)
+        reached.append(browser.value("(one => one.id || one.className || one.tagName)(document.activeElement)"))
+        outlined.append(browser.value("getComputedStyle(document.activeElement).outlineStyle"))
+        if reached[-1] == "next":
+            break
+    assert reached[:3] == ["skip", "A", "A"]
+    assert {"wide", "SUMMARY", "find", "only-wrong", "previous", "next"} <= set(reached)
+    assert "none" not in outlined
+    browser.value("document.querySelector('details.line:not([open]) > summary').focus()")
+    browser.press(ENTER)
+    assert browser.value(OPEN_LINES)[:2] == [True, True]
+
+
+def test_j_k_and_the_arrows_walk_through_the_lines(browser, report):
+    browser.open(report)
+    first = [True] + [False] * (len(LINES) - 1)
+    assert browser.value(OPEN_LINES) == first
+    browser.press("j")
+    assert browser.value(OPEN_LINES) == [False, *first[:-1]]
+    assert browser.value("document.activeElement.parentElement.open")
+    browser.press(DOWN)
+    assert browser.value(OPEN_LINES) == [False, False, *first[:-2]]
+    browser.press("k", "k", "k")
+    assert browser.value(OPEN_LINES) == first
+    browser.value("document.getElementById('find').focus()")
+    browser.press("j")
+    assert browser.value("document.getElementById('find').value") == "j"
+    browser.value("document.getElementById('next').click()")  # none is left
+    assert browser.value("document.getElementById('count').textContent") == f"0 of {len(LINES)}"
+
+
+def test_lines_are_found_by_their_text_and_by_having_errors(browser, report):
+    browser.open(report)
+    assert browser.value(SHOWN_LINES) == len(LINES)
+    browser.value("document.getElementById('find').focus()")
+    browser.press(*"alert(1)")
+    assert browser.value(SHOWN_LINES) == 1
+    assert browser.value("document.getElementById('count').textContent") == f"1 of {len(LINES)}"
+    browser.value("document.getElementById('find').value = ''; document.getElementById('only-wrong').click()")
+    wrong = browser.value("document.querySelectorAll('.line:not([data-errors=\"0\"])').length")
+    assert browser.value(SHOWN_LINES) == wrong
+
+
+def test_it_can_be_read_without_scripts(browser, report):
+    browser.open(report, scripts=False)
+    assert browser.value("document.querySelector('.toolbar').checkVisibility()") is False
+    assert browser.value("document.querySelector('.line[open] .strip').checkVisibility()")
+    browser.value("document.querySelector('.line:not([open]) > summary').focus()")
+    browser.press(ENTER)
+    assert browser.value(OPEN_LINES)[:2] == [True, True]
+
+
+def test_on_paper_nothing_is_hidden_that_is_printed(browser, report):
+    browser.open(report)
+    browser.media(dark=True, printed=True)
+    assert style(browser, "body", "backgroundColor") == "rgb(255, 255, 255)"
+    shown = "[...document.querySelectorAll('details.printed > :not(summary)')].every(one => one.checkVisibility({contentVisibilityAuto: true}))"
+    assert browser.value(shown)
+    heights = "Math.min(...[...document.querySelectorAll('details.line .strip')].map(one => one.offsetHeight))"
+    assert browser.value(heights) > 50
+    assert not browser.value("document.querySelector('.toolbar').checkVisibility()")
+    assert style(browser, "figure", "breakInside") == "avoid"
+    assert len(browser.tell("Page.printToPDF", preferCSSPageSize=True)["data"]) > 20_000

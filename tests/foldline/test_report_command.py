@@ -1,0 +1,237 @@
+"""`foldline report`: what it takes for a run, what it makes of it, and what it refuses."""
+
+import json
+import shutil
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from torch.utils.tensorboard import SummaryWriter
+
+from datapath import Design
+from foldline import board as board_module
+from foldline import recipe as recipes
+from foldline.report import opening
+from foldline.report.curves import GREEDY_CER, LOSS, OVERLAY_CER, read_curves
+from foldline.report.opening import open_runs
+from tests.foldline import command_line, reports
+from tests.foldline.stand_in_board import StandInBoard
+from tests.train import tiny
+from train import experiment
+from train.data import write_dataset
+from train.reporting import Reporter
+from train.trace import CURVES
+
+run, fails = partial(command_line.run, "report"), partial(command_line.fails)
+GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=5)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_dataset(tiny.dataset(), tmp_path_factory.mktemp("data") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """A finished recipe's folder."""
+    home = tmp_path_factory.mktemp("experiments")
+    return recipes.run_recipe(
+        GOAL, tiny.dataset(), experiments=home, say=[].append, reporter=Reporter(), author="test", command="test"
+    ).folder
+
+
+@pytest.fixture
+def saved(tmp_path):
+    reports.tiny_design().save(tmp_path / "design.npz")
+    return tmp_path / "design.npz"
+
+
+def last_run(recipe):
+    (folder,) = (recipe / "3-hardware").iterdir()
+    return folder
+
+
+def test_what_lies_in_a_run_is_called_as_its_writers_call_it():
+    assert (opening.DESIGN, opening.RECIPE) == (recipes.DESIGN, recipes.BEGINNING)
+    assert (opening.TRACE, opening.CHECKPOINTS) == (experiment.TRACE, (experiment.BEST_CER, experiment.LAST))
+    assert {LOSS, GREEDY_CER, OVERLAY_CER} <= set(CURVES)
+
+
+# Runs ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_is_its_design_with_its_checkpoint_and_the_curves_of_its_stages(recipe):
+    (opened,) = open_runs([recipe])
+    assert opened.name == recipe.name
+    assert opened.network.design == Design.load(recipe / "design.npz")
+    assert opened.network.checkpoint.epoch == 2
+    assert [(stage.name, stage.epochs) for stage in opened.curves] == [
+        ("1-float", (1,)),
+        ("2-recurrent", (1, 2)),
+        ("3-hardware", (1, 2)),
+    ]
+
+
+def test_a_recipe_whose_checkpoints_are_of_another_design_goes_without(recipe, tmp_path):
+    copy = shutil.copytree(recipe, tmp_path / "copy")
+    reports.tiny_design().save(copy / "design.npz")
+    (opened,) = open_runs([copy])
+    assert opened.network.checkpoint is None
+    assert opened.network.notes == (
+        "No checkpoint of its folder gives this design, so that PyTorch's levels cannot be computed.",
+    )
+
+
+def test_a_run_is_its_best_checkpoint_else_its_last(recipe, tmp_path):
+    copy = shutil.copytree(last_run(recipe), tmp_path / "run")
+    best, last = (open_runs([copy / name])[0].network for name in ("best-cer.pt", "last.pt"))
+    assert open_runs([copy])[0].network.design == best.design
+    (copy / "best-cer.pt").unlink()
+    (opened,) = open_runs([copy])
+    assert opened.network.design == last.design
+    assert (opened.name, [stage.name for stage in opened.curves]) == ("run", ["run"])
+
+
+def test_a_checkpoint_within_its_run_has_the_runs_curves_and_alone_none(recipe, tmp_path):
+    within = last_run(recipe) / "last.pt"
+    shutil.copy(within, tmp_path / "alone.pt")
+    inside, alone = open_runs([within, tmp_path / "alone.pt"])
+    assert (inside.name, len(inside.curves)) == (f"{within.parent.name}/last.pt", 1)
+    assert (alone.name, alone.curves) == ("alone", ())
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(saved, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = shutil.copy(saved, tmp_path / "b" / "design.npz")
+    assert [one.name for one in open_runs([saved, other])] == [str(saved), str(other)]
+
+
+# Curves -------------------------------------------------------------------------------------------------------------
+
+
+def write_session(folder, epochs, cer, *, first):
+    writer = SummaryWriter(str(folder), purge_step=first)
+    for epoch in epochs:
+        for name, value in (("loss", 10.0 / epoch), ("CER", cer), ("CER, overlay labels", cer + 0.5)):
+            writer.add_scalar(name, value, epoch)
+    writer.close()
+
+
+def test_curves_of_a_resumed_run_follow_each_other(tmp_path):
+    write_session(tmp_path, (1, 2, 3), 50.0, first=1)
+    write_session(tmp_path, (3, 4), 25.0, first=3)  # the third epoch once more
+    found = read_curves(tmp_path, name="x")
+    assert found.epochs == (1, 2, 3, 4)
+    assert found.loss == pytest.approx((10, 5, 10 / 3, 2.5), rel=1e-6)  # traced as float32
+    assert (found.greedy_cer, found.overlay_cer) == ((50.0, 50.0, 25.0, 25.0), (50.5, 50.5, 25.5, 25.5))
+
+
+def test_a_trace_without_epochs_has_no_curves(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "missing"):
+        assert read_curves(folder, name="x").epochs == ()
+
+
+# The command --------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
+    result = run(recipe, saved, "-o", tmp_path / "report.html", "--data", data, "--levels", "quantized,simulated")
+    assert (result.exit_code, result.stdout) == (0, f"Report: {tmp_path / 'report.html'}\n")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"<title>{recipe.name}, design</title>" in text
+    told = json.loads(command_line.run("compare", recipe / "design.npz", "--data", data, "--json").stdout)
+    overlay = next(level for level in told["levels"] if level["labels"] == "overlay labels")
+    assert f'<td class="network key">{overlay["cer"]:.2f}</td>' in text
+    assert text.count('class="network absent" colspan="3">not computed') == 2 * 7 - 4 - 2
+
+
+def test_levels_that_must_agree_and_do_not_are_an_error_behind_the_report(saved, data, tmp_path, monkeypatch):
+    def open_driver(design):
+        return StandInBoard(design, lambda number, labels: labels[::-1] if number == 0 else labels)
+
+    monkeypatch.setattr(board_module, "open_driver", open_driver)
+    output = tmp_path / "report.html"
+    fails(
+        "design: Levels that must agree differ on 1 line of 3.",
+        *("report", saved, "-o", output, "--data", data, "--levels", "simulated,board"),
+    )
+    assert "Levels that must agree differ on 1 line of 3." in output.read_text(encoding="utf-8")
+
+
+def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_path, monkeypatch):
+    from foldline.exploration import study as study_module
+
+    asked = []
+
+    def read_study(name, storage):
+        asked.append((name, storage))
+        return SimpleNamespace(name=name, complete=(), settings=None)
+
+    monkeypatch.setattr(study_module, "read_study", read_study)
+    output = tmp_path / "report.html"
+    result = run(saved, "-o", output, "--data", data, "--study", "search", "--storage", "x.db", "--inspect", 0)
+    assert result.exit_code == 0, result.output
+    assert asked == [("search", "x.db")]
+    assert "trials of the study search" in output.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        (("{run}", "--study", "x"), "--study and --storage go together.", 2),
+        (
+            ("{run}", "--levels", "fpga"),
+            "Invalid value for '--levels': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            "separated by commas.",
+            2,
+        ),
+        (("{run}", "{run}"), "{run} is given twice; each run of a report is another one.", 1),
+        (
+            ("{folder}",),
+            "{folder} is no run: it holds neither recipe.json nor a checkpoint, best-cer.pt or last.pt.",
+            1,
+        ),
+        (
+            ("{run}", "--levels", "float"),
+            "levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+            1,
+        ),
+        (
+            ("{run}", "--levels", "simulated,board", "--beyond-limits"),
+            "beyond_limits and the level board exclude each other: no board takes a line past its limits.",
+            1,
+        ),
+        (("{run}", "--board", "pynq-z9"), "There is no board 'pynq-z9'; did you mean 'pynq-z2'?", 1),
+        (("{run}", "--columns", "0"), "columns is 0; the design's lines have 1 to 732.", 1),
+    ],
+)
+def test_what_cannot_be_reported_is_an_error(saved, data, tmp_path, arguments, message, status):
+    names = {"run": saved, "folder": tmp_path}
+    given = [one.format(**names) for one in arguments]
+    output = tmp_path / "report.html"
+    fails(message.format(**names), "report", *given, "-o", output, "--data", data, status=status)
+    assert not output.exists()
+
+
+def test_an_unfinished_recipe_is_refused(tmp_path):
+    folder = tmp_path / "recipe"
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}", encoding="utf-8")
+    fails(
+        f"{folder} is an unfinished recipe: it has no design.npz yet.", "report", folder, "-o", tmp_path / "report.html"
+    )
+
+
+def test_a_report_never_replaces_what_it_is_of(saved):
+    before = saved.read_bytes()
+    fails(
+        f"output and RUN are the same file, {saved}; one would be written over the other.",
+        *("report", saved, "-o", saved),
+    )
+    assert saved.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_an_error_before_anything_is_computed(tmp_path):
+    output = tmp_path / "no" / "report.html"
+    fails(f"Cannot write {output}: there is no folder {output.parent}.", "report", tmp_path / "x.npz", "-o", output)
