@@ -115,15 +115,23 @@ def fraktur() -> list[tuple[Folding, float]]:
     return [(one, model(replace(network, folding=one), FRAKTUR_COLUMNS, DEPTHS)) for one in foldings]
 
 
+def _signed(percent: float) -> str:
+    return f"{round(percent, 1) + 0.0:+.1f}"  # no -0.0
+
+
 def main() -> None:
-    print(f"Depths fitted to all four: {fit(PUBLISHED)}")
+    depths = fit(PUBLISHED)
+    print(
+        f"Depths fitted to all four: hidden layer {depths.hidden:.2f} + {depths.hidden_per_step:.2f} per step, output "
+        f"layer {depths.output:.2f} cycles."
+    )
     print("Cycles per column, a line of 520 columns\n")
     print("| overlay | measured | model | off | predicted without it | off |")
     print("| --- | --- | --- | --- | --- | --- |")
     for row in rows():
         print(
-            f"| {row.name} | {row.measured:.1f} | {row.modelled:.1f} | {row.error(row.modelled):+.2f} % | "
-            f"{row.predicted:.1f} | {row.error(row.predicted):+.2f} % |"
+            f"| {row.name} | {row.measured:.1f} | {row.modelled:.1f} | {_signed(row.error(row.modelled))} % | "
+            f"{row.predicted:.1f} | {_signed(row.error(row.predicted))} % |"
         )
     measured = FRAKTUR_MILLISECONDS * CLOCK_MHZ * 1000 / FRAKTUR_COLUMNS
     folding, modelled = min(fraktur(), key=lambda one: abs(one[1] - measured))

@@ -77,6 +77,22 @@ def test_commands_in_the_readme_run_as_they_stand(tmp_path, monkeypatch):
     assert (tmp_path / "trace.npz").is_file()
 
 
+def test_commands_before_synthesis_run_as_they_stand(tmp_path, monkeypatch):
+    """Those of the README and of the estimates' page, with a few printed lines for the report."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("## Know before you synthesise") : readme.index("## From design to hardware")]
+    page = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8")
+    commands = [line.split() for line in (section + page).splitlines() if line.startswith("    foldline ")]
+    assert [words[1] for words in commands] == ["estimate", "explore", "report", "estimate"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "golden_vectors").symlink_to(REPOSITORY / "golden_vectors")
+    for words in commands:
+        few = ["--data", "synthetic:4"] if words[1] == "report" else []
+        result = CliRunner().invoke(main, [*words[1:], *few])
+        assert result.exit_code == 0, (words, result.output)
+    assert (tmp_path / "report.html").is_file()
+
+
 def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
     """With a small network in place of the recipe's, which takes long to train."""
     text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
