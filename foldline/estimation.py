@@ -85,13 +85,19 @@ def estimate(
     :param board: a name that `load_board` knows.
     :param clock_mhz: None takes the board's.
     :param columns: of a line.
-    :raises ConfigError: no such board, a clock out of range, or a line that the architecture does not take.
+    :raises ConfigError: no such board, a clock out of range, a line that the architecture does not take, or a folding that
+        the kernel does not know.
     """
     on = load_board(board)
     clock = on.clock_mhz if clock_mhz is None else clock_mhz
     check_clock(clock)
     if not 1 <= columns <= architecture.limits.columns:
         raise ConfigError(f"columns is {columns}; the design's lines have 1 to {architecture.limits.columns}.")
+    if kernel is Kernel.PUBLISHED and architecture.folding.pe_out > 1:
+        raise ConfigError(
+            f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
+            "time."
+        )
     return Estimate(
         architecture=architecture,
         kernel=kernel,
@@ -124,6 +130,8 @@ def report(found: Estimate) -> Iterator[str]:
             f"Published, measured on a PYNQ-Z1 at 100 MHz: {overlay.cycles_per_column:.1f} cycles per column, a line of "
             f"{COLUMNS} columns in {overlay.milliseconds:.3f} ms."
         )
+    if found.kernel is Kernel.PUBLISHED:
+        yield _in_ours(found)
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
     yield ""
@@ -136,6 +144,22 @@ def report(found: Estimate) -> Iterator[str]:
             f"Published, counted by Vivado 2017.4: {overlay.luts} LUT, {overlay.ffs} FF, {overlay.bram36:g} BRAM36, "
             f"{overlay.dsps} DSP."
         )
+
+
+def _in_ours(found: Estimate) -> str:
+    """The same folding in the kernel that a project of ours would have."""
+    ours = estimate(
+        found.architecture,
+        kernel=Kernel.FOLDLINE,
+        board=found.board.name,
+        clock_mhz=found.clock_mhz,
+        columns=found.columns,
+    )
+    luts, _, bram36, _ = _figures(ours.resources.total)
+    return (
+        f"In Foldline's own kernel, which `export --project` writes and no board has run: {ours.columns_per_second:.0f} "
+        f"columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
+    )
 
 
 def _stage_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
@@ -158,12 +182,12 @@ def _resource_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
 
 
 def _figures(resources: Resources) -> tuple[str, ...]:
-    return tuple(f"{getattr(resources, name):g}" for name in RESOURCE_TITLES)
+    return tuple(f"{getattr(resources, name):.10g}" for name in RESOURCE_TITLES)
 
 
 def _over(found: Estimate, name: str) -> str:
     need, has = getattr(found.resources.total, name), getattr(found.board, name)
-    return f"{need:g} {RESOURCE_TITLES[name]} of {has}"
+    return f"{need:.10g} {RESOURCE_TITLES[name]} of {has}"
 
 
 def as_json(found: Estimate) -> dict:

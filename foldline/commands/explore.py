@@ -100,7 +100,9 @@ def space_options(command: Callable) -> Callable:
     metavar="N",
     help=f"To finish, over all workers [default: {StudySettings.trials}].",
 )
-@click.option("--max-cer", type=float, metavar="PERCENT", help="Name the cheapest network that reads so well.")
+@click.option(
+    "--max-cer", type=click.FloatRange(min=0), metavar="PERCENT", help="Name the cheapest network that reads so well."
+)
 @click.option(
     "-p", "--params", type=FILE, help="Hyperparameters of all networks, JSON; the space overrides its widths."
 )
@@ -180,15 +182,18 @@ def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> 
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
     from foldline.exploration.folding_report import folding_json, folding_report
-    from foldline.exploration.foldings import folding_front
+    from foldline.exploration.foldings import check_rate, folding_front
     from foldline.networks import open_network
     from hls_gen.boards import load_board
 
     rate, board, kernel = options["min_columns_per_second"], load_board(options["board"]), Kernel(options["kernel"])
+    if rate is not None:
+        check_rate(rate)
+    networks = [Architecture.of(open_network(source).design) for source in sources]
     found = []
-    for number, source in enumerate(sources):
+    for number, (source, network) in enumerate(zip(sources, networks, strict=True)):
         front = folding_front(
-            Architecture.of(open_network(source).design),
+            network,
             board,
             kernel,
             clock_mhz=options["clock_mhz"],
@@ -207,8 +212,10 @@ def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> 
 
 
 def _storage(options: dict[str, object]) -> str:
+    from foldline.exploration.settings import check_study_name
     from foldline.exploration.storage import storage_url
 
+    check_study_name(options["study"])
     kept = options["storage"] or str(options["experiments"] / f"{options['study']}.db")
     return storage_url(kept)
 
@@ -227,14 +234,16 @@ def _show_study(options: dict[str, object]) -> None:
 
 def _work(given: dict[str, object], options: dict[str, object]) -> None:
     """Work on a study until it is finished, and show it."""
+    from foldline.exploration.retries import check_beats
     from foldline.exploration.settings import planned_settings
     from foldline.exploration.storage import reaching
     from foldline.exploration.study import kept_settings
-    from foldline.exploration.training import Training
+    from foldline.exploration.training import Training, check_folder, claim_folder
     from foldline.exploration.worker import Worker, join_study, settings_before
     from foldline.recipe import stages_of
 
-    url = _storage(options)
+    url, folder = _storage(options), options["experiments"] / options["study"]
+    check_beats(options["heartbeat"], options["grace"])
     with reaching(url):
         before = settings_before(options["study"], url)
         asked = _asked(given, before)
@@ -242,13 +251,15 @@ def _work(given: dict[str, object], options: dict[str, object]) -> None:
         stages_of(planned.hyperparameters)  # refused now rather than after the lines have been read
         dataset, pointing = _lines(given, planned)
         facts = (len(dataset.training), len(dataset.validation), len(dataset.alphabet()))
+        check_folder(folder, replace(planned, dataset=dataset.name, lines=facts))
         study = join_study(options["study"], url, {**asked, "dataset": dataset.name, "lines": facts, "data": pointing})
         settings = kept_settings(study)
+        claim_folder(folder, settings)
         with _shown(as_json=options["as_json"]) as reporter:
             training = Training(
                 preset=settings.hyperparameters,
                 dataset=dataset,
-                folder=options["experiments"] / options["study"],
+                folder=folder,
                 prune_factor=settings.prune_factor,
                 reporter=reporter,
                 settings=_run_settings(options),

@@ -75,7 +75,7 @@ def command(
     from foldline.report import ReportInputs, Target, require_place, write_report
     from foldline.report.opening import compare_run, levels_of, open_runs
 
-    require_place(output)
+    require_place(output, sources)
     for path in sources:
         require_different(output=output, RUN=path)
     target = Target(

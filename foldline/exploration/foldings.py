@@ -124,6 +124,12 @@ class FoldingFront:
         )
 
 
+def check_rate(min_columns_per_second: float) -> None:
+    """:raises ConfigError: nothing can be asked to be that fast."""
+    if not 0 < min_columns_per_second < 1e12:
+        raise ConfigError(f"min_columns_per_second is {min_columns_per_second:g}; it must be above 0 and below 1e12.")
+
+
 def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[Folding]:
     """Every folding that is worth a look, in ascending order.
 
@@ -175,8 +181,8 @@ def folding_front(
     """
     clock_mhz = board.clock_mhz if clock_mhz is None else clock_mhz
     check_clock(clock_mhz)
-    if columns < 1:
-        raise ConfigError(f"columns is {columns}; it must be 1 or more.")
+    if not 1 <= columns <= architecture.limits.columns:
+        raise ConfigError(f"columns is {columns}; the design's lines have 1 to {architecture.limits.columns}.")
     points = [
         folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns)
         for folding in enumerate_foldings(architecture, kernel)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from datapath.errors import ConfigError
 from foldline.exploration.ledger import (
     ATTEMPT,
     DISCARDED,
@@ -40,6 +41,14 @@ NOT_HANDED_ON = frozenset((BEAT, WORKER, REASON))
 
 INTERVAL_SECONDS, GRACE_SECONDS = 15.0, 120.0
 """Between two beats; and without one until a worker is taken to be lost."""
+
+
+def check_beats(interval: float, grace: float) -> None:
+    """:raises ConfigError: a worker would be taken to be lost between two of its beats."""
+    if not 0 < interval <= grace / 2:
+        raise ConfigError(
+            f"heartbeat is {interval:g} s with a grace of {grace:g} s; it must be above 0 and at most half of it."
+        )
 
 
 def worker_name() -> str:

@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
+from datapath.design import Limits
 from datapath.errors import ConfigError, FileError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
+from foldline.exploration.foldings import check_rate
 from foldline.exploration.space import Space
 from hls_gen.boards import Board, check_clock, load_board
 from train.config import Hyperparameters
@@ -23,6 +25,12 @@ FROM_SPACE = (
 """Hyperparameters of the preset that the space decides."""
 
 MAX_TRIALS = 100_000
+
+MAX_NAME_BYTES = 200
+"""File systems take 255, and endings are added."""
+
+COUNTED = ("training lines", "validation lines", "classes")
+"""What the field `lines` counts."""
 
 REQUIRED = {"min_columns_per_second": "--min-columns-per-second N", "preset": "-p PRESET.json"}
 """What the first worker must give, and how the command line spells it."""
@@ -74,12 +82,11 @@ class StudySettings:
         for name in ("lines", *Space().parameters):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         Space(**{name: getattr(self, name) for name in Space().parameters})
-        if not 0 < self.min_columns_per_second < 1e12:
-            raise ConfigError(
-                f"min_columns_per_second is {self.min_columns_per_second:g}; it must be above 0 and below 1e12."
-            )
-        if self.columns < 1:
-            raise ConfigError(f"columns is {self.columns}; it must be 1 or more.")
+        check_rate(self.min_columns_per_second)
+        if not 1 <= self.columns <= Limits().columns:
+            raise ConfigError(f"columns is {self.columns}; it must be 1 to {Limits().columns}.")
+        if len(self.lines) != len(COUNTED) or not all(isinstance(count, int) and count >= 0 for count in self.lines):
+            raise ConfigError(f"lines is {self.lines!r}; it must be the numbers of {', '.join(COUNTED)}.")
         if not 1 <= self.prune_factor <= 1000:
             raise ConfigError(f"prune_factor is {self.prune_factor:g}; it must be 1 to 1000.")
         if not 1 <= self.trials <= MAX_TRIALS:
@@ -117,6 +124,19 @@ class StudySettings:
             raise FileError(
                 f"The study {study!r} is no study of Foldline's, or damaged: {str(error).rstrip('.')}."
             ) from error
+
+
+def check_study_name(name: str) -> None:
+    """Refuse a name that cannot be that of the study's file and folder, too.
+
+    :raises ConfigError: says which can.
+    """
+    allowed = 1 <= len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES and name[0].isalnum() and name.isprintable()
+    if not allowed or set(name) & set("/\\"):
+        raise ConfigError(
+            f"study is {name!r}; a name has 1 to {MAX_NAME_BYTES} bytes, begins with a letter or a digit, and holds "
+            "neither slashes nor what cannot be printed."
+        )
 
 
 _QUANTIZED = {name: 8 for name in FROM_SPACE if name != "layer_size"}

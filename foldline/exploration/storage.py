@@ -6,14 +6,16 @@ their beginning, and take turns.
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError, FileError
-from datapath.files import os_reason
+from datapath.files import is_folder, os_reason
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -23,6 +25,9 @@ JOURNAL = "journal:///"
 JOURNAL_ENDINGS = (".log", ".journal")
 SQLITE = "sqlite:///"
 SQLITE_ENDINGS = (".db", ".sqlite", ".sqlite3")
+
+OPTUNAS_TABLES = frozenset(("studies", "trials", "version_info", "alembic_version"))
+"""Some of those that Optuna makes."""
 
 SQLITE_PATIENCE_SECONDS = 60
 """How long a worker waits for its turn: others hold it for milliseconds."""
@@ -40,6 +45,9 @@ def storage_url(text: str) -> str:
     :raises ConfigError: it is neither.
     """
     if "://" in text:
+        kept_nowhere = text.removeprefix(SQLITE) in ("", ":memory:")
+        if kept_nowhere or (text.startswith("sqlite") and not text.startswith(SQLITE)):
+            raise ConfigError(f"storage is {text!r}; a file of SQLite is {SQLITE}PATH.")
         return text
     if text.endswith(JOURNAL_ENDINGS):
         return JOURNAL + text
@@ -52,9 +60,20 @@ def storage_url(text: str) -> str:
 
 
 def storage_exists(url: str) -> bool:
-    """Whether there is a storage to be opened; of a database on a server, that is told by opening it."""
-    path = _path(storage_url(url))
-    return path is None or path.is_file()
+    """Whether there is a storage to be opened; of a database on a server, that is told by opening it.
+
+    :raises FileError: there is a file of something else.
+    """
+    url = storage_url(url)
+    path = _path(url)
+    if path is None:
+        return True
+    if not path.is_file():
+        return False
+    if url.startswith(JOURNAL):
+        _require_journal(path)
+        return True
+    return _has_studies(path)
 
 
 def shown_url(url: str) -> str:
@@ -63,7 +82,7 @@ def shown_url(url: str) -> str:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return url if url.startswith(JOURNAL) else make_url(url).render_as_string(hide_password=True)
+        return url if url.startswith((JOURNAL, SQLITE)) else make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url
 
@@ -80,17 +99,88 @@ def open_storage(url: str, *, makes: bool) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it tells on its own, Foldline tells in its own words
     url = storage_url(url)
     path = _path(url)
-    if path is not None and makes:
+    if path is not None:
+        _require_place(url, path, makes=makes)
+    with _opening(url), reaching(url):
+        if url.startswith(JOURNAL):
+            return _journal(path, makes=makes)
+        return optuna.storages.get_storage(_database(url, exclusive=makes))
+
+
+def _require_place(url: str, path: Path, *, makes: bool) -> None:
+    """Make sure that a file is a storage, or could be made; a file of something else is not touched."""
+    if is_folder(path):
+        raise FileError(f"Cannot read {path}: it is a folder.")
+    there = storage_exists(url)
+    if makes:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
-    elif path is not None and not path.is_file():
-        raise FileError(f"Cannot read {path}: no such file.")
-    with _opening(url), reaching(url):
-        if url.startswith(JOURNAL):
-            return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
-        return optuna.storages.get_storage(_database(url, exclusive=makes))
+    elif not there:
+        raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
+
+
+def _has_studies(path: Path) -> bool:
+    """Whether a file of SQLite has tables; it is not written to.
+
+    :raises FileError: they are not Optuna's, or it is no such file.
+    """
+    # Not "ro": that could not roll back what a worker that was killed has left.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_PATIENCE_SECONDS)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise FileError(f"Cannot open the storage {SQLITE}{path}: {error}.") from error
+    if tables and not tables & OPTUNAS_TABLES:
+        raise FileError(f"{path} is a database of something else: it has no studies.")
+    return bool(tables)
+
+
+def _require_journal(path: Path) -> None:
+    """Make sure that a file begins as a journal does: Optuna would write behind whatever it holds.
+
+    :raises FileError: it does not.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.readline(1 << 20)
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+    try:
+        # A first line that has no end yet is being written by another worker.
+        begins = "op_code" in json.loads(first) if first.endswith(b"\n") else first[:1] in (b"", b"{")
+    except (ValueError, TypeError):
+        begins = False
+    if not begins:
+        raise FileError(f"{path} is no journal of studies.")
+
+
+def _journal(path: Path, *, makes: bool) -> BaseStorage:
+    """:raises FileError: what it holds cannot be read."""
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+    class Backend(JournalFileBackend):
+        def append_logs(self, logs: list[dict]) -> None:
+            try:
+                super().append_logs(logs)
+            except OSError as error:  # a full disk, a folder that is away: as of a database
+                raise StorageInternalError(os_reason(error)) from error
+
+    lock = JournalFileSymlinkLock(str(path))
+    if makes and path.is_file():
+        lock.acquire()
+        try:
+            _drop_half_line(path)
+        finally:
+            lock.release()
+    try:
+        return JournalStorage(Backend(str(path), lock_obj=lock))
+    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+        raise FileError(f"The journal {path} is damaged: {_reason(error)}.") from error
 
 
 def _path(url: str) -> Path | None:
@@ -105,8 +195,11 @@ def _database(url: str, *, exclusive: bool) -> BaseStorage:
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-    lite = url.startswith("sqlite:")
-    settings = {"connect_args": {"timeout": SQLITE_PATIENCE_SECONDS}} if lite else {"pool_pre_ping": True}
+    lite = url.startswith(SQLITE)
+    settings = {"pool_pre_ping": True}
+    if lite:  # by its path, whatever a "?" or "%" in it would mean in a URL
+        path, url = _path(url), f"{SQLITE}study.db"
+        settings = {"creator": lambda: sqlite3.connect(path, timeout=SQLITE_PATIENCE_SECONDS, check_same_thread=False)}
     for attempt in range(CREATE_ATTEMPTS):
         try:
             storage = RDBStorage(url, engine_kwargs=settings)
@@ -136,16 +229,27 @@ def _make_exclusive(engine: Engine) -> None:
     engine.dispose()
 
 
+def _drop_half_line(path: Path) -> None:
+    """Drop a last line without an end, which a full disk leaves: the next one would be written behind it, and neither
+    could ever be read."""
+    with path.open("rb+") as file:
+        content = file.read()
+        if not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
+
+
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Turn what a database raises while it is in use into a sentence that names it.
 
-    :raises FileError: it cannot be reached, read or written.
+    :raises FileError: it cannot be reached, read or written, or what it holds is no JSON.
     """
     from optuna.exceptions import StorageInternalError
 
     try:
         yield
+    except json.JSONDecodeError as error:
+        raise FileError(f"The storage {shown_url(url)} is damaged: {error}.") from error
     except StorageInternalError as error:
         raise FileError(f"The storage {shown_url(url)} fails: {_reason(error.__cause__ or error)}.") from error
 

@@ -121,7 +121,7 @@ def read_study(name: str, storage: str) -> StudyResult:
     """The study of this name.
 
     :param storage: see `foldline.exploration.storage.storage_url`.
-    :raises FileError: the storage cannot be opened, holds no such study, or one that is not Foldline's.
+    :raises FileError: the storage cannot be opened, holds no such study, or one that is not Foldline's or damaged.
     """
     opened = open_storage(storage, makes=False)
     with reaching(storage):
@@ -129,7 +129,10 @@ def read_study(name: str, storage: str) -> StudyResult:
         settings = kept_settings(study)
         if settings is None:
             raise FileError(f"The study {name!r} is no study of Foldline's: it has no settings.")
-        return result_of(study, settings, storage=storage)
+        try:
+            return result_of(study, settings, storage=storage)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise FileError(f"The study {name!r} is damaged: {type(error).__name__}: {error}.") from error
 
 
 def load_study(name: str, storage: BaseStorage, *, where: str) -> Study:
@@ -164,7 +167,7 @@ def result_of(study: Study, settings: StudySettings, *, storage: str) -> StudyRe
 
 
 def _trial(trial: FrozenTrial) -> TrialResult:
-    told = trial.user_attrs
+    told, complete = trial.user_attrs, trial.state.name == "COMPLETE"
     started, ended = trial.datetime_start, trial.datetime_complete
     return TrialResult(
         number=trial.number,
@@ -172,8 +175,8 @@ def _trial(trial: FrozenTrial) -> TrialResult:
         state=_STATES[trial.state.name],
         choice=choice_of(trial),
         reason=told.get(GIVEN_UP) or told.get(DISCARDED) or told.get(REASON),
-        point=None if POINT not in told else point_from(told[POINT]),
-        reading=Reading(**told[RESULT]) if trial.state.name == "COMPLETE" else None,
+        point=point_from(told[POINT]) if complete or POINT in told else None,
+        reading=Reading(**told[RESULT]) if complete else None,
         curve={int(epoch): cer for epoch, cer in told.get(CURVE, {}).items()},
         worker=told.get(WORKER),
         seconds=(ended - started).total_seconds() if started and ended else None,

@@ -7,11 +7,13 @@ warm-up/H128/            the float network of that many hidden units, trained on
 networks/NAME/           the recipe of one network; an attempt goes on where the one before it was stopped
 ======================== ===================================================================================
 
-Beside each lies a lock, NAME.lock, which the system releases when a worker ends, however it ends.
+Beside each lies a lock, NAME.lock, which the system releases when a worker ends, however it ends. `study.json` says what
+the networks are trained on and how, so that another study of the same name does not take them for its own.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,9 +24,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from datapath.errors import FileError, TrainingError
-from datapath.files import os_reason
+from datapath.files import os_reason, read_text, write_text
 from foldline.agreement import SIMULATED
 from foldline.comparison import OVERLAY, Comparison
+from foldline.exploration.settings import StudySettings
 from foldline.exploration.study import Reading, best_at
 from foldline.exploration.worker import Job, TrialPrunedError
 from foldline.recipe import Stage, run_recipe, stages_of
@@ -36,7 +39,7 @@ from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained
 from train.trainer import train
 
-WARM_UPS, NETWORKS = "warm-up", "networks"
+WARM_UPS, NETWORKS, STUDY = "warm-up", "networks", "study.json"
 
 PRUNE_FROM = 0.4
 """Share of the last stage's epochs after which a network can be given up: before, they all read badly."""
@@ -146,6 +149,31 @@ class Training:
                 stack.callback(lock.release)
                 break
             yield home
+
+
+def claim_folder(folder: Path, settings: StudySettings) -> None:
+    """Write down in a study's folder on this machine how its networks are trained.
+
+    :raises FileError: see `check_folder`; also where it cannot be written to.
+    """
+    with _lock(folder):
+        check_folder(folder, settings)
+        write_text(folder / STUDY, _trained_how(settings))
+
+
+def check_folder(folder: Path, settings: StudySettings) -> None:
+    """Make sure that a study's folder on this machine is free, or has networks that are trained as the study says.
+
+    :raises FileError: it has those of another study.
+    """
+    path = folder / STUDY
+    if path.exists() and read_text(path) != _trained_how(settings):
+        raise FileError(f"{folder} has the networks of another study, of other lines or another preset: see {path}.")
+
+
+def _trained_how(settings: StudySettings) -> str:
+    facts = {"dataset": settings.dataset, "lines": settings.lines, "preset": settings.preset}
+    return json.dumps(facts, indent=2, sort_keys=True) + "\n"
 
 
 def _lock(home: Path) -> FileLock:

@@ -18,7 +18,7 @@ from foldline.exploration.foldings import (
     share_text,
 )
 from foldline.exploration.ledger import REASON, Ledger, choice_of
-from foldline.exploration.retries import WORKER, Pulse, discard, hand_back, worker_name
+from foldline.exploration.retries import WORKER, Pulse, check_beats, discard, hand_back, worker_name
 from foldline.exploration.settings import StudySettings, first_settings, joined_settings
 from foldline.exploration.space import PUBLISHED, Choice
 from foldline.exploration.storage import open_storage, storage_exists
@@ -167,10 +167,7 @@ class Worker:
     def __init__(
         self, study: Study, compute: Compute, *, say: Callable[[str], None], interval: float, grace: float
     ) -> None:
-        if not 0 < interval <= grace / 2:
-            raise ConfigError(
-                f"heartbeat is {interval:g} s with a grace of {grace:g} s; it must be above 0 and at most half of it."
-            )
+        check_beats(interval, grace)
         from foldline.exploration.sampling import UntriedSampler
 
         self._study, self._compute, self._say = study, compute, say

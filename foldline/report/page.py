@@ -36,6 +36,12 @@ from foldline.report.plots import curve_plots
 from foldline.report.tradeoffs import marks_of, tradeoff_plots
 from train.data import Line
 
+PAGES = (".html", ".htm")
+"""How reports are called."""
+
+SHAPELESS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n"}
+"""What a page shows in place of control characters."""
+
 PRINTED_LINES = 20
 """Lines that are whole on paper, where nothing can be opened; of the others there is one row each."""
 
@@ -81,15 +87,22 @@ def write_report(
     write_text(path, render_report(inputs, threads=threads, progress=progress))
 
 
-def require_place(path: str | os.PathLike) -> None:
+def require_place(path: str | os.PathLike, runs: Iterable[str | os.PathLike] = ()) -> None:
     """Make sure, before anything takes its time, that a report could be written there.
 
-    :raises FileError: it is a folder, or in none.
+    :param runs: what it is of; no file of a run's folder is written over, but an earlier report.
+    :raises FileError: it is a folder, in none, or part of a run.
     """
     if is_folder(path):
         raise FileError(f"Cannot write {path}: it is a folder.")
     if not is_folder(Path(path).absolute().parent):
         raise FileError(f"Cannot write {path}: there is no folder {Path(path).parent}.")
+    place = Path(os.path.realpath(path))
+    if not place.is_file() or place.suffix.lower() in PAGES:
+        return
+    for run in runs:
+        if Path(os.path.realpath(run)) in place.parents:
+            raise FileError(f"Cannot write {path}: it is a file of the run {run}.")
 
 
 def render_report(inputs: ReportInputs, *, threads: int | None = None, progress: Progress | None = None) -> str:
@@ -176,7 +189,7 @@ def _inspected(
 ) -> tuple[Inspection | None, tuple[str, ...]]:
     """The numbers of a few of a run's lines, spread evenly from its worst to its best."""
     read = [view.line for view in ranking if any(on.number == number for on in view.runs)]
-    places = np.unique(np.rint(np.linspace(0, len(read) - 1, count)).astype(int)) if count else []
+    places = np.unique(np.rint(np.linspace(0, len(read) - 1, min(count, len(read)))).astype(int))
     chosen = [read[place] for place in places]
     if not chosen:
         return None, ()
@@ -238,4 +251,5 @@ def _page(**values: object) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     template = environment.get_template("report.html.j2")
     text = template.render(style=Markup(style), script=Markup(script), script_digest=digest, **values)
-    return text.encode("utf-8", "backslashreplace").decode()  # a file's name need not be UTF-8
+    # A file's name need not be UTF-8, and a page may hold no control characters.
+    return text.encode("utf-8", "backslashreplace").decode().translate(SHAPELESS)

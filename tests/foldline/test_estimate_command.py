@@ -106,6 +106,26 @@ def test_what_is_printed():
     assert lines[-2] == "It fits, by this estimate."
 
 
+def test_what_our_kernel_would_do_stands_beside_the_published_one():
+    ours = of_command(W2A2, "--kernel", "foldline")
+    sentence = (
+        "In Foldline's own kernel, which `export --project` writes and no board has run: "
+        f"{ours['columns_per_second']:.0f} columns/s, {ours['resources']['luts']} LUT, "
+        f"{ours['resources']['bram36']:g} BRAM36, modelled and estimated."
+    )
+    assert sentence in run(W2A2).stdout.splitlines()
+    assert "own kernel" not in run(W2A2, "--kernel", "foldline").stdout
+
+
+def test_millions_are_written_out():
+    architecture = Architecture.of(Design.load(W2A2).refolded(Folding(pe=128, simd_input=32, simd_recurrent=128)))
+    found = estimate(architecture, kernel=Kernel.FOLDLINE)
+    luts = found.resources.total.luts
+    assert luts > 1_000_000
+    assert any(line.startswith("all ") and str(luts) in line.split() for line in report(found))
+    assert f"{luts} LUT of 53200" in list(report(found))[-1]
+
+
 @pytest.mark.parametrize("change", [("--pe", 4), ("--kernel", "foldline"), ("--pe-out", 2)])
 def test_another_folding_or_kernel_was_not_measured(change):
     assert "measured" not in run(W2A2, "--pe", 2, "--simd-factor", 1, *change).stdout
@@ -151,3 +171,15 @@ def test_a_file_that_is_no_network(tmp_path):
         "estimate",
         tmp_path / "no.npz",
     )
+
+
+def test_the_published_kernel_is_not_estimated_with_several_classes_at_a_time():
+    message = "pe_out is 2; it must be 1 in the published kernel, which computes one class at a time."
+    fails(message, "estimate", W2A2, "--kernel", "published", "--pe-out", 2)
+
+
+def test_what_takes_all_of_a_resource_fits():
+    found = estimate(Architecture.of(Design.load(W2A2)), kernel=Kernel.FOLDLINE)
+    luts = found.resources.total.luts
+    assert replace(found, board=replace(found.board, luts=luts)).exceeded == ()
+    assert replace(found, board=replace(found.board, luts=luts - 1)).exceeded == ("luts",)

@@ -12,11 +12,13 @@ from datapath import Design
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel
 from foldline.exploration.foldings import folding_front, point_values
+from foldline.exploration.settings import first_settings
 from foldline.exploration.study import read_study
+from foldline.exploration.training import claim_folder
 from hls_gen.boards import load_board
 from tests.designs import random_design
 from tests.foldline import command_line
-from tests.foldline.exploring import NAME, PRESET, join
+from tests.foldline.exploring import NAME, PRESET, given, join
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.data import write_dataset
@@ -152,7 +154,10 @@ def test_options_that_have_no_effect_together_are_refused(arguments, message):
     [
         (["--board", "pynq-z3"], "There is no board 'pynq-z3'; did you mean 'pynq-z2'?"),
         (["--clock-mhz", "3"], "clock_mhz is 3.0; it must be 10 to 250 MHz."),
-        (["--columns", "0"], "columns is 0; it must be 1 or more."),
+        (["--columns", "0"], "columns is 0; the design's lines have 1 to 732."),
+        (["--columns", "733"], "columns is 733; the design's lines have 1 to 732."),
+        (["--min-columns-per-second", "0"], "min_columns_per_second is 0; it must be above 0 and below 1e12."),
+        (["--min-columns-per-second", "nan"], "min_columns_per_second is nan; it must be above 0 and below 1e12."),
     ],
 )
 def test_a_board_or_a_clock_that_cannot_be_is_refused(arguments, message):
@@ -264,6 +269,39 @@ def test_a_study_that_is_not_there_cannot_be_shown(tmp_path):
         f"There is no study 'x' in sqlite:///{tmp_path / 'x.db'}; it has tiny.",
         *("--study", "x", "-e", tmp_path, "--show"),
     )
+
+
+def test_nothing_is_printed_of_a_design_before_all_have_been_opened(small, tmp_path):
+    result = fails(f"Cannot read {tmp_path / 'no.npz'}: no such file.", small, tmp_path / "no.npz")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"heartbeat": "nan"}, "heartbeat is nan s with a grace of 120 s; it must be above 0 and at most half of it."),
+        ({"columns": 733}, "columns is 733; it must be 1 to 732."),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(folder, tmp_path, changes, message):
+    fails(message, *beginning(folder, tmp_path / "runs", **changes))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_name_with_a_slash_is_refused(tmp_path):
+    message = (
+        "study is '../up'; a name has 1 to 200 bytes, begins with a letter or a digit, and holds neither slashes nor what "
+        "cannot be printed."
+    )
+    fails(message, "--study", "../up", "-e", tmp_path, "--show")
+
+
+def test_another_study_of_the_same_name_does_not_take_networks_that_were_trained_on_other_lines(folder, tmp_path):
+    home = tmp_path / NAME
+    claim_folder(home, first_settings(given(dataset="other")))
+    message = f"{home} has the networks of another study, of other lines or another preset: see {home / 'study.json'}."
+    fails(message, *beginning(folder, tmp_path))
+    assert not (tmp_path / f"{NAME}.db").exists()
 
 
 def test_without_optuna_the_command_says_what_to_install(tmp_path, monkeypatch):

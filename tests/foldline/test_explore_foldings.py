@@ -170,7 +170,8 @@ def test_a_faster_clock_and_longer_lines_are_told_in_the_rate():
     ("settings", "message"),
     [
         ({"clock_mhz": 5}, "clock_mhz is 5; it must be 10 to 250 MHz."),
-        ({"columns": 0}, "columns is 0; it must be 1 or more."),
+        ({"columns": 0}, "columns is 0; the design's lines have 1 to 732."),
+        ({"columns": 733}, "columns is 733; the design's lines have 1 to 732."),
     ],
 )
 def test_a_clock_or_a_line_that_cannot_be_is_refused(settings, message):
@@ -211,3 +212,19 @@ def test_the_front_of_a_shipped_design_holds_its_published_folding_or_beats_it(n
 
 def test_a_network_that_was_never_published_has_no_published_folding():
     assert published_point(folding_front(SMALL, BOARD, Kernel.FOLDLINE)) is None
+
+
+def test_the_cheapest_may_be_exactly_as_fast_as_is_asked_and_is_the_fastest_of_equal_shares():
+    front = folding_front(SMALL, BOARD, Kernel.FOLDLINE)
+    slow, fast = front.points[1], front.points[0]
+    assert front.cheapest(fast.columns_per_second) == fast
+    alike = replace(front, points=(slow, replace(fast, share=slow.share)))
+    assert alike.cheapest(1).folding == fast.folding
+
+
+def test_what_takes_all_of_a_resource_fits():
+    point = folding_point(SMALL, BOARD, Kernel.FOLDLINE, clock_mhz=100)
+    full = of_part(luts=point.resources.luts)
+    assert folding_point(SMALL, full, Kernel.FOLDLINE, clock_mhz=100).share == 1
+    assert folding_point(SMALL, full, Kernel.FOLDLINE, clock_mhz=100).fits
+    assert not folding_point(SMALL, of_part(luts=full.luts - 1), Kernel.FOLDLINE, clock_mhz=100).fits

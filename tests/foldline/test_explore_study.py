@@ -1,6 +1,9 @@
 """A study's bookkeeping: who counts, what is retried, and what a study says of itself. Nothing is trained here."""
 
+import errno
 import multiprocessing
+import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -8,17 +11,18 @@ import time
 
 import optuna
 import pytest
+from optuna.storages.journal import JournalFileBackend
 
 from datapath.errors import ConfigError, FileError
 from datapath.manifest import Kernel
 from foldline.exploration.foldings import folding_front
 from foldline.exploration.ledger import ATTEMPT, DISCARDED, GIVEN_UP, MAX_STRIKES, ROOT, Ledger
 from foldline.exploration.retries import Pulse, hand_back
-from foldline.exploration.sampling import distributions_of
-from foldline.exploration.settings import first_settings
+from foldline.exploration.sampling import UntriedSampler, distributions_of
+from foldline.exploration.settings import check_study_name, first_settings
 from foldline.exploration.space import PUBLISHED, Choice, Space
-from foldline.exploration.storage import open_storage, storage_url
-from foldline.exploration.study import Reading, read_study
+from foldline.exploration.storage import open_storage, reaching, storage_url
+from foldline.exploration.study import Reading, read_study, reference_curves
 from foldline.exploration.study_report import study_json, study_report
 from foldline.exploration.worker import TrialPrunedError, Worker, choose_point, settings_before
 from tests.foldline import exploring
@@ -153,7 +157,7 @@ def test_a_new_study_needs_a_rate_and_a_preset(journal, missing, message):
         ({"min_columns_per_second": 0.0}, "min_columns_per_second is 0; it must be above 0 and below 1e12."),
         ({"prune_factor": 0.5}, "prune_factor is 0.5; it must be 1 to 1000."),
         ({"trials": 0}, "trials is 0; it must be 1 to 100000."),
-        ({"columns": 0}, "columns is 0; it must be 1 or more."),
+        ({"columns": 0}, "columns is 0; it must be 1 to 732."),
         ({"clock_mhz": 1.0}, "clock_mhz is 1.0; it must be 10 to 250 MHz."),
     ],
 )
@@ -686,3 +690,191 @@ def test_a_heartbeat_that_is_slower_than_the_grace_period_is_refused(journal):
     with pytest.raises(ConfigError) as caught:
         work(join(journal), at_once, interval=2.0, grace=3.0)
     assert str(caught.value) == "heartbeat is 2 s with a grace of 3 s; it must be above 0 and at most half of it."
+
+
+@pytest.mark.parametrize("name", ["", ".", "../up", "a/b", "a\\b", "-x", "new\nline", "\udcff", "n" * 201])
+def test_a_name_that_can_be_no_file_is_refused(name):
+    with pytest.raises(ConfigError) as caught:
+        check_study_name(name)
+    assert str(caught.value) == (
+        f"study is {name!r}; a name has 1 to 200 bytes, begins with a letter or a digit, and holds neither slashes nor what "
+        "cannot be printed."
+    )
+
+
+def test_a_name_may_hold_spaces_and_letters_of_any_script():
+    for name in ("n" * 200, "two words", "2nd_\u00e9\u00fc-\u4e8c", "a?b%41"):
+        check_study_name(name)
+
+
+@pytest.mark.parametrize("name", ["a?b.db", "p%41 {x}.db", "h#x.db"])
+def test_a_file_of_sqlite_has_the_name_that_was_given(tmp_path, name):
+    join(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert read(tmp_path / name).storage == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///", "sqlite+pysqlite:///x.db"])
+def test_a_sqlite_that_is_no_file_is_refused(url):
+    with pytest.raises(ConfigError) as caught:
+        storage_url(url)
+    assert str(caught.value) == f"storage is {url!r}; a file of SQLite is sqlite:///PATH."
+
+
+@pytest.mark.parametrize("makes", [False, True])
+def test_a_file_of_something_else_is_left_as_it_is(tmp_path, makes):
+    database, text, folder = tmp_path / "other.db", tmp_path / "other.log", tmp_path / "folder.db"
+    connection = sqlite3.connect(database)
+    connection.execute("CREATE TABLE accounts (name TEXT)")
+    connection.close()
+    text.write_text("12:00 started\n")
+    folder.mkdir()
+    before = database.read_bytes()
+    for path, message in (
+        (database, f"{database} is a database of something else: it has no studies."),
+        (text, f"{text} is no journal of studies."),
+        (folder, f"Cannot read {folder}: it is a folder."),
+    ):
+        with pytest.raises(FileError) as caught:
+            open_storage(str(path), makes=makes)
+        assert str(caught.value) == message
+    assert (database.read_bytes(), text.read_text()) == (before, "12:00 started\n")
+
+
+def test_an_empty_file_is_not_written_to_when_it_is_shown(tmp_path):
+    path = tmp_path / "empty.db"
+    path.touch()
+    assert settings_before(NAME, str(path)) is None
+    with pytest.raises(FileError) as caught:
+        read(path)
+    assert str(caught.value) == f"Cannot read {path}: it is empty."
+    assert path.read_bytes() == b""
+    join(path)  # but a study can begin in it
+    assert read(path).trials == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{broken", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        ("[1]", "list indices must be integers or slices, not str"),
+    ],
+)
+def test_a_journal_that_is_damaged_is_said_to_be(journal, line, reason):
+    join(journal)
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([lines[0], line, *lines[1:], ""]))
+    with pytest.raises(FileError) as caught:
+        read(journal)
+    assert str(caught.value) == f"The journal {journal} is damaged: {reason}."
+
+
+def test_half_a_line_at_the_end_of_a_journal_costs_no_more_than_itself(journal):
+    work(join(journal, trials=1), at_once)
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code": 5, "wor')
+    work(join(journal, trials=2), at_once)
+    assert journal.read_bytes().startswith(whole)
+    assert len(read(journal).complete) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("result", {}, "TypeError: Reading.__init__() missing 6 required keyword-only arguments: 'cer', 'wer'"),
+        ("point", {}, "KeyError: 'luts'"),
+        ("curve", {"x": 1.0}, "ValueError: invalid literal for int() with base 10: 'x'"),
+    ],
+)
+def test_a_trial_that_is_damaged_is_said_to_be(journal, key, value, reason):
+    study = join(journal, trials=1)
+    work(study, at_once)
+    (trial,) = study.trials
+    attributes = {**trial.user_attrs, key: value}
+    study.add_trial(
+        optuna.trial.create_trial(
+            values=trial.values, params=trial.params, distributions=trial.distributions, user_attrs=attributes
+        )
+    )
+    with pytest.raises(FileError) as caught:
+        read(journal)
+    assert str(caught.value).startswith(f"The study 'tiny' is damaged: {reason}")
+
+
+def test_a_storage_that_holds_no_json_is_said_to_be_damaged(tmp_path):
+    path = tmp_path / "study.db"
+    join(path)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE study_user_attributes SET value_json = '{broken'")
+    connection.close()
+    with pytest.raises(FileError) as caught:
+        read(path)
+    assert str(caught.value) == (
+        f"The storage {path} is damaged: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."
+    )
+
+
+def test_a_study_begins_with_no_more_published_networks_than_it_has_trials(journal):
+    space = {"weight": (2, 4), "activation": (2, 4, 8), "hidden": (128,)}
+    assert [trial.state.name for trial in join(journal, trials=2, **space).trials] == ["WAITING"] * 2
+
+
+def test_a_network_is_compared_with_those_that_take_as_much_and_not_with_those_that_take_more(journal):
+    study = join(journal, trials=1)
+    work(study, at_once)
+    share = read(journal).trials[0].point.share
+    assert len(reference_curves(study, share=share)) == 1
+    assert reference_curves(study, share=share - 1e-9) == []
+
+
+def test_the_cheapest_may_read_exactly_as_badly_as_is_allowed(journal):
+    work(join(journal, trials=1), at_once)
+    study = read(journal)
+    cer = study.trials[0].reading.cer
+    assert study.cheapest(cer) is study.trials[0]
+    assert study.cheapest(cer - 1e-9) is None
+
+
+def test_a_worker_that_lost_a_trial_takes_the_next_one_as_its_own(journal):
+    study = join(journal)
+    pulse = Pulse(study, interval=1.0, grace=10.0)
+    pulse.lost.set()
+    pulse.take(lambda: study.ask(distributions_of(Space())))
+    assert not pulse.lost.is_set()
+
+
+def test_two_trials_that_know_the_same_draw_by_their_own_numbers(journal):
+    space = Space(weight=tuple(range(2, 9)), activation=tuple(range(2, 9)), hidden=tuple(range(1, 101)))
+    study, sampler = join(journal), UntriedSampler(space, seed=1)
+
+    def drawn(number):
+        trial = optuna.trial.FrozenTrial(
+            number=number,
+            state=optuna.trial.TrialState.RUNNING,
+            value=None,
+            datetime_start=None,
+            datetime_complete=None,
+            params={},
+            distributions={},
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+            trial_id=number,
+        )
+        return tuple(sampler.sample_relative(study, trial, distributions_of(space)).values())
+
+    assert len({drawn(number) for number in range(5)}) == 5
+    assert drawn(0) == drawn(0)
+
+
+def test_a_journal_that_cannot_be_written_to_is_named(journal, monkeypatch):
+    study = join(journal)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(JournalFileBackend, "append_logs", full)
+    with pytest.raises(FileError) as caught, reaching(f"journal:///{journal}"):
+        study.ask()
+    assert str(caught.value) == f"The storage journal:///{journal} fails: No space left on device."

@@ -3,19 +3,21 @@
 import json
 import os
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 from datapath import Design
-from datapath.errors import TrainingError
+from datapath.errors import FileError, TrainingError
 from foldline.agreement import SIMULATED
 from foldline.comparison import OVERLAY, compare
 from foldline.exploration import training
 from foldline.exploration.settings import first_settings
 from foldline.exploration.space import Choice
-from foldline.exploration.training import NETWORKS, WARM_UPS, Training
+from foldline.exploration.training import NETWORKS, WARM_UPS, Training, claim_folder
 from foldline.exploration.worker import Job, TrialLostError, TrialPrunedError, choose_point
 from foldline.recipe import stages_of
 from tests.foldline.exploring import PRESET, given
@@ -180,3 +182,36 @@ def test_a_warm_up_that_another_worker_trains_is_waited_for(done):
     assert trainer(folder)(job(said=said, check=check)) == reading
     assert said == [f"Another worker is at {home}; waiting for it."]
     assert looks >= 3
+
+
+@pytest.mark.parametrize("changes", [{"dataset": "other"}, {"lines": (11, 3, 5)}, {"preset": {"lr": 0.5}}])
+def test_a_folder_is_one_studys(tmp_path, changes):
+    for _ in range(2):
+        claim_folder(tmp_path / "it", first_settings(given(trials=5)))
+    claim_folder(tmp_path / "it", first_settings(given(trials=6, min_columns_per_second=5.0)))
+    with pytest.raises(FileError) as caught:
+        claim_folder(tmp_path / "it", first_settings(given(**changes)))
+    assert str(caught.value) == (
+        f"{tmp_path / 'it'} has the networks of another study, of other lines or another preset: see "
+        f"{tmp_path / 'it' / 'study.json'}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("epoch", "cer", "best", "ends"),
+    [
+        (2, 15.0, 10.0, False),  # the factor itself
+        (2, 15.1, 10.0, True),
+        (1, 99.0, 10.0, False),  # too early
+        (EPOCHS, 99.0, 10.0, False),  # nothing is saved any more
+        (2, 1.5, 0.1, False),  # below a CER of 1 % chance decides
+        (2, 1.6, 0.1, True),
+    ],
+)
+def test_when_a_network_is_given_up(epoch, cer, best, ends):
+    last = stages_of(CHOICE.hyperparameters(PRESET))[-1]
+    watching = training._Watching(Reporter(), job(references=[{epoch: best}]), last, 1.5)
+    watching.started(SimpleNamespace(hyperparameters=last.hyperparameters))
+    result = SimpleNamespace(epoch=epoch, overlay=SimpleNamespace(cer=cer))
+    with pytest.raises(TrialPrunedError) if ends else nullcontext():
+        watching.epoch_done(result)

@@ -1,5 +1,7 @@
 """The report as text: its numbers are those of the comparison, what is not there is said, and a text stays a text."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -7,6 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from datapath import Limits
 from datapath.architecture import Architecture
@@ -18,16 +22,17 @@ from datapath.published import PUBLISHED
 from fixedpoint_sim import inspect_line, simulate
 from foldline.agreement import Agreement, Disagreement
 from foldline.comparison import compare
+from foldline.comparison_report import notes
 from foldline.estimation import RESOURCE_TITLES, estimate
 from foldline.exploration.foldings import FoldingPoint
 from foldline.exploration.study import Reading, StudyResult, TrialResult
 from foldline.inspection_report import share_text
-from foldline.report import CurveStage, Target, render_report, require_place, write_report
+from foldline.report import CurveStage, Target, plots, render_report, require_place, write_report
 from foldline.report.class_plot import SCALE, class_plot, look_at
 from foldline.report.figures import grouped
 from foldline.report.histograms import over_lines
 from foldline.report.inputs import ReportInputs
-from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, worst_first
+from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, scan_uri, worst_first
 from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
 from hls_gen.resources import Resources
 from tests.designs import random_design
@@ -122,6 +127,16 @@ def test_levels_that_were_not_computed_have_no_number():
     assert absent == {
         name: ["not computed"] for name in ("float PyTorch", "quantized PyTorch", "C simulation", "board")
     }
+
+
+def test_everything_that_compare_says_of_a_run_stands_below_the_table():
+    run = whole_run()
+    left_out = replace(run.comparison, left_out=("x: too wide",), beyond=1)
+    told = list(notes(left_out))
+    below = " ".join(page(replace(run, comparison=left_out)).text.split())
+    assert len(told) > 3
+    for sentence in told[1:]:  # the first says what CER is
+        assert " ".join(sentence.split()) in below
 
 
 def agreeing(*disagreements: Disagreement):
@@ -321,7 +336,7 @@ def test_curves_of_any_values_are_drawn(value):
 
 def test_a_design_alone_is_said_to_have_no_curves():
     found = page(simulated_run(), whole_run())
-    assert "1 W8A4 no curves: a design alone, without the folder of its training." in " ".join(found.text.split())
+    assert "1 W8A4 no curves: there is no trace of its training beside it." in " ".join(found.text.split())
     assert len(found.tables["training"]) == 1
 
 
@@ -522,3 +537,75 @@ def test_a_report_goes_where_it_can_be_written_and_is_whole_there(tmp_path):
     with pytest.raises(FileError) as error:
         require_place(tmp_path / "no" / "report.html")
     assert str(error.value) == f"Cannot write {tmp_path / 'no' / 'report.html'}: there is no folder {tmp_path / 'no'}."
+
+
+def test_no_file_of_a_run_is_written_over_but_an_earlier_report(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("design.npz", "report.html"):
+        (run / name).touch()
+    require_place(run / "report.html", [run])
+    require_place(run / "new.txt", [run])
+    require_place(run / "design.npz", [tmp_path / "other"])
+    with pytest.raises(FileError) as error:
+        require_place(run / "design.npz", [run])
+    assert str(error.value) == f"Cannot write {run / 'design.npz'}: it is a file of the run {run}."
+
+
+def test_more_lines_are_not_inspected_than_there_are():
+    few, many = (render_report(inputs(lines=0, inspected_lines=count)) for count in (len(LINES), 10**15))
+    assert few == many
+
+
+def test_of_lines_with_as_many_errors_the_shorter_comes_first():
+    views = worst_first([whole_run()])
+    assert [(-view.errors, -view.rate) for view in views] == sorted((-view.errors, -view.rate) for view in views)
+    assert len({view.errors for view in views}) < len({(view.errors, view.rate) for view in views})
+
+
+def test_ink_is_dark_on_paper():
+    uri = scan_uri(np.array([[0, 255, 128]], dtype=np.uint8))
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("L")
+    assert np.asarray(picture).ravel().tolist() == [255, 0, 119]  # 16 levels of grey: 15, 0 and 7 times 17
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_as_many_lines_are_inspected_as_are_asked_for(count):
+    run = simulated_run()
+    ranked = [view.line.name for view in worst_first([run])]
+    text = page(run, lines=0, inspected_lines=count).text
+    names = text.partition("spread evenly from the worst to the best: ")[2].partition(".")[0].split(", ")
+    assert len(names) == count
+    assert names[0] == ranked[0] and (count == 1 or names[-1] == ranked[-1])
+
+
+def test_a_run_is_judged_by_the_simulator_and_by_the_board_where_that_alone_has_read():
+    run = whole_run()
+    simulated, board = (
+        next(one for one in run.comparison.levels if (one.name, one.decoding) == (name, "overlay labels"))
+        for name in ("simulated", "board")
+    )
+    assert run.judged is simulated
+    assert replace(run, comparison=replace(run.comparison, levels=(board,))).judged is board
+
+
+def test_a_stage_begins_where_the_one_before_it_ends(monkeypatch):
+    drawn = []
+
+    def draw(content, **settings):
+        axes = Figure().add_subplot()
+        content(axes)
+        drawn.append(axes)
+        return ""
+
+    monkeypatch.setattr(plots, "draw", draw)
+    plots.curve_plots(CURVES, key="x")
+    for axes in drawn:
+        epochs = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) > 1}
+        assert {(1, 2), (3, 4, 5)} <= epochs
+
+
+def test_control_characters_are_seen_and_not_obeyed():
+    text = render_report(inputs(simulated_run("a\x00b\x1b[31m\x7f"), title="c\x08d\re", lines=0, inspected_lines=0))
+    assert "a\ufffdb\ufffd[31m\ufffd" in text and "c\ufffdd\ufffde" in text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)

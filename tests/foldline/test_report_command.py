@@ -126,6 +126,14 @@ def test_curves_of_a_resumed_run_follow_each_other(tmp_path):
     assert (found.greedy_cer, found.overlay_cer) == ((50.0, 50.0, 25.0, 25.0), (50.5, 50.5, 25.5, 25.5))
 
 
+def test_an_epoch_that_was_not_traced_whole_is_left_out(tmp_path):
+    with SummaryWriter(str(tmp_path)) as trace:
+        for epoch, curves in ((1, (LOSS, GREEDY_CER, OVERLAY_CER)), (2, (LOSS, GREEDY_CER))):
+            for curve in curves:
+                trace.add_scalar(curve, epoch, epoch)
+    assert read_curves(tmp_path, name="x").epochs == (1,)
+
+
 def test_a_trace_without_epochs_has_no_curves(tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "missing"):

@@ -13,7 +13,7 @@ from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from hls_gen.boards import load_board
 from hls_gen.fit import check_fits
-from hls_gen.resources import Block, ResourceEstimate, Resources, estimate_resources
+from hls_gen.resources import Block, ResourceEstimate, Resources, costs, estimate_resources
 from hls_gen.resources.estimate import SCALES
 from hls_gen.roms import design_memories
 from tests.strategies import designs, precisions
@@ -210,3 +210,13 @@ def test_dsp_slices_of_the_published_kernel():
     # Rounded products of the output layer (4 and 8 bits) stay in look-up tables, and in two steps all of the hidden layer.
     in_one_step = w2a4.refolded(Folding.by_factor(1, inputs=32, hidden=128))
     assert total(in_one_step, Kernel.PUBLISHED).dsps == 7 + 160
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_cell_has_three_peepholes(bits):
+    one = (
+        costs.operator(f"peephole {bits}")
+        + costs.operator(f"narrow peephole {bits}")
+        + costs.operator("saturating sum")
+    )
+    assert costs.cell(4, bits) == costs.cell(4, None) + 3 * one
