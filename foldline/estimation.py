@@ -135,15 +135,19 @@ def report(found: Estimate) -> Iterator[str]:
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
     yield ""
-    if found.exceeded:
-        yield f"It does not fit: {'; '.join(_over(found, name) for name in found.exceeded)}."
-    else:
-        yield "It fits, by this estimate."
+    yield too_large(found) or "It fits, by this estimate."
     if overlay is not None:
         yield (
             f"Published, counted by Vivado 2017.4: {overlay.luts} LUT, {overlay.ffs} FF, {overlay.bram36:g} BRAM36, "
             f"{overlay.dsps} DSP."
         )
+
+
+def too_large(found: Estimate) -> str | None:
+    """That it does not fit, by the estimate, and of what it needs more than there is; None where it fits."""
+    if not found.exceeded:
+        return None
+    return f"It does not fit, by this estimate: {'; '.join(_over(found, name) for name in found.exceeded)}."
 
 
 def _in_ours(found: Estimate) -> str:

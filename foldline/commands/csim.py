@@ -16,11 +16,7 @@ from foldline.commands.options import FILE, folding_options
 @folding_options
 def command(
     design_path: Path,
-    pe: int | None,
-    simd_input: int | None,
-    simd_recurrent: int | None,
-    simd_factor: int | None,
-    pe_out: int | None,
+    folding: dict[str, int | None],
     **options,
 ) -> None:
     """Compute lines with the hardware library as compiled C++, and prove them equal to the simulator.
@@ -38,16 +34,9 @@ def command(
         from foldline.networks import chosen_folding
         from foldline.progress import waiting
 
-        folding = chosen_folding(
-            pe=pe,
-            simd_input=simd_input,
-            simd_recurrent=simd_recurrent,
-            simd_factor=simd_factor,
-            pe_out=pe_out,
-            design=design,
-        )
+        chosen = chosen_folding(design=design, **folding)
         with waiting("compiling the C simulation"):
-            walks.append(CSimulator(design.refolded(folding)))
+            walks.append(CSimulator(design.refolded(chosen)))
         return walks[0]
 
     try:

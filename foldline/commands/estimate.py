@@ -17,11 +17,7 @@ from foldline.commands.options import FILE, folding_options, target_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables.")
 def command(
     source: Path,
-    pe: int | None,
-    simd_input: int | None,
-    simd_recurrent: int | None,
-    simd_factor: int | None,
-    pe_out: int | None,
+    folding: dict[str, int | None],
     board: str,
     clock_mhz: float | None,
     columns: int,
@@ -40,15 +36,8 @@ def command(
     from foldline.networks import chosen_folding, open_network
 
     design = open_network(source).design
-    folding = chosen_folding(
-        pe=pe,
-        simd_input=simd_input,
-        simd_recurrent=simd_recurrent,
-        simd_factor=simd_factor,
-        pe_out=pe_out,
-        design=design,
-    )
-    design = design.refolded(folding)
+    chosen = chosen_folding(design=design, **folding)
+    design = design.refolded(chosen)
     found = estimate(
         Architecture.of(design),
         kernel=Kernel.of(design) if kernel is None else Kernel(kernel),

@@ -27,11 +27,7 @@ def command(
     board: str | None,
     clock_mhz: float | None,
     lines: tuple[Path, ...],
-    pe: int | None,
-    simd_input: int | None,
-    simd_recurrent: int | None,
-    simd_factor: int | None,
-    pe_out: int | None,
+    folding: dict[str, int | None],
     fast_csim: bool,
     design_path: Path | None,
     alphabet: Path | None,
@@ -56,15 +52,8 @@ def command(
     require_different(output=output, design=design_path, alphabet=alphabet)
     network = open_network(source)
     design = network.design
-    folding = chosen_folding(
-        pe=pe,
-        simd_input=simd_input,
-        simd_recurrent=simd_recurrent,
-        simd_factor=simd_factor,
-        pe_out=pe_out,
-        design=design,
-    )
-    design = design.refolded(folding)
+    chosen = chosen_folding(design=design, **folding)
+    design = design.refolded(chosen)
     for sentence in network.notes:
         click.echo(sentence, err=True)
     if project is not None:
@@ -90,6 +79,9 @@ def _write(design, output: Path, fast_csim: bool) -> None:
 
 
 def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:
+    from datapath.architecture import Architecture
+    from datapath.manifest import Kernel
+    from foldline.estimation import estimate, too_large
     from foldline.projects import export_project
 
     exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
@@ -99,6 +91,11 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
         f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
         f"The test bench has {exported.lines} lines with {exported.labels} labels."
     )
+    warning = too_large(
+        estimate(Architecture.of(design), kernel=Kernel.FOLDLINE, board=exported.fit.board.name, columns=1)
+    )
+    if warning is not None:
+        click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
 
 
 def _in_words(folding) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,19 +31,27 @@ def dataset_options(command: Callable) -> Callable:
     return command
 
 
+FOLDING = {
+    "pe": "Hidden units in parallel; must divide H.",
+    "simd_input": "Products per gate in parallel, input side; must divide I.",
+    "simd_recurrent": "The same on the recurrent side; must divide H.",
+    "simd_factor": "Instead: both sides in this many steps.",
+    "pe_out": "Classes of the output layer in parallel, at most C.",
+}
+
+
 def folding_options(command: Callable) -> Callable:
-    """How much the hardware computes in parallel; see `foldline.networks.chosen_folding`."""
-    for option in reversed(
-        (
-            click.option("--pe", type=int, help="Hidden units in parallel; must divide H."),
-            click.option("--simd-input", type=int, help="Products per gate in parallel, input side; must divide I."),
-            click.option("--simd-recurrent", type=int, help="The same on the recurrent side; must divide H."),
-            click.option("--simd-factor", type=int, help="Instead: both sides in this many steps."),
-            click.option("--pe-out", type=int, help="Classes of the output layer in parallel, at most C."),
-        )
-    ):
-        command = option(command)
-    return command
+    """How much the hardware computes in parallel: the command gets all of `FOLDING` as one argument, `folding`, for
+    `foldline.networks.chosen_folding`."""
+
+    @functools.wraps(command)
+    def with_folding(*arguments: object, **options: object) -> object:
+        folding = {name: options.pop(name) for name in FOLDING}
+        return command(*arguments, folding=folding, **options)
+
+    for name, text in reversed(FOLDING.items()):
+        with_folding = click.option(f"--{name.replace('_', '-')}", type=int, help=text)(with_folding)
+    return with_folding
 
 
 def parse_levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:

@@ -140,7 +140,7 @@ def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
     assert found.exceeded == tuple(name for name in over if getattr(need, name) > getattr(has, name))
     assert "luts" in found.exceeded
     sentence = "; ".join(f"{getattr(need, name):g} {over[name]} of {getattr(has, name)}" for name in found.exceeded)
-    assert f"It does not fit: {sentence}." in list(report(found))
+    assert f"It does not fit, by this estimate: {sentence}." in list(report(found))
 
 
 @pytest.mark.parametrize(

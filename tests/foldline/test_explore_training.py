@@ -1,8 +1,6 @@
 """How a trial is trained: shared warm-up, its own folder, given up in time, gone on with after an interruption."""
 
 import json
-import os
-import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -28,18 +26,6 @@ from train.reporting import Reporter
 CHOICE = Choice(weight=4, activation=4, bias=8, fc_weight=8, hidden=8)
 EPOCHS = stages_of(CHOICE.hyperparameters(PRESET))[-1].hyperparameters.epochs
 SETTINGS = {"device": "cpu", "threads": 1, "command": "test", "author": "test"}
-
-
-class Interrupting(Reporter):
-    """Interrupts a run as Ctrl-C does, at the n-th batch of all stages."""
-
-    def __init__(self, batch):
-        self.left = batch
-
-    def batch_done(self, result):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def trainer(folder, *, reporter=None, prune_factor=1.5, preset=PRESET):
@@ -107,7 +93,7 @@ def test_a_network_that_was_trained_is_read_again_and_not_trained_again(done):
 def test_an_interrupted_trial_goes_on_and_ends_as_if_it_never_had_been(done, tmp_path, batch):
     _, whole, _ = done
     with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path, reporter=Interrupting(batch))(job())
+        trainer(tmp_path, reporter=tiny.Interrupting(batch))(job())
     again = trainer(tmp_path)(job())
     assert (again.cer, again.wer, again.exact) == (whole.cer, whole.wer, whole.exact)
     one, two = (Design.load(path.design) for path in (whole, again))

@@ -9,14 +9,18 @@ import pytest
 from PIL import Image
 
 from datapath import Design, Limits, image_columns
-from datapath.manifest import Manifest
+from datapath.architecture import Architecture
+from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
 from foldline.made_lines import printed_lines, random_lines
 from foldline.projects import expected_lines, export_project
+from hls_gen.resources import estimate_resources
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
 from tests.designs import random_design
 from tests.foldline.command_line import run
+
+W4A8 = EMBEDDED.parent / "QLSTM128_W4B8A8I8_FC_W8B8.npz"
 
 
 @pytest.fixture
@@ -46,6 +50,19 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     manifest = Manifest.read(folder / "QLSTM4_W4B8A4I8_FC_W8B8.json")
     assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xck26-sfvc784-2LV-c", 150, 0xA000_0000)
     manifest.require(design, "the project")
+
+
+def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(tmp_path):
+    """Its memories fit, which is known exactly; the rest is estimated, and an estimate refuses nothing."""
+    design = Design.load(W4A8)
+    luts = estimate_resources(Architecture.of(design), Kernel.FOLDLINE).total.luts
+    assert luts > 53_200
+    result = run("export", W4A8, "--project", tmp_path / "project")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f"Weights and logic together: It does not fit, by this estimate: {luts} LUT of 53200. See `foldline "
+        "estimate` and `foldline explore`.\n"
+    )
 
 
 def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):

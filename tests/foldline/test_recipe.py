@@ -1,9 +1,7 @@
 """The recipe `hardware`: three stages, one folder, one design, and no epoch lost on the way."""
 
-import os
 import re
 import shutil
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -26,18 +24,6 @@ from train.experiment import BEST_CER
 from train.reporting import Reporter
 
 GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
-
-
-class Interrupting(Reporter):
-    """Interrupts the run as Ctrl-C does, at the n-th batch of all stages."""
-
-    def __init__(self, batch):
-        self.left = batch
-
-    def batch_done(self, result):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def recipe(home, *, hyperparameters=GOAL, folder=None, reporter=None, said=None):
@@ -126,7 +112,9 @@ def test_an_interrupted_recipe_ends_as_if_it_had_not_been(done, tmp_path):
     interruptions = 0
     # An epoch has 3 batches: in the middle of stage 1, of stage 2, and of stage 3.
     for batch in (2, 10, 8):
-        result = recipe(tmp_path, hyperparameters=None if folder else GOAL, folder=folder, reporter=Interrupting(batch))
+        result = recipe(
+            tmp_path, hyperparameters=None if folder else GOAL, folder=folder, reporter=tiny.Interrupting(batch)
+        )
         interruptions += result.design is None
         folder = result.folder
     result = recipe(tmp_path, hyperparameters=None, folder=folder)
@@ -181,7 +169,7 @@ def test_options_that_the_stages_decide_are_refused():
 
 
 def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):
-    first = recipe(tmp_path, reporter=Interrupting(2))
+    first = recipe(tmp_path, reporter=tiny.Interrupting(2))
     assert first.design is None
     result = run_recipe(
         None,
@@ -208,7 +196,7 @@ def test_a_warm_up_stands_for_the_first_stage(done, tmp_path):
 
     whole = begun(Reporter())
     assert [result.checkpoint.parent.parent.name for result in whole.stages] == ["2-recurrent", "3-hardware"]
-    again = recipe(None, hyperparameters=None, folder=begun(Interrupting(2)).folder)
+    again = recipe(None, hyperparameters=None, folder=begun(tiny.Interrupting(2)).folder)
     assert Design.load(again.design).same_network(Design.load(whole.design))
 
 

@@ -1,10 +1,14 @@
 """A language of four letters, drawn in 8 rows: small enough to be learned within a test."""
 
+import os
+import signal
+
 import numpy as np
 from PIL import Image
 
 from train.config import SIGNED_FIXED_UNIT, Hyperparameters
 from train.data import Dataset, Line
+from train.reporting import Reporter
 
 HEIGHT = 8
 GLYPHS = {"a": (0, 3), "b": (3, 5), "c": (5, 8), "$": (0, 8), " ": (0, 0)}
@@ -66,3 +70,15 @@ def quantized(*, weight: int = 4, activation: int = 4, **changes) -> Hyperparame
         for kind, value in (("bit_width", bits), ("quantization", SIGNED_FIXED_UNIT))
     }
     return hyperparameters(**{**fixed, "internal_activation_bit_width": 8, "prefused_bn_fc": True, **changes})
+
+
+class Interrupting(Reporter):
+    """Interrupts training as Ctrl-C does, at the n-th batch that it hears of."""
+
+    def __init__(self, batch: int) -> None:
+        self.left = batch
+
+    def batch_done(self, result):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
