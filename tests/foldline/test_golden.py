@@ -22,6 +22,15 @@ def copy(tmp_path):
     return folder
 
 
+@pytest.fixture
+def stress_copy(copy):
+    """The same without the trained designs, which take longest to compute again."""
+    for name in golden.trained_names(copy):
+        for sub in ("designs", "vectors"):
+            (copy / sub / f"{name}.npz").unlink()
+    return copy
+
+
 def _names():
     return sorted(path.stem for path in (golden.DEFAULT_FOLDER / "designs").glob("*.npz"))
 
@@ -83,15 +92,15 @@ def test_make_from_nothing_gives_the_committed_stress_vectors(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["pixels_0", "words_0", "hidden_0", "scores_0", "labels_0"])
-def test_one_changed_value_is_found_and_named(copy, key):
+def test_one_changed_value_is_found_and_named(stress_copy, key):
     # Pixels come first, so that it is the words made from them that differ: twice, in both directions' records.
     named, places = ("words_0", 2) if key == "pixels_0" else (key, 1)
-    path = copy / "vectors" / "stress_w3a5_odd.npz"
+    path = stress_copy / "vectors" / "stress_w3a5_odd.npz"
     stored = read_npz(path)
     stored[key] = stored[key].copy()
     stored[key].flat[0] ^= stored[key].dtype.type(1)
     write_npz(path, stored)
-    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(copy)])
+    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(stress_copy)])
     assert result.exit_code == 1
     assert f"stress_w3a5_odd: {named} differs in {places} of {stored[named].size} places: " in result.stderr
     assert "Error: The golden vectors do not hold: " in result.stderr
@@ -107,12 +116,12 @@ def test_make_says_what_changed(copy):
     assert result.output.count("unchanged") == len(_names()) - 1
 
 
-def test_a_missing_value_and_an_extra_one_are_differences(copy):
-    path = copy / "vectors" / "stress_w3a5_odd.npz"
+def test_a_missing_value_and_an_extra_one_are_differences(stress_copy):
+    path = stress_copy / "vectors" / "stress_w3a5_odd.npz"
     stored = read_npz(path)
     del stored["scores_1"]
     write_npz(path, stored | {"extra": np.zeros(1)})
-    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(copy)])
+    result = CliRunner().invoke(main, ["golden", "check", "--dir", str(stress_copy)])
     assert result.exit_code == 1
     assert "stress_w3a5_odd: scores_1 is missing." in result.stderr
     assert "stress_w3a5_odd: nothing computes extra." in result.stderr
