@@ -10,16 +10,14 @@ but the rules themselves were found by looking at all four builds, which no left
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
-from hls_gen.resources.estimate import SCALES, Resources, Scales, estimate_resources, kernel_parts
-
-RESOURCES = tuple(field.name for field in fields(Resources))
-TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
+from foldline.estimation import RESOURCE_TITLES
+from hls_gen.resources.estimate import SCALES, Scales, estimate_resources, kernel_parts
 
 
 def fit(overlays: Sequence[PublishedOverlay]) -> Scales:
@@ -59,7 +57,7 @@ def rows() -> Iterator[Row]:
         others = [one for one in PUBLISHED if one is not overlay]
         estimate = estimate_resources(overlay.architecture, Kernel.PUBLISHED).total
         predicted = estimate_resources(overlay.architecture, Kernel.PUBLISHED, fit(others)).total
-        for resource in RESOURCES:
+        for resource in RESOURCE_TITLES:
             yield Row(
                 name=overlay.name,
                 resource=resource,
@@ -75,7 +73,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for row in rows():
         print(
-            f"| {row.name} | {TITLES[row.resource]} | {row.published:g} | {row.estimate:g} | {row.error(row.estimate):+.1f} % | "
+            f"| {row.name} | {RESOURCE_TITLES[row.resource]} | {row.published:g} | {row.estimate:g} | {row.error(row.estimate):+.1f} % | "
             f"{row.predicted:g} | {row.error(row.predicted):+.1f} % |"
         )
     print("\nLUT of each stage:\n")

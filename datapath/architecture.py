@@ -8,7 +8,6 @@ from datapath.design import Design, Folding, Limits, require_vectors_fit
 from datapath.errors import DesignError
 from datapath.peepholes import PeepholeFormat
 from datapath.precision import ExperimentName, Precision
-from datapath.quantities import INTERNAL_BITS
 
 DIMENSIONS = ("inputs", "hidden", "classes")
 
@@ -88,14 +87,4 @@ class Architecture:
     @property
     def experiment(self) -> ExperimentName:
         """The name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
-        bits = self.precision
-        return ExperimentName(
-            neuron="QLSTM",
-            hidden=self.hidden,
-            internal=INTERNAL_BITS,
-            weight=bits.weight,
-            bias=bits.bias,
-            activation=bits.activation,
-            fc_weight=bits.fc_weight,
-            fc_bias=bits.fc_bias,
-        )
+        return ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision)

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 from datapath.architecture import Architecture
 from datapath.design import Design
+from datapath.folded import DIRECTIONS
 from datapath.manifest import Kernel
 from datapath.packing import column_words
-
-DIRECTIONS = 2
 
 JOIN_DEPTH, MAXIMUM_DEPTH = 4, 3
 """Of the loops that add two halves of a score (read, read, add, write) and compare scores (read, compare, write): their

@@ -16,7 +16,7 @@ from datapath.files import read_npz, write_npz
 from datapath.formats import unit_format
 from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
 from datapath.precision import ExperimentName, Precision, require_whole_numbers
-from datapath.quantities import INTERNAL_BITS, MAX_VECTOR_BITS
+from datapath.quantities import MAX_VECTOR_BITS
 
 FORMAT_VERSION = 2
 """Version of the saved form; a newer one is refused, never guessed at. Version 1 knew neither peepholes nor `pe_out`."""
@@ -245,7 +245,7 @@ class Design:
     @property
     def experiment(self) -> ExperimentName:
         """The name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
-        return ExperimentName(neuron="QLSTM", hidden=self.hidden, internal=INTERNAL_BITS, **asdict(self.precision))
+        return ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision)
 
     def digest(self, *, folding: bool) -> str:
         """SHA-256, in hex, of all but the provenance: what decides its hardware, or without `folding` its results."""

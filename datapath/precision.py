@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
 from datapath.errors import DesignError
+from datapath.quantities import INTERNAL_BITS
 
 NEURON_TYPES = ("LSTM", "QLSTM")
 HARDWARE_BITS = range(1, 9)
@@ -88,6 +89,11 @@ class ExperimentName:
         for name in ("weight", "bias", "activation", "internal", "fc_weight", "fc_bias"):
             if not 1 <= getattr(self, name) <= 32:
                 raise DesignError(f"{name} bit width is {getattr(self, name)}; allowed is 1 to 32.")
+
+    @classmethod
+    def on_hardware(cls, *, hidden: int, precision: Precision) -> ExperimentName:
+        """That of a network that the accelerator computes."""
+        return cls(neuron="QLSTM", hidden=hidden, internal=INTERNAL_BITS, **asdict(precision))
 
     @classmethod
     def parse(cls, text: str) -> ExperimentName:

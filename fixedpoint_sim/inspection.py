@@ -216,7 +216,7 @@ def inspect_line(design: Design, columns: np.ndarray, *, beyond_limits: bool = F
         trace=trace,
         best=best,
         positive=positive,
-        emitted_at=_emitted_at(np.where(positive & (best != BLANK), scores.max(axis=1), 0), best),
+        emitted_at=emitted_at(np.where(positive & (best != BLANK), scores.max(axis=1), 0), best),
         quantities=tuple(
             _quantity(name, format, counts[row], notes[row])
             for row, (name, format) in enumerate(formats.items())
@@ -303,8 +303,12 @@ def _best_classes(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-def _emitted_at(values: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Columns whose labels are emitted, int64 [n]: the held one, each time that a blank ends a run."""
+def emitted_at(values: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Columns whose labels are emitted, int64 [n]: the held one, each time that a blank ends a run.
+
+    :param values: int64 [T], the score of each column's best class; 0 where that is the blank or no score is positive.
+    :param best: int64 [T], the classes.
+    """
     emitted = []
     held = None
     for column, (value, label) in enumerate(zip(values.tolist(), best.tolist(), strict=True)):

@@ -12,7 +12,6 @@ from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.errors import DataError, LimitError
 from datapath.files import require_different, write_npz, write_text
-from datapath.images import quantize_pixels
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import exceeded_before
 from hls_gen.bench_line import BenchLine, render_bench_line
@@ -82,10 +81,6 @@ def _arrays(image: BenchLine) -> dict[str, np.ndarray]:
     }
 
 
-def _columns(design: Design, line: Line) -> np.ndarray:
-    return quantize_pixels(line.pixels(design.inputs), design.precision.activation)
-
-
 def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarray, Trace]:
     lines = [line for line in dataset.validation if line.name == name]
     if not lines:
@@ -93,7 +88,7 @@ def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarra
             f"No validation line of {dataset.name} is called {name}; the first of {len(dataset.validation)} is "
             f"{dataset.validation[0].name}."
         )
-    columns = _columns(design, lines[0])
+    columns = lines[0].columns(design)
     try:
         return lines[0], columns, Simulator(design).run(columns)
     except LimitError as error:
@@ -103,7 +98,7 @@ def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarra
 def _first_fitting(design: Design, dataset: Dataset) -> tuple[Line, np.ndarray, Trace]:
     simulator = Simulator(design)
     for line in dataset.validation:
-        columns = _columns(design, line)
+        columns = line.columns(design)
         if exceeded_before(design, len(columns)):
             continue
         trace = simulator.run(columns, beyond_limits=True)

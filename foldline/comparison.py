@@ -18,7 +18,6 @@ from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
-from datapath.images import quantize_pixels
 from foldline.agreement import BOARD, CSIM, MUST_AGREE, SIMULATED, Agreement, LineRead, agreement, lines_text
 from foldline.inputs import LineInput
 from foldline.running import Throughput, read_inputs
@@ -170,7 +169,7 @@ def compare(
     if BOARD in wanted and board is None:
         raise ConfigError("board is None; the level board needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
-    showing = progress or _silent
+    showing = progress or silent
     if wanted != (BOARD,):
         rows, left_out = _simulated(design, rows, beyond_limits, threads, showing)
     if BOARD in wanted:
@@ -204,7 +203,8 @@ def compare(
 
 
 @contextmanager
-def _silent(what: str) -> Iterator[Callable[[int, int], None]]:
+def silent(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A `Progress` that shows nothing."""
     yield lambda done, total: None
 
 
@@ -237,10 +237,6 @@ def _plain(labels: np.ndarray) -> tuple[int, ...]:
     return tuple(labels.tolist())
 
 
-def _columns(line: Line, design: Design) -> np.ndarray:
-    return quantize_pixels(line.pixels(design.inputs), design.precision.activation)
-
-
 def _simulated(
     design: Design, rows: Sequence[_Row], beyond_limits: bool, threads: int | None, progress: Progress
 ) -> tuple[list[_Row], list[str]]:
@@ -249,7 +245,7 @@ def _simulated(
 
     kept: list[_Row] = []
     left_out: list[str] = []
-    columns = (_columns(row.line, design) for row in rows)
+    columns = (row.line.columns(design) for row in rows)
     traces = simulate_lines(design, columns, beyond_limits=True, threads=threads)
     with progress(TITLES[SIMULATED]) as done:
         for number, (row, trace) in enumerate(zip(rows, traces, strict=True), start=1):
@@ -272,7 +268,7 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
     kept: list[_Row] = []
     refused: list[str] = []
     failed: list[str] = []
-    inputs = [LineInput(row.line.name, partial(_columns, row.line, board.design)) for row in rows]
+    inputs = [LineInput(row.line.name, partial(row.line.columns, board.design)) for row in rows]
     with progress(board.board.kind) as done:
         for number, (row, (_, result)) in enumerate(zip(rows, read_inputs(board, inputs), strict=True), start=1):
             done(number, len(rows))
@@ -306,7 +302,7 @@ def _c_simulated(
         computed = CSimulatedLines(design, longest=max(row.simulated.columns for row in rows))
     read = []
     with progress(TITLES[CSIM]) as done:
-        for line in computed.read([partial(_columns, row.line, design) for row in rows], threads=threads):
+        for line in computed.read([partial(row.line.columns, design) for row in rows], threads=threads):
             read.append(line)
             done(len(read), len(rows))
     return tuple(read), computed.compared

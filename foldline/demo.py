@@ -6,19 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
-from datapath.images import quantize_pixels
 from foldline.agreement import BOARD, CSIM, SIMULATED
 from foldline.board import open_driver
 from foldline.comparison import TORCH, Comparison, Progress, compare
 from foldline.comparison_report import agreement_notes, failure
 from foldline.golden import DEFAULT_FOLDER
 from foldline.headers import Proof, import_design, verify_header
+from foldline.printing import now
 from foldline.projects import export_project
 from foldline.report import ReportInputs, ReportRun, write_report
 from foldline.report.opening import open_runs
@@ -154,9 +153,8 @@ def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progres
     """The report of both networks, in `folder`, where the first one was trained."""
     path = folder / "report.html"
     (trained,) = open_runs([folder])
-    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     runs = (replace(own, curves=trained.curves), embedded)
-    write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=made), progress=progress)
+    write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return path
 
 
@@ -176,9 +174,7 @@ def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, say: Callable
     if not design.same_network(exported):
         raise MismatchError(f"{header} does not give back the network that was exported.")
     exported.save(path)
-    columns = [
-        quantize_pixels(line.pixels(design.inputs), design.precision.activation) for line in lines[:PROVED_LINES]
-    ]
+    columns = [line.columns(design) for line in lines[:PROVED_LINES]]
     proof = verify_header(Design.load(path), header, columns)
     folding = exported.folding
     say(

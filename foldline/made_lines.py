@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from datapath.design import Design
-from datapath.images import quantize_pixels
 from foldline.headers import random_pixels
 from train.synthetic import synthetic_line
 
@@ -29,6 +28,6 @@ def printed_lines(design: Design) -> list[np.ndarray]:
     """
     low, high = PRINTED_CHARACTERS
     line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)
-    columns = quantize_pixels(line.pixels(design.inputs), design.precision.activation)
+    columns = line.columns(design)
     columns = columns[: len(columns) // 2 * 2]
     return [columns, np.ascontiguousarray(columns[::-1, ::-1])] if len(columns) <= design.limits.columns else []

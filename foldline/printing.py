@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 
 def printable(text: str) -> str:
@@ -12,6 +13,11 @@ def printable(text: str) -> str:
     'a\\udcff'
     """
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def now() -> str:
+    """Date and time, as they stand in a report."""
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int) -> Iterator[str]:

@@ -22,9 +22,10 @@ import numpy as np
 from PIL import Image
 
 from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
+from datapath.design import Design
 from datapath.errors import DataError, FileError, ImageError
 from datapath.files import os_reason, read_text, write_text
-from datapath.images import load_image, normalise_image
+from datapath.images import load_image, normalise_image, quantize_pixels
 
 TRAINING_LIST = "sortedTrain.txt"
 VALIDATION_LIST = "valid.txt"
@@ -62,6 +63,13 @@ class Line:
         except ImageError as error:
             known = isinstance(self.source, Path) and str(self.source) in str(error)
             raise error if known else ImageError(f"{self.name}: {error}") from error
+
+    def columns(self, design: Design) -> np.ndarray:
+        """What a design reads: `pixels` in its widths, int8 [T, I].
+
+        :raises ImageError: see `pixels`.
+        """
+        return quantize_pixels(self.pixels(design.inputs), design.precision.activation)
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,11 @@ def command(
     """
     if (study is None) != (storage is None):
         raise click.UsageError("--study and --storage go together.")
-    from datetime import datetime
-
     from datapath.files import require_different
     from datapath.manifest import Kernel
     from foldline.comparison_report import failure
     from foldline.datasets import open_dataset
+    from foldline.printing import now
     from foldline.progress import counting
     from foldline.report import ReportInputs, Target, require_place, write_report
     from foldline.report.opening import compare_run, levels_of, open_runs
@@ -104,7 +103,7 @@ def command(
     inputs = ReportInputs(
         runs=runs,
         title=title or ", ".join(run.name for run in runs),
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        made=now(),
         target=target,
         lines=lines,
         inspected_lines=inspected_lines,

@@ -10,7 +10,6 @@ from datapath.architecture import Architecture
 from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.precision import ExperimentName, Precision
-from datapath.quantities import INTERNAL_BITS
 from train.config import Hyperparameters
 
 FC_BIAS_BITS = 8
@@ -54,30 +53,25 @@ class Choice:
             inputs=inputs,
             hidden=self.hidden,
             classes=classes,
-            precision=Precision(
-                weight=self.weight,
-                bias=self.bias,
-                activation=self.activation,
-                fc_weight=self.fc_weight,
-                fc_bias=FC_BIAS_BITS,
-            ),
+            precision=self.precision,
             folding=Folding(pe=1, simd_input=inputs, simd_recurrent=self.hidden),
+        )
+
+    @property
+    def precision(self) -> Precision:
+        """Its widths; those of the output layer's biases are no choice."""
+        return Precision(
+            weight=self.weight,
+            bias=self.bias,
+            activation=self.activation,
+            fc_weight=self.fc_weight,
+            fc_bias=FC_BIAS_BITS,
         )
 
     @property
     def name(self) -> str:
         """As its runs are called, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
-        name = ExperimentName(
-            neuron="QLSTM",
-            hidden=self.hidden,
-            weight=self.weight,
-            bias=self.bias,
-            activation=self.activation,
-            internal=INTERNAL_BITS,
-            fc_weight=self.fc_weight,
-            fc_bias=FC_BIAS_BITS,
-        )
-        return str(name)
+        return str(ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision))
 
     @classmethod
     def of(cls, parameters: Mapping[str, int]) -> Choice | None:

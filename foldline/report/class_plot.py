@@ -6,7 +6,7 @@ wider than the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from datapath.alphabet import BLANK, Alphabet
 from fixedpoint_sim import Inspection, Trace
+from fixedpoint_sim.inspection import emitted_at
 from fixedpoint_sim.kernels import best_classes
 from foldline.inspection_line import Run, runs_of
 
@@ -101,21 +102,15 @@ def look_at(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
     values, best = np.empty(len(columns), dtype=np.int64), np.empty(len(columns), dtype=np.int64)
     best_classes(values, best, trace.scores)
     positive = trace.scores.max(axis=1) > 0
-    emitted = np.array(list(_emitted_columns(values, best)), dtype=np.int64)
-    return Inspection(
-        columns=columns, trace=trace, best=best, positive=positive, emitted_at=emitted, quantities=()
-    ), values
-
-
-def _emitted_columns(values: np.ndarray, best: np.ndarray) -> Iterator[int]:
-    """The column of every label that is emitted: that with the highest value of a run, once a blank ends it."""
-    held, held_value = None, 0
-    for column, (value, label) in enumerate(zip(values.tolist(), best.tolist(), strict=True)):
-        if value > held_value:
-            held, held_value = column, value
-        elif label == BLANK and held is not None:
-            yield held
-            held, held_value = None, value
+    seen = Inspection(
+        columns=columns,
+        trace=trace,
+        best=best,
+        positive=positive,
+        emitted_at=emitted_at(values, best),
+        quantities=(),
+    )
+    return seen, values
 
 
 def _heights(values: np.ndarray) -> np.ndarray:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from operator import attrgetter
@@ -16,15 +15,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from datapath.design import Design
 from datapath.errors import FileError, MismatchError
 from datapath.files import is_folder, write_text
-from datapath.images import quantize_pixels
 from datapath.version import TOOL
 from fixedpoint_sim import Inspection, Trace, inspect_line, simulate_lines
 from fixedpoint_sim.simulator import run_in_order
 from foldline.agreement import SIMULATED
-from foldline.comparison import OVERLAY, Progress
+from foldline.comparison import OVERLAY, Progress, silent
 from foldline.estimation import RESOURCE_TITLES, Estimate
 from foldline.report import histograms
 from foldline.report.accuracy import Verdict, accuracy_rows, verdict
@@ -34,7 +31,6 @@ from foldline.report.inputs import ReportInputs, ReportRun, short_name
 from foldline.report.lines import LineView, scan_uri, worst_first
 from foldline.report.plots import curve_plots
 from foldline.report.tradeoffs import marks_of, tradeoff_plots
-from train.data import Line
 
 PAGES = (".html", ".htm")
 """How reports are called."""
@@ -114,7 +110,7 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
     :raises ConfigError: a board, clock or number of columns that `foldline.estimation.estimate` refuses.
     :raises MismatchError: a comparison is not of its run's design.
     """
-    showing = progress or _silent
+    showing = progress or silent
     estimates = [inputs.target.estimate_of(run.design) for run in inputs.runs]
     ranking = worst_first(inputs.runs)
     lines = _shown_lines(inputs.runs, ranking[: inputs.lines], threads, showing)
@@ -144,22 +140,13 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
     )
 
 
-@contextmanager
-def _silent(what: str) -> Iterator:
-    yield lambda done, total: None
-
-
-def _columns(line: Line, design: Design) -> np.ndarray:
-    return quantize_pixels(line.pixels(design.inputs), design.precision.activation)
-
-
 def _shown_lines(
     runs: Sequence[ReportRun], views: Sequence[LineView], threads: int | None, showing: Progress
 ) -> list[ShownLine]:
     plots: dict[tuple[int, int], ClassPlot] = {}
     for number, run in enumerate(runs):
         there = [(place, on.index) for place, view in enumerate(views) for on in view.runs if on.number == number]
-        columns = [_columns(views[place].line, run.design) for place, _ in there]
+        columns = [views[place].line.columns(run.design) for place, _ in there]
         traces = simulate_lines(run.design, columns, beyond_limits=True, threads=threads)
         with showing(f"drawing lines of {run.name}") as done:
             for count, (place, index), own, trace in zip(range(len(there)), there, columns, traces, strict=True):
@@ -196,7 +183,7 @@ def _inspected(
     found = []
     with showing(f"inspecting {run.name}") as done:
         for inspection in run_in_order(
-            lambda line: inspect_line(run.design, _columns(line, run.design), beyond_limits=True),
+            lambda line: inspect_line(run.design, line.columns(run.design), beyond_limits=True),
             chosen,
             threads=threads,
         ):
