@@ -4,17 +4,6 @@
 those of the published LSTM-PYNQ sources; both walks are checked against vectors computed by that C++.
 """
 
-import importlib
-import tempfile
-
-import numba
-
-try:
-    importlib.import_module("fixedpoint_sim.kernels")
-except RuntimeError:
-    # numba found no place for its cache, neither beside the sources nor in the home: compile for this process only.
-    numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="foldline-numba-")
-
 from fixedpoint_sim.folded_walk import walk_folded, walk_folded_lines
 from fixedpoint_sim.inspection import Inspection, Quantity, inspect_line
 from fixedpoint_sim.simulator import Simulator, simulate, simulate_lines

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numba import njit
 
+from datapath.compiled import compiled
 from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.folded import SHAPE, FoldedNetwork
@@ -97,12 +97,12 @@ def check_same_shape(network: FoldedNetwork, design: Design) -> None:
             raise DesignError(f"The folded arrays have {name} {ours}, the design has {theirs}.")
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _wrap16(value):
     return ((value + 32768) & 65535) - 32768
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _half_to_zero(product, shift):
     """RND_ZERO to fraction 8; a shift of 0 or less is exact."""
     if shift <= 0:
@@ -111,7 +111,7 @@ def _half_to_zero(product, shift):
     return magnitude if product >= 0 else -magnitude
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _half_to_even(product, shift):
     """RND_CONV to fraction 8; a shift of 0 or less is exact."""
     if shift <= 0:
@@ -122,12 +122,12 @@ def _half_to_even(product, shift):
     return floor + (1 if rest > half or (rest == half and floor & 1) else 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _saturate(value, bits):
     return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _look_up(accumulator, table):
     """Output in 1/64 of a table: (entries, bound, multiplier, shift) of `datapath.tables.Table`."""
     entries, bound, multiplier, shift = table
@@ -138,13 +138,13 @@ def _look_up(accumulator, table):
     return entries[((accumulator + bound) * multiplier) >> shift]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _add_peephole(accumulator, weight, state, shift):
     """Gate accumulator after its peephole reads the cell state: the product and the sum are fixed<16,8,RND_CONV,SAT>."""
     return _saturate(accumulator + _saturate(_half_to_even(weight * state, shift), 16), 16)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _finish_unit(acc, cell, first, peepholes, peephole_shift, activation_bits, sigmoid, tanh):
     """(new cell state, hidden output) of one unit from its four accumulators in `Gate` order.
 
@@ -167,7 +167,7 @@ def _finish_unit(acc, cell, first, peepholes, peephole_shift, activation_bits, s
     return c, _saturate(_half_to_even(_look_up(c, tanh) * o, 13 - activation_bits), activation_bits)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _add_products(acc, vector, weights, p, q, shift):
     """acc[4] of lane p in block q, with all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE]."""
     _, simd, folds, _, _ = weights.shape
@@ -178,7 +178,7 @@ def _add_products(acc, vector, weights, p, q, shift):
                 acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, shift))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _walk_hidden_layer(
     hidden,
     columns,
@@ -232,7 +232,7 @@ def _walk_hidden_layer(
                 hidden[t, direction, u] = h_next[direction, u]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _walk_output_layer(scores, hidden, w_fc, b_fc, product_shift, bias_shift):
     """scores int16 [T, C] in image order from w_fc [H, 2C] and b_fc [1, 2C]: both halves, then their sum."""
     T, C = scores.shape

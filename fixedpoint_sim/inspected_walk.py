@@ -8,7 +8,8 @@ Shapes: T columns, I input rows, H hidden units per direction, C classes, Q quan
 """
 
 import numpy as np
-from numba import njit
+
+from datapath.compiled import compiled
 
 # Rows of the tallies. Where a quantity exists once per gate, gate k is `NAME + k`.
 PIXEL, INPUT_PRODUCT, RECURRENT_PRODUCT = 0, 1, 2
@@ -31,7 +32,7 @@ G = 2  # the gate that goes through tanh and has no peephole
 OUTPUT = 3  # the gate whose peephole sees the new cell state
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _tally(counts, notes, quantity, rounded, stored):
     """Note one value: `rounded` has its fraction bits, `stored` is what overflow left of it."""
     note = notes[quantity]
@@ -44,7 +45,7 @@ def _tally(counts, notes, quantity, rounded, stored):
     counts[quantity, stored + OFFSET] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _tally_rounding(notes, quantity, exact, shift):
     """Note what dropping `shift` bits of `exact` loses; with a shift of 0 or less nothing."""
     if shift > 0:
@@ -55,7 +56,7 @@ def _tally_rounding(notes, quantity, exact, shift):
                 notes[quantity, TIES] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _half_to_zero(exact, shift):
     """RND_ZERO."""
     if shift <= 0:
@@ -64,7 +65,7 @@ def _half_to_zero(exact, shift):
     return magnitude if exact >= 0 else -magnitude
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _half_to_even(exact, shift):
     """RND_CONV."""
     if shift <= 0:
@@ -77,19 +78,19 @@ def _half_to_even(exact, shift):
     return floor
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _wrap(value):
     """WRAP to 16 bits."""
     return ((value + 32768) & 65535) - 32768
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _saturate(value, bits):
     """SAT."""
     return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _look_up(counts, notes, value, is_tanh, sigmoid, tanh, input_quantity, output_quantity):
     """Entry of a table, units of 1/64, for a raw value, units of 1/256; both are tallied."""
     bound, multiplier = (3 * 256, 85) if is_tanh else (5 * 256, 51)
@@ -111,7 +112,7 @@ def _look_up(counts, notes, value, is_tanh, sigmoid, tanh, input_quantity, outpu
     return output
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sum_of_products(vector, weights, shift, quantity, counts, notes):
     """The exact sum of a gate's products, each rounded and wrapped on its own and tallied."""
     total = 0
@@ -124,7 +125,7 @@ def _sum_of_products(vector, weights, shift, quantity, counts, notes):
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def walk_direction(
     hidden,
     columns,
@@ -180,7 +181,7 @@ def walk_direction(
         before[:] = hidden[t]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _pass_gates(gates, state, first, peepholes, peephole_shift, sigmoid, tanh, counts, notes):
     """The new cell state from the one before.
 
@@ -198,7 +199,7 @@ def _pass_gates(gates, state, first, peepholes, peephole_shift, sigmoid, tanh, c
     return state
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _add_peephole(accumulator, weight, state, shift, place, counts, notes):
     """The accumulator with its peephole to the cell state; `place` is 0, 1, 2 for gates i, f, o."""
     exact = weight * state
@@ -212,7 +213,7 @@ def _add_peephole(accumulator, weight, state, shift, place, counts, notes):
     return stored
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _update_cell(state, gates, first, counts, notes):
     """The new cell state from the one before, which is not read at the first step."""
     exact = gates[0] * gates[2]  # 6 + 6 fraction bits -> 8
@@ -233,7 +234,7 @@ def _update_cell(state, gates, first, counts, notes):
     return state
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def walk_output(scores, hidden, weights, biases, product_shift, bias_shift, counts, notes):
     """Class scores, every value tallied.
 

@@ -101,7 +101,7 @@ def augment(
     if augmentation.noise:
         deviation = np.float32(rng.uniform(0.0, augmentation.noise))
         grey = grey + deviation * rng.standard_normal(grey.shape, dtype=np.float32)
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8, order="C")
 
 
 def _bent(grey: np.ndarray, most: Augmentation, rng: np.random.Generator, least_columns: int) -> np.ndarray:

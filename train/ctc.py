@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from datapath.alphabet import BLANK
+from datapath.compiled import compiled
 from datapath.errors import ConfigError, DataError
-from train.compiled import compiled
 
 RADIX = 2.0**512
 """Mantissas are kept in [RADIX**-0.5, RADIX**0.5): the product of two of them, and its sum, is within float64."""

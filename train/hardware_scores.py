@@ -10,8 +10,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from datapath.compiled import compiled
 from datapath.quantities import SCORE
-from train.compiled import compiled
 from train.walk import any_nan
 
 ROWS_PER_PASS = 2
@@ -66,16 +66,18 @@ def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, surplus: int) -> Ten
     return torch.stack(columns, dim=1).to(torch.int16)
 
 
+@njit(inline="always")
+def _rounded(product, shift):
+    """RND_CONV: drop `shift` bits."""
+    if shift == 0:
+        return product
+    tie = np.int16(np.int16(product >> shift) & 1)
+    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
+
+
 @cache
 def _kernel(shift: int) -> Callable:
     """The kernel for products that lose `shift` bits each; a constant keeps its lanes 16 bits wide."""
-
-    @njit(inline="always")
-    def rounded(product):
-        if shift == 0:
-            return product
-        tie = np.int16(np.int16(product >> shift) & 1)
-        return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
 
     @compiled()
     def score(hidden, weight, bias, lift, scores):
@@ -94,7 +96,7 @@ def _kernel(shift: int) -> Callable:
                 v0, v1 = values[term], values[term + 1]
                 w0, w1 = weight[rows[term]], weight[rows[term + 1]]
                 for k in range(C):
-                    acc[k] += rounded(np.int16(v0 * w0[k])) + rounded(np.int16(v1 * w1[k]))
+                    acc[k] += _rounded(np.int16(v0 * w0[k]), shift) + _rounded(np.int16(v1 * w1[k]), shift)
             for k in range(C):
                 total = np.int16(bias[k] + np.int16(acc[k] << lift))
                 scores[n, k] = np.float32(total) * np.float32(1 / 256)

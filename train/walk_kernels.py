@@ -11,7 +11,7 @@ Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate`
 import numpy as np
 from numba import njit
 
-from train.compiled import compiled
+from datapath.compiled import compiled
 
 ROWS_PER_PASS = 4
 """Rows of a matrix added per pass over the sums: each pass loads and stores them once."""
@@ -108,7 +108,7 @@ def _rounded(product, shift):
 
 def _adder(shift):
     """A kernel whose products lose `shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
-    faster, and as all that the kernel closes over it lets numba's cache find it again."""
+    faster."""
 
     @compiled()
     def add(acc, values, rows, count, matrix):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datapath.errors import ConfigError, DataError
@@ -89,6 +89,7 @@ def test_each_change_alone_changes_a_line(most):
     least_columns=st.integers(0, 400),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(columns=2, augmentation=Augmentation(scale=0.5), least_columns=0, seed=0)
 def test_any_change_of_any_line_gives_grey_columns_of_a_width_in_range(columns, augmentation, least_columns, seed):
     line = np.random.default_rng(seed).integers(0, 256, (columns, HEIGHT), dtype=np.uint8)
     made = augment(line, augmentation, line_generator(seed, 0, 0), least_columns=least_columns)

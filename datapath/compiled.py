@@ -1,0 +1,88 @@
+"""`compiled`: how every room compiles its numba kernels, and keeps them for the next process.
+
+With ``njit(cache=True)`` processes that fill one cache together come by wrong code, and silently. We met this with numba
+0.68, in two ways:
+
+- Code is linked by a symbol made of the function's qualified name, its argument types and a number that counts the
+  compilations of one process. Kernels made by one factory differ in that number alone. Two processes that compile them
+  in different orders give two of them the same symbol, and a third that loads both runs one for the other.
+- The index of a function's files is read, extended and written back without a lock: two processes that add two types of
+  argument at a time choose the same file for both.
+
+Therefore a kernel's name holds the values that it closes over, and each kernel lies in a file of its own that is named
+after all that it was compiled from. There is no index.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+
+import numba
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+
+def compiled(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callable]:
+    """A decorator for kernels that release the GIL, kept for the next process.
+
+    They may close over numbers, which are constants to the compiler. What they call must stand in their own file, whose
+    time of change is all that tells whether a kept kernel is out of date. Where there is no place for the files, neither
+    beside the sources nor in the home, kernels are compiled for this process only.
+
+    :param sums_in_any_order: let floating-point sums be taken in vectors and fused with products.
+    :raises TypeError: the kernel closes over something that is no number.
+    """
+    fastmath = {"contract", "reassoc"} if sums_in_any_order else False
+
+    def compile_(function: Callable) -> Callable:
+        _name_by_values(function)
+        kernel = numba.njit(nogil=True, fastmath=fastmath)(function)
+        try:
+            kernel._cache = _KernelCache(function)
+        except RuntimeError:
+            numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="foldline-numba-")
+            kernel._cache = _KernelCache(function)
+        return kernel
+
+    return compile_
+
+
+def _name_by_values(function: Callable) -> None:
+    """Add the values that the function closes over to its qualified name."""
+    cells = (cell.cell_contents for cell in function.__closure__ or ())
+    for name, value in zip(function.__code__.co_freevars, cells, strict=True):
+        if not isinstance(value, int | float):
+            raise TypeError(f"{function.__qualname__} closes over {name}, which is no number.")
+        function.__qualname__ += f".{name}_{value}"
+
+
+class _KernelCache(FunctionCache):
+    """numba's cache of one function, with other files."""
+
+    def __init__(self, function: Callable) -> None:
+        super().__init__(function)
+        self._cache_file = _FilePerKernel(
+            self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
+        )
+
+
+class _FilePerKernel(IndexDataCacheFile):
+    """Compiled code by its key: argument types, processor, bytecode and closure."""
+
+    def __init__(self, cache_path: str, filename_base: str, source_stamp: object) -> None:
+        super().__init__(cache_path, filename_base, source_stamp)
+        self._base = filename_base
+
+    def save(self, key: tuple, data: object) -> None:
+        self._save_data(self._name(key), data)
+
+    def load(self, key: tuple) -> object | None:
+        try:
+            return self._load_data(self._name(key))
+        except FileNotFoundError:
+            return None
+
+    def _name(self, key: tuple) -> str:
+        made_from = repr((numba.__version__, self._source_stamp, key))
+        return f"{self._base}.{hashlib.sha256(made_from.encode()).hexdigest()[:32]}.nbc"
