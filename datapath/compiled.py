@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
@@ -68,7 +69,7 @@ class _KernelCache(FunctionCache):
 
 
 class _FilePerKernel(IndexDataCacheFile):
-    """Compiled code by its key: argument types, processor, bytecode and closure."""
+    """Compiled code by numba's key for it: argument types, processor, bytecode and closure."""
 
     def __init__(self, cache_path: str, filename_base: str, source_stamp: object) -> None:
         super().__init__(cache_path, filename_base, source_stamp)
@@ -84,5 +85,5 @@ class _FilePerKernel(IndexDataCacheFile):
             return None
 
     def _name(self, key: tuple) -> str:
-        made_from = repr((numba.__version__, self._source_stamp, key))
+        made_from = repr((numba.__version__, np.__version__, self._source_stamp, key))
         return f"{self._base}.{hashlib.sha256(made_from.encode()).hexdigest()[:32]}.nbc"

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ def open_storage(url: str, *, makes: bool) -> BaseStorage:
     with _opening(url), reaching(url):
         if url.startswith(JOURNAL):
             return _journal(path, makes=makes)
-        return optuna.storages.get_storage(_database(url, exclusive=makes))
+        return optuna.storages.get_storage(_database(url, writes=makes))
 
 
 def _require_place(url: str, path: Path, *, makes: bool) -> None:
@@ -191,15 +192,17 @@ def _path(url: str) -> Path | None:
     return None
 
 
-def _database(url: str, *, exclusive: bool) -> BaseStorage:
+def _database(url: str, *, writes: bool) -> BaseStorage:
+    """:param writes: whether it is for a worker, whose connections stay open."""
     from optuna.storages import RDBStorage
+    from sqlalchemy import NullPool
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
     lite = url.startswith(SQLITE)
-    settings = {"pool_pre_ping": True}
+    settings = {"pool_pre_ping": True} if writes else {"poolclass": NullPool}
     if lite:  # by its path, whatever a "?" or "%" in it would mean in a URL
         path, url = _path(url), f"{SQLITE}study.db"
-        settings = {"creator": lambda: sqlite3.connect(path, timeout=SQLITE_PATIENCE_SECONDS, check_same_thread=False)}
+        settings["creator"] = partial(sqlite3.connect, path, timeout=SQLITE_PATIENCE_SECONDS, check_same_thread=False)
     for attempt in range(CREATE_ATTEMPTS):
         try:
             storage = RDBStorage(url, engine_kwargs=settings)
@@ -209,7 +212,7 @@ def _database(url: str, *, exclusive: bool) -> BaseStorage:
             if not met or attempt == CREATE_ATTEMPTS - 1:
                 raise
             time.sleep(CREATE_PAUSE_SECONDS)
-    if lite and exclusive:
+    if lite and writes:
         _make_exclusive(storage.engine)
     return storage
 
@@ -264,7 +267,11 @@ def _opening(url: str) -> Iterator[None]:
         raise ConfigError(f"storage is {shown_url(url)!r}; there is no such kind of database.") from error
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise ConfigError(f"storage is {shown_url(url)!r}: {_reason(error)}.") from error
-    except (sqlalchemy.exc.SQLAlchemyError, OSError, ImportError, RuntimeError) as error:
+    except ImportError as error:  # Optuna's, whose cause names the module
+        missing = getattr(error.__cause__, "name", None) or "its driver"
+        install = ": pip install 'foldline[postgresql]'" if missing == "psycopg" else ""
+        raise FileError(f"Cannot open the storage {shown_url(url)}: {missing} is not installed{install}.") from error
+    except (sqlalchemy.exc.SQLAlchemyError, OSError, RuntimeError) as error:
         raise FileError(f"Cannot open the storage {shown_url(url)}: {_reason(error)}.") from error
 
 

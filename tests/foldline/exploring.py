@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,21 @@ INTERVAL, GRACE = 1.0, 60.0
 @pytest.fixture
 def no_waiting_for_the_disk(monkeypatch):
     """No test needs what it has written to survive a power cut, and databases wait for that at every write."""
-
-    def connected(connection, record):
-        connection.execute("PRAGMA synchronous = OFF")
-
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    event.listen(Engine, "connect", connected)
+    event.listen(Engine, "connect", _never_wait)
     yield
-    event.remove(Engine, "connect", connected)
+    event.remove(Engine, "connect", _never_wait)
+
+
+def wait_for_no_disk() -> None:
+    """The same for all the rest of a process."""
+    os.fsync = lambda descriptor: None
+    event.listen(Engine, "connect", _never_wait)
+
+
+def _never_wait(connection, record) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def given(**changes) -> dict[str, object]:

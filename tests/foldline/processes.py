@@ -71,14 +71,21 @@ def interpreter(arguments: list[str], said: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def forked(arguments: list[str], said: Path, *, dies_at: tuple[Path, int] | None = None) -> Iterator[Running]:
+def forked(
+    arguments: list[str],
+    said: Path,
+    *,
+    dies_at: tuple[Path, int] | None = None,
+    first: Callable[[], None] | None = None,
+) -> Iterator[Running]:
     """The same in a process that was forked when torch was loaded already (tests/foldline/warm.py).
 
     :param dies_at: a folder and a number from 1: the file operation below that folder, before which it kills itself.
+    :param first: called there before anything else; a function of a module.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.foldline.warm"])
-    process = context.Process(target=_train, args=(arguments, said, dies_at))
+    process = context.Process(target=_train, args=(arguments, said, dies_at, first))
     said.touch()
     process.start()
     try:
@@ -88,10 +95,14 @@ def forked(arguments: list[str], said: Path, *, dies_at: tuple[Path, int] | None
         process.join()
 
 
-def _train(arguments: list[str], said: Path, dies_at: tuple[Path, int] | None) -> None:
+def _train(
+    arguments: list[str], said: Path, dies_at: tuple[Path, int] | None, first: Callable[[], None] | None
+) -> None:
     with said.open("wb") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
+    if first is not None:
+        first()
     if dies_at is not None:
         _die_before(*dies_at)
     sys.argv = ["foldline", *arguments]

@@ -25,7 +25,7 @@ from foldline.exploration.storage import open_storage, reaching, storage_url
 from foldline.exploration.study import Reading, read_study, reference_curves
 from foldline.exploration.study_report import study_json, study_report
 from foldline.exploration.worker import TrialPrunedError, Worker, choose_point, settings_before
-from tests.foldline import exploring
+from tests.foldline import exploring, postgresql
 from tests.foldline.exploring import NAME, given, join, no_waiting_for_the_disk, read, work  # noqa: F401
 from tests.golden_data import REPOSITORY
 
@@ -509,12 +509,21 @@ def test_what_is_discarded_or_given_up_takes_no_place():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STORAGES)
-def test_workers_that_race_for_every_trial_finish_exactly_those_that_are_wanted(tmp_path, name):
+def test_workers_that_race_for_every_trial_finish_exactly_those_that_are_wanted(storage):
+    _require_a_fair_race(str(storage))
+
+
+@pytest.mark.slow
+def test_workers_race_on_postgresql():
+    with postgresql.server() as url:
+        _require_a_fair_race(url)
+
+
+def _require_a_fair_race(storage: str) -> None:
     """Three processes and a network that takes no time: they meet at every step, and for the last trial."""
-    storage, space = tmp_path / name, {"weight": (2, 3, 4), "activation": (2, 3, 4), "hidden": (2, 4)}
+    space = {"weight": (2, 3, 4), "activation": (2, 3, 4), "hidden": (2, 4)}
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_race, args=(str(storage), space)) for _ in range(3)]
+    workers = [context.Process(target=_race, args=(storage, space)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -528,6 +537,7 @@ def test_workers_that_race_for_every_trial_finish_exactly_those_that_are_wanted(
 
 
 def _race(storage: str, space: dict[str, tuple[int, ...]]) -> None:
+    exploring.wait_for_no_disk()
     work(join(storage, trials=14, **space), at_once, interval=1, grace=60)
 
 
@@ -632,8 +642,7 @@ def test_a_path_is_told_apart_by_its_ending():
         (
             "postgresql+psycopg2://user:secret@nowhere.invalid/x",
             FileError,
-            "Cannot open the storage postgresql+psycopg2://user:***@nowhere.invalid/x: Failed to import DB access module "
-            "for the specified storage URL. Please install appropriate one.",
+            "Cannot open the storage postgresql+psycopg2://user:***@nowhere.invalid/x: psycopg2 is not installed.",
         ),
     ],
 )
@@ -641,6 +650,16 @@ def test_a_storage_that_cannot_be_opened_is_named_without_its_password(url, erro
     with pytest.raises(error) as caught:
         open_storage(url, makes=True)
     assert str(caught.value) == message
+
+
+def test_a_driver_that_is_missing_is_named_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(FileError) as caught:
+        open_storage("postgresql://nowhere.invalid/x", makes=True)
+    assert str(caught.value) == (
+        "Cannot open the storage postgresql://nowhere.invalid/x: psycopg is not installed: "
+        "pip install 'foldline[postgresql]'."
+    )
 
 
 @pytest.mark.parametrize("name", STORAGES)

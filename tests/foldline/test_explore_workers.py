@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from foldline.exploration.study import read_study
-from tests.foldline.exploring import NAME, PRESET
+from tests.foldline import postgresql
+from tests.foldline.exploring import NAME, PRESET, wait_for_no_disk
 from tests.foldline.processes import forked
 from tests.train import tiny
 from train.data import write_dataset
@@ -36,6 +37,10 @@ def folder(tmp_path_factory):
     return folder
 
 
+def worker(arguments, said):
+    return forked(arguments, said, first=wait_for_no_disk)
+
+
 def command(folder, experiments, storage, *, trials):
     """All that the first worker must say."""
     return [
@@ -51,10 +56,21 @@ def command(folder, experiments, storage, *, trials):
 def test_the_trial_of_a_killed_worker_is_retried_and_none_is_lost_or_counted_twice(
     folder, tmp_path, name, workers, trials
 ):
-    storage, experiments = tmp_path / name, tmp_path / "runs"
+    _require_a_retry(folder, tmp_path, str(tmp_path / name), workers, trials)
+
+
+@pytest.mark.slow
+def test_the_trial_of_a_killed_worker_is_retried_on_postgresql(folder, tmp_path):
+    with postgresql.server() as url:
+        _require_a_retry(folder, tmp_path, url, workers=2, trials=3)
+
+
+def _require_a_retry(folder, tmp_path, storage, workers, trials):
+    """Kill the first of the workers in a trial of its own."""
+    experiments = tmp_path / "runs"
     arguments = command(folder, experiments, storage, trials=trials)
     with ExitStack() as stack:
-        running = [stack.enter_context(forked(arguments, tmp_path / f"said-{number}")) for number in range(workers)]
+        running = [stack.enter_context(worker(arguments, tmp_path / f"said-{number}")) for number in range(workers)]
         victim, *others = running
         victim.wait_until(lambda: STAGE_OF_TRIAL.search(victim.said) is not None)
         victim.kill()
@@ -62,12 +78,12 @@ def test_the_trial_of_a_killed_worker_is_retried_and_none_is_lost_or_counted_twi
         # Whatever the others do meanwhile: the killed worker's trial was running, and nobody has finished it.
         killed = next(
             trial
-            for trial in read_study(NAME, str(storage)).trials
+            for trial in read_study(NAME, storage).trials
             if str(trial.worker).endswith(f":{victim.pid}") and not trial.finished
         )
-        for worker in others:
-            assert worker.end() == 0, worker.said
-    study = read_study(NAME, str(storage))
+        for other in others:
+            assert other.end() == 0, other.said
+    study = read_study(NAME, storage)
 
     assert len(study.finished) == study.settings.trials == trials
     assert len({trial.choice for trial in study.finished}) == trials
@@ -80,7 +96,7 @@ def test_the_trial_of_a_killed_worker_is_retried_and_none_is_lost_or_counted_twi
         again[0].number
     ]
     assert len(study.trials) == trials + 1
-    assert sum(len(TRIAL.findall(worker.said)) for worker in running) == trials + 1
+    assert sum(len(TRIAL.findall(one.said)) for one in running) == trials + 1
 
     # The retry went on in the folder of the killed trial, from an epoch that this one had announced.
     home = experiments / NAME / "networks" / killed.choice.name
@@ -97,17 +113,17 @@ def test_the_trial_of_a_killed_worker_is_retried_and_none_is_lost_or_counted_twi
 @pytest.mark.slow
 def test_an_interrupted_worker_hands_its_trial_back_and_names_the_command_that_goes_on(folder, tmp_path):
     storage, experiments = tmp_path / "study.db", tmp_path / "my runs"
-    with forked(command(folder, experiments, storage, trials=2), tmp_path / "said") as worker:
-        worker.wait_until(lambda: STAGE_OF_TRIAL.search(worker.said) is not None)
-        os.kill(worker.pid, signal.SIGINT)
-        assert worker.end() == 1
-        message, again = worker.said.splitlines()[-1].split(" Go on with: ")
+    with worker(command(folder, experiments, storage, trials=2), tmp_path / "said") as running:
+        running.wait_until(lambda: STAGE_OF_TRIAL.search(running.said) is not None)
+        os.kill(running.pid, signal.SIGINT)
+        assert running.end() == 1
+        message, again = running.said.splitlines()[-1].split(" Go on with: ")
     assert message == "Error: Interrupted."
     assert [trial.state for trial in read_study(NAME, str(storage)).trials] == ["failed", "waiting"]
     program, *arguments = shlex.split(again)
     assert program == "foldline"
-    with forked(arguments, tmp_path / "said again") as worker:
-        assert worker.end() == 0, worker.said
+    with worker(arguments, tmp_path / "said again") as running:
+        assert running.end() == 0, running.said
     study = read_study(NAME, str(storage))
     assert [(trial.state, trial.retries) for trial in study.trials] == [
         *(("failed", None), ("complete", 0), ("complete", None))
