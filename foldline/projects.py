@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import LimitError
 from datapath.manifest import Kernel, Manifest
@@ -17,8 +18,8 @@ from foldline.inputs import image_inputs
 from foldline.made_lines import printed_lines, random_lines
 from hls_gen.boards import check_clock, load_board
 from hls_gen.fit import FitReport, check_fits
+from hls_gen.memories import kernel_memories
 from hls_gen.project import render, write_project
-from hls_gen.roms import design_memories
 from hls_gen.vectors import LineResult
 
 DEFAULT_BOARD = "pynq-z1"
@@ -52,7 +53,7 @@ def export_project(
     :raises LimitError: an image with more columns than the accelerator takes.
     """
     chosen = load_board(board or DEFAULT_BOARD)
-    fit = check_fits(design_memories(design), chosen)
+    fit = check_fits(kernel_memories(Architecture.of(design)), chosen)
     columns = [*random_lines(design), *printed_lines(design), *_image_lines(design, images)]
     lines = expected_lines(design, columns)
     files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)

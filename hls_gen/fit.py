@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 from datapath.errors import DesignError
 from hls_gen.boards import Board
+from hls_gen.memories import Memory
 
 RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 """Words and bits of a word of one RAMB18 with one port."""
@@ -31,26 +31,6 @@ LUT_ROM_DEPTH = 64
 
 LUT_PAIR_DEPTH = 32
 """Words of the deepest ROM of which one look-up table holds two bits: two functions of the same five inputs."""
-
-
-class RomShape(Protocol):
-    """What the check needs to know of a ROM."""
-
-    @property
-    def name(self) -> str:
-        """Name in C++."""
-
-    @property
-    def parallel(self) -> int:
-        """Memories that are read at the same time, one per processing element."""
-
-    @property
-    def depth(self) -> int:
-        """Words of each memory."""
-
-    @property
-    def limb_widths(self) -> tuple[int, ...]:
-        """Bits of each of a word's limbs, which are memories of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +73,7 @@ class FitReport:
         return sum(rom.luts for rom in self.roms)
 
 
-def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
+def check_fits(roms: Iterable[Memory], board: Board) -> FitReport:
     """What the ROMs take of the board's part.
 
     :raises DesignError: more block RAM, or more look-up tables, than the part has: the design cannot fit.
@@ -116,7 +96,7 @@ def check_fits(roms: Iterable[RomShape], board: Board) -> FitReport:
     return report
 
 
-def fit_memory(rom: RomShape) -> RomFit:
+def fit_memory(rom: Memory) -> RomFit:
     """What one ROM takes."""
     in_luts = rom.depth <= LUT_ROM_DEPTH
     return RomFit(

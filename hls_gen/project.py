@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import os_reason, read_text, write_text
@@ -15,8 +16,8 @@ from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.version import TOOL
 from hls_gen.boards import Board
 from hls_gen.fit import check_fits
+from hls_gen.memories import kernel_memories
 from hls_gen.project_scripts import ProjectFacts, render_scripts
-from hls_gen.roms import design_memories
 from hls_gen.sources import BENCH_FOLDER, VECTORS, design_digest, render_sources
 from hls_gen.vectors import LineResult, render_line
 
@@ -72,7 +73,7 @@ def render(
         testbench=_named(files, "tb/*.cpp"),
         vectors=vectors,
         pipelines=pipelined_loops(files),
-        fit=check_fits(design_memories(design), board),
+        fit=check_fits(kernel_memories(Architecture.of(design)), board),
     )
     manifest = Manifest.of(
         design,

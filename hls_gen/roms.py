@@ -82,32 +82,6 @@ class Rom:
         return np.bitwise_or.reduce(filled.reshape(parallel, depth, limbs, per_limb) << shifts, axis=-1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Buffer:
-    """A memory that the kernel writes and reads: its name in C++, how many there are, words of each, bits of a word."""
-
-    name: str
-    parallel: int
-    depth: int
-    width: int
-
-    @property
-    def limb_widths(self) -> tuple[int, ...]:
-        """One limb, the word."""
-        return (self.width,)
-
-
-def design_memories(design: Design) -> tuple[Rom | Buffer, ...]:
-    """All that takes much memory: the ROMs that are read, halves of scores that wait, and a line's best classes."""
-    folding, columns = design.folding, design.limits.columns
-    blocks = -(-design.classes // folding.pe_out)
-    return (
-        *(rom for rom in design_roms(design) if rom.read),
-        Buffer(name="waiting", parallel=2, depth=(columns + 1) // 2 * blocks, width=16 * folding.pe_out),
-        Buffer(name="line", parallel=1, depth=columns, width=16 + 8),
-    )
-
-
 def design_roms(design: Design) -> tuple[Rom, ...]:
     """All ROMs of a design in its own folding, in the order in which the kernel takes them."""
     network = fold(design)

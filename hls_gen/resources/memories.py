@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from datapath.architecture import Architecture
-from datapath.cycles import DIRECTIONS
-from datapath.design import Gate
 from hls_gen.fit import RomFit, fit_memory, ramb18
-from hls_gen.roms import limb_widths
+from hls_gen.memories import Memory
 
 LUTRAM_BITS = 1024
 """Bits up to which HLS keeps a memory or a stream in look-up tables; what is larger becomes block RAM. (Hypothesis.)"""
@@ -24,51 +21,10 @@ LUT_WORDS, SRL_WORDS = 64, 16
 """Words of a bit that a LUT holds as memory, and as shift register with what Vivado makes of it (UG474)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """Memories of one shape: the `parallel`, `depth` and `limb_widths` that `hls_gen.roms.Rom` and `Buffer` have."""
-
-    name: str
-    parallel: int
-    depth: int
-    limb_widths: tuple[int, ...]
-
-
 @cache
 def fitted(memory: Memory) -> RomFit:
     """What it takes, each limb by the cheapest tiling."""
     return fit_memory(memory)
-
-
-def our_memories(architecture: Architecture) -> tuple[Memory, ...]:
-    """Those of our kernel, as `hls_gen.roms.design_memories` gives them for a design of this architecture."""
-    folding, bits = architecture.folding, architecture.precision
-    columns, blocks = architecture.limits.columns, architecture.class_blocks
-    peepholes = architecture.peephole_format
-    units = DIRECTIONS * architecture.unit_blocks
-    return (
-        _rom(
-            "input_weights", folding.pe, units * architecture.input_steps, bits.weight, len(Gate) * folding.simd_input
-        ),
-        _rom(
-            "recurrent_weights",
-            folding.pe,
-            units * architecture.recurrent_steps,
-            bits.weight,
-            len(Gate) * folding.simd_recurrent,
-        ),
-        _rom("gate_biases", folding.pe, units, bits.bias + 1, len(Gate)),
-        *([_rom("peepholes", folding.pe, units, peepholes.bits, 3)] if peepholes else []),
-        _rom("class_weights", folding.pe_out, DIRECTIONS * blocks, bits.fc_weight, architecture.hidden),
-        _rom("class_biases", folding.pe_out, DIRECTIONS * blocks, bits.fc_bias, 1),
-        Memory(name="waiting", parallel=2, depth=(columns + 1) // 2 * blocks, limb_widths=(16 * folding.pe_out,)),
-        Memory(name="line", parallel=1, depth=columns, limb_widths=(16 + 8,)),
-    )
-
-
-@cache
-def _rom(name: str, parallel: int, depth: int, bits: int, count: int) -> Memory:
-    return Memory(name=name, parallel=parallel, depth=depth, limb_widths=limb_widths(bits=bits, count=count))
 
 
 @dataclass(frozen=True)

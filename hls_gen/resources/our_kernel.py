@@ -11,8 +11,9 @@ from functools import cache
 from datapath.architecture import Architecture
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
+from hls_gen.memories import Memory, kernel_memories
 from hls_gen.resources import costs
-from hls_gen.resources.memories import Memory, Packed, fitted, our_memories, small_memory, stream
+from hls_gen.resources.memories import Packed, fitted, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import (
     DSPS_PER_CELL,
@@ -32,7 +33,7 @@ LABEL_BITS = 8
 def parts(architecture: Architecture) -> tuple[Part, ...]:
     """Its stages in the order of the data's way."""
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
-    memories = {memory.name: memory for memory in our_memories(architecture)}
+    memories = {memory.name: memory for memory in kernel_memories(architecture)}
     waiting, line = _held(memories.pop("waiting")), _held(memories.pop("line"))
     classes = tuple(_held(memories.pop(name)) for name in ("class_weights", "class_biases"))
     words = column_words(architecture.inputs, bits.activation)

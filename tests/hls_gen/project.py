@@ -13,8 +13,8 @@ import pytest
 from datapath import Folding, Limits
 from hls_gen.boards import load_board
 from hls_gen.fit import check_fits
+from hls_gen.memories import Memory
 from hls_gen.project_scripts import ProjectFacts, render_scripts
-from hls_gen.roms import Buffer
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
@@ -37,9 +37,9 @@ REGISTER_HEADER = """\
 """
 
 
-def example_memory(name: str, parallel: int, depth: int, width: int) -> Buffer:
+def example_memory(name: str, parallel: int, depth: int, width: int) -> Memory:
     """A memory that is only its shape."""
-    return Buffer(name=name, parallel=parallel, depth=depth, width=width)
+    return Memory(name=name, parallel=parallel, depth=depth, limb_widths=(width,))
 
 
 def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:

@@ -13,9 +13,9 @@ from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from hls_gen.boards import load_board
 from hls_gen.fit import check_fits
+from hls_gen.memories import kernel_memories
 from hls_gen.resources import Block, ResourceEstimate, Resources, costs, estimate_resources
 from hls_gen.resources.estimate import SCALES
-from hls_gen.roms import design_memories
 from tests.strategies import designs, precisions
 
 # Percent off the published figure, and off it where the scales are fitted to the other three builds, as
@@ -189,7 +189,7 @@ def test_the_ends_of_all_ranges(kernel, dimensions, bits, folding):
 
 @given(design=designs())
 def test_the_whole_design_takes_at_least_the_block_ram_of_its_weights(design):
-    weights = check_fits(design_memories(design), load_board("zcu104")).bram36
+    weights = check_fits(kernel_memories(Architecture.of(design)), load_board("zcu104")).bram36
     assert total(Architecture.of(design)).bram36 >= weights
 
 

@@ -11,27 +11,40 @@ from datapath.architecture import Architecture
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from golden_vectors import FOLDER
+from hls_gen.memories import kernel_memories
 from hls_gen.resources import estimate_resources
-from hls_gen.resources.memories import Packed, memory_of_one_row, our_memories, small_memory, stream
-from hls_gen.roms import design_memories
+from hls_gen.resources.memories import Packed, memory_of_one_row, small_memory, stream
+from hls_gen.roms import design_roms
 from tests.strategies import designs
 
 
-def shapes(memories) -> list[tuple]:
-    return [(memory.name, memory.parallel, memory.depth, memory.limb_widths) for memory in memories]
+def require_the_roms_of(design: Design) -> None:
+    """Its ROMs, and behind them two buffers that the kernel writes."""
+    roms = [(rom.name, rom.parallel, rom.depth, rom.limb_widths) for rom in design_roms(design) if rom.read]
+    *found, waiting, line = kernel_memories(Architecture.of(design))
+    assert [(memory.name, memory.parallel, memory.depth, memory.limb_widths) for memory in found] == roms
+    assert [waiting.name, line.name] == ["waiting", "line"]
 
 
 @given(design=designs())
-def test_our_memories_are_those_of_the_generated_kernel(design):
-    assert shapes(our_memories(Architecture.of(design))) == shapes(design_memories(design))
+def test_memories_have_the_shapes_of_the_generated_roms(design):
+    require_the_roms_of(design)
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "designs").glob("*.npz")), ids=lambda path: path.stem)
-def test_our_memories_are_those_of_the_committed_designs(path: Path):
+def test_memories_have_the_shapes_of_the_roms_of_committed_designs(path: Path):
     design = Design.load(path)
     for folding in (design.folding, Folding(pe=design.hidden, simd_input=1, simd_recurrent=1, pe_out=design.classes)):
-        folded = design.refolded(folding)
-        assert shapes(our_memories(Architecture.of(folded))) == shapes(design_memories(folded))
+        require_the_roms_of(design.refolded(folding))
+
+
+def test_the_buffers_of_a_line_and_of_the_half_that_waits():
+    """W2A4 with 3 classes at a time: of 732 columns, half wait, with 82 classes in 28 blocks, as the C++ declares them."""
+    design = Design.load(FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz")
+    folded = design.refolded(replace(design.folding, pe_out=3))
+    *_, waiting, line = kernel_memories(Architecture.of(folded))
+    assert (waiting.parallel, waiting.depth, waiting.limb_widths) == (2, 366 * 28, (48,))
+    assert (line.parallel, line.depth, line.limb_widths) == (1, 732, (24,))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""The memories of our kernel, by their shapes: what a part must have room for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from datapath.architecture import Architecture
+from datapath.cycles import DIRECTIONS
+from datapath.design import Gate
+from hls_gen.roms import limb_widths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Memories of one shape.
+
+    name            in C++
+    parallel        memories that are read at the same time, one per processing element
+    depth           words of each
+    limb_widths     bits of each of a word's limbs, which are memories of their own
+    """
+
+    name: str
+    parallel: int
+    depth: int
+    limb_widths: tuple[int, ...]
+
+
+def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
+    """All that takes much memory in our kernel: the ROMs that are read, halves of scores that wait, and a line's best
+    classes."""
+    folding, bits = architecture.folding, architecture.precision
+    columns, blocks = architecture.limits.columns, architecture.class_blocks
+    peepholes = architecture.peephole_format
+    units = DIRECTIONS * architecture.unit_blocks
+    return (
+        _rom(
+            "input_weights", folding.pe, units * architecture.input_steps, bits.weight, len(Gate) * folding.simd_input
+        ),
+        _rom(
+            "recurrent_weights",
+            folding.pe,
+            units * architecture.recurrent_steps,
+            bits.weight,
+            len(Gate) * folding.simd_recurrent,
+        ),
+        _rom("gate_biases", folding.pe, units, bits.bias + 1, len(Gate)),
+        *([_rom("peepholes", folding.pe, units, peepholes.bits, 3)] if peepholes else []),
+        _rom("class_weights", folding.pe_out, DIRECTIONS * blocks, bits.fc_weight, architecture.hidden),
+        _rom("class_biases", folding.pe_out, DIRECTIONS * blocks, bits.fc_bias, 1),
+        Memory(name="waiting", parallel=2, depth=(columns + 1) // 2 * blocks, limb_widths=(16 * folding.pe_out,)),
+        Memory(name="line", parallel=1, depth=columns, limb_widths=(16 + 8,)),
+    )
+
+
+@cache
+def _rom(name: str, parallel: int, depth: int, bits: int, count: int) -> Memory:
+    return Memory(name=name, parallel=parallel, depth=depth, limb_widths=limb_widths(bits=bits, count=count))
