@@ -211,7 +211,10 @@ def silent(what: str) -> Iterator[Callable[[int, int], None]]:
 def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) -> str:
     if failed:
         return f"None of {lines} lines could be read on the board; the first: {failed[0]}"
-    return f"All {lines} lines exceed the overlay, the first: {left_out[0] if left_out else 'none'}."
+    first = left_out[0] if left_out else "none"
+    if lines == 1:
+        return f"The only line exceeds the overlay: {first}."
+    return f"All {lines} lines exceed the overlay, the first: {first}."
 
 
 @dataclass(frozen=True)

@@ -72,27 +72,37 @@ class Estimate:
         return overlay if same and self.kernel is Kernel.PUBLISHED else None
 
 
+def line_columns(asked: int | None, architecture: Architecture) -> int:
+    """Columns of the line that is modelled; None takes the published notebooks', or all that the architecture takes.
+
+    :raises ConfigError: the architecture takes no such line.
+    """
+    most = architecture.limits.columns
+    columns = min(COLUMNS, most) if asked is None else asked
+    if not 1 <= columns <= most:
+        raise ConfigError(f"columns is {columns}; the design's lines have 1 to {most}.")
+    return columns
+
+
 def estimate(
     architecture: Architecture,
     *,
     kernel: Kernel,
     board: str = "pynq-z1",
     clock_mhz: float | None = None,
-    columns: int = COLUMNS,
+    columns: int | None = None,
 ) -> Estimate:
     """Model an architecture.
 
     :param board: a name that `load_board` knows.
     :param clock_mhz: None takes the board's.
-    :param columns: of a line.
+    :param columns: of a line, see `line_columns`.
     :raises ConfigError: no such board, a clock out of range, a line that the architecture does not take, or a folding that
         the kernel does not know.
     """
     on = load_board(board)
     clock = on.clock_mhz if clock_mhz is None else clock_mhz
     check_clock(clock)
-    if not 1 <= columns <= architecture.limits.columns:
-        raise ConfigError(f"columns is {columns}; the design's lines have 1 to {architecture.limits.columns}.")
     if kernel is Kernel.PUBLISHED and architecture.folding.pe_out > 1:
         raise ConfigError(
             f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
@@ -103,7 +113,7 @@ def estimate(
         kernel=kernel,
         board=on,
         clock_mhz=clock,
-        columns=columns,
+        columns=line_columns(columns, architecture),
         cycles=cycles_of(architecture, kernel),
         resources=estimate_resources(architecture, kernel),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from foldline.commands.options import FILE, dataset_options
+from foldline.commands.options import FILE, columns_option, dataset_options
 from foldline.exploration.retries import GRACE_SECONDS, INTERVAL_SECONDS
 from foldline.exploration.settings import StudySettings
 from foldline.exploration.space import Space
@@ -83,7 +83,7 @@ def space_options(command: Callable) -> Callable:
     show_default=True,
     help="LSTM-PYNQ's kernel, or that of `foldline export --project`.",
 )
-@click.option("--columns", type=int, default=520, show_default=True, help="Columns of a line, for columns/s.")
+@columns_option("Columns of a line, for columns/s")
 @click.option("--min-columns-per-second", type=float, metavar="N", help="What the cheapest choice must reach.")
 @click.option("--all", "all_points", is_flag=True, help="Show the complete front, or every trial of the study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables; always complete.")

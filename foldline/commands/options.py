@@ -70,13 +70,18 @@ def parse_levels(context: click.Context, parameter: click.Parameter, value: str 
     return names
 
 
+def columns_option(what: str) -> Callable:
+    """The line that is modelled, see `foldline.estimation.line_columns`."""
+    return click.option("--columns", type=int, help=f"{what}; default: 520, or all that the design takes.")
+
+
 def target_options(command: Callable) -> Callable:
     """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`."""
     for option in reversed(
         (
             click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="Board, for its part."),
             click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's."),
-            click.option("--columns", type=int, default=520, show_default=True, help="Columns of a line."),
+            columns_option("Columns of a line"),
             click.option(
                 "--kernel",
                 type=click.Choice(["published", "foldline"]),

@@ -18,7 +18,7 @@ from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS, published_overlay
-from foldline.estimation import RESOURCE_TITLES
+from foldline.estimation import RESOURCE_TITLES, line_columns
 from foldline.exploration.pareto import pareto_front
 from hls_gen.boards import Board, check_clock
 from hls_gen.resources import Resources, estimate_resources
@@ -171,18 +171,18 @@ def folding_front(
     kernel: Kernel,
     *,
     clock_mhz: float | None = None,
-    columns: int = COLUMNS,
+    columns: int | None = None,
 ) -> FoldingFront:
     """The complete Pareto front of a network's foldings on a board. Of foldings that are equal in all five the first
     in the order of `enumerate_foldings` is kept.
 
     :param clock_mhz: None takes the board's.
+    :param columns: of a line, see `foldline.estimation.line_columns`.
     :raises ConfigError: a clock or a number of columns that cannot be.
     """
     clock_mhz = board.clock_mhz if clock_mhz is None else clock_mhz
     check_clock(clock_mhz)
-    if not 1 <= columns <= architecture.limits.columns:
-        raise ConfigError(f"columns is {columns}; the design's lines have 1 to {architecture.limits.columns}.")
+    columns = line_columns(columns, architecture)
     points = [
         folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns)
         for folding in enumerate_foldings(architecture, kernel)

@@ -139,7 +139,7 @@ class Ledger:
         if same is not None:
             return f"Trial {same} is the same network."
         if sum(not chain.given_up for chain in self._before(root)) >= places:
-            return f"All {places} trials have been taken."
+            return f"All trials ({places}) have been taken."
         return None
 
     def _before(self, root: int) -> Iterator[Chain]:

@@ -241,6 +241,9 @@ def test_where_no_line_is_left_there_is_no_comparison(design):
     assert str(error.value) == (
         f"All 3 lines exceed the overlay, the first: {NAMES[0]}: 24 columns, allowed at most 2."
     )
+    with pytest.raises(DataError) as error:
+        compare(limited(design, columns=2), LINES[:1], levels=("simulated", "board"), board=StandInBoard(design))
+    assert str(error.value) == f"The only line exceeds the overlay: {NAMES[0]}: 24 columns, allowed at most 2."
 
 
 # Times --------------------------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datapath import Design, Folding, Precision
+from datapath import Design, Folding, Limits, Precision
 from datapath.architecture import Architecture
 from datapath.cycles import cycles_of
 from datapath.errors import ConfigError, DesignError
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
+from foldline.estimation import estimate
 from foldline.exploration.foldings import (
     enumerate_foldings,
     folding_front,
@@ -164,6 +165,13 @@ def test_a_faster_clock_and_longer_lines_are_told_in_the_rate():
     assert fast.fastest.columns_per_second == 2 * slow.fastest.columns_per_second
     long = folding_front(SMALL, BOARD, Kernel.FOLDLINE, columns=732)
     assert long.fastest.cycles_per_column < slow.fastest.cycles_per_column
+
+
+@pytest.mark.parametrize(("limit", "columns"), [(100, 100), (519, 519), (520, 520), (732, 520)])
+def test_the_line_that_is_modelled_is_one_that_the_design_takes(limit, columns):
+    short = replace(SMALL, limits=Limits(columns=limit))
+    assert folding_front(short, BOARD, Kernel.FOLDLINE).columns == columns
+    assert estimate(short, kernel=Kernel.PUBLISHED).columns == columns
 
 
 @pytest.mark.parametrize(

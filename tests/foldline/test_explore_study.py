@@ -451,7 +451,7 @@ def frozen(number, *, state="RUNNING", hidden=4, weight=2, **told):
 def test_of_trials_beyond_those_that_are_wanted_the_last_are_refused():
     trials = [frozen(number, hidden=number + 1) for number in range(3)]
     ledger = Ledger(trials)
-    assert [ledger.refusal(trial, places=2) for trial in trials] == [None, None, "All 2 trials have been taken."]
+    assert [ledger.refusal(trial, places=2) for trial in trials] == [None, None, "All trials (2) have been taken."]
     assert ledger.live == 3
 
 
@@ -465,7 +465,7 @@ def test_a_retry_keeps_the_place_of_the_trial_that_it_retries():
     ledger = Ledger(trials)
     assert ledger.live == 3
     assert ledger.refusal(trials[2], places=1) is None
-    assert ledger.refusal(trials[1], places=1) == "All 1 trials have been taken."
+    assert ledger.refusal(trials[1], places=1) == "All trials (1) have been taken."
     assert ledger.refusal(trials[1], places=2) is None
 
 
@@ -499,7 +499,7 @@ def test_what_is_discarded_or_given_up_takes_no_place():
     ledger = Ledger(trials)
     assert (ledger.live, ledger.finished) == (2, 1)
     assert ledger.refusal(trials[3], places=2) is None
-    assert ledger.refusal(trials[3], places=1) == "All 1 trials have been taken."
+    assert ledger.refusal(trials[3], places=1) == "All trials (1) have been taken."
     # What was discarded may be drawn again, what was given up may not.
     assert {choice.hidden for choice in ledger.tried} == {2, 3, 4}
     assert ledger.places(10, 8) == 7
