@@ -105,6 +105,29 @@ def _is_constant(node: ast.expr, value: bool) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def imports_of_kernels(tree: ast.Module) -> list[str]:
+    """What numba's kernels use from other files, but for numpy and math: a change there would not compile them again."""
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    return [
+        f"{name.lineno}: {name.id}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and _is_kernel(node)
+        for statement in node.body
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and name.id in imported - {"np", "math"}
+    ]
+
+
+def _is_kernel(function: ast.FunctionDef) -> bool:
+    calls = (decorator for decorator in function.decorator_list if isinstance(decorator, ast.Call))
+    return any(ast.unparse(call.func) in ("compiled", "njit") for call in calls)
+
+
 def printing_lines(tree: ast.Module) -> list[int]:
     return [
         node.lineno
@@ -240,6 +263,11 @@ def test_nothing_forbidden(path):
     assert list(forbidden_constructs(tree_of(path))) == []
 
 
+@each_source(("fixedpoint_sim", "train"))
+def test_kernels_use_nothing_of_other_files(path):
+    assert imports_of_kernels(tree_of(path)) == []
+
+
 @each_source(LIBRARY)
 def test_library_code_never_prints(path):
     assert printing_lines(tree_of(path)) == []
@@ -307,6 +335,23 @@ from . import y
     assert imported_packages(ast.parse(source)) == {
         *("numpy", "train", "hls_gen", "importlib", "foldline", "computed import", "relative import")
     }
+
+
+def test_what_kernels_import_is_seen():
+    source = """
+import numpy as np
+from datapath.quantities import SCORE, SUM
+def plain():
+    return SUM
+def factory(shift):
+    @compiled()
+    def kernel(x):
+        return np.sqrt(x) + SCORE
+@njit(inline="always")
+def inlined(x):
+    return x + SUM
+"""
+    assert imports_of_kernels(ast.parse(source)) == ["12: SUM", "9: SCORE"]
 
 
 def test_printing_and_long_functions_are_seen():
