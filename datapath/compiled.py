@@ -16,8 +16,9 @@ after all that it was compiled from. There is no index.
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 
 import numba
 import numpy as np
@@ -28,8 +29,8 @@ def compiled(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callabl
     """A decorator for kernels that release the GIL, kept for the next process.
 
     They may close over numbers, which are constants to the compiler. What they call must stand in their own file, whose
-    time of change is all that tells whether a kept kernel is out of date. Where there is no place for the files, neither
-    beside the sources nor in the home, kernels are compiled for this process only.
+    time of change is all that tells whether a kept kernel is out of date. Where they cannot be kept, neither beside the
+    sources nor in the home, or where the disk is full, they are compiled for this process only.
 
     :param sums_in_any_order: let floating-point sums be taken in vectors and fused with products.
     :raises TypeError: the kernel closes over something that is no number.
@@ -39,10 +40,7 @@ def compiled(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callabl
     def compile_(function: Callable) -> Callable:
         _name_by_values(function)
         kernel = numba.njit(nogil=True, fastmath=fastmath)(function)
-        try:
-            kernel._cache = _KernelCache(function)
-        except RuntimeError:
-            numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="foldline-numba-")
+        with suppress(RuntimeError):  # no place
             kernel._cache = _KernelCache(function)
         return kernel
 
@@ -67,6 +65,10 @@ class _KernelCache(FunctionCache):
             self.cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp()
         )
 
+    def save_overload(self, sig: object, data: object) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
 
 class _FilePerKernel(IndexDataCacheFile):
     """Compiled code by numba's key for it: argument types, processor, bytecode and closure."""
@@ -81,7 +83,7 @@ class _FilePerKernel(IndexDataCacheFile):
     def load(self, key: tuple) -> object | None:
         try:
             return self._load_data(self._name(key))
-        except FileNotFoundError:
+        except (OSError, EOFError, pickle.UnpicklingError):  # not there, or cut off by a power cut
             return None
 
     def _name(self, key: tuple) -> str:

@@ -12,11 +12,16 @@ from datapath.compiled import compiled
 from tests.golden_data import REPOSITORY
 
 KERNELS = """
-import sys
+import os, sys
 from json import dumps
 
 import numpy as np
 from datapath.compiled import compiled
+
+if "FOLDLINE_TEST_FULL_DISK" in os.environ:
+    def full(*paths):
+        raise OSError(28, "No space left on device")
+    os.replace = full
 
 def adder(step):
     @compiled()
@@ -91,6 +96,22 @@ def test_a_changed_source_is_compiled_again(run, tmp_path):
     run("cache", "add_1:int16")
     source = tmp_path / "kernels.py"
     source.write_text(source.read_text().replace("values[n] + step", "step + values[n]"))
+    assert run("cache", "add_1:int16") == 1
+
+
+@pytest.mark.parametrize("left", [0, 1000])
+def test_a_kernel_that_was_cut_off_is_compiled_again(run, tmp_path, left):
+    run("cache", "add_1:int16")
+    (kept,) = (tmp_path / "cache").rglob("*.nbc")
+    kept.write_bytes(kept.read_bytes()[:left])
+    assert run("cache", "add_1:int16") == 1
+    assert run("cache", "add_1:int16") == 0
+
+
+def test_a_kernel_that_cannot_be_kept_is_computed_with(run, monkeypatch):
+    monkeypatch.setenv("FOLDLINE_TEST_FULL_DISK", "1")
+    assert run("cache", "add_1:int16") == 1
+    monkeypatch.delenv("FOLDLINE_TEST_FULL_DISK")
     assert run("cache", "add_1:int16") == 1
 
 

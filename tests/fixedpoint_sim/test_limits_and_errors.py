@@ -135,8 +135,9 @@ import numba.core.caching as caching
 def nowhere(self):
     raise OSError(30, "Read-only file system")
 
-caching.InTreeCacheLocator.ensure_cache_path = nowhere
-caching.UserWideCacheLocator.ensure_cache_path = nowhere
+for name in dir(caching):
+    if name.endswith("CacheLocator"):
+        getattr(caching, name).ensure_cache_path = nowhere
 import numpy as np
 from fixedpoint_sim import walk_folded_lines
 import fixedpoint_sim.kernels
