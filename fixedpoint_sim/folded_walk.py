@@ -3,7 +3,7 @@
 Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, each product is
 rounded, added and wrapped on its own, and the tables are indexed as the hardware does. It shares no arithmetic with
 `simulate` but the label rule, which comes after folding has ended. If a header was folded wrongly, this walk gives
-other bits. (Nor may it: numba's cache watches a kernel's own file, not the files of the kernels that it calls.)
+other bits. (Nor may it: a kept kernel is known by its own file, not by those of the kernels that it calls.)
 """
 
 from __future__ import annotations

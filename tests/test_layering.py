@@ -18,6 +18,7 @@ HOUSE = (*LIBRARY, TOP_FLOOR)
 GROUND_FLOOR_NEEDS = {"numpy", "PIL"}
 NEEDS_NUMBA = Path("datapath/compiled.py")
 """What the rooms with kernels share; nothing else on the ground floor imports it."""
+NUMBA_DECORATORS = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil"}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
@@ -84,9 +85,9 @@ def _complaints_of(node: ast.AST) -> Iterator[str]:
             yield "os.system"
         case ast.Attribute(value=ast.Name(id="os"), attr="system"):
             yield "os.system"
-        case ast.Call(func=ast.Name(id="njit") | ast.Attribute(attr="njit" | "jit"), keywords=keywords) if "cache" in {
-            keyword.arg for keyword in keywords
-        }:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=keywords) if (
+            name in NUMBA_DECORATORS and "cache" in {keyword.arg for keyword in keywords}
+        ):
             yield "numba's own cache"
         case ast.keyword(arg="allow_pickle", value=value) if not _is_constant(value, False):
             yield "allow_pickle"
@@ -107,25 +108,28 @@ def _is_constant(node: ast.expr, value: bool) -> bool:
 
 def imports_of_kernels(tree: ast.Module) -> list[str]:
     """What numba's kernels use from other files, but for numpy and math: a change there would not compile them again."""
-    imported = {
+    foreign = {
         alias.asname or alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
-    }
+    } - {"np", "math"}
+    for node in tree.body:  # constants made of what is imported
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _names(node.value) & foreign:
+            foreign |= {name for target in getattr(node, "targets", None) or [node.target] for name in _names(target)}
     return [
         f"{name.lineno}: {name.id}"
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and _is_kernel(node)
-        for statement in node.body
-        for name in ast.walk(statement)
-        if isinstance(name, ast.Name) and name.id in imported - {"np", "math"}
+        for part in (node.args, *node.body)
+        for name in ast.walk(part)
+        if isinstance(name, ast.Name) and name.id in foreign
     ]
 
 
 def _is_kernel(function: ast.FunctionDef) -> bool:
-    calls = (decorator for decorator in function.decorator_list if isinstance(decorator, ast.Call))
-    return any(ast.unparse(call.func) in ("compiled", "njit") for call in calls)
+    decorators = (getattr(decorator, "func", decorator) for decorator in function.decorator_list)
+    return any(ast.unparse(decorator) in {"compiled", *NUMBA_DECORATORS} for decorator in decorators)
 
 
 def printing_lines(tree: ast.Module) -> list[int]:
@@ -341,17 +345,18 @@ def test_what_kernels_import_is_seen():
     source = """
 import numpy as np
 from datapath.quantities import SCORE, SUM
+LIMIT, OWN = SUM.max + 1, 2
 def plain():
     return SUM
 def factory(shift):
     @compiled()
     def kernel(x):
         return np.sqrt(x) + SCORE
-@njit(inline="always")
-def inlined(x):
-    return x + SUM
+@njit
+def inlined(x, y=SUM):
+    return x + LIMIT
 """
-    assert imports_of_kernels(ast.parse(source)) == ["12: SUM", "9: SCORE"]
+    assert imports_of_kernels(ast.parse(source)) == ["12: SUM", "13: LIMIT", "10: SCORE"]
 
 
 def test_printing_and_long_functions_are_seen():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from datapath.published import COLUMNS
+
 FILE = click.Path(path_type=Path)
 
 
@@ -71,8 +73,8 @@ def parse_levels(context: click.Context, parameter: click.Parameter, value: str 
 
 
 def columns_option(what: str) -> Callable:
-    """The line that is modelled, see `foldline.estimation.line_columns`."""
-    return click.option("--columns", type=int, help=f"{what}; default: 520, or all that the design takes.")
+    """The line that is modelled, see `foldline.estimation.line_columns`; `what` begins the help."""
+    return click.option("--columns", type=int, help=f"{what}; default: {COLUMNS}, or all that the design takes.")
 
 
 def target_options(command: Callable) -> Callable:

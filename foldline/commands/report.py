@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from foldline.commands.options import FILE, dataset_options, parse_levels, target_options
+
+if TYPE_CHECKING:
+    from foldline.report.opening import OpenedRun
 
 COUNT = click.IntRange(min=0)
 
@@ -46,7 +51,7 @@ def command(
     beyond_limits: bool,
     board: str,
     clock_mhz: float | None,
-    columns: int,
+    columns: int | None,
     kernel: str | None,
     lines: int,
     inspected_lines: int,
@@ -77,10 +82,9 @@ def command(
     require_place(output, sources)
     for path in sources:
         require_different(output=output, RUN=path)
-    target = Target(
-        board=board, clock_mhz=clock_mhz, columns=columns, kernel=None if kernel is None else Kernel(kernel)
-    )
     opened = open_runs(sources)
+    columns = _columns(opened) if columns is None else columns
+    target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
     for run in opened:  # what is refused is refused before anything takes its time
         levels_of(run, levels, beyond_limits=beyond_limits)
         target.estimate_of(run.network.design)
@@ -114,6 +118,14 @@ def command(
     wrong = [f"{run.name}: {why}" for run in runs if (why := failure(run.comparison)) is not None]
     if wrong:
         raise click.ClickException(" ".join(wrong))
+
+
+def _columns(opened: Sequence[OpenedRun]) -> int:
+    """Of a line that all designs take: rates on lines of different width could not be compared."""
+    from datapath.architecture import Architecture
+    from foldline.estimation import line_columns
+
+    return min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
 
 
 def _trials(study: str | None, storage: str | None):

@@ -17,7 +17,7 @@ from datapath.cycles import cycles_of
 from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
-from datapath.published import COLUMNS, published_overlay
+from datapath.published import published_overlay
 from foldline.estimation import RESOURCE_TITLES, line_columns
 from foldline.exploration.pareto import pareto_front
 from hls_gen.boards import Board, check_clock
@@ -148,9 +148,14 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
 
 
 def folding_point(
-    architecture: Architecture, board: Board, kernel: Kernel, *, clock_mhz: float, columns: int = COLUMNS
+    architecture: Architecture, board: Board, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
 ) -> FoldingPoint:
-    """An architecture at its own folding: modelled throughput, estimated resources."""
+    """An architecture at its own folding: modelled throughput, estimated resources.
+
+    :param columns: of a line, see `foldline.estimation.line_columns`.
+    :raises ConfigError: the architecture takes no such line.
+    """
+    columns = line_columns(columns, architecture)
     cycles = cycles_of(architecture, kernel)
     resources = estimate_resources(architecture, kernel).total
     shares = {name: getattr(resources, name) / getattr(board, name) for name in RESOURCE_TITLES}

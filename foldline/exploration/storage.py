@@ -195,8 +195,8 @@ def _path(url: str) -> Path | None:
 def _database(url: str, *, writes: bool) -> BaseStorage:
     """:param writes: whether it is for a worker, whose connections stay open."""
     from optuna.storages import RDBStorage
-    from sqlalchemy import NullPool
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
     lite = url.startswith(SQLITE)
     settings = {"pool_pre_ping": True} if writes else {"poolclass": NullPool}
@@ -268,9 +268,10 @@ def _opening(url: str) -> Iterator[None]:
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         raise ConfigError(f"storage is {shown_url(url)!r}: {_reason(error)}.") from error
     except ImportError as error:  # Optuna's, whose cause names the module
-        missing = getattr(error.__cause__, "name", None) or "its driver"
-        install = ": pip install 'foldline[postgresql]'" if missing == "psycopg" else ""
-        raise FileError(f"Cannot open the storage {shown_url(url)}: {missing} is not installed{install}.") from error
+        cause = error.__cause__ or error
+        reason = f"{cause.name} is not installed" if isinstance(cause, ModuleNotFoundError) else _reason(cause)
+        install = ": pip install 'foldline[postgresql]'" if url.startswith("postgresql://") else ""
+        raise FileError(f"Cannot open the storage {shown_url(url)}: {reason}{install}.") from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, RuntimeError) as error:
         raise FileError(f"Cannot open the storage {shown_url(url)}: {_reason(error)}.") from error
 

@@ -10,6 +10,7 @@ from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
+from datapath.published import COLUMNS
 from foldline.agreement import BOARD, SIMULATED
 from foldline.comparison import OVERLAY, Comparison, Level
 from foldline.estimation import Estimate, estimate
@@ -62,7 +63,7 @@ class Target:
 
     board: str = "pynq-z1"
     clock_mhz: float | None = None
-    columns: int | None = None
+    columns: int = COLUMNS
     kernel: Kernel | None = None
 
     def estimate_of(self, design: Design) -> Estimate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -24,8 +25,10 @@ def server() -> Iterator[str]:
     initdb = next((Path(path).resolve() for path in found if path), None)
     if initdb is None:
         pytest.skip("there is no PostgreSQL server here")
-    folder = Path(tempfile.mkdtemp(prefix="foldline-postgresql-"))  # pytest's own folders are closed to other users
     as_root = os.geteuid() == 0
+    if as_root and USER not in {entry.pw_name for entry in pwd.getpwall()}:
+        pytest.skip(f"PostgreSQL does not run as root, and there is no user {USER}")
+    folder = Path(tempfile.mkdtemp(prefix="foldline-postgresql-"))  # pytest's own folders are closed to other users
     if as_root:
         shutil.chown(folder, USER)
 
@@ -36,8 +39,8 @@ def server() -> Iterator[str]:
     try:
         run("initdb", "--no-sync", "--auth=trust", f"--username={USER}")
         options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
         try:
+            run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
             yield f"postgresql://{USER}@/{USER}?host={folder}"
         finally:
             run("pg_ctl", "stop", "-m", "immediate")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -152,6 +153,15 @@ def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
     overlay = next(level for level in told["levels"] if level["labels"] == "overlay labels")
     assert f'<td class="network key">{overlay["cer"]:.2f}</td>' in text
     assert text.count('class="network absent" colspan="3">not computed') == 2 * 7 - 4 - 2
+
+
+def test_rates_are_modelled_for_a_line_that_all_networks_take(saved, data, tmp_path):
+    design = Design.load(saved)
+    replace(design, limits=replace(design.limits, columns=100)).save(tmp_path / "short.npz")
+    told = ("-o", tmp_path / "report.html", "--data", data, "--levels", "simulated")
+    for runs, columns in (((saved,), 520), ((saved, tmp_path / "short.npz"), 100)):
+        assert run(*runs, *told).exit_code == 0
+        assert f"Modelled for lines of {columns} columns" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_levels_that_must_agree_and_do_not_are_an_error_behind_the_report(saved, data, tmp_path, monkeypatch):
