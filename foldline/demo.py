@@ -20,13 +20,13 @@ from foldline.headers import Proof, import_design, verify_header
 from foldline.printing import now
 from foldline.projects import export_project
 from foldline.report import ReportInputs, ReportRun, write_report
-from foldline.report.opening import open_runs
+from foldline.report.curves import read_curves
 from hls_gen import write_header
 from hls_gen.csim import CSimulation
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data import Dataset, Line
-from train.experiment import BEST_CER
+from train.experiment import BEST_CER, TRACE
 from train.export import design_from_checkpoint
 from train.reporting import Reporter
 from train.synthetic import synthetic_dataset
@@ -152,8 +152,7 @@ def run_demo(
 def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
     """The report of both networks, in `folder`, where the first one was trained."""
     path = folder / "report.html"
-    (trained,) = open_runs([folder])
-    runs = (replace(own, curves=trained.curves), embedded)
+    runs = (replace(own, curves=(read_curves(folder / TRACE, name=folder.name),)), embedded)
     write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return path
 

@@ -30,7 +30,7 @@ from foldline.inspection_line import (
     lay_out,
     running_text,
 )
-from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, type_text
+from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
 
 # All lengths are pixels: the figure has PIXELS_PER_INCH, so a point is 100/72 of them.
 PIXELS_PER_INCH = 100
@@ -247,9 +247,7 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
     format = quantity.format
     read = table_input_of(inspection, quantity)
     page.text(left, top, TITLES[quantity.name], fontsize=10, fontweight="bold", color=INK)
-    page.text(
-        left + width, top, f"{type_text(format)} {format.overflow.name}", fontsize=8.5, color="#555555", ha="right"
-    )
+    page.text(left + width, top, whole_type_text(format), fontsize=8.5, color="#555555", ha="right")
     idle = f", lowest {quantity.idle_low_bits} idle" if 0 < quantity.idle_low_bits < format.bits else ""
     used = f"uses {quantity.used_bits:.1f} of {format.bits} integer+fraction bits{idle}"
     page.text(left, top + 19, used, fontsize=8.5, color=INK)
@@ -350,7 +348,7 @@ def _cells(quantity: Quantity) -> dict[str, str]:
     format = quantity.format
     cells = {
         "quantity": TITLES[quantity.name],
-        "type": f"{type_text(format)} {format.overflow.name}",
+        "type": whole_type_text(format),
         "values": f"{quantity.values:,}",
         "lowest": real_text(quantity.low, format),
         "highest": real_text(quantity.high, format),

@@ -44,6 +44,11 @@ def type_text(format: Format) -> str:
     return f"{'fixed' if format.signed else 'ufixed'}<{format.bits},{format.integer}>"
 
 
+def whole_type_text(format: Format) -> str:
+    """The same with what happens on overflow: ``fixed<16,8> WRAP``."""
+    return f"{type_text(format)} {format.overflow.name}"
+
+
 def real_text(raw: int | None, format: Format) -> str:
     """A raw value as the real number it stands for, with 3 decimals at most."""
     if raw is None:

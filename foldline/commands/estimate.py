@@ -13,7 +13,7 @@ from foldline.commands.options import FILE, folding_options, target_options
 @click.command("estimate")
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @folding_options
-@target_options
+@target_options()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables.")
 def command(
     source: Path,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from foldline.commands.options import FILE, columns_option, dataset_options
+from datapath.manifest import Kernel
+from foldline.commands.options import FILE, dataset_options, target_options
 from foldline.exploration.retries import GRACE_SECONDS, INTERVAL_SECONDS
 from foldline.exploration.settings import StudySettings
 from foldline.exploration.space import Space
@@ -74,16 +75,7 @@ def space_options(command: Callable) -> Callable:
 
 @click.command("explore")
 @click.argument("sources", metavar="[CHECKPOINT|DESIGN.npz]...", nargs=-1, type=FILE)
-@click.option("--board", metavar="NAME", default="pynq-z2", show_default=True, help="Board, for its part and clock.")
-@click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's.")
-@click.option(
-    "--kernel",
-    type=click.Choice(["published", "foldline"]),
-    default="foldline",
-    show_default=True,
-    help="LSTM-PYNQ's kernel, or that of `foldline export --project`.",
-)
-@columns_option("Columns of a line, for columns/s")
+@target_options(board="pynq-z2", kernel=Kernel.FOLDLINE)
 @click.option("--min-columns-per-second", type=float, metavar="N", help="What the cheapest choice must reach.")
 @click.option("--all", "all_points", is_flag=True, help="Show the complete front, or every trial of the study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables; always complete.")
@@ -180,7 +172,6 @@ def _require_used(given: dict[str, object]) -> None:
 
 def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> None:
     from datapath.architecture import Architecture
-    from datapath.manifest import Kernel
     from foldline.exploration.folding_report import folding_json, folding_report
     from foldline.exploration.foldings import check_rate, folding_front
     from foldline.networks import open_network
@@ -191,19 +182,14 @@ def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> 
         check_rate(rate)
     networks = [Architecture.of(open_network(source).design) for source in sources]
     found = []
-    for number, (source, network) in enumerate(zip(sources, networks, strict=True)):
-        front = folding_front(
-            network,
-            board,
-            kernel,
-            clock_mhz=options["clock_mhz"],
-            columns=options["columns"],
-        )
-        found.append(folding_json(front, source=str(source), rate=rate))
+    for source, network in zip(sources, networks, strict=True):
+        front = folding_front(network, board, kernel, clock_mhz=options["clock_mhz"], columns=options["columns"])
         if not options["as_json"]:
+            if found:
+                click.echo()
             for line in folding_report(front, source=str(source), rate=rate, complete=options["all_points"]):
                 click.echo(line)
-            click.echo("" if number < len(sources) - 1 else None, nl=number < len(sources) - 1)
+        found.append(folding_json(front, source=str(source), rate=rate))
     if options["as_json"]:
         click.echo(json.dumps({"designs": found}))
     unreachable = [one["unreachable"] for one in found if one.get("unreachable")]

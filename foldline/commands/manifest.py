@@ -6,19 +6,13 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import FILE, kernel_option
 
 
 @click.command("manifest")
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="The manifest to write: NAME.json for NAME.bit.")
-@click.option(
-    "--kernel",
-    type=click.Choice(["published", "foldline"]),
-    default="published",
-    show_default=True,
-    help="Whose accelerator is in the bitstream.",
-)
+@kernel_option("Whose accelerator is in the bitstream.", default="published", show_default=True)
 @click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="The board that it is for.")
 @click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's.")
 def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz: float | None) -> None:

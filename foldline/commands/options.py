@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 
 FILE = click.Path(path_type=Path)
@@ -72,27 +73,37 @@ def parse_levels(context: click.Context, parameter: click.Parameter, value: str 
     return names
 
 
-def columns_option(what: str) -> Callable:
-    """The line that is modelled, see `foldline.estimation.line_columns`; `what` begins the help."""
-    return click.option("--columns", type=int, help=f"{what}; default: {COLUMNS}, or all that the design takes.")
+def kernel_option(text: str, **settings: object) -> Callable:
+    """Whose kernel, by its name."""
+    return click.option("--kernel", type=click.Choice([kernel.value for kernel in Kernel]), help=text, **settings)
 
 
-def target_options(command: Callable) -> Callable:
-    """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`."""
-    for option in reversed(
-        (
-            click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="Board, for its part."),
-            click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's."),
-            columns_option("Columns of a line"),
-            click.option(
-                "--kernel",
-                type=click.Choice(["published", "foldline"]),
-                help="LSTM-PYNQ's kernel, or that of `foldline export --project`; default: published if PE_OUT is 1.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> Callable:
+    """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`.
+
+    :param board: the default.
+    :param kernel: the default; None for the one that `Kernel.of` takes a design to run on.
+    """
+    text = "LSTM-PYNQ's kernel, or that of `foldline export --project`"
+    options = (
+        click.option(
+            "--board", metavar="NAME", default=board, show_default=True, help="Board, for its part and clock."
+        ),
+        click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's."),
+        click.option(
+            "--columns", type=int, help=f"Columns of a line; default: {COLUMNS}, or all that the design takes."
+        ),
+        kernel_option(f"{text}; default: published if PE_OUT is 1.")
+        if kernel is None
+        else kernel_option(f"{text}.", default=kernel.value, show_default=True),
+    )
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def board_options(command: Callable) -> Callable:

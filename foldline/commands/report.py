@@ -29,7 +29,7 @@ COUNT = click.IntRange(min=0)
 )
 @click.option("--csim-lines", type=click.IntRange(min=1), help="C simulation of the first lines only; default: all.")
 @click.option("--beyond-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
-@target_options
+@target_options()
 @click.option("--lines", type=COUNT, default=200, show_default=True, help="Lines to put in at most, worst first.")
 @click.option(
     "--inspect", "inspected_lines", type=COUNT, default=3, show_default=True, help="Lines to draw value ranges from."

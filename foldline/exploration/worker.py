@@ -183,8 +183,7 @@ class Worker:
         """
         waited = False
         with self._pulse:
-            while (places := self._places_left()) is not None:
-                ledger = self._ledger()
+            while (ledger := self._ledger()).finished < (places := self._places(ledger)):
                 if not ledger.waiting and ledger.live >= places:
                     if not waited:
                         self._say(
@@ -198,12 +197,10 @@ class Worker:
                 if trial is not None:
                     self._settle(trial)
 
-    def _places_left(self) -> int | None:
-        """How many trials will finish in all; None once they have."""
+    def _places(self, ledger: Ledger) -> int:
+        """How many trials will finish in all."""
         wanted = kept_settings(self._study).trials  # another worker may have made the study longer
-        ledger = self._ledger()
-        places = ledger.places(wanted, len(self._settings.space))
-        return None if ledger.finished >= places else places
+        return ledger.places(wanted, len(self._settings.space))
 
     def _take(self, places: int) -> Trial | None:
         """A trial that is this worker's now: one that waits, or a new one; None if it must not be."""

@@ -10,7 +10,7 @@ import numpy as np
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
 from foldline.inspection_picture import panels_of, table_input_of
-from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, type_text
+from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
 from foldline.report.figures import grouped
 
 WIDTH, HEIGHT = 220, 72
@@ -83,7 +83,7 @@ def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
         clips = tuple(_place(end, quantity, bins) for end in (-bound, bound))
     return Histogram(
         title=TITLES[quantity.name],
-        type=f"{type_text(format)} {format.overflow.name}",
+        type=whole_type_text(format),
         uses=f"{quantity.used_bits:.1f} of {format.bits} bits",
         reach=" to ".join(real_text(raw, format) for raw in (quantity.low, quantity.high)),
         overflows=_happened({name: events[name] for name in ("wrapped", "saturated")}, quantity.values),
@@ -132,7 +132,7 @@ def _row(quantity: Quantity) -> tuple[str, ...]:
     counts = (events["wrapped"], events["saturated"], events["rounded"], quantity.clipped)
     return (
         TITLES[quantity.name],
-        f"{type_text(format)} {format.overflow.name}",
+        whole_type_text(format),
         grouped(quantity.values),
         real_text(quantity.low, format),
         real_text(quantity.high, format),

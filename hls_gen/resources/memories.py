@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from hls_gen.fit import RomFit, fit_memory, ramb18
-from hls_gen.memories import Memory
+from hls_gen.fit import ramb18
 
 LUTRAM_BITS = 1024
 """Bits up to which HLS keeps a memory or a stream in look-up tables; what is larger becomes block RAM. (Hypothesis.)"""
@@ -19,12 +18,6 @@ RAMB36_MOST_WORDS = 32768
 
 LUT_WORDS, SRL_WORDS = 64, 16
 """Words of a bit that a LUT holds as memory, and as shift register with what Vivado makes of it (UG474)."""
-
-
-@cache
-def fitted(memory: Memory) -> RomFit:
-    """What it takes, each limb by the cheapest tiling."""
-    return fit_memory(memory)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from functools import cache
 from datapath.architecture import Architecture
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
+from hls_gen.fit import fit_memory
 from hls_gen.memories import Memory, kernel_memories
 from hls_gen.resources import costs
-from hls_gen.resources.memories import Packed, fitted, small_memory, stream
+from hls_gen.resources.memories import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import (
     DSPS_PER_CELL,
     GATES,
+    class_scores,
     concatenate,
     dma_in,
     dma_out,
@@ -63,7 +65,7 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
 
 @cache
 def _held(memory: Memory) -> Packed:
-    fit = fitted(memory)
+    fit = fit_memory(memory)
     return Packed(luts=fit.luts, ramb18=fit.ramb18)
 
 
@@ -122,13 +124,6 @@ def _output_layer(*, hidden: int, pe_out: int, activation: int, weight: int) -> 
         made_of=f"{pe_out * hidden} products and as many sums, and the ROMs of the class weights and biases.",
     )
     return part.holding(
-        sums_of_products(
-            products=pe_out * hidden,
-            multipliers=pe_out * hidden,
-            sums=pe_out * hidden,
-            left=activation,
-            right=weight,
-            rounding="rnd_conv",
-        ),
+        class_scores(terms=pe_out * hidden, activation=activation, weight=weight),
         stream(depth=STREAM_DEPTH, width=costs.SUM_BITS * pe_out),
     )

@@ -29,6 +29,7 @@ from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import (
     DSPS_PER_CELL,
     GATES,
+    class_scores,
     concatenate,
     dma_in,
     dma_out,
@@ -202,15 +203,7 @@ def _output_layer(*, hidden: int, rows: int, pe_out: int, activation: int, weigh
         ),
     )
     return part.holding(
-        sums_of_products(
-            products=pe_out * hidden,
-            multipliers=pe_out * hidden,
-            sums=pe_out * hidden,
-            left=activation,
-            right=weight,
-            rounding="rnd_conv",
-            in_dsps=fused,
-        ),
+        class_scores(terms=pe_out * hidden, activation=activation, weight=weight, in_dsps=fused),
         memory_of_one_row(depth=rows, width=hidden * weight, ports=1).times(pe_out),
         small_memory(depth=rows, width=bias).times(pe_out),
         stream(depth=STREAM_DEPTH, width=costs.SUM_BITS * pe_out),

@@ -35,6 +35,19 @@ def sums_of_products(
     return Packed(luts=luts, ffs=products * costs.product_bits(left, right) + sums * bits)
 
 
+def class_scores(*, terms: int, activation: int, weight: int, in_dsps: int = 0) -> Packed:
+    """`sums_of_products` of an output layer, in which every product has a multiplier and an adder of its own."""
+    return sums_of_products(
+        products=terms,
+        multipliers=terms,
+        sums=terms,
+        left=activation,
+        right=weight,
+        rounding="rnd_conv",
+        in_dsps=in_dsps,
+    )
+
+
 @cache
 def dma_in(*, words: int, streams: tuple[Packed, ...]) -> Part:
     """Words of the bus become columns."""
