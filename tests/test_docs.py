@@ -51,9 +51,14 @@ def test_modules_with_examples_are_found():
     assert {"datapath.formats", "datapath.precision", "datapath.error_rates"} <= set(modules_with_examples())
 
 
-def test_examples_in_the_readme(monkeypatch):
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES_WITH_EXAMPLES = [path for path in PAGES if ">>> " in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", PAGES_WITH_EXAMPLES, ids=lambda path: path.name)
+def test_examples_on_a_page(path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    result = doctest.testfile(str(REPOSITORY / "README.md"), module_relative=False)
+    result = doctest.testfile(str(path), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0, "see the captured output"
 
@@ -248,8 +253,6 @@ def test_every_message_of_the_driver_is_on_the_board_page():
     assert [text for text in raised if not any(text.startswith(row) for row in rows)] == []
 
 
-@pytest.mark.parametrize(
-    "path", [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_no_placeholder_is_left_in_a_page(path):
     assert "@@" not in path.read_text(encoding="utf-8")
