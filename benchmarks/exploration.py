@@ -20,9 +20,9 @@ import numpy as np
 
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
-from foldline.exploration.foldings import enumerate_foldings, folding_front, folding_point
-from foldline.exploration.pareto import pareto_front
-from foldline.printing import plain_table
+from foldline.console.text import plain_table
+from foldline.foldings.enumeration import enumerate_foldings, folding_front, folding_point
+from foldline.foldings.pareto import pareto_front
 from hls_gen.boards import load_board
 
 BOARD = load_board("pynq-z2")

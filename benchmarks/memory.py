@@ -26,8 +26,8 @@ from rich.table import Table
 
 from datapath import Design
 from fixedpoint_sim import trace_writer
-from foldline.inputs import Inputs, LineInput
-from foldline.jobs import Job
+from foldline.batch.inputs import Inputs, LineInput
+from foldline.batch.jobs import Job
 from tests.designs import random_design
 
 FACTOR, FIXED = 1.5, 200e6
@@ -58,7 +58,7 @@ def simulate_stream(lines: int, threads: int, *, traced: bool) -> int:
     """Simulate in this process; its peak resident size in bytes."""
     design, inputs = shape(), Inputs(lambda: generated(lines), lambda: lines)
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(design, Path(folder) / "out.jsonl", beyond_limits=True)
+        job = Job(design, Path(folder) / "out.jsonl", ignore_limits=True)
         results = job.run(inputs, threads=threads)
         if traced:
             with trace_writer(Path(folder) / "trace.npz", design.alphabet) as write:

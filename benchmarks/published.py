@@ -16,25 +16,25 @@ from rich.console import Console
 from rich.table import Table
 
 from datapath import fold
-from foldline.comparison import Comparison, compare
-from foldline.headers import import_design
+from foldline.compare.comparison import Comparison, compare
+from foldline.hardware.headers import import_design
 from hls_gen import write_header
 from tests.golden_data import PUBLISHED, data_folder, published_network
-from train.data import read_dataset
+from train.data.dataset import read_dataset
 
 
-def published_comparison(data: Path, name: str, folder: Path, *, beyond_limits: bool) -> Comparison:
+def published_comparison(data: Path, name: str, folder: Path, *, ignore_limits: bool) -> Comparison:
     """Simulate a published network, by way of a header in `folder`, on the UW3-500 validation lines."""
     header = folder / f"{name}.hpp"
     write_header(header, fold(published_network(data, name)))
     design = import_design(header, data / "lstm-pynq" / "alphabet.txt")
-    return compare(design, read_dataset(data / "uw3-500").validation, beyond_limits=beyond_limits)
+    return compare(design, read_dataset(data / "uw3-500").validation, ignore_limits=ignore_limits)
 
 
 def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
     """CER, WER, exact lines, CER of the lines that fit the overlay, and CER by greedy CTC, as the table prints them."""
-    greedy, overlay = published_comparison(data, name, folder, beyond_limits=True).levels
-    within = published_comparison(data, name, folder, beyond_limits=False).levels[1]
+    greedy, overlay = published_comparison(data, name, folder, ignore_limits=True).levels
+    within = published_comparison(data, name, folder, ignore_limits=False).levels[1]
     return (
         f"{overlay.rates.cer:.2f}",
         f"{overlay.rates.wer:.1f}",
@@ -51,7 +51,7 @@ def main() -> None:
     data = parser.parse_args().data
     if not (data / "lstm-pynq").is_dir():
         parser.exit(1, f"The published networks are not in {data / 'lstm-pynq'}; name their folder with --data.\n")
-    table = Table(title="Published networks, simulated, UW3-500 validation lines (--beyond-limits)")
+    table = Table(title="Published networks, simulated, UW3-500 validation lines (--ignore-limits)")
     for heading in ("network", "CER %", "WER %", "exact", "CER % within the overlay", "CER % greedy CTC", "seconds"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:

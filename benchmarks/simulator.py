@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from datapath import Design, fold, image_columns
-from fixedpoint_sim import simulate_lines, walk_folded_lines
+from fixedpoint_sim import simulate_folded_lines, simulate_lines
 from tests.designs import random_design
 from tests.golden_data import PUBLISHED, data_folder, published_network
-from train.data import read_dataset
+from train.data.dataset import read_dataset
 
 BOARD = {"W2A2": 520 / 1.29355e-3, "W2A4": 520 / 2.96678e-3, "W4A4": 520 / 2.95800e-3, "W4A8": 520 / 11.08989e-3}
 """Columns per second on a PYNQ-Z1, from the published notebooks; W8A8 was not measured."""
@@ -74,9 +74,9 @@ def measure(name: str, threads: int) -> dict[str, float | None]:
     network, few = fold(design), lines[:SLOW_LINES]
 
     def fast(workers: int) -> Callable[[], object]:
-        return lambda: list(simulate_lines(design, lines, beyond_limits=True, threads=workers))
+        return lambda: list(simulate_lines(design, lines, ignore_limits=True, threads=workers))
 
-    plain = _rate(lambda: list(walk_folded_lines(network, design, few, beyond_limits=True, threads=1)), few, 3)
+    plain = _rate(lambda: list(simulate_folded_lines(network, design, few, ignore_limits=True, threads=1)), few, 3)
     one, many = _rate(fast(1), lines, ROUNDS), _rate(fast(threads), lines, ROUNDS)
     board = BOARD.get(name)
     return {

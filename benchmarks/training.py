@@ -28,13 +28,13 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from benchmarks.simulator import cpu_name
-from train.batches import collate, samples_of
+from train.arithmetic.quantizers import activation_quantizer
 from train.config import SIGNED_FIXED_UNIT, Hyperparameters
+from train.data.batches import collate, samples_of
+from train.data.synthetic import synthetic_dataset
 from train.loss import batch_loss
 from train.model import Recogniser, unit_pixels
-from train.quantizers import activation_quantizer
 from train.recurrent import QuantLSTM
-from train.synthetic import synthetic_dataset
 from train.threads import computing_threads
 
 INPUTS = 32

@@ -16,7 +16,7 @@ import numpy as np
 
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
-from foldline.estimation import RESOURCE_TITLES
+from foldline.hardware.estimate import RESOURCE_TITLES
 from hls_gen.resources.estimate import SCALES, Scales, estimate_resources, kernel_parts
 
 

@@ -38,17 +38,22 @@ class Kernel(Enum):
     PUBLISHED = "published"
     """LSTM-PYNQ's: an odd number of columns pairs the directions wrongly, more labels than fit let it hang."""
 
-    FOLDLINE = "foldline"
+    HLS = "hls"
     """Ours: any number of columns up to the limit; counts all labels and writes those that fit."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Kernel | None:
+        """`HLS` was written as "foldline" by versions before 0.2."""
+        return cls.HLS if value == "foldline" else None
 
     @classmethod
     def of(cls, design: Design) -> Kernel:
         """The kernel that a design of unknown origin is taken to run on; the published one knows no `pe_out`."""
-        return cls.PUBLISHED if design.folding.pe_out == 1 else cls.FOLDLINE
+        return cls.PUBLISHED if design.folding.pe_out == 1 else cls.HLS
 
     @property
     def takes_odd_lines(self) -> bool:
-        return self is Kernel.FOLDLINE
+        return self is Kernel.HLS
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +228,11 @@ class Manifest:
         _require_names(entries, ("format", "version", *(field.name for field in fields(cls))), "The manifest")
         precision = _part(entries, "precision", Precision)
         kernel, base, answers = entries["kernel"], entries["control_base"], entries["answers"]
-        kernels = {one.value: one for one in Kernel}
-        if not isinstance(kernel, str) or kernel not in kernels:
-            raise DesignError(f"kernel is {kernel!r}; it must be {' or '.join(map(repr, kernels))}.")
+        try:
+            kernel = Kernel(kernel)
+        except ValueError:
+            allowed = " or ".join(repr(one.value) for one in Kernel)
+            raise DesignError(f"kernel is {kernel!r}; it must be {allowed}.") from None
         if not _is_text(base, _ADDRESS):
             raise DesignError(f"control_base is {base!r}; it must be a hexadecimal address such as '0x43C00000'.")
         if not isinstance(answers, list):
@@ -236,7 +243,7 @@ class Manifest:
         return cls(
             **plain,
             precision=precision,
-            kernel=kernels[kernel],
+            kernel=kernel,
             limits=_part(entries, "limits", Limits),
             clock_mhz=entries["clock_mhz"],
             control_base=int(base, 16),

@@ -1,10 +1,10 @@
 """The FPGA's fixed-point datapath, bit for bit, in numba.
 
-`simulate` is the fast path; `walk_folded` reads the arrays of a header in the hardware's own order. The rules are
+`simulate` is the fast path; `simulate_folded` reads the arrays of a header in the hardware's own order. The rules are
 those of the published LSTM-PYNQ sources; both walks are checked against vectors computed by that C++.
 """
 
-from fixedpoint_sim.folded_walk import walk_folded, walk_folded_lines
+from fixedpoint_sim.folded_order import simulate_folded, simulate_folded_lines
 from fixedpoint_sim.inspection import Inspection, Quantity, inspect_line
 from fixedpoint_sim.simulator import Simulator, simulate, simulate_lines
 from fixedpoint_sim.trace import ExceededLimit, Trace, save_traces, trace_writer
@@ -18,8 +18,8 @@ __all__ = [
     "inspect_line",
     "save_traces",
     "simulate",
+    "simulate_folded",
+    "simulate_folded_lines",
     "simulate_lines",
     "trace_writer",
-    "walk_folded",
-    "walk_folded_lines",
 ]

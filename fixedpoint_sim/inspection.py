@@ -16,7 +16,7 @@ from datapath.design import BACKWARD, FORWARD, Design, Gate
 from datapath.formats import Format, Overflow, unit_format
 from datapath.quantities import ACCUMULATOR, CELL, SCORE, SIGMOID_OUT, TANH_OUT
 from datapath.tables import SIGMOID, TANH
-from fixedpoint_sim import inspected_walk as walk
+from fixedpoint_sim import profiling_kernels as walk
 from fixedpoint_sim.simulator import check_columns, exceeded_before, finish_trace, refuse
 from fixedpoint_sim.trace import Trace
 
@@ -174,17 +174,17 @@ def quantity_formats(activation_bits: int) -> dict[str, Format]:
     }
 
 
-def inspect_line(design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Inspection:
+def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = False) -> Inspection:
     """Compute one line as `simulate` does, and say where its numbers live.
 
     Hundreds of times slower than `simulate`: about 500 columns a second at H 128.
 
     :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
-    :param beyond_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError, LimitError: as `simulate`.
     """
     columns = check_columns(design, columns)
-    refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
+    refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
     counts = np.zeros((walk.QUANTITIES, 2 * walk.OFFSET), dtype=np.int64)
     notes = np.zeros((walk.QUANTITIES, walk.NOTES), dtype=np.int64)
     notes[:, walk.LOWEST], notes[:, walk.HIGHEST] = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -206,7 +206,7 @@ def inspect_line(design: Design, columns: np.ndarray, *, beyond_limits: bool = F
         design,
         np.ascontiguousarray(hidden.swapaxes(0, 1), dtype=np.int8),
         scores.astype(np.int16),
-        beyond_limits=beyond_limits,
+        ignore_limits=ignore_limits,
     )
     best = _best_classes(scores)
     positive = scores.max(axis=1) > 0

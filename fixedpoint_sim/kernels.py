@@ -11,7 +11,7 @@ vectors.
 import numpy as np
 from numba import njit
 
-from datapath.compiled import compiled
+from datapath.compilation_cache import cached_njit
 
 ROWS_PER_PASS = 4
 """Input rows added per pass over the accumulators: each pass loads and stores them once."""
@@ -23,7 +23,7 @@ def _half_to_even(product, shift):
     return (product + (1 << (shift - 1)) - 1 + ((product >> shift) & 1)) >> shift
 
 
-@compiled()
+@cached_njit()
 def gather_terms(values, rows, count, vector, offset, first_row):
     """List the rows whose value is not `offset`: the others add nothing to a sum of (value - offset) * weight.
 
@@ -39,7 +39,7 @@ def gather_terms(values, rows, count, vector, offset, first_row):
     return count
 
 
-@compiled()
+@cached_njit()
 def fill_pass(values, rows, count):
     """Bring the list to whole passes with terms of 0 (there must be room); returns its length."""
     while count % ROWS_PER_PASS:
@@ -60,7 +60,7 @@ def _rounded(product, shift, to_even):
 def _adder(shift, to_even):
     """A kernel that rounds by a fixed `shift`: as a constant it keeps the lanes 16 bits wide, which is 4 times faster."""
 
-    @compiled()
+    @cached_njit()
     def add(acc, values, rows, count, weights):
         for n in range(0, count, ROWS_PER_PASS):
             v0, v1, v2, v3 = values[n], values[n + 1], values[n + 2], values[n + 3]
@@ -82,7 +82,7 @@ _to_zero_1, _to_zero_2, _to_zero_3, _to_zero_4, _to_zero_5, _to_zero_6 = (_adder
 _to_even_1, _to_even_2, _to_even_3, _to_even_4, _to_even_5, _to_even_6 = (_adder(shift, True) for shift in range(1, 7))
 
 
-@compiled()
+@cached_njit()
 def add_products_half_to_zero(acc, values, rows, count, weights, shift):
     """acc[L] += values[n] * weights[rows[n]], RND_ZERO by `shift` for every product on its own; 0 adds them as they are."""
     if shift == 0:
@@ -101,7 +101,7 @@ def add_products_half_to_zero(acc, values, rows, count, weights, shift):
         _to_zero_6(acc, values, rows, count, weights)
 
 
-@compiled()
+@cached_njit()
 def add_products_half_to_even(acc, values, rows, count, weights, shift):
     """acc[K] += values[n] * weights[rows[n]], RND_CONV by `shift` for every product on its own; 0 adds them as they are."""
     if shift == 0:
@@ -150,7 +150,7 @@ def _with_peephole(acc, weight, state, shift):
     return min(max(acc + min(max(product, -32768), 32767), -32768), 32767)
 
 
-@compiled()
+@cached_njit()
 def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh):
     """Gates, cell state and hidden output of one unit.
 
@@ -162,7 +162,7 @@ def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh
     return state, _output(state, acc_o, activation_bits, sigmoid, tanh)
 
 
-@compiled()
+@cached_njit()
 def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_shift, activation_bits, sigmoid, tanh):
     """`update_unit` for every unit of a network with peepholes.
 
@@ -182,7 +182,7 @@ def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_shift, a
         hidden[u] = _output(state, acc_o, activation_bits, sigmoid, tanh)
 
 
-@compiled()
+@cached_njit()
 def run_direction(
     hidden,
     columns,
@@ -236,7 +236,7 @@ def run_direction(
             state[u] = out
 
 
-@compiled()
+@cached_njit()
 def score_columns(scores, hidden, weights, bias, lift, product_shift):
     """Class scores in image order.
 
@@ -260,7 +260,7 @@ def score_columns(scores, hidden, weights, bias, lift, product_shift):
             scores[t, k] = bias[k] + np.int16(acc[k] << lift)
 
 
-@compiled()
+@cached_njit()
 def best_classes(values, labels, scores):
     """Best class of each column, with the hardware's quirk: the running label outlives a column without a winner.
 
@@ -285,7 +285,7 @@ def best_classes(values, labels, scores):
             values[column] = 0 if label == 0 else maximum
 
 
-@compiled()
+@cached_njit()
 def emit_labels(emitted, values, labels):
     """Walk the columns left to right and emit one label per run of non-blank columns that a blank column ends.
 

@@ -28,19 +28,19 @@ TANH_OF = TANH.lookup(_ACCUMULATORS).astype(np.int8)
 """The same for the tanh table."""
 
 
-def simulate(design: Design, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
+def simulate(design: Design, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
     """Compute one line on the fixed-point datapath.
 
     :param columns: integers [T, I], raw values of ``fixed<A, 1>`` (see `datapath.image_columns`).
-    :param beyond_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError: wrong shape, or a pixel that does not fit A bits.
-    :raises LimitError: the line exceeds a limit of the overlay, and `beyond_limits` is False.
+    :raises LimitError: the line exceeds a limit of the overlay, and `ignore_limits` is False.
     """
-    return Simulator(design).run(columns, beyond_limits=beyond_limits)
+    return Simulator(design).run(columns, ignore_limits=ignore_limits)
 
 
 def simulate_lines(
-    design: Design, lines: Iterable[np.ndarray], *, beyond_limits: bool = False, threads: int | None = None
+    design: Design, lines: Iterable[np.ndarray], *, ignore_limits: bool = False, threads: int | None = None
 ) -> Iterator[Trace]:
     """`simulate` over many lines in parallel; traces come in the order of the lines, whatever the threads.
 
@@ -48,7 +48,7 @@ def simulate_lines(
     :raises ConfigError: fewer than 1 thread. Errors of a line are raised when its turn comes.
     """
     simulator = Simulator(design)
-    return run_in_order(lambda columns: simulator.run(columns, beyond_limits=beyond_limits), lines, threads=threads)
+    return run_in_order(lambda columns: simulator.run(columns, ignore_limits=ignore_limits), lines, threads=threads)
 
 
 def run_in_order(work: Callable, items: Iterable, *, threads: int | None) -> Iterator:
@@ -103,10 +103,10 @@ def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
     return tuple(exceeded)
 
 
-def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, beyond_limits: bool) -> Trace:
+def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, ignore_limits: bool) -> Trace:
     """Scores -> labels -> text, with the limits applied (the same for every walk: folding ends before this).
 
-    :raises LimitError: the line exceeds a limit and `beyond_limits` is False.
+    :raises LimitError: the line exceeds a limit and `ignore_limits` is False.
     """
     length = len(scores)
     values, labels = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
@@ -116,14 +116,14 @@ def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, beyo
     exceeded = exceeded_before(design, length)
     if count > design.limits.labels:
         exceeded = (*exceeded, ExceededLimit("labels", count, f"at most {design.limits.labels}"))
-    refuse(exceeded, beyond_limits=beyond_limits)
+    refuse(exceeded, ignore_limits=ignore_limits)
     kept = emitted[: min(count, design.limits.labels)].copy()
     return Trace(hidden=hidden, scores=scores, labels=kept, text=design.alphabet.text(kept), exceeded=exceeded)
 
 
-def refuse(exceeded: tuple[ExceededLimit, ...], *, beyond_limits: bool) -> None:
-    """:raises LimitError: a limit is exceeded and `beyond_limits` is False."""
-    if exceeded and not beyond_limits:
+def refuse(exceeded: tuple[ExceededLimit, ...], *, ignore_limits: bool) -> None:
+    """:raises LimitError: a limit is exceeded and `ignore_limits` is False."""
+    if exceeded and not ignore_limits:
         raise LimitError(f"The line exceeds the overlay: {'; '.join(map(str, exceeded))}.")
 
 
@@ -179,11 +179,11 @@ class Simulator:
         self._class_bias = np.zeros(classes, dtype=np.int16)
         self._class_bias[: design.classes] = _at_fraction(design.fc_biases, bits.fc_bias, SCORE.fraction)
 
-    def run(self, columns: np.ndarray, *, beyond_limits: bool = False) -> Trace:
+    def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
         """See `simulate`."""
         design = self.design
         columns = check_columns(design, columns)
-        refuse(exceeded_before(design, len(columns)), beyond_limits=beyond_limits)
+        refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
         by_direction = np.empty((2, len(columns), design.hidden), dtype=np.int8)
         for direction in (FORWARD, BACKWARD):
             kernels.run_direction(
@@ -206,4 +206,4 @@ class Simulator:
         scores = np.empty((len(columns), design.classes), dtype=np.int16)
         classes = self._classes
         kernels.score_columns(scores, hidden, classes.weights, self._class_bias, classes.lift, classes.shift)
-        return finish_trace(design, hidden, scores, beyond_limits=beyond_limits)
+        return finish_trace(design, hidden, scores, ignore_limits=ignore_limits)

@@ -51,6 +51,9 @@ EXTRAS = {
     "torch": "train",
 }
 
+# Option names of earlier versions, accepted and not shown -> their names of today.
+RENAMED = {"--beyond-limits": "--ignore-limits", "--levels": "--backends"}
+
 
 class FoldlineGroup(click.Group):
     """Commands by name from `COMMANDS`; a `FoldlineError` becomes one sentence on stderr and status 1."""
@@ -69,7 +72,7 @@ class FoldlineGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _with_dashes(args))
+        return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         if hasattr(sys.stdout, "reconfigure"):
@@ -96,14 +99,15 @@ class FoldlineGroup(click.Group):
             ) from error
 
 
-def _with_dashes(arguments: list[str]) -> list[str]:
-    """Underscores are accepted wherever dashes are: in the names of options, not in their values."""
+def _current_names(arguments: list[str]) -> list[str]:
+    """Options under their names of today: with dashes for underscores, and without the names of `RENAMED`."""
     spelled = []
     for number, argument in enumerate(arguments):
         if argument == "--":
             return spelled + arguments[number:]
         name, equals, value = argument.partition("=")
-        spelled.append(name.replace("_", "-") + equals + value if name.startswith("--") else argument)
+        dashed = name.replace("_", "-")
+        spelled.append(RENAMED.get(dashed, dashed) + equals + value if name.startswith("--") else argument)
     return spelled
 
 

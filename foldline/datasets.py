@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from datapath.errors import ConfigError
-from train.data import Dataset, Progress, read_dataset
-from train.synthetic import MAX_LINES, synthetic_dataset
+from train.data.dataset import Dataset, Progress, read_dataset
+from train.data.synthetic import MAX_LINES, synthetic_dataset
 
 SYNTHETIC = "synthetic"
 SYNTHETIC_TRAINING, SYNTHETIC_VALIDATION = 2000, 200
@@ -28,7 +28,7 @@ def open_dataset(
     :param seed: of the generator; without effect on a folder.
     :param training: lines to train on from the generator; without effect on a folder.
     :param sorted_train: list of training lines, if not the folder's own; likewise `valid` and `imgs`.
-    :raises DataError, FileError: see `train.data.read_dataset`.
+    :raises DataError, FileError: see `train.data.dataset.read_dataset`.
     """
     name, _, count = data.partition(":")
     if name == SYNTHETIC:

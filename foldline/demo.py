@@ -11,25 +11,25 @@ from pathlib import Path
 from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
-from foldline.agreement import BOARD, CSIM, SIMULATED
-from foldline.board import open_driver
-from foldline.comparison import TORCH, Comparison, Progress, compare
-from foldline.comparison_report import agreement_notes, failure
+from foldline.compare.agreement import BOARD, CSIM, SIMULATED
+from foldline.compare.comparison import TORCH, Comparison, Progress, compare
+from foldline.compare.tables import agreement_notes, failure
+from foldline.console.text import now
 from foldline.golden import DEFAULT_FOLDER
-from foldline.headers import Proof, import_design, verify_header
-from foldline.printing import now
-from foldline.projects import export_project
+from foldline.hardware.board import open_driver
+from foldline.hardware.headers import Proof, import_design, verify_header
+from foldline.hardware.projects import export_project
 from foldline.report import ReportInputs, ReportRun, write_report
 from foldline.report.curves import read_curves
 from hls_gen import write_header
 from hls_gen.csim import CSimulation
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import Dataset, Line
+from train.data.dataset import Dataset, Line
+from train.data.synthetic import synthetic_dataset
 from train.experiment import BEST_CER, TRACE
 from train.export import design_from_checkpoint
 from train.reporting import Reporter
-from train.synthetic import synthetic_dataset
 from train.trainer import train
 
 PARAMS = Path(__file__).parent.parent / "params" / "demo.json"

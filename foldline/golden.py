@@ -25,7 +25,7 @@ from datapath.formats import unit_format
 from datapath.images import image_columns, load_image
 from datapath.packing import pack_columns, unpack_columns
 from datapath.precision import Precision
-from fixedpoint_sim import Trace, simulate, walk_folded
+from fixedpoint_sim import Trace, simulate, simulate_folded
 from foldline.differences import describe_difference
 from golden_vectors import FOLDER
 from hls_gen import parse_header, render_header
@@ -122,7 +122,7 @@ def _stress_lines(recipe: _Recipe, random: np.random.Generator) -> list[np.ndarr
 
 def line_vectors(design: Design, columns: np.ndarray) -> dict[str, np.ndarray]:
     """Every stage's result for one line: pixels, words, hidden, scores, labels, text (past the limits, too)."""
-    trace = simulate(design, columns, beyond_limits=True)
+    trace = simulate(design, columns, ignore_limits=True)
     return {
         "pixels": columns,
         "words": pack_columns(columns, design.precision.activation),
@@ -271,8 +271,8 @@ def _recomputed(design: Design, network, stored: Mapping[str, np.ndarray], i: in
     yield f"words_{i}", words
     yield f"pixels_{i}", unpack_columns(words, inputs=design.inputs, bits=bits)
     traces: tuple[Trace, ...] = (
-        simulate(design, pixels, beyond_limits=True),
-        walk_folded(network, design, pixels, beyond_limits=True),
+        simulate(design, pixels, ignore_limits=True),
+        simulate_folded(network, design, pixels, ignore_limits=True),
     )
     for trace in traces:
         for stage in STAGES:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from datapath.design import Design, Folding
 from datapath.errors import ConfigError
-from foldline.inputs import holds_design
+from foldline.batch.inputs import holds_design
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint

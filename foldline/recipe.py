@@ -22,10 +22,10 @@ from pathlib import Path
 from datapath.design import Design, Folding
 from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder, read_text, write_text
-from foldline.comparison import Comparison, compare
+from foldline.compare.comparison import Comparison, compare
 from train.checkpoint import Checkpoint
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
-from train.data import Dataset
+from train.data.dataset import Dataset
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
 from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter
@@ -159,7 +159,7 @@ def run_recipe(
     chosen = final.parent / BEST_CER if goal.selection_lines else final
     unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)
     design = design_from_checkpoint(chosen, folding=unfolded).design
-    comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(chosen), beyond_limits=True)
+    comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(chosen), ignore_limits=True)
     _with_error_rates(design, comparison, dataset).save(kept / DESIGN)
     return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN, comparison=comparison)
 

@@ -78,7 +78,7 @@ def render(
     manifest = Manifest.of(
         design,
         answers=known_answers(lines),
-        kernel=Kernel.FOLDLINE,
+        kernel=Kernel.HLS,
         part=board.part,
         clock_mhz=facts.clock_mhz,
         control_base=board.control_base,

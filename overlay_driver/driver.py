@@ -279,7 +279,7 @@ class Driver:
         try:
             seconds, at_most = self._wait(run)
             self._running = None
-            labels = run.buffer.labels(counts_all=self.manifest.kernel is Kernel.FOLDLINE)
+            labels = run.buffer.labels(counts_all=self.manifest.kernel is Kernel.HLS)
         except FoldlineError as error:
             try:
                 self._settle()

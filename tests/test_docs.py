@@ -18,8 +18,8 @@ from PIL import Image
 from datapath import Design, fold
 from datapath.files import read_npz
 from datapath.manifest import Manifest
-from foldline.board import virtual_board
 from foldline.cli import main
+from foldline.hardware.board import virtual_board
 from hls_gen import write_header
 from tests.builds import random_columns
 from tests.designs import random_design
@@ -210,7 +210,7 @@ def printed_by(source: str) -> str:
 
 MESSAGES_OF = (
     *sorted((REPOSITORY / "overlay_driver").glob("*.py")),
-    *(REPOSITORY / path for path in ("foldline/board.py", "foldline/cli.py", "datapath/manifest.py")),
+    *(REPOSITORY / path for path in ("foldline/hardware/board.py", "foldline/cli.py", "datapath/manifest.py")),
 )
 FROM_A_USER = {"BoardError", "ConfigError", "DataError", "DesignError", "FileError", "LimitError"}
 

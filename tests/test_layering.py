@@ -16,7 +16,7 @@ TOP_FLOOR = "foldline"
 HOUSE = (*LIBRARY, TOP_FLOOR)
 
 GROUND_FLOOR_NEEDS = {"numpy", "PIL"}
-NEEDS_NUMBA = Path("datapath/compiled.py")
+NEEDS_NUMBA = Path("datapath/compilation_cache.py")
 """What the rooms with kernels share; nothing else on the ground floor imports it."""
 NUMBA_DECORATORS = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil"}
 MAX_MODULE_LINES = 400
@@ -129,7 +129,7 @@ def imports_of_kernels(tree: ast.Module) -> list[str]:
 
 def _is_kernel(function: ast.FunctionDef) -> bool:
     decorators = (getattr(decorator, "func", decorator) for decorator in function.decorator_list)
-    return any(ast.unparse(decorator) in {"compiled", *NUMBA_DECORATORS} for decorator in decorators)
+    return any(ast.unparse(decorator) in {"cached_njit", *NUMBA_DECORATORS} for decorator in decorators)
 
 
 def printing_lines(tree: ast.Module) -> list[int]:
@@ -178,7 +178,7 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 root = importlib.import_module(package)
 for module in pkgutil.walk_packages(root.__path__, package + "."):
-    if module.name != "datapath.compiled":
+    if module.name != "datapath.compilation_cache":
         importlib.import_module(module.name)
 """
 
@@ -328,7 +328,7 @@ except (ValueError, OSError, pickle.UnpicklingError) as error:
 
 def test_imports_are_seen_wherever_they_stand():
     source = """
-import numpy as np, train.data
+import numpy as np, train.data.dataset
 def f():
     from hls_gen.header import x
     import importlib
@@ -349,7 +349,7 @@ LIMIT, OWN = SUM.max + 1, 2
 def plain():
     return SUM
 def factory(shift):
-    @compiled()
+    @cached_njit()
     def kernel(x):
         return np.sqrt(x) + SCORE
 @njit

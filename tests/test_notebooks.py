@@ -197,7 +197,7 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 sys.path.insert(0, sys.argv[1])
 
-import foldline.board
+import foldline.hardware.board
 import golden_vectors
 from datapath import Design
 from datapath.files import read_npz
@@ -230,7 +230,7 @@ class StandIn(VirtualBoard):
         return Computed(labels, len(labels))
 
 golden = Path(golden_vectors.__file__).parent
-foldline.board.this_board = StandIn
+foldline.hardware.board.this_board = StandIn
 
 names = {"__name__": "__main__"}
 for source in json.load(sys.stdin):

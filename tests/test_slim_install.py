@@ -146,7 +146,7 @@ from pathlib import Path
 import golden_vectors, numpy as np, pynq
 from datapath import Design
 from datapath.manifest import Kernel, Manifest
-from foldline.board import known_answers
+from foldline.hardware.board import known_answers
 from overlay_driver import Driver
 from overlay_driver.virtual import Computed, VirtualCore
 from overlay_driver.virtual.device import VirtualBoard

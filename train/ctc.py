@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from datapath.alphabet import BLANK
-from datapath.compiled import compiled
+from datapath.compilation_cache import cached_njit
 from datapath.errors import ConfigError, DataError
 
 RADIX = 2.0**512
@@ -126,7 +126,7 @@ def _check(log_probs: Tensor, labels: Tensor, lengths: Tensor, label_counts: Ten
 # of the line can still be said, first_state(t) to last_state(t), are computed; the others stay 0.
 
 
-@compiled()
+@cached_njit()
 def _line_loss(gradient, log_probs, line, length, labels, blank):
     """Loss of one line in nats; `gradient` [T, B, C], zeros before, gets minus the posterior occupancy."""
     states = 2 * labels.size + 1
@@ -148,7 +148,7 @@ def _line_loss(gradient, log_probs, line, length, labels, blank):
     return -(math.log(total_m) + total_k * LOG_RADIX)
 
 
-@compiled()
+@cached_njit()
 def _classes_of_states(labels, blank, class_count):
     """The distinct classes of a text, blank first, and for each of its states the place of its class among them."""
     slot_of_class = np.full(class_count, -1, dtype=np.int64)
@@ -166,7 +166,7 @@ def _classes_of_states(labels, blank, class_count):
     return classes[:count], slots
 
 
-@compiled()
+@cached_njit()
 def _emissions(log_probs, line, length, classes, slots):
     """Probability of each state's class in each column, [length, states]."""
     p_m, p_k = np.empty((length, slots.size)), np.empty((length, slots.size))
@@ -184,19 +184,19 @@ def _emissions(log_probs, line, length, classes, slots):
     return p_m, p_k
 
 
-@compiled()
+@cached_njit()
 def _band(t, length, states):
     """First state in column t from which the last is still reached, and one more than the last state reached."""
     return max(0, states - length + t), min(states, t + 2)
 
 
-@compiled()
+@cached_njit()
 def _aligned(m, k, common):
     """The mantissa m * RADIX**k has at the exponent `common` >= k; more than one RADIX below, it is beyond float64."""
     return m * (1.0 if k == common else 1.0 / RADIX if k == common - 1.0 else 0.0)
 
 
-@compiled()
+@cached_njit()
 def _product(m, k, p_m, p_k):
     """Of a sum of two mantissas, below 2 * BOUND, and a mantissa: one step brings it back into its range."""
     m, k = m * p_m, k + p_k
@@ -204,7 +204,7 @@ def _product(m, k, p_m, p_k):
     return m * (1.0 / RADIX if m >= BOUND else RADIX if m < LEAST else 1.0), k + step
 
 
-@compiled()
+@cached_njit()
 def _forward(p_m, p_k):
     """alpha[t + 1, s + 1]: probability of columns 0 to t on all paths that are in state s at column t.
 
@@ -226,7 +226,7 @@ def _forward(p_m, p_k):
     return alpha_m, alpha_k
 
 
-@compiled()
+@cached_njit()
 def _backward(p_m, p_k, alpha_m, alpha_k):
     """Posterior probability of each state in each column, [length, states].
 

@@ -24,8 +24,8 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from datapath.errors import ConfigError, TrainingError
-from train.batches import BACKGROUND, Batch, Sample, collate
 from train.config import Hyperparameters
+from train.data.batches import BACKGROUND, Batch, Sample, collate
 from train.loss import batch_loss
 from train.model import Recogniser
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet, ErrorRates, error_rates, greedy_labels, overlay_labels
-from train.batches import pad, read_pixels
 from train.checkpoint import Checkpoint
-from train.data import Line
+from train.data.batches import pad, read_pixels
+from train.data.dataset import Line
 from train.model import Arithmetic, Recogniser, require_device
 from train.threads import THREADS, computing_threads
 

@@ -23,9 +23,9 @@ from datapath.errors import FileError
 from datapath.files import os_reason, read_text, write_text
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
+from train.line_pictures import Sample
 from train.reporting import EpochResult
-from train.samples import Sample
-from train.trace import Trace
+from train.tensorboard_log import Trace
 
 HYPERPARAMETERS, ARGUMENTS, LOG, TRACE = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
 LAST, BEST_CER, BEST_WER = "last.pt", "best-cer.pt", "best-wer.pt"

@@ -16,11 +16,11 @@ from datapath.files import file_digest
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import SCORE
 from datapath.version import TOOL
+from train.arithmetic.quantizers import Quantizer, parameter_quantizer
 from train.checkpoint import Checkpoint, require_finite
 from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, Hyperparameters
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
-from train.quantizers import Quantizer, parameter_quantizer
 
 FC_BITS = 8
 """Width of fully connected weights and biases that were trained in floating point, unless the caller asks for another."""

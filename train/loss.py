@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from datapath.alphabet import BLANK
 from train import ctc
-from train.batches import Batch
 from train.config import Hyperparameters
+from train.data.batches import Batch
 
 
 def batch_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -> Tensor:

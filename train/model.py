@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from datapath.errors import ConfigError
+from train.arithmetic.lstm import Packing
+from train.arithmetic.quantizers import Quantizer, activation_quantizer, parameter_quantizer
+from train.arithmetic.scores import hardware_scores
 from train.config import FLOAT_BITS, FP, Hyperparameters
-from train.hardware_scores import hardware_scores
-from train.quantizers import Quantizer, activation_quantizer, parameter_quantizer
 from train.recurrent import QuantLSTM
-from train.walk import Packing
 
 GREY_LEVELS = 255
 

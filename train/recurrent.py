@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from datapath.design import Gate
+from train.arithmetic.lstm import HardwareWidths, Packing, walk_columns
+from train.arithmetic.lstm_steps import walk_in_steps
+from train.arithmetic.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
 from train.config import FLOAT_BITS, FP
-from train.hardware_steps import walk_in_steps
-from train.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
-from train.walk import HardwareWidths, Packing, walk_columns
 
 SIGMOIDS_FIRST = (Gate.I, Gate.F, Gate.O, Gate.G)
 """Gate order inside the loop: the three sigmoids side by side are one operation instead of three."""

@@ -15,7 +15,7 @@ from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
 from train.checkpoint import Checkpoint, load_weights
 from train.config import QUANTIZED_PARTS, Hyperparameters, shown
-from train.data import Dataset
+from train.data.dataset import Dataset
 from train.experiment import HYPERPARAMETERS, LAST
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser

@@ -19,14 +19,14 @@ from datapath.errors import TrainingError
 from datapath.version import TOOL
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import Dataset
+from train.data.dataset import Dataset
+from train.data.training_data import prepare
 from train.distributed import Group, connected, shared_batch, shared_loss, watching
 from train.evaluation import evaluate
 from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
-from train.lessons import prepare
+from train.line_pictures import recognised_samples
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
-from train.samples import recognised_samples
 from train.starting import Pretrained, Start, fresh_start, start_from
 from train.threads import THREADS, computing_threads
 

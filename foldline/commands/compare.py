@@ -16,7 +16,8 @@ from foldline.commands.options import FILE, board_options, dataset_options, pars
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @dataset_options
 @click.option(
-    "--levels",
+    "--backends",
+    "levels",
     metavar="LEVEL,...",
     callback=parse_levels,
     help="Any of float, quantized, simulated, csim, board; default: float, quantized (of a checkpoint), simulated.",
@@ -24,7 +25,7 @@ from foldline.commands.options import FILE, board_options, dataset_options, pars
 @board_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic lines.")
 @click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each level read.")
-@click.option("--beyond-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
+@click.option("--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
 @click.pass_context
@@ -41,7 +42,7 @@ def command(
     manifest: Path | None,
     seed: int,
     per_line: bool,
-    beyond_limits: bool,
+    ignore_limits: bool,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -53,14 +54,14 @@ def command(
     simulated, csim and board must read the same labels. Every line on which they do not is printed, and the exit
     status is then 1.
     """
-    from foldline.comparison import check_levels, compare
-    from foldline.comparison_report import as_json as json_of
-    from foldline.comparison_report import failure
+    from foldline.compare.comparison import check_levels, compare
+    from foldline.compare.tables import as_json as json_of
+    from foldline.compare.tables import failure
     from foldline.datasets import open_dataset
     from foldline.networks import open_network
 
     on_board = levels is not None and "board" in levels
-    _require_used(context, on_board=on_board, beyond_limits=beyond_limits)
+    _require_used(context, on_board=on_board, ignore_limits=ignore_limits)
     network = open_network(source)
     check_levels(levels, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not print the many to train on.
@@ -70,7 +71,7 @@ def command(
     with ExitStack() as stack:
         board = None
         if on_board:
-            from foldline.board import open_driver
+            from foldline.hardware.board import open_driver
 
             board = stack.enter_context(
                 open_driver(network.design, device=device, bitstream=bitstream, manifest=manifest)
@@ -81,7 +82,7 @@ def command(
             checkpoint=network.checkpoint,
             levels=levels,
             board=board,
-            beyond_limits=beyond_limits,
+            ignore_limits=ignore_limits,
             threads=threads,
             progress=_progress(),
         )
@@ -97,7 +98,7 @@ def command(
         raise click.ClickException(wrong)
 
 
-def _require_used(context: click.Context, *, on_board: bool, beyond_limits: bool) -> None:
+def _require_used(context: click.Context, *, on_board: bool, ignore_limits: bool) -> None:
     """Refuse options that would have no effect, or contradict each other.
 
     :raises click.UsageError: names them.
@@ -108,15 +109,15 @@ def _require_used(context: click.Context, *, on_board: bool, beyond_limits: bool
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     ]
     if given and not on_board:
-        raise click.UsageError(f"{', '.join(given)} needs the level board in --levels.")
-    if on_board and beyond_limits:
-        raise click.UsageError("--beyond-limits and the level board exclude each other: no board takes such a line.")
+        raise click.UsageError(f"{', '.join(given)} needs the level board in --backends.")
+    if on_board and ignore_limits:
+        raise click.UsageError("--ignore-limits and the level board exclude each other: no board takes such a line.")
 
 
 def _progress():
     """What shows progress: bars where there is rich, as everywhere but on a board."""
     try:
-        from foldline.progress import counting
+        from foldline.console.progress import counting
     except ModuleNotFoundError as error:
         if error.name != "rich":
             raise
@@ -129,11 +130,11 @@ def _show(comparison, *, title: str, per_line: bool) -> None:
     try:
         from rich.console import Console
 
-        from foldline.terminal import show_comparison, show_line
+        from foldline.console.terminal import show_comparison, show_line
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "rich":
             raise
-        from foldline.comparison_report import plain_report
+        from foldline.compare.tables import plain_report
 
         for text in plain_report(comparison, title=title, per_line=per_line):
             click.echo(text)

@@ -30,9 +30,9 @@ def command(
     walks = []
 
     def walk(design):
-        from foldline.csimulation import CSimulator
+        from foldline.console.progress import waiting
+        from foldline.hardware.csim import CSimulator
         from foldline.networks import chosen_folding
-        from foldline.progress import waiting
 
         chosen = chosen_folding(design=design, **folding)
         with waiting("compiling the C simulation"):

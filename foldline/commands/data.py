@@ -25,9 +25,9 @@ def synth_command(
     output: Path, training: int, validation: int, seed: int, min_characters: int, max_characters: int
 ) -> None:
     """Print text lines as a scanner sees journal pages, in the layout of UW3-500."""
-    from foldline.progress import counting
-    from train.data import write_dataset
-    from train.synthetic import synthetic_dataset
+    from foldline.console.progress import counting
+    from train.data.dataset import write_dataset
+    from train.data.synthetic import synthetic_dataset
 
     with counting("printing lines") as progress:
         dataset = synthetic_dataset(
@@ -50,8 +50,8 @@ def synth_command(
 @click.option("--sha256", help="Refuse an archive with another digest.")
 def fetch_command(name: str, output: Path, archive: Path | None, url: str | None, sha256: str | None) -> None:
     """Download (or unpack) the UW3-500 lines that the published networks were trained on."""
-    from train.data import read_dataset
-    from train.fetch import fetch_uw3_500
+    from train.data.dataset import read_dataset
+    from train.data.fetch import fetch_uw3_500
 
     options = {"url": url} if url else {}
     folder = fetch_uw3_500(output, archive=archive, sha256=sha256, **options)

@@ -19,10 +19,10 @@ def command(output: Path) -> None:
     and the virtual board; and write a report of both networks."""
     from rich.console import Console
 
+    from foldline.console.progress import counting
+    from foldline.console.terminal import show_comparison, show_line
+    from foldline.console.training import showing
     from foldline.demo import PARAMS, demo_dataset, run_demo
-    from foldline.progress import counting
-    from foldline.terminal import show_comparison, show_line
-    from foldline.training_progress import showing
     from train.config import Hyperparameters
 
     with counting("printing lines") as progress:

@@ -31,8 +31,8 @@ def command(
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
-    from foldline.estimation import as_json as json_of
-    from foldline.estimation import estimate, report
+    from foldline.hardware.estimate import as_json as json_of
+    from foldline.hardware.estimate import estimate, report
     from foldline.networks import chosen_folding, open_network
 
     design = open_network(source).design

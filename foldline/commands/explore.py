@@ -16,12 +16,12 @@ from click.core import ParameterSource
 
 from datapath.manifest import Kernel
 from foldline.commands.options import FILE, dataset_options, target_options
-from foldline.exploration.retries import GRACE_SECONDS, INTERVAL_SECONDS
-from foldline.exploration.settings import StudySettings
-from foldline.exploration.space import Space
+from foldline.study.retries import GRACE_SECONDS, INTERVAL_SECONDS
+from foldline.study.settings import StudySettings
+from foldline.study.space import Space
 
 if TYPE_CHECKING:
-    from train.data import Dataset
+    from train.data.dataset import Dataset
     from train.reporting import Reporter
 
 SPACE = {
@@ -75,7 +75,7 @@ def space_options(command: Callable) -> Callable:
 
 @click.command("explore")
 @click.argument("sources", metavar="[CHECKPOINT|DESIGN.npz]...", nargs=-1, type=FILE)
-@target_options(board="pynq-z2", kernel=Kernel.FOLDLINE)
+@target_options(board="pynq-z2", kernel=Kernel.HLS)
 @click.option("--min-columns-per-second", type=float, metavar="N", help="What the cheapest choice must reach.")
 @click.option("--all", "all_points", is_flag=True, help="Show the complete front, or every trial of the study.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables; always complete.")
@@ -172,8 +172,8 @@ def _require_used(given: dict[str, object]) -> None:
 
 def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> None:
     from datapath.architecture import Architecture
-    from foldline.exploration.folding_report import folding_json, folding_report
-    from foldline.exploration.foldings import check_rate, folding_front
+    from foldline.foldings.enumeration import check_rate, folding_front
+    from foldline.foldings.table import folding_json, folding_report
     from foldline.networks import open_network
     from hls_gen.boards import load_board
 
@@ -198,8 +198,8 @@ def _explore_foldings(sources: tuple[Path, ...], options: dict[str, object]) -> 
 
 
 def _storage(options: dict[str, object]) -> str:
-    from foldline.exploration.settings import check_study_name
-    from foldline.exploration.storage import storage_url
+    from foldline.study.settings import check_study_name
+    from foldline.study.storage import storage_url
 
     check_study_name(options["study"])
     kept = options["storage"] or str(options["experiments"] / f"{options['study']}.db")
@@ -207,8 +207,8 @@ def _storage(options: dict[str, object]) -> str:
 
 
 def _show_study(options: dict[str, object]) -> None:
-    from foldline.exploration.study import read_study
-    from foldline.exploration.study_report import study_json, study_report
+    from foldline.study.result import read_study
+    from foldline.study.table import study_json, study_report
 
     study, max_cer = read_study(options["study"], _storage(options)), options["max_cer"]
     if options["as_json"]:
@@ -220,13 +220,13 @@ def _show_study(options: dict[str, object]) -> None:
 
 def _work(given: dict[str, object], options: dict[str, object]) -> None:
     """Work on a study until it is finished, and show it."""
-    from foldline.exploration.retries import check_beats
-    from foldline.exploration.settings import planned_settings
-    from foldline.exploration.storage import reaching
-    from foldline.exploration.study import kept_settings
-    from foldline.exploration.training import Training, check_folder, claim_folder
-    from foldline.exploration.worker import Worker, join_study, settings_before
     from foldline.recipe import stages_of
+    from foldline.study.result import kept_settings
+    from foldline.study.retries import check_beats
+    from foldline.study.settings import planned_settings
+    from foldline.study.storage import reaching
+    from foldline.study.training import Training, check_folder, claim_folder
+    from foldline.study.worker import Worker, join_study, settings_before
 
     url, folder = _storage(options), options["experiments"] / options["study"]
     check_beats(options["heartbeat"], options["grace"])
@@ -263,7 +263,7 @@ def _asked(given: dict[str, object], before: StudySettings | None) -> dict[str, 
 
     :param before: those that the study has; None where it is new.
     """
-    from foldline.exploration.settings import preset_of
+    from foldline.study.settings import preset_of
     from train.config import Hyperparameters
 
     asked = {name: given[name] for name in SHARED if name in given}
@@ -277,8 +277,8 @@ def _asked(given: dict[str, object], before: StudySettings | None) -> dict[str, 
 
 def _lines(given: dict[str, object], planned: StudySettings) -> tuple[Dataset, dict[str, str]]:
     """The dataset that the command line points at, or the study does where that says nothing; and how."""
+    from foldline.console.progress import counting
     from foldline.datasets import SYNTHETIC, open_dataset, with_extra
-    from foldline.progress import counting
 
     pointing = {name: given[name] for name in POINTING if name in given} or {"data": SYNTHETIC, **planned.data}
     pointing = {
@@ -316,7 +316,7 @@ def _run_settings(options: dict[str, object]) -> dict[str, object]:
 def _shown(*, as_json: bool) -> Iterator[Reporter]:
     """What shows the trials: nothing on stdout where that is for JSON."""
     if not as_json:
-        from foldline.training_progress import showing
+        from foldline.console.training import showing
 
         with showing() as reporter:
             yield reporter

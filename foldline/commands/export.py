@@ -81,8 +81,8 @@ def _write(design, output: Path, fast_csim: bool) -> None:
 def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
-    from foldline.estimation import estimate, too_large
-    from foldline.projects import export_project
+    from foldline.hardware.estimate import estimate, too_large
+    from foldline.hardware.projects import export_project
 
     exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
     fit = exported.fit
@@ -91,9 +91,7 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
         f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
         f"The test bench has {exported.lines} lines with {exported.labels} labels."
     )
-    warning = too_large(
-        estimate(Architecture.of(design), kernel=Kernel.FOLDLINE, board=exported.fit.board.name, columns=1)
-    )
+    warning = too_large(estimate(Architecture.of(design), kernel=Kernel.HLS, board=exported.fit.board.name, columns=1))
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
 

@@ -16,7 +16,7 @@ from foldline.commands.options import FILE
 def command(header: Path, alphabet: Path, output: Path) -> None:
     """Read an LSTM-PYNQ weight header, with the alphabet that it does not carry, into a design."""
     from datapath.files import require_different
-    from foldline.headers import import_design
+    from foldline.hardware.headers import import_design
 
     require_different(HEADER=header, alphabet=alphabet, output=output)
     design = import_design(header, alphabet)

@@ -16,7 +16,7 @@ from foldline.commands.options import FILE
 @click.option("-o", "--output", type=FILE, help="The picture; default: NAME.inspect.png in the current folder.")
 @click.option("--pixels", type=FILE, help="Raw pixels instead: .npz with pixels_0, ... [T, I].")
 @click.option("--line", "number", type=click.IntRange(min=0), help="Which of the --pixels; default: pixels_0.")
-@click.option("--beyond-limits", is_flag=True, help="Compute a line that the overlay cannot take, and say so.")
+@click.option("--ignore-limits", is_flag=True, help="Compute a line that the overlay cannot take, and say so.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
 def command(
     design_path: Path,
@@ -24,7 +24,7 @@ def command(
     output: Path | None,
     pixels: Path | None,
     number: int | None,
-    beyond_limits: bool,
+    ignore_limits: bool,
     as_json: bool,
 ) -> None:
     """Show where a line's numbers live: how far each quantity of the datapath goes in its type, and what is lost.
@@ -41,10 +41,10 @@ def command(
 
     from datapath.design import Design
     from datapath.files import require_different
-    from foldline.inputs import LineInput
-    from foldline.inspecting import inspect_input, picture_path, pixel_input
-    from foldline.inspection_picture import write_picture
-    from foldline.inspection_report import inspection_json, show_inspection
+    from foldline.batch.inputs import LineInput
+    from foldline.inspect.line import inspect_input, picture_path, pixel_input
+    from foldline.inspect.picture import write_picture
+    from foldline.inspect.report import inspection_json, show_inspection
 
     output = picture_path(output, image=image, pixels=pixels, number=number or 0)
     require_different(DESIGN=design_path, output=output)
@@ -52,7 +52,7 @@ def command(
     design = Design.load(design_path)
     line = LineInput(str(image), image) if image else pixel_input(pixels, number or 0)
     title = image.name if image else f"{pixels.name} {line.name}"
-    inspection = inspect_input(design, line, beyond_limits=beyond_limits)
+    inspection = inspect_input(design, line, ignore_limits=ignore_limits)
     write_picture(output, inspection, design, title=title)
     if as_json:
         found = inspection_json(inspection, design, name=line.name, picture=str(output))

@@ -23,7 +23,7 @@ class LineOptions:
     output: Path | None
     shard: str | None
     trace: Path | None
-    beyond_limits: bool
+    ignore_limits: bool
     threads: int | None
     as_json: bool
 
@@ -45,7 +45,7 @@ def line_options(command: Callable) -> Callable:
             ),
             click.option("--trace", type=FILE, help="Write hidden words, scores and labels to this .npz."),
             click.option(
-                "--beyond-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so."
+                "--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so."
             ),
             click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor."),
             click.option(
@@ -60,15 +60,15 @@ def line_options(command: Callable) -> Callable:
 def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) -> None:
     """Load the design, compute all lines, print or write each.
 
-    :param make_walk: the `foldline.simulation.Walk` of a design, made once everything else has been checked.
+    :param make_walk: the `foldline.batch.simulation.Walk` of a design, made once everything else has been checked.
     """
     from datapath.design import Design
     from datapath.files import require_different
     from fixedpoint_sim import trace_writer
-    from foldline.jobs import Job
-    from foldline.progress import computing_lines
-    from foldline.result_lines import WHOLE, Shard
-    from foldline.simulation import simulate_inputs
+    from foldline.batch.jobs import Job
+    from foldline.batch.results import WHOLE, Shard
+    from foldline.batch.simulation import simulate_inputs
+    from foldline.console.progress import computing_lines
 
     if options.shard is not None and options.output is None:
         raise click.UsageError("--shard needs -o FILE: the file says which lines it holds.")
@@ -79,10 +79,10 @@ def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) 
     with ExitStack() as stack:
         write_trace = stack.enter_context(trace_writer(options.trace, walk.design.alphabet)) if options.trace else None
         if options.output is None:
-            results = simulate_inputs(walk, inputs, beyond_limits=options.beyond_limits, threads=options.threads)
+            results = simulate_inputs(walk, inputs, ignore_limits=options.ignore_limits, threads=options.threads)
             lines, failed = _print(results, write_trace, options.as_json)
         else:
-            job = Job(walk, options.output, shard=part, beyond_limits=options.beyond_limits)
+            job = Job(walk, options.output, shard=part, ignore_limits=options.ignore_limits)
             with computing_lines(lambda: (part or WHOLE).lines_of(inputs.count())) as progress:
                 results = job.run(inputs, threads=options.threads, resume=options.trace is None)
                 _write(job, results, write_trace, progress)
@@ -95,11 +95,11 @@ def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) 
 
 
 def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
-    """The `foldline.inputs.Inputs` that a command line names in one of three ways.
+    """The `foldline.batch.inputs.Inputs` that a command line names in one of three ways.
 
     :raises UsageError: none, or more than one.
     """
-    from foldline.inputs import image_inputs, list_inputs, pixel_inputs
+    from foldline.batch.inputs import image_inputs, list_inputs, pixel_inputs
 
     if sum((bool(images), list_path is not None, pixels is not None)) != 1:
         raise click.UsageError("Give images, --list FILE or --pixels FILE.npz, and only one of them.")
@@ -113,8 +113,8 @@ def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path 
 def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
     """Print results as they come; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
-    from foldline.printing import printable
-    from foldline.result_lines import result_json
+    from foldline.batch.results import result_json
+    from foldline.console.text import printable
 
     lines = failed = 0
     for name, result in results:
@@ -132,7 +132,7 @@ def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
 def _write(job, results, write_trace, progress) -> None:
     """Let a job write its results, and show how far it is."""
     from datapath.errors import FoldlineError
-    from foldline.printing import printable
+    from foldline.console.text import printable
 
     try:
         for _name, result in results:

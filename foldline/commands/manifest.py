@@ -23,7 +23,7 @@ def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz:
     """
     from datapath.design import Design
     from datapath.files import require_different
-    from foldline.projects import manifest_on
+    from foldline.hardware.projects import manifest_on
 
     require_different(DESIGN=design_path, output=output)
     design = Design.load(design_path)

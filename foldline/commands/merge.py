@@ -15,7 +15,7 @@ def command(shards: tuple[Path, ...], output: Path) -> None:
 
     All shards of the run must be there, finished, and each once.
     """
-    from foldline.merging import merge_shards
+    from foldline.batch.merging import merge_shards
 
     merged = merge_shards(shards, output)
     failed = f", {merged.failed} of them failed" if merged.failed else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -58,13 +59,13 @@ def folding_options(command: Callable) -> Callable:
 
 
 def parse_levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """The levels that a comma-separated list names: a callback of `--levels`.
+    """The levels that a comma-separated list names: a callback of `--backends`.
 
     :raises click.BadParameter: one is unknown, or there is none.
     """
     if value is None:
         return None
-    from foldline.comparison import LEVELS
+    from foldline.compare.comparison import LEVELS
 
     names = tuple(name.strip() for name in value.split(","))
     for name in names:
@@ -73,13 +74,25 @@ def parse_levels(context: click.Context, parameter: click.Parameter, value: str 
     return names
 
 
+class _KernelName(click.Choice):
+    """The name of a kernel; names that earlier versions wrote are accepted and not shown."""
+
+    def __init__(self) -> None:
+        super().__init__([kernel.value for kernel in Kernel])
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        with suppress(ValueError):
+            value = Kernel(value).value
+        return super().convert(value, param, ctx)
+
+
 def kernel_option(text: str, **settings: object) -> Callable:
     """Whose kernel, by its name."""
-    return click.option("--kernel", type=click.Choice([kernel.value for kernel in Kernel]), help=text, **settings)
+    return click.option("--kernel", type=_KernelName(), help=text, **settings)
 
 
 def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> Callable:
-    """What is modelled: board, clock, width of a line, kernel; see `foldline.estimation.estimate`.
+    """What is modelled: board, clock, width of a line, kernel; see `foldline.hardware.estimate.estimate`.
 
     :param board: the default.
     :param kernel: the default; None for the one that `Kernel.of` takes a design to run on.
@@ -107,7 +120,7 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
 
 
 def board_options(command: Callable) -> Callable:
-    """Which board to use and what is loaded onto it; see `foldline.board.open_driver`."""
+    """Which board to use and what is loaded onto it; see `foldline.hardware.board.open_driver`."""
     for option in reversed(
         (
             click.option(

@@ -22,13 +22,14 @@ COUNT = click.IntRange(min=0)
 @dataset_options
 @click.option("--seed", type=COUNT, default=0, show_default=True, help="Of the synthetic lines.")
 @click.option(
-    "--levels",
+    "--backends",
+    "levels",
     metavar="LEVEL,...",
     callback=parse_levels,
     help="As of `foldline compare`; float and quantized of those runs that have a checkpoint, board is the virtual one.",
 )
 @click.option("--csim-lines", type=click.IntRange(min=1), help="C simulation of the first lines only; default: all.")
-@click.option("--beyond-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
+@click.option("--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
 @target_options()
 @click.option("--lines", type=COUNT, default=200, show_default=True, help="Lines to put in at most, worst first.")
 @click.option(
@@ -48,7 +49,7 @@ def command(
     seed: int,
     levels: tuple[str, ...] | None,
     csim_lines: int | None,
-    beyond_limits: bool,
+    ignore_limits: bool,
     board: str,
     clock_mhz: float | None,
     columns: int | None,
@@ -72,10 +73,10 @@ def command(
         raise click.UsageError("--study and --storage go together.")
     from datapath.files import require_different
     from datapath.manifest import Kernel
-    from foldline.comparison_report import failure
+    from foldline.compare.tables import failure
+    from foldline.console.progress import counting
+    from foldline.console.text import now
     from foldline.datasets import open_dataset
-    from foldline.printing import now
-    from foldline.progress import counting
     from foldline.report import ReportInputs, Target, require_place, write_report
     from foldline.report.opening import compare_run, levels_of, open_runs
 
@@ -86,7 +87,7 @@ def command(
     columns = _columns(opened) if columns is None else columns
     target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
     for run in opened:  # what is refused is refused before anything takes its time
-        levels_of(run, levels, beyond_limits=beyond_limits)
+        levels_of(run, levels, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
     for sentence in dataset.problems:
@@ -98,7 +99,7 @@ def command(
             dataset,
             levels=levels,
             csim_lines=csim_lines,
-            beyond_limits=beyond_limits,
+            ignore_limits=ignore_limits,
             threads=threads,
             progress=counting,
         )
@@ -123,7 +124,7 @@ def command(
 def _columns(opened: Sequence[OpenedRun]) -> int:
     """Of a line that all designs take: rates on lines of different width could not be compared."""
     from datapath.architecture import Architecture
-    from foldline.estimation import line_columns
+    from foldline.hardware.estimate import line_columns
 
     return min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
 
@@ -132,6 +133,6 @@ def _trials(study: str | None, storage: str | None):
     """What is in a study; None where none is asked for, so that nothing of it is imported."""
     if study is None:
         return None
-    from foldline.exploration.study import read_study
+    from foldline.study.result import read_study
 
     return read_study(study, storage)

@@ -43,8 +43,8 @@ def command(
 
     from datapath.design import Design
     from datapath.files import npz_writer, require_different
-    from foldline.board import open_driver
-    from foldline.running import Throughput, read_inputs
+    from foldline.batch.board_runs import Throughput, read_inputs
+    from foldline.hardware.board import open_driver
 
     require_different(DESIGN=design_path, pixels=pixels, trace=trace, bitstream=bitstream, manifest=manifest)
     inputs = chosen_inputs(images, list_path, pixels)
@@ -75,7 +75,7 @@ def command(
 def _show(name: str, result, as_json: bool) -> bool:
     """Print a line's result; whether it is a reading."""
     from datapath.errors import FoldlineError
-    from foldline.printing import printable
+    from foldline.console.text import printable
 
     if isinstance(result, FoldlineError):
         click.echo(f"Error: {printable(str(result))}", err=True)

@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from datapath.errors import TrainingError
 from foldline.commands.options import FILE, dataset_options
 from train.config import Hyperparameters, range_text
-from train.data import Dataset
+from train.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from train.distributed import Group
@@ -129,8 +129,8 @@ def command(
     """
     import torch
 
+    from foldline.console.progress import counting
     from foldline.datasets import open_dataset, with_extra
-    from foldline.progress import counting
     from train.distributed import torchrun_group
     from train.starting import Pretrained
 
@@ -182,7 +182,7 @@ def command(
 
 def _trained(group: Group, *arguments: object, **settings: object) -> TrainingResult | None:
     """`train`, shown on the terminal; None in all processes of a group but the first, which alone tells."""
-    from foldline.training_progress import showing
+    from foldline.console.training import showing
     from train.trainer import train
 
     if group.leads:
@@ -200,9 +200,9 @@ def _follow_recipe(
     """`run_recipe`, shown on the terminal."""
     from rich.console import Console
 
+    from foldline.console.terminal import show_comparison
+    from foldline.console.training import showing
     from foldline.recipe import run_recipe
-    from foldline.terminal import show_comparison
-    from foldline.training_progress import showing
 
     with showing() as reporter:
         result = run_recipe(hyperparameters, dataset, say=reporter.note, reporter=reporter, **settings)
@@ -313,9 +313,9 @@ def _export_test_image(checkpoint: Path, dataset: Dataset, read: dict[str, str],
 
     :param read: what that reads, by the names of the lines.
     """
-    from foldline.bench_line import DEFAULT_NAME, export_test_image
+    from foldline.console.text import printable
+    from foldline.hardware.bench_line import DEFAULT_NAME, export_test_image
     from foldline.networks import open_network
-    from foldline.printing import printable
 
     network = open_network(checkpoint)
     for sentence in network.notes:

@@ -29,8 +29,8 @@ def command(
     header holds, in its folding.
     """
     from datapath.design import Design
-    from foldline.headers import verify_header
-    from foldline.inputs import image_inputs, pixel_inputs
+    from foldline.batch.inputs import image_inputs, pixel_inputs
+    from foldline.hardware.headers import verify_header
 
     if images and pixels is not None:
         raise click.UsageError("Give images, or --pixels FILE.npz, and not both.")

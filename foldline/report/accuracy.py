@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from foldline.agreement import BOARD, CSIM, SIMULATED
-from foldline.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, Comparison, Level
-from foldline.comparison_report import agreement_notes, failure, notes
+from foldline.compare.agreement import BOARD, CSIM, SIMULATED
+from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, Comparison, Level
+from foldline.compare.tables import agreement_notes, failure, notes
 
 TABLE = (
     (FLOAT, CTC),

@@ -16,7 +16,7 @@ from datapath.alphabet import BLANK, Alphabet
 from fixedpoint_sim import Inspection, Trace
 from fixedpoint_sim.inspection import emitted_at
 from fixedpoint_sim.kernels import best_classes
-from foldline.inspection_line import Run, runs_of
+from foldline.inspect.layout import Run, runs_of
 
 SCALE, SEGMENT = 2, 80
 """Pixels per column, and columns of a segment: two of them fit side by side on a phone."""

@@ -8,7 +8,7 @@ from datapath.files import is_folder
 from foldline.report.inputs import CurveStage
 
 LOSS, GREEDY_CER, OVERLAY_CER = "loss", "CER", "CER, overlay labels"
-"""Names of the curves in the trace (`train.trace.CURVES`)."""
+"""Names of the curves in the trace (`train.tensorboard_log.CURVES`)."""
 
 
 def read_curves(folder: Path, *, name: str) -> CurveStage:

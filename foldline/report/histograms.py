@@ -9,8 +9,8 @@ import numpy as np
 
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
-from foldline.inspection_picture import panels_of, table_input_of
-from foldline.inspection_report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
+from foldline.inspect.picture import panels_of, table_input_of
+from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
 from foldline.report.figures import grouped
 
 WIDTH, HEIGHT = 220, 72

@@ -11,12 +11,12 @@ from datapath.design import Design
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
-from foldline.agreement import BOARD, SIMULATED
-from foldline.comparison import OVERLAY, Comparison, Level
-from foldline.estimation import Estimate, estimate
+from foldline.compare.agreement import BOARD, SIMULATED
+from foldline.compare.comparison import OVERLAY, Comparison, Level
+from foldline.hardware.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
-    from foldline.exploration.study import StudyResult
+    from foldline.study.result import StudyResult
 
 LINES, INSPECTED_LINES = 200, 3
 """Defaults: lines that are put in, and lines of which every number is looked at."""
@@ -58,7 +58,7 @@ class ReportRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What cycles and resources are told for, see `foldline.estimation.estimate`; `kernel` None for the one that
+    """What cycles and resources are told for, see `foldline.hardware.estimate.estimate`; `kernel` None for the one that
     `Kernel.of` takes a design to run on."""
 
     board: str = "pynq-z1"

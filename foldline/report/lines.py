@@ -13,7 +13,7 @@ from PIL import Image
 
 from datapath.error_rates import align, edit_distance
 from foldline.report.inputs import ReportRun, short_name
-from train.data import Line
+from train.data.dataset import Line
 
 RIGHT, WRONG, MISSING, EXTRA = "right", "wrong", "missing", "extra"
 """What a part of a reading is beside the truth: equal, in place of something else, a gap, too much."""

@@ -13,12 +13,12 @@ from pathlib import Path
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import is_folder
-from foldline.agreement import BOARD
-from foldline.comparison import TORCH, Progress, check_levels, compare
+from foldline.compare.agreement import BOARD
+from foldline.compare.comparison import TORCH, Progress, check_levels, compare
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
-from train.data import Dataset
+from train.data.dataset import Dataset
 
 # As `foldline.recipe` and `train.experiment` name them, which need torch.
 DESIGN, RECIPE, TRACE = "design.npz", "recipe.json", "tensorboard"
@@ -58,21 +58,21 @@ def compare_run(
     *,
     levels: Iterable[str] | None,
     csim_lines: int | None = None,
-    beyond_limits: bool = False,
+    ignore_limits: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> ReportRun:
     """What a run's levels read on a dataset's validation lines; the board is the virtual one.
 
     :param levels: see `levels_of`.
-    :raises FoldlineError: see `foldline.comparison.compare`.
+    :raises FoldlineError: see `foldline.compare.comparison.compare`.
     """
     design, checkpoint = run.network.design, run.network.checkpoint
-    wanted = levels_of(run, levels, beyond_limits=beyond_limits)
+    wanted = levels_of(run, levels, ignore_limits=ignore_limits)
     with ExitStack() as stack:
         board = None
         if BOARD in wanted:
-            from foldline.board import open_driver
+            from foldline.hardware.board import open_driver
 
             board = stack.enter_context(open_driver(design))
         comparison = compare(
@@ -82,7 +82,7 @@ def compare_run(
             levels=wanted,
             board=board,
             csim_lines=csim_lines,
-            beyond_limits=beyond_limits,
+            ignore_limits=ignore_limits,
             threads=threads,
             progress=progress,
         )
@@ -96,16 +96,16 @@ def compare_run(
     )
 
 
-def levels_of(run: OpenedRun, levels: Iterable[str] | None, *, beyond_limits: bool) -> tuple[str, ...]:
+def levels_of(run: OpenedRun, levels: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
     """The levels to compute of a run: those asked for, of a design alone without PyTorch's; None for the usual ones.
 
-    :raises ConfigError: see `foldline.comparison.check_levels`; also where nothing is left.
+    :raises ConfigError: see `foldline.compare.comparison.check_levels`; also where nothing is left.
     """
     has_checkpoint = run.network.checkpoint is not None
     asked = None if levels is None else tuple(levels)
     if asked is not None and not has_checkpoint and not set(asked) <= set(TORCH):
         asked = tuple(level for level in asked if level not in TORCH)
-    return check_levels(asked, has_checkpoint=has_checkpoint, beyond_limits=beyond_limits)
+    return check_levels(asked, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
 
 
 def _open_run(path: Path) -> OpenedRun:

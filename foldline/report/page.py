@@ -20,9 +20,9 @@ from datapath.files import is_folder, write_text
 from datapath.version import TOOL
 from fixedpoint_sim import Inspection, Trace, inspect_line, simulate_lines
 from fixedpoint_sim.simulator import run_in_order
-from foldline.agreement import SIMULATED
-from foldline.comparison import OVERLAY, Progress, silent
-from foldline.estimation import RESOURCE_TITLES, Estimate
+from foldline.compare.agreement import SIMULATED
+from foldline.compare.comparison import OVERLAY, Progress, silent
+from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
 from foldline.report import histograms
 from foldline.report.accuracy import Verdict, accuracy_rows, verdict
 from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_plot
@@ -107,7 +107,7 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
     The lines that are put in are simulated again, and a few of them inspected, which takes most of the time.
 
     :param progress: shows how far it is.
-    :raises ConfigError: a board, clock or number of columns that `foldline.estimation.estimate` refuses.
+    :raises ConfigError: a board, clock or number of columns that `foldline.hardware.estimate.estimate` refuses.
     :raises MismatchError: a comparison is not of its run's design.
     """
     showing = progress or silent
@@ -147,7 +147,7 @@ def _shown_lines(
     for number, run in enumerate(runs):
         there = [(place, on.index) for place, view in enumerate(views) for on in view.runs if on.number == number]
         columns = [views[place].line.columns(run.design) for place, _ in there]
-        traces = simulate_lines(run.design, columns, beyond_limits=True, threads=threads)
+        traces = simulate_lines(run.design, columns, ignore_limits=True, threads=threads)
         with showing(f"drawing lines of {run.name}") as done:
             for count, (place, index), own, trace in zip(range(len(there)), there, columns, traces, strict=True):
                 _require_same(run, index, trace)
@@ -183,7 +183,7 @@ def _inspected(
     found = []
     with showing(f"inspecting {run.name}") as done:
         for inspection in run_in_order(
-            lambda line: inspect_line(run.design, line.columns(run.design), beyond_limits=True),
+            lambda line: inspect_line(run.design, line.columns(run.design), ignore_limits=True),
             chosen,
             threads=threads,
         ):

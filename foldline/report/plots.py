@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from foldline.exploration.pareto import pareto_front
+from foldline.foldings.pareto import pareto_front
 from foldline.report.drawing import ACCENT, FAINT, INK, PAPER, RULE, SMALL, UNITS_PER_INCH, draw, text_width
 from foldline.report.inputs import CurveStage
 

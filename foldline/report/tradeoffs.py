@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from datapath.published import PUBLISHED as PUBLISHED_OVERLAYS
 from datapath.published import PublishedOverlay
-from foldline.estimation import Estimate
+from foldline.hardware.estimate import Estimate
 from foldline.report.inputs import ReportRun, short_name
 from foldline.report.plots import OURS, PUBLISHED, TRIAL, Point, pareto_plot, trials_with_front
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from foldline.exploration.study import StudyResult
+    from foldline.study.result import StudyResult
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ class VirtualCore:
         consistent = (records, length) == (2 * columns, 2 * columns * record)
         if self.kernel is Kernel.PUBLISHED and not consistent:
             return None  # one of its stages waits for data for ever
-        if self.kernel is Kernel.FOLDLINE and not (consistent and 1 <= columns <= limits.columns):
+        if self.kernel is Kernel.HLS and not (consistent and 1 <= columns <= limits.columns):
             return np.array([REFUSED], dtype=WORD_DTYPE)
         data = memory.read(self._address(Register.INPUT_ADDRESS), 2 * columns * record)
         line = self._as_taken(self._forward_columns(data))

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import cycles, utilisation
-from foldline.estimation import RESOURCE_TITLES
+from foldline.hardware.estimate import RESOURCE_TITLES
 from tests.golden_data import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8").splitlines()

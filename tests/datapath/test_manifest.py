@@ -32,7 +32,7 @@ def manifest(design):
     return Manifest.of(
         design,
         answers=(answer(), answer(7, ())),
-        kernel=Kernel.FOLDLINE,
+        kernel=Kernel.HLS,
         part="xck26-sfvc784-2LV-c",
         clock_mhz=142.5,
         control_base=0xA000_0000,
@@ -75,7 +75,7 @@ def test_the_published_overlay_s_facts_are_the_default(design):
     manifest = Manifest.of(design, answers=())
     assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xc7z020clg400-1", 100, CONTROL_BASE)
     assert manifest.kernel is Kernel.PUBLISHED
-    assert Manifest.of(design.refolded(OTHER_FOLDING), answers=()).kernel is Kernel.FOLDLINE
+    assert Manifest.of(design.refolded(OTHER_FOLDING), answers=()).kernel is Kernel.HLS
 
 
 def test_the_entries_say_what_the_design_is(design, manifest):
@@ -89,7 +89,7 @@ def test_the_entries_say_what_the_design_is(design, manifest):
         "hidden": 4,
         "classes": 5,
         "peepholes": True,
-        "kernel": "foldline",
+        "kernel": "hls",
         "limits": {"columns": 40, "labels": 5},
         "part": "xck26-sfvc784-2LV-c",
         "clock_mhz": 142.5,
@@ -151,8 +151,8 @@ NAMES = "weight, bias, activation, fc_weight, fc_bias"
         ({"hidden": 0}, "hidden is 0; it must be a whole number of 1 or more."),
         ({"classes": 5.0}, "classes is 5.0; it must be a whole number of 1 or more."),
         ({"peepholes": "false"}, "peepholes is 'false'; it must be true or false."),
-        ({"kernel": "ours"}, "kernel is 'ours'; it must be 'published' or 'foldline'."),
-        ({"kernel": ["foldline"]}, "kernel is ['foldline']; it must be 'published' or 'foldline'."),
+        ({"kernel": "ours"}, "kernel is 'ours'; it must be 'published' or 'hls'."),
+        ({"kernel": ["foldline"]}, "kernel is ['foldline']; it must be 'published' or 'hls'."),
         ({"part": ""}, "part is ''; it must be a part number as Vivado spells it."),
         ({"part": "a\nb"}, "part is 'a\\nb'; it must be a part number as Vivado spells it."),
         ({"clock_mhz": "100"}, "clock_mhz is '100'; it must be above 0 MHz and at most 1000 MHz."),

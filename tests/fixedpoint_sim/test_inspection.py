@@ -208,8 +208,8 @@ def test_counts_are_those_of_the_specification(data):
         designs(inputs=st.integers(1, 6), hidden=st.integers(1, 4), classes=st.integers(2, 4), precision=precisions())
     )
     columns = data.draw(raw_values((data.draw(st.integers(1, 6)), design.inputs), design.precision.activation))
-    inspection = inspect_line(design, columns, beyond_limits=True)
-    assert_same_bits(inspection, simulate(design, columns, beyond_limits=True))
+    inspection = inspect_line(design, columns, ignore_limits=True)
+    assert_same_bits(inspection, simulate(design, columns, ignore_limits=True))
     assert_counts(inspection, every_value(design, columns))
 
 
@@ -219,17 +219,17 @@ def test_counts_of_a_stress_design(name):
     with np.load(GOLDEN / "vectors" / f"{name}.npz", allow_pickle=False) as vectors:
         lines = [vectors[f"pixels_{i}"] for i in range(sum(key.startswith("pixels_") for key in vectors.files))]
     for columns in lines:
-        inspection = inspect_line(design, columns, beyond_limits=True)
-        assert_same_bits(inspection, simulate(design, columns, beyond_limits=True))
+        inspection = inspect_line(design, columns, ignore_limits=True)
+        assert_same_bits(inspection, simulate(design, columns, ignore_limits=True))
         few = columns[:6]
-        assert_counts(inspect_line(design, few, beyond_limits=True), every_value(design, few))
+        assert_counts(inspect_line(design, few, ignore_limits=True), every_value(design, few))
 
 
 def test_what_the_stress_designs_are_made_for_is_seen():
     def inspected(name, line):
         with np.load(GOLDEN / "vectors" / f"{name}.npz", allow_pickle=False) as vectors:
             columns = vectors[f"pixels_{line}"]
-        return inspect_line(Design.load(GOLDEN / "designs" / f"{name}.npz"), columns, beyond_limits=True)
+        return inspect_line(Design.load(GOLDEN / "designs" / f"{name}.npz"), columns, ignore_limits=True)
 
     wrap = inspected("stress_w8a8_wrap", 0)
     assert all(wrap[f"accumulator_{gate}"].wrapped for gate in GATE_NAMES)
@@ -314,7 +314,7 @@ def test_bins_are_the_documented_intervals(format):
     ],
 )
 def test_used_bits(raw, signed, used):
-    from fixedpoint_sim import inspected_walk as walk
+    from fixedpoint_sim import profiling_kernels as walk
     from fixedpoint_sim.inspection import _quantity
 
     bits = 16 if signed else 8

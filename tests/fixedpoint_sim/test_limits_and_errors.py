@@ -9,7 +9,7 @@ import pytest
 
 from datapath import Limits, fold
 from datapath.errors import ConfigError, DataError, DesignError, LimitError
-from fixedpoint_sim import save_traces, simulate, simulate_lines, walk_folded
+from fixedpoint_sim import save_traces, simulate, simulate_folded, simulate_lines
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.reference import reference_labels
@@ -33,7 +33,7 @@ def _busy_line(design):
     """A line within the columns whose labels pass the limit, found by search."""
     for seed in range(2000):
         line = np.random.default_rng(seed).choice([-8, 7], size=(40, 4)).astype(np.int8)
-        trace = simulate(design, line, beyond_limits=True)
+        trace = simulate(design, line, ignore_limits=True)
         if trace.exceeded:
             return line, trace
     raise LookupError("no line of 2000 emits more than 5 labels")
@@ -48,13 +48,13 @@ def _busy_line(design):
     ],
 )
 def test_a_line_past_a_limit_is_refused_by_both_walks(design, length, message):
-    for run in (simulate, lambda d, c: walk_folded(fold(d), d, c)):
+    for run in (simulate, lambda d, c: simulate_folded(fold(d), d, c)):
         with pytest.raises(LimitError, match=_message(message)):
             run(design, _line(length))
 
 
 def test_beyond_limits_computes_such_a_line_and_says_so(design):
-    trace = simulate(design, _line(43), beyond_limits=True)
+    trace = simulate(design, _line(43), ignore_limits=True)
     assert trace.scores.shape == (43, 3)
     assert [str(limit) for limit in trace.exceeded] == [
         "43 columns, allowed at most 40",
@@ -105,13 +105,13 @@ def test_arrays_with_other_peepholes_are_refused(design):
     other = fold(random_design(1, folding=(2, 2, 4), limits=design.limits, peepholes=(8, 1)))
     message = "The folded arrays have peephole_format PeepholeFormat(bits=8, integer=1), the design has None."
     with pytest.raises(DesignError, match=_message(message)):
-        walk_folded(other, design, _line(4))
+        simulate_folded(other, design, _line(4))
 
 
 def test_another_networks_arrays_are_refused(design):
     other = fold(random_design(2, classes=2, limits=design.limits))
     with pytest.raises(DesignError, match=_message("The folded arrays have classes 2, the design has 3.")):
-        walk_folded(other, design, _line(4))
+        simulate_folded(other, design, _line(4))
 
 
 def test_saved_traces_hold_every_stage_in_order(design, tmp_path):
@@ -139,7 +139,7 @@ for name in dir(caching):
     if name.endswith("CacheLocator"):
         getattr(caching, name).ensure_cache_path = nowhere
 import numpy as np
-from fixedpoint_sim import walk_folded_lines
+from fixedpoint_sim import simulate_folded_lines
 import fixedpoint_sim.kernels
 values, rows = np.zeros(8, dtype=np.int16), np.zeros(8, dtype=np.int64)
 print(fixedpoint_sim.kernels.fill_pass(values, rows, 1))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event
 
-from foldline.exploration.settings import preset_of
-from foldline.exploration.study import StudyResult, read_study
-from foldline.exploration.worker import Worker, join_study
+from foldline.study.result import StudyResult, read_study
+from foldline.study.settings import preset_of
+from foldline.study.worker import Worker, join_study
 from tests.train import tiny
 
 PRESET = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=6)

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from datapath import error_rates
-from foldline.comparison import CTC, OVERLAY, Level, compare
+from foldline.compare.comparison import CTC, OVERLAY, Level, compare
 from foldline.report import CurveStage, ReportInputs, ReportRun
 from tests.designs import random_design
 from tests.train import tiny
-from train.data import Line
+from train.data.dataset import Line
 
 HOSTILE = '<script>alert(1)</script>&"'
 LINES = (

@@ -59,6 +59,6 @@ class StandInBoard:
     def readings(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[Reading | FoldlineError]:
         for number, columns in enumerate(lines):
             self.lengths.append(len(columns))
-            right = simulate(self.design, columns, beyond_limits=True).labels
+            right = simulate(self.design, columns, ignore_limits=True).labels
             given = self._change(number, right)
             yield given if isinstance(given, FoldlineError) else reading(self.design, columns, given, **self._how)

@@ -16,7 +16,7 @@ from foldline.networks import open_network
 from hls_gen.bench_line import BenchLine, render_bench_line
 from tests.train import tiny
 from train.checkpoint import Checkpoint
-from train.data import Dataset, write_dataset
+from train.data.dataset import Dataset, write_dataset
 from train.evaluation import evaluate_checkpoint
 from train.trainer import train
 

@@ -17,7 +17,7 @@ from foldline.cli import COMMANDS
 from hls_gen import write_header
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
-from train.data import Dataset, Line, write_dataset
+from train.data.dataset import Dataset, Line, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def test_help_names_every_command():
 
 
 def test_underscores_are_accepted_wherever_dashes_are(saved, image, tmp_path):
-    dashed = run("simulate", saved, image, "--beyond-limits")
-    assert run("simulate", saved, image, "--beyond_limits").output == dashed.output
+    dashed = run("simulate", saved, image, "--ignore-limits")
+    assert run("simulate", saved, image, "--ignore_limits").output == dashed.output
     header = tmp_path / "h.hpp"
     assert run("export", saved, "-o", header, "--simd_input", "8").exit_code == 0
     alphabet = tmp_path / "alphabet.txt"
@@ -114,7 +114,7 @@ def test_a_line_past_a_limit_is_an_error_and_the_rest_is_computed(saved, image, 
     )
     assert result.stderr.splitlines()[0] == (
         f"Error: {wide}: The line exceeds the overlay: 300 columns, allowed at most 200. "
-        "With --beyond-limits it is computed all the same."
+        "With --ignore-limits it is computed all the same."
     )
     assert result.stdout.startswith(f"{image}\t")
     assert not (tmp_path / "t.npz").exists()
@@ -122,8 +122,8 @@ def test_a_line_past_a_limit_is_an_error_and_the_rest_is_computed(saved, image, 
 
 def test_beyond_limits_says_so_on_the_line(design, saved, tmp_path):
     wide = _image(tmp_path / "wide.png", width=300)
-    trace = simulate(design, image_columns(wide, target_height=32, bits=4), beyond_limits=True)
-    result = run("simulate", saved, wide, "--beyond-limits")
+    trace = simulate(design, image_columns(wide, target_height=32, bits=4), ignore_limits=True)
+    result = run("simulate", saved, wide, "--ignore-limits")
     assert result.exit_code == 0
     assert result.stdout == f"{wide}\t{trace.text}\tbeyond the overlay: 300 columns, allowed at most 200\n"
 
@@ -132,7 +132,7 @@ def test_an_odd_line_is_an_error(saved, tmp_path):
     write_npz(tmp_path / "odd.npz", {"pixels_0": np.zeros((3, 32), dtype=np.int8)})
     fails(
         "pixels_0: The line exceeds the overlay: 3 columns, allowed an even number. "
-        "With --beyond-limits it is computed all the same.",
+        "With --ignore-limits it is computed all the same.",
         *("simulate", saved, "--pixels", tmp_path / "odd.npz"),
     )
 
@@ -258,7 +258,7 @@ def test_compare_of_a_design_shows_the_simulated_level_only(saved, tmp_path):
     data = tmp_path / "data"
     made = run("data", "synth", "-o", data, "--training", 81, "--validation", 6, "--max-characters", 10)
     assert made.exit_code == 0, made.output
-    result = run("compare", saved, "--data", data, "--json", "--per-line", "--beyond-limits")
+    result = run("compare", saved, "--data", data, "--json", "--per-line", "--ignore-limits")
     assert result.exit_code == 0, result.output
     comparison = json.loads(result.stdout)
     assert [(level["level"], level["labels"]) for level in comparison["levels"]] == [

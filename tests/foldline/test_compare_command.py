@@ -12,16 +12,16 @@ import pytest
 
 from datapath import Limits
 from datapath.errors import BoardError
-from foldline import board as board_module
-from foldline.comparison import LEVELS, compare
-from foldline.comparison_report import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
-from foldline.printing import plain_table
+from foldline.compare.comparison import LEVELS, compare
+from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
+from foldline.console.text import plain_table
+from foldline.hardware import board as board_module
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 
 run = partial(command_line.run, "compare")
 
@@ -68,23 +68,23 @@ def opened(monkeypatch):
     ("options", "message"),
     [
         (
-            ("--levels", "board,fpga"),
-            "Invalid value for '--levels': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            ("--backends", "board,fpga"),
+            "Invalid value for '--backends': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
         ),
         (
-            ("--levels", ""),
-            "Invalid value for '--levels': '' is no level; allowed are float, quantized, simulated, csim, board, "
+            ("--backends", ""),
+            "Invalid value for '--backends': '' is no level; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
         ),
-        (("--device", "virtual"), "--device needs the level board in --levels."),
+        (("--device", "virtual"), "--device needs the level board in --backends."),
         (
-            ("--levels", "simulated,csim", "--manifest", "a.json", "--bitstream", "a.bit"),
-            "--bitstream, --manifest needs the level board in --levels.",
+            ("--backends", "simulated,csim", "--manifest", "a.json", "--bitstream", "a.bit"),
+            "--bitstream, --manifest needs the level board in --backends.",
         ),
         (
-            ("--levels", "board", "--beyond-limits"),
-            "--beyond-limits and the level board exclude each other: no board takes such a line.",
+            ("--backends", "board", "--ignore-limits"),
+            "--ignore-limits and the level board exclude each other: no board takes such a line.",
         ),
     ],
 )
@@ -95,7 +95,7 @@ def test_options_that_have_no_effect_or_contradict_are_refused(saved, data, open
 
 
 def test_a_design_has_no_pytorch_levels_and_no_board_is_opened_for_them(saved, data, opened):
-    result = run(saved, "--data", data, "--levels", "board,float")
+    result = run(saved, "--data", data, "--backends", "board,float")
     assert (result.exit_code, result.stderr) == (
         1,
         "Error: levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.\n",
@@ -104,12 +104,12 @@ def test_a_design_has_no_pytorch_levels_and_no_board_is_opened_for_them(saved, d
 
 
 def test_the_board_is_opened_as_the_options_say(saved, data, opened, tmp_path):
-    result = run(saved, "--data", data, "--levels", "board")
+    result = run(saved, "--data", data, "--backends", "board")
     assert result.exit_code == 0, result.output
     assert opened.options == {"device": "virtual", "bitstream": None, "manifest": None}
     bit, manifest = tmp_path / "a.bit", tmp_path / "b.json"
     options = ("--device", "remote:pynq:7967", "--bitstream", bit, "--manifest", manifest)
-    assert run(saved, "--data", data, "--levels", "board", *options).exit_code == 0
+    assert run(saved, "--data", data, "--backends", "board", *options).exit_code == 0
     assert opened.options == {"device": "remote:pynq:7967", "bitstream": bit, "manifest": manifest}
 
 
@@ -117,7 +117,7 @@ def test_the_board_is_opened_as_the_options_say(saved, data, opened, tmp_path):
 
 
 def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
-    result = run(saved, "--data", data, "--levels", " board, simulated")
+    result = run(saved, "--data", data, "--backends", " board, simulated")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert [line.split("│")[1].strip() for line in lines if line.startswith("│")] == [
@@ -134,7 +134,7 @@ def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
 
 def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data, opened):
     opened.board = StandInBoard(design, lambda number, labels: labels[::-1] if number == 0 else labels)
-    result = run(saved, "--data", data, "--levels", "simulated,board")
+    result = run(saved, "--data", data, "--backends", "simulated,board")
     assert (result.exit_code, result.stderr) == (1, "Error: Levels that must agree differ on 1 line of 3.\n")
     assert result.stdout.splitlines()[-5:] == [
         "simulated and board must agree, and differ on 1 of 3 lines:",
@@ -143,7 +143,7 @@ def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data,
         "    board      'bbaab' = 2 2 1 1 2",
         VIRTUAL,
     ]
-    entries = run(saved, "--data", data, "--levels", "simulated,board", "--json")
+    entries = run(saved, "--data", data, "--backends", "simulated,board", "--json")
     assert entries.exit_code == 1
     assert json.loads(entries.stdout)["disagreements"] == [
         {
@@ -160,7 +160,7 @@ def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data,
 def test_a_line_that_fails_on_the_board_is_status_1(design, saved, data, opened):
     failing = BoardError("The accelerator did not finish.")
     opened.board = StandInBoard(design, lambda number, labels: failing if number == 2 else labels)
-    result = run(saved, "--data", data, "--levels", "board", "--json")
+    result = run(saved, "--data", data, "--backends", "board", "--json")
     assert (result.exit_code, result.stderr) == (1, "Error: 1 line failed on the board.\n")
     found = json.loads(result.stdout)
     assert found["failed"] == ["validation/cb: The accelerator did not finish."]
@@ -226,7 +226,7 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 
 import numpy as np
-import foldline.board
+import foldline.hardware.board
 from foldline.cli import main
 from overlay_driver import Reading
 
@@ -247,14 +247,14 @@ class Board:
                 milliseconds=len(columns) / 8, at_most=False, modelled=False, operations=1000 * len(columns),
             )
 
-foldline.board.open_driver = lambda design, **options: Board(design)
+foldline.hardware.board.open_driver = lambda design, **options: Board(design)
 main(sys.argv[1:], prog_name="foldline")
 """
 
 
 def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
     command = [sys.executable, "-W", "error", "-c", ON_A_BOARD, "compare", saved, "--data", data, "--per-line"]
-    command += ["--levels", "board", "--device", "board", "--bitstream", "a.bit"]
+    command += ["--backends", "board", "--device", "board", "--bitstream", "a.bit"]
     result = subprocess.run(
         [*map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
     )
@@ -277,7 +277,7 @@ def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
         "Board: 3 lines, 74 columns in 9.250 ms, measured at 100 MHz: 0.0 GOPS.",
         "A line takes 3.083 ms on average.",
     ]
-    blocked = [*map(str, [*command[:-6], "--levels", "simulated"])]
+    blocked = [*map(str, [*command[:-6], "--backends", "simulated"])]
     result = subprocess.run(blocked, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
     assert (result.returncode, result.stderr) == (
         *(1, "Error: This command needs numba, which is not installed: pip install 'foldline[sim]'.\n"),
@@ -289,14 +289,14 @@ def test_simulator_and_virtual_board_agree(design, data, tmp_path):
     """The real one, with its own limits."""
     path = tmp_path / "design.npz"
     replace(design, limits=Limits(columns=30, labels=95)).save(path)
-    result = run(path, "--data", data, "--levels", "board,simulated", "--json", "--per-line")
+    result = run(path, "--data", data, "--backends", "board,simulated", "--json", "--per-line")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["left_out"] == ["validation/ac b: 32 columns, allowed at most 30"]
     assert (found["compared"], found["disagreements"]) == (["simulated", "board"], [])
     assert (found["board"]["kind"], found["board"]["modelled"]) == ("virtual board", True)
     assert [line["texts"][1:] for line in found["lines"]] == [["baabb"] * 2, ["bb"] * 2]
-    alone = run(path, "--data", data, "--levels", "board", "--json")
+    alone = run(path, "--data", data, "--backends", "board", "--json")
     assert alone.exit_code == 0, alone.output
     found = json.loads(alone.stdout)
     assert found["left_out"] == ["validation/ac b: The line has 32 columns; the accelerator takes 1 to 30."]

@@ -8,10 +8,10 @@ import pytest
 from datapath import Limits, error_rates, image_columns
 from datapath.errors import BoardError, ConfigError, DataError, LimitError
 from fixedpoint_sim import simulate
-from foldline.agreement import Agreement, Disagreement, LineRead, agreement
-from foldline.comparison import LEVELS, check_levels, compare
-from foldline.comparison_report import agreement_notes, failure, notes
-from foldline.csim_level import CSimulatedLines
+from foldline.compare.agreement import Agreement, Disagreement, LineRead, agreement
+from foldline.compare.comparison import LEVELS, check_levels, compare
+from foldline.compare.tables import agreement_notes, failure, notes
+from foldline.hardware.csim_level import CSimulatedLines
 from hls_gen.csim import CSimulation
 from tests.builds import altered
 from tests.designs import random_design
@@ -75,8 +75,8 @@ def test_levels_come_in_the_order_of_the_data_s_way():
         ),
         (
             ("simulated", "board"),
-            {"beyond_limits": True},
-            "beyond_limits and the level board exclude each other: no board takes a line past its limits.",
+            {"ignore_limits": True},
+            "ignore_limits and the level board exclude each other: no board takes a line past its limits.",
         ),
         (("board",), {}, "board is None; the level board needs an opened driver."),
     ],
@@ -377,7 +377,7 @@ def test_only_the_first_lines_can_be_c_simulated_and_its_row_says_how_many(csim_
 def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, csim_design):
     short = limited(csim_design, columns=20)
     assert compare(short, LINES, levels=("csim",), csim_lines=1).csim.columns == 18
-    comparison = compare(short, LINES, levels=("csim",), beyond_limits=True)
+    comparison = compare(short, LINES, levels=("csim",), ignore_limits=True)
     assert comparison.csim.columns == 74
     assert comparison.beyond == 2
     with pytest.raises(LimitError) as error:

@@ -16,8 +16,8 @@ from datapath import Design, Folding, fold
 from datapath.errors import MismatchError
 from datapath.files import write_npz
 from fixedpoint_sim import simulate
-from foldline.csimulation import CSimulator
-from foldline.headers import probe_lines
+from foldline.hardware.csim import CSimulator
+from foldline.hardware.headers import probe_lines
 from hls_gen import write_header
 from hls_gen.csim import CSimulation
 from tests.builds import FakeCompiler, patch_sources, random_columns
@@ -51,7 +51,7 @@ def pixels(csim_design, tmp_path) -> Path:
 def agreement(design: Design, *lines: np.ndarray) -> str:
     """What stands on stderr once these lines are compared: sizes from the shapes, labels from the simulator."""
     columns = sum(map(len, lines))
-    labels = sum(len(simulate(design, line, beyond_limits=True).labels) for line in lines)
+    labels = sum(len(simulate(design, line, ignore_limits=True).labels) for line in lines)
     return (
         f"C simulation and simulator agree on {len(lines)} lines ({columns} columns): "
         f"{columns * 2 * design.hidden} hidden words, {columns * design.classes} scores, {labels} labels equal.\n"
@@ -70,7 +70,7 @@ def recorded_builds(monkeypatch) -> list[Design]:
         built.append(design)
         return CSimulation(design)
 
-    monkeypatch.setattr("foldline.csimulation.CSimulation", record)
+    monkeypatch.setattr("foldline.hardware.csim.CSimulation", record)
     return built
 
 
@@ -135,11 +135,11 @@ def test_a_line_beyond_the_limits_fails_and_the_rest_is_compared(csim_builds, cs
     assert result.exit_code == 1
     assert result.stderr == (
         "Error: pixels_1: The line exceeds the overlay: 81 columns, allowed at most 40; 81 columns, allowed an even "
-        "number. With --beyond-limits it is computed all the same.\n"
+        "number. With --ignore-limits it is computed all the same.\n"
         f"{agreement(csim_design, random_columns(csim_design, 2))}"
         "Error: 1 of 2 lines failed.\n"
     )
-    arguments = (saved, "--pixels", pixels, "--beyond-limits")
+    arguments = (saved, "--pixels", pixels, "--ignore-limits")
     result = run("csim", *arguments)
     assert (result.exit_code, result.stdout) == (0, run("simulate", *arguments).stdout)
     assert "\tbeyond the overlay: 81 columns, allowed at most 40" in result.stdout
@@ -249,7 +249,7 @@ def test_verify_compares_the_compiled_code_too(csim_builds, csim_design, saved, 
     assert (result.exit_code, result.stderr) == (0, "")
     lines = probe_lines(csim_design)
     columns = sum(map(len, lines))
-    labels = sum(len(simulate(csim_design, line, beyond_limits=True).labels) for line in lines)
+    labels = sum(len(simulate(csim_design, line, ignore_limits=True).labels) for line in lines)
     # 2 * 4 * 4 * (8 + 4) weights and 2 * 2 * 4 * 4 biases of gates, 2 * 5 * (4 + 1) of classes
     assert result.stdout == (
         f"{header} holds {csim_design.experiment}: {384 + 64 + 50} weights equal.\n"

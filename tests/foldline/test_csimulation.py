@@ -8,7 +8,7 @@ import pytest
 from datapath import Design, Gate, Limits
 from datapath.errors import DataError, DesignError, LimitError, MismatchError
 from fixedpoint_sim import simulate
-from foldline.csimulation import CSimulator, gate_accumulators, require_equal
+from foldline.hardware.csim import CSimulator, gate_accumulators, require_equal
 from hls_gen.vectors import LineResult
 from tests import reference
 from tests.builds import FakeCompiler, altered, as_result, patch_sources, random_columns
@@ -57,7 +57,7 @@ def plain_accumulators(design: Design, columns, hidden, step: int, direction: in
 
 def difference(design: Design, columns: np.ndarray, got: LineResult) -> str:
     with pytest.raises(MismatchError) as error:
-        require_equal(design, columns, simulate(design, columns, beyond_limits=True), got)
+        require_equal(design, columns, simulate(design, columns, ignore_limits=True), got)
     return str(error.value)
 
 
@@ -192,8 +192,8 @@ def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(cs
         "The line exceeds the overlay: 81 columns, allowed at most 40; 81 columns, allowed an even number."
     )
     assert walk.compared.lines == 0
-    trace = walk.run(columns, beyond_limits=True)  # twice the columns are too few, four times are enough
-    expected = simulate(csim_design, columns, beyond_limits=True)
+    trace = walk.run(columns, ignore_limits=True)  # twice the columns are too few, four times are enough
+    expected = simulate(csim_design, columns, ignore_limits=True)
     for stage in ("hidden", "scores", "labels"):
         assert np.array_equal(getattr(trace, stage), getattr(expected, stage))
     assert (trace.text, trace.exceeded) == (expected.text, expected.exceeded)
@@ -206,14 +206,16 @@ def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(cs
 
 def test_larger_buffers_are_built_once_for_each_doubling(csim_builds, csim_design, monkeypatch, tmp_path):
     built = []
-    monkeypatch.setattr("foldline.csimulation.CSimulation", lambda design: built.append(design.limits.columns) or Stub)
+    monkeypatch.setattr(
+        "foldline.hardware.csim.CSimulation", lambda design: built.append(design.limits.columns) or Stub
+    )
     walk = CSimulator(csim_design)
     for length in (2, 40, 41, 80, 82, 160, 42, 20_481, 32_767):
         with pytest.raises(ZeroDivisionError):
-            walk.run(random_columns(csim_design, length), beyond_limits=True)
+            walk.run(random_columns(csim_design, length), ignore_limits=True)
     assert built == [40, 80, 160, 32_767]  # 40 * 2^10 = 40 960 is beyond the counters, which take 32 767
     with pytest.raises(LimitError) as error:
-        walk.run(random_columns(csim_design, 32_768), beyond_limits=True)
+        walk.run(random_columns(csim_design, 32_768), ignore_limits=True)
     assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."
 
 

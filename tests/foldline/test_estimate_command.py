@@ -11,7 +11,7 @@ from datapath.architecture import Architecture
 from datapath.cycles import cycles_of
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
-from foldline.estimation import RESOURCE_TITLES, estimate, report
+from foldline.hardware.estimate import RESOURCE_TITLES, estimate, report
 from hls_gen.boards import load_board
 from hls_gen.resources import estimate_resources
 from tests.designs import random_design
@@ -57,9 +57,9 @@ def test_json_is_the_models():
     found = of_command(W2A2, *options, "--board", "pynq-z2", "--columns", 400)
     folding = Folding(pe=4, simd_input=8, simd_recurrent=64, pe_out=3)
     architecture = Architecture.of(Design.load(W2A2).refolded(folding))
-    cycles = cycles_of(architecture, Kernel.FOLDLINE)  # PE_OUT above 1
+    cycles = cycles_of(architecture, Kernel.HLS)  # PE_OUT above 1
     assert found["folding"] == {"pe": 4, "simd_input": 8, "simd_recurrent": 64, "pe_out": 3}
-    assert (found["kernel"], found["board"], found["clock_mhz"], found["columns"]) == ("foldline", "pynq-z2", 125, 400)
+    assert (found["kernel"], found["board"], found["clock_mhz"], found["columns"]) == ("hls", "pynq-z2", 125, 400)
     assert [(stage["stage"], stage["cycles_per_column"], stage["cycles_per_line"]) for stage in found["stages"]] == [
         (stage.key, stage.in_line(400) / 400, stage.in_line(400)) for stage in cycles.stages
     ]
@@ -70,7 +70,7 @@ def test_json_is_the_models():
     assert found["columns_per_second"] == pytest.approx(400_000 / found["milliseconds"])
     assert found["lines_per_second"] == pytest.approx(1000 / found["milliseconds"])
     assert found["gops"] == pytest.approx(351_488 * found["columns_per_second"] / 1e9)
-    estimated = estimate_resources(architecture, Kernel.FOLDLINE)
+    estimated = estimate_resources(architecture, Kernel.HLS)
     assert found["resources"] == {name: getattr(estimated.total, name) for name in RESOURCE_TITLES}
     for name, total in found["resources"].items():
         assert total == sum(block[name] for block in found["blocks"])
@@ -84,7 +84,7 @@ def test_without_options_it_is_the_designs_own_folding():
     assert found["folding"] == {"pe": 2, "simd_input": 16, "simd_recurrent": 64, "pe_out": 1}
     assert found["columns"] == 520
     assert found["cycles_per_line"] == cycles_of(Architecture.of(design), Kernel.PUBLISHED).line(520)
-    assert of_command(W2A2, "--kernel", "foldline")["cycles_per_line"] < found["cycles_per_line"]
+    assert of_command(W2A2, "--kernel", "hls")["cycles_per_line"] < found["cycles_per_line"]
 
 
 def test_what_is_printed():
@@ -107,26 +107,26 @@ def test_what_is_printed():
 
 
 def test_what_our_kernel_would_do_stands_beside_the_published_one():
-    ours = of_command(W2A2, "--kernel", "foldline")
+    ours = of_command(W2A2, "--kernel", "hls")
     sentence = (
         "In Foldline's own kernel, which `export --project` writes and no board has run: "
         f"{ours['columns_per_second']:.0f} columns/s, {ours['resources']['luts']} LUT, "
         f"{ours['resources']['bram36']:g} BRAM36, modelled and estimated."
     )
     assert sentence in run(W2A2).stdout.splitlines()
-    assert "own kernel" not in run(W2A2, "--kernel", "foldline").stdout
+    assert "own kernel" not in run(W2A2, "--kernel", "hls").stdout
 
 
 def test_millions_are_written_out():
     architecture = Architecture.of(Design.load(W2A2).refolded(Folding(pe=128, simd_input=32, simd_recurrent=128)))
-    found = estimate(architecture, kernel=Kernel.FOLDLINE)
+    found = estimate(architecture, kernel=Kernel.HLS)
     luts = found.resources.total.luts
     assert luts > 1_000_000
     assert any(line.startswith("all ") and str(luts) in line.split() for line in report(found))
     assert f"{luts} LUT of 53200" in list(report(found))[-1]
 
 
-@pytest.mark.parametrize("change", [("--pe", 4), ("--kernel", "foldline"), ("--pe-out", 2)])
+@pytest.mark.parametrize("change", [("--pe", 4), ("--kernel", "hls"), ("--pe-out", 2)])
 def test_another_folding_or_kernel_was_not_measured(change):
     assert "measured" not in run(W2A2, "--pe", 2, "--simd-factor", 1, *change).stdout
 
@@ -134,7 +134,7 @@ def test_another_folding_or_kernel_was_not_measured(change):
 def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
     design = Design.load(W2A2)
     architecture = Architecture.of(design.refolded(Folding(pe=32, simd_input=32, simd_recurrent=128, pe_out=82)))
-    found = estimate(architecture, kernel=Kernel.FOLDLINE)
+    found = estimate(architecture, kernel=Kernel.HLS)
     need, has = found.resources.total, load_board("pynq-z1")
     over = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
     assert found.exceeded == tuple(name for name in over if getattr(need, name) > getattr(has, name))
@@ -161,7 +161,7 @@ def test_what_cannot_be_is_refused(arguments, sentence):
 def test_the_limit_is_the_designs():
     design = random_design(0, inputs=32, hidden=8, classes=5)
     architecture = replace(Architecture.of(design), limits=Limits(columns=2000, labels=95))
-    assert estimate(architecture, kernel=Kernel.FOLDLINE, columns=2000).columns == 2000
+    assert estimate(architecture, kernel=Kernel.HLS, columns=2000).columns == 2000
 
 
 def test_a_file_that_is_no_network(tmp_path):
@@ -179,7 +179,7 @@ def test_the_published_kernel_is_not_estimated_with_several_classes_at_a_time():
 
 
 def test_what_takes_all_of_a_resource_fits():
-    found = estimate(Architecture.of(Design.load(W2A2)), kernel=Kernel.FOLDLINE)
+    found = estimate(Architecture.of(Design.load(W2A2)), kernel=Kernel.HLS)
     luts = found.resources.total.luts
     assert replace(found, board=replace(found.board, luts=luts)).exceeded == ()
     assert replace(found, board=replace(found.board, luts=luts - 1)).exceeded == ("luts",)

@@ -11,17 +11,17 @@ import pytest
 from datapath import Design
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel
-from foldline.exploration.foldings import folding_front, point_values
-from foldline.exploration.settings import first_settings
-from foldline.exploration.study import read_study
-from foldline.exploration.training import claim_folder
+from foldline.foldings.enumeration import folding_front, point_values
+from foldline.study.result import read_study
+from foldline.study.settings import first_settings
+from foldline.study.training import claim_folder
 from hls_gen.boards import load_board
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.exploring import NAME, PRESET, given, join
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 
 run = partial(command_line.run, "explore")
 DESIGNS = REPOSITORY / "golden_vectors" / "designs"
@@ -40,7 +40,7 @@ def small(tmp_path):
     return path
 
 
-def front_of(path, kernel=Kernel.FOLDLINE, **settings):
+def front_of(path, kernel=Kernel.HLS, **settings):
     return folding_front(Architecture.of(Design.load(path)), load_board("pynq-z2"), kernel, **settings)
 
 
@@ -57,7 +57,7 @@ def test_a_design_is_shown_with_its_compact_front_and_everything_says_that_it_is
     text = ends_well(small).splitlines()
     front = front_of(small)
     assert text[0] == (
-        "QLSTM16_W4B8A4I8_FC_W8B8, foldline kernel on TUL PYNQ-Z2 at 100 MHz, lines of 520 columns; columns/s are modelled, "
+        "QLSTM16_W4B8A4I8_FC_W8B8, hls kernel on TUL PYNQ-Z2 at 100 MHz, lines of 520 columns; columns/s are modelled, "
         "resources estimated."
     )
     assert f"no other beats {len(front.points)} of the rest, and {len(front.compact)} of them in columns/s" in text[1]

@@ -14,8 +14,7 @@ from datapath.cycles import cycles_of
 from datapath.errors import ConfigError, DesignError
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
-from foldline.estimation import estimate
-from foldline.exploration.foldings import (
+from foldline.foldings.enumeration import (
     enumerate_foldings,
     folding_front,
     folding_point,
@@ -23,7 +22,8 @@ from foldline.exploration.foldings import (
     point_values,
     published_point,
 )
-from foldline.exploration.pareto import pareto_front
+from foldline.foldings.pareto import pareto_front
+from foldline.hardware.estimate import estimate
 from hls_gen.boards import load_board
 from hls_gen.resources import estimate_resources
 from tests.golden_data import REPOSITORY
@@ -79,7 +79,7 @@ def test_a_front_holds_exactly_what_nothing_dominates_and_of_equals_the_first(ro
 
 
 def test_every_divisor_is_enumerated_with_the_smallest_pe_out_of_each_number_of_blocks():
-    found = list(enumerate_foldings(SMALL, Kernel.FOLDLINE))
+    found = list(enumerate_foldings(SMALL, Kernel.HLS))
     assert {one.pe for one in found} == {one.simd_recurrent for one in found} == {1, 2, 4, 8, 16}
     assert {one.simd_input for one in found} == {1, 2, 4, 8}
     # 11 classes in 11, 6, 4, 3, 2 and 1 blocks: 5 or 6 to 10 at a time leave as many blocks as 4 (3) and 6 (2).
@@ -115,7 +115,7 @@ def test_the_front_is_that_of_all_pairs_compared(kernel, luts):
 
 
 def test_what_does_not_fit_is_counted_by_the_resource_that_it_exceeds_most():
-    front = folding_front(SMALL, of_part(luts=1, dsps=1, ffs=10**9, bram36=10**6), Kernel.FOLDLINE)
+    front = folding_front(SMALL, of_part(luts=1, dsps=1, ffs=10**9, bram36=10**6), Kernel.HLS)
     assert front.points == ()
     assert front.too_large == {"luts": front.enumerated}
     assert front.fastest is None
@@ -128,9 +128,9 @@ def test_what_does_not_fit_is_counted_by_the_resource_that_it_exceeds_most():
 
 
 def test_the_cheapest_folding_that_reaches_a_rate_is_the_cheapest_of_all_that_do():
-    front = folding_front(SMALL, BOARD, Kernel.FOLDLINE)
+    front = folding_front(SMALL, BOARD, Kernel.HLS)
     has = (BOARD.luts, BOARD.ffs, BOARD.bram36, BOARD.dsps)
-    points = [costs for _, costs in all_points(SMALL, Kernel.FOLDLINE) if fits(costs)]
+    points = [costs for _, costs in all_points(SMALL, Kernel.HLS) if fits(costs)]
     for rate in np.geomspace(1e4, front.fastest.columns_per_second, 9) * (1 - 1e-9):
         least = min(max(n / h for n, h in zip(costs[1:], has, strict=True)) for costs in points if -costs[0] >= rate)
         found = front.cheapest(rate)
@@ -139,7 +139,7 @@ def test_the_cheapest_folding_that_reaches_a_rate_is_the_cheapest_of_all_that_do
 
 
 def test_a_rate_that_no_folding_reaches_names_the_highest_that_one_does():
-    front = folding_front(SMALL, BOARD, Kernel.FOLDLINE)
+    front = folding_front(SMALL, BOARD, Kernel.HLS)
     fastest = front.fastest
     with pytest.raises(ConfigError) as caught:
         front.cheapest(5e7)
@@ -151,7 +151,7 @@ def test_a_rate_that_no_folding_reaches_names_the_highest_that_one_does():
 
 
 def test_the_compact_front_is_that_of_rate_and_share_alone():
-    front = folding_front(SMALL, BOARD, Kernel.FOLDLINE)
+    front = folding_front(SMALL, BOARD, Kernel.HLS)
     pairs = [(-point.columns_per_second, point.share) for point in front.points]
     for point, pair in zip(front.points, pairs, strict=True):
         beaten = any(dominates(other, pair) for other in pairs)
@@ -161,16 +161,16 @@ def test_the_compact_front_is_that_of_rate_and_share_alone():
 
 
 def test_a_faster_clock_and_longer_lines_are_told_in_the_rate():
-    slow, fast = (folding_front(SMALL, BOARD, Kernel.FOLDLINE, clock_mhz=clock) for clock in (100, 200))
+    slow, fast = (folding_front(SMALL, BOARD, Kernel.HLS, clock_mhz=clock) for clock in (100, 200))
     assert fast.fastest.columns_per_second == 2 * slow.fastest.columns_per_second
-    long = folding_front(SMALL, BOARD, Kernel.FOLDLINE, columns=732)
+    long = folding_front(SMALL, BOARD, Kernel.HLS, columns=732)
     assert long.fastest.cycles_per_column < slow.fastest.cycles_per_column
 
 
 @pytest.mark.parametrize(("limit", "columns"), [(100, 100), (519, 519), (520, 520), (732, 520)])
 def test_the_line_that_is_modelled_is_one_that_the_design_takes(limit, columns):
     short = replace(SMALL, limits=Limits(columns=limit))
-    assert folding_front(short, BOARD, Kernel.FOLDLINE).columns == columns
+    assert folding_front(short, BOARD, Kernel.HLS).columns == columns
     assert estimate(short, kernel=Kernel.PUBLISHED).columns == columns
 
 
@@ -184,17 +184,17 @@ def test_the_line_that_is_modelled_is_one_that_the_design_takes(limit, columns):
 )
 def test_a_clock_or_a_line_that_cannot_be_is_refused(settings, message):
     with pytest.raises(ConfigError) as caught:
-        folding_front(SMALL, BOARD, Kernel.FOLDLINE, **settings)
+        folding_front(SMALL, BOARD, Kernel.HLS, **settings)
     assert str(caught.value) == message
 
 
 def test_a_folding_that_does_not_divide_is_no_point():
     with pytest.raises(DesignError, match=r"^pe is 3; it must divide the 16 hidden units\.$"):
-        folding_front(SMALL, BOARD, Kernel.FOLDLINE).point(Folding(pe=3, simd_input=8, simd_recurrent=16))
+        folding_front(SMALL, BOARD, Kernel.HLS).point(Folding(pe=3, simd_input=8, simd_recurrent=16))
 
 
 def test_a_point_goes_through_json():
-    point = folding_point(SMALL, BOARD, Kernel.FOLDLINE, clock_mhz=100)
+    point = folding_point(SMALL, BOARD, Kernel.HLS, clock_mhz=100)
     assert point_from(point_values(point)) == point
     assert point.share == max(
         point.resources.luts / 53200,
@@ -219,11 +219,11 @@ def test_the_front_of_a_shipped_design_holds_its_published_folding_or_beats_it(n
 
 
 def test_a_network_that_was_never_published_has_no_published_folding():
-    assert published_point(folding_front(SMALL, BOARD, Kernel.FOLDLINE)) is None
+    assert published_point(folding_front(SMALL, BOARD, Kernel.HLS)) is None
 
 
 def test_the_cheapest_may_be_exactly_as_fast_as_is_asked_and_is_the_fastest_of_equal_shares():
-    front = folding_front(SMALL, BOARD, Kernel.FOLDLINE)
+    front = folding_front(SMALL, BOARD, Kernel.HLS)
     slow, fast = front.points[1], front.points[0]
     assert front.cheapest(fast.columns_per_second) == fast
     alike = replace(front, points=(slow, replace(fast, share=slow.share)))
@@ -231,8 +231,8 @@ def test_the_cheapest_may_be_exactly_as_fast_as_is_asked_and_is_the_fastest_of_e
 
 
 def test_what_takes_all_of_a_resource_fits():
-    point = folding_point(SMALL, BOARD, Kernel.FOLDLINE, clock_mhz=100)
+    point = folding_point(SMALL, BOARD, Kernel.HLS, clock_mhz=100)
     full = of_part(luts=point.resources.luts)
-    assert folding_point(SMALL, full, Kernel.FOLDLINE, clock_mhz=100).share == 1
-    assert folding_point(SMALL, full, Kernel.FOLDLINE, clock_mhz=100).fits
-    assert not folding_point(SMALL, of_part(luts=full.luts - 1), Kernel.FOLDLINE, clock_mhz=100).fits
+    assert folding_point(SMALL, full, Kernel.HLS, clock_mhz=100).share == 1
+    assert folding_point(SMALL, full, Kernel.HLS, clock_mhz=100).fits
+    assert not folding_point(SMALL, of_part(luts=full.luts - 1), Kernel.HLS, clock_mhz=100).fits

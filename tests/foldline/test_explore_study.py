@@ -15,16 +15,16 @@ from optuna.storages.journal import JournalFileBackend
 
 from datapath.errors import ConfigError, FileError
 from datapath.manifest import Kernel
-from foldline.exploration.foldings import folding_front
-from foldline.exploration.ledger import ATTEMPT, DISCARDED, GIVEN_UP, MAX_STRIKES, ROOT, Ledger
-from foldline.exploration.retries import Pulse, hand_back
-from foldline.exploration.sampling import UntriedSampler, distributions_of
-from foldline.exploration.settings import check_study_name, first_settings
-from foldline.exploration.space import PUBLISHED, Choice, Space
-from foldline.exploration.storage import open_storage, reaching, storage_url
-from foldline.exploration.study import Reading, read_study, reference_curves
-from foldline.exploration.study_report import study_json, study_report
-from foldline.exploration.worker import TrialPrunedError, Worker, choose_point, settings_before
+from foldline.foldings.enumeration import folding_front
+from foldline.study.ledger import ATTEMPT, DISCARDED, GIVEN_UP, MAX_STRIKES, ROOT, Ledger
+from foldline.study.result import Reading, read_study, reference_curves
+from foldline.study.retries import Pulse, hand_back
+from foldline.study.sampling import UntriedSampler, distributions_of
+from foldline.study.settings import check_study_name, first_settings
+from foldline.study.space import PUBLISHED, Choice, Space
+from foldline.study.storage import open_storage, reaching, storage_url
+from foldline.study.table import study_json, study_report
+from foldline.study.worker import TrialPrunedError, Worker, choose_point, settings_before
 from tests.foldline import exploring, postgresql
 from tests.foldline.exploring import NAME, given, join, no_waiting_for_the_disk, read, work  # noqa: F401
 from tests.golden_data import REPOSITORY
@@ -101,7 +101,7 @@ def test_settings_go_through_the_storage(storage):
     [
         ({"board": "kv260"}, "board is 'kv260', and the study 'tiny' has 'pynq-z2'."),
         ({"clock_mhz": 50.0}, "clock_mhz is 50.0, and the study 'tiny' has 100."),
-        ({"kernel": "published"}, "kernel is 'published', and the study 'tiny' has 'foldline'."),
+        ({"kernel": "published"}, "kernel is 'published', and the study 'tiny' has 'hls'."),
         (
             {"min_columns_per_second": 5.0},
             "min_columns_per_second is 5.0, and the study 'tiny' has 1000.0.",
@@ -220,7 +220,7 @@ def test_a_network_that_no_folding_makes_fast_enough_is_pruned_and_never_compute
 
     fastest = {
         choice: folding_front(
-            choice.architecture(inputs=8, classes=5), settings.on_board, Kernel.FOLDLINE
+            choice.architecture(inputs=8, classes=5), settings.on_board, Kernel.HLS
         ).fastest.columns_per_second
         for choice in settings.space
     }
@@ -568,7 +568,7 @@ def test_the_report_names_the_cheapest_network_that_reads_well_enough_and_how_to
     text = list(study_report(study, max_cer=5.0, complete=False))
     cheapest = study.cheapest(5.0)
     folding = cheapest.point.folding
-    assert text[0] == "Study tiny: 1000 columns/s on TUL PYNQ-Z2 at 100 MHz, foldline kernel, tiny."
+    assert text[0] == "Study tiny: 1000 columns/s on TUL PYNQ-Z2 at 100 MHz, hls kernel, tiny."
     assert text[1] == (
         f"8 of 8 trials finished (8 complete); no other beats {len(study.front)} in CER and share of the board."
     )
@@ -606,7 +606,7 @@ def test_a_study_as_json_has_every_trial(journal):
 
 READ = """
 import sys
-from foldline.exploration.study import read_study
+from foldline.study.result import read_study
 study = read_study(sys.argv[1], sys.argv[2])
 heavy = {"torch", "numba", "matplotlib", "click", "rich"} & set(sys.modules)
 sys.exit(f"it imports {heavy}" if heavy else len(study.finished) - 2)

@@ -10,14 +10,14 @@ from filelock import FileLock
 
 from datapath import Design
 from datapath.errors import FileError, TrainingError
-from foldline.agreement import SIMULATED
-from foldline.comparison import OVERLAY, compare
-from foldline.exploration import training
-from foldline.exploration.settings import first_settings
-from foldline.exploration.space import Choice
-from foldline.exploration.training import NETWORKS, WARM_UPS, Training, claim_folder
-from foldline.exploration.worker import Job, TrialLostError, TrialPrunedError, choose_point
+from foldline.compare.agreement import SIMULATED
+from foldline.compare.comparison import OVERLAY, compare
 from foldline.recipe import stages_of
+from foldline.study import training
+from foldline.study.settings import first_settings
+from foldline.study.space import Choice
+from foldline.study.training import NETWORKS, WARM_UPS, Training, claim_folder
+from foldline.study.worker import Job, TrialLostError, TrialPrunedError, choose_point
 from tests.foldline.exploring import PRESET, given
 from tests.train import tiny
 from train.checkpoint import Checkpoint
@@ -61,7 +61,7 @@ def done(tmp_path_factory):
 
 def test_a_trial_reads_what_the_simulator_reads_of_its_design(done):
     folder, reading, _ = done
-    comparison = compare(Design.load(reading.design), tiny.dataset().validation, levels=[SIMULATED], beyond_limits=True)
+    comparison = compare(Design.load(reading.design), tiny.dataset().validation, levels=[SIMULATED], ignore_limits=True)
     rates = next(level.rates for level in comparison.levels if level.decoding == OVERLAY)
     assert (reading.cer, reading.wer, reading.exact, reading.lines) == (rates.cer, rates.wer, rates.exact, 3)
     assert reading.folder == str(folder / NETWORKS / CHOICE.name / f"{CHOICE.name}-recipe-1")

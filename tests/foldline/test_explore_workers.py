@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from foldline.exploration.study import read_study
+from foldline.study.result import read_study
 from tests.foldline import postgresql
 from tests.foldline.exploring import NAME, PRESET, wait_for_no_disk
 from tests.foldline.processes import forked
 from tests.train import tiny
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 
 TRIAL = re.compile(r"^Trial \d+: QLSTM", re.MULTILINE)
 """A worker begins a trial."""

@@ -12,8 +12,8 @@ from datapath import Design, Limits, image_columns
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
-from foldline.made_lines import printed_lines, random_lines
-from foldline.projects import expected_lines, export_project
+from foldline.hardware.known_answer_lines import printed_lines, random_lines
+from foldline.hardware.projects import expected_lines, export_project
 from hls_gen.resources import estimate_resources
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
@@ -55,7 +55,7 @@ def test_a_project_is_written_and_described(saved, tmp_path):
 def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(tmp_path):
     """Its memories fit, which is known exactly; the rest is estimated, and an estimate refuses nothing."""
     design = Design.load(W4A8)
-    luts = estimate_resources(Architecture.of(design), Kernel.FOLDLINE).total.luts
+    luts = estimate_resources(Architecture.of(design), Kernel.HLS).total.luts
     assert luts > 53_200
     result = run("export", W4A8, "--project", tmp_path / "project")
     assert result.exit_code == 0

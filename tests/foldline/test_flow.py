@@ -12,13 +12,13 @@ from rich.console import Console
 from datapath import Design, Folding, greedy_labels, image_columns
 from fixedpoint_sim import simulate
 from foldline.cli import main
-from foldline.comparison import compare
+from foldline.compare.comparison import compare
+from foldline.console.terminal import braille, show_comparison, show_line
 from foldline.networks import open_network
-from foldline.terminal import braille, show_comparison, show_line
 from hls_gen import read_header
 from tests.train import tiny
 from train.checkpoint import Checkpoint
-from train.data import read_dataset, write_dataset
+from train.data.dataset import read_dataset, write_dataset
 from train.experiment import BEST_CER
 
 FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)

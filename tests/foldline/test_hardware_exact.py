@@ -11,15 +11,15 @@ import torch
 
 from datapath import Alphabet, Design, Folding, image_columns
 from fixedpoint_sim import Trace, simulate_lines
-from train.batches import collate, read_pixels, samples_of
 from train.checkpoint import Checkpoint
 from train.config import FLOAT_BITS, FP, Hyperparameters
-from train.data import Line, read_lines
+from train.data.batches import collate, read_pixels, samples_of
+from train.data.dataset import Line, read_lines
+from train.data.synthetic import ALPHABET, synthetic_line
 from train.evaluation import Evaluation, class_scores, evaluate
 from train.export import design_from_checkpoint
 from train.loss import batch_loss
 from train.model import Arithmetic, Recogniser
-from train.synthetic import ALPHABET, synthetic_line
 
 PRESETS = sorted((Path(__file__).parents[2] / "params").glob("QLSTM128_W*B8A*I8_FC_W8B8.json"))
 FOLDING = Folding(pe=1, simd_input=1, simd_recurrent=1)
@@ -76,7 +76,7 @@ def traces_of(design: Design, lines: tuple[Line, ...]) -> list[Trace]:
     """What the simulated overlay computes; lines past its limits too, as larger buffers would."""
     height, bits = design.inputs, design.precision.activation
     columns = (image_columns(line.source, target_height=height, bits=bits) for line in lines)
-    return list(simulate_lines(design, columns, beyond_limits=True, threads=1))
+    return list(simulate_lines(design, columns, ignore_limits=True, threads=1))
 
 
 def read(checkpoint: Checkpoint, lines: tuple[Line, ...]) -> tuple[list[np.ndarray], Evaluation]:

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from datapath import Alphabet, Design, Limits, image_columns
 from datapath.files import write_npz
 from fixedpoint_sim import inspect_line
-from foldline.inspection_line import DRAWN_COLUMNS, Run, lay_out, runs_of, writable
-from foldline.inspection_picture import WIDTH, notes_of, panels_of, table_input_of, write_picture
-from foldline.inspection_report import NOT_APPLICABLE, TITLES, real_text, share_text
+from foldline.inspect.layout import DRAWN_COLUMNS, Run, lay_out, runs_of, writable
+from foldline.inspect.picture import WIDTH, notes_of, panels_of, table_input_of, write_picture
+from foldline.inspect.report import NOT_APPLICABLE, TITLES, real_text, share_text
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.command_line import run
@@ -135,9 +135,9 @@ def test_json_agrees_with_the_inspection(design, saved, pixels, tmp_path):
 def test_a_line_beyond_the_limits_says_so(saved, pixels, tmp_path):
     path, _ = pixels
     sentence = "pixels_2: The line exceeds the overlay: 300 columns, allowed at most 200."
-    fails(f"{sentence} With --beyond-limits it is computed all the same.", saved, "--pixels", path, "--line", 2)
+    fails(f"{sentence} With --ignore-limits it is computed all the same.", saved, "--pixels", path, "--line", 2)
     assert not list(tmp_path.glob("*.png"))
-    result = run("inspect", saved, "--pixels", path, "--line", 2, "--beyond-limits", "-o", "wide.PNG")
+    result = run("inspect", saved, "--pixels", path, "--line", 2, "--ignore-limits", "-o", "wide.PNG")
     assert result.exit_code == 0, result.output
     assert "Beyond the overlay: 300 columns, allowed at most 200." in result.stdout
     assert opened(tmp_path / "wide.PNG").width == WIDTH
@@ -174,7 +174,7 @@ def test_errors_are_one_sentence(saved, image, pixels):
 
 def test_the_same_inspection_gives_the_same_bytes(tmp_path):
     design = random_design(1, inputs=2, hidden=1, classes=2)
-    inspection = inspect_line(design, np.zeros((1, 2), dtype=np.int8), beyond_limits=True)
+    inspection = inspect_line(design, np.zeros((1, 2), dtype=np.int8), ignore_limits=True)
     assert inspection["f_times_c"].values == 0
     for name in ("a.png", "b.png"):
         size = write_picture(tmp_path / name, inspection, design, title="$x_1$ [bold]")
@@ -202,7 +202,7 @@ def test_every_quantity_has_a_panel_and_tables_clip_what_they_read():
 def test_what_a_very_long_line_does_not_show_is_said(tmp_path):
     design = random_design(1, inputs=2, hidden=1, classes=2)
     columns = np.random.default_rng(0).integers(-8, 8, size=(DRAWN_COLUMNS + 2, 2)).astype(np.int8)
-    inspection = inspect_line(design, columns, beyond_limits=True)
+    inspection = inspect_line(design, columns, ignore_limits=True)
     layout = lay_out(inspection, design.alphabet, 1500)
     assert layout.rows[-1].stop == DRAWN_COLUMNS
     assert notes_of(inspection, layout)[:2] == [
@@ -215,7 +215,7 @@ def test_what_a_very_long_line_does_not_show_is_said(tmp_path):
 def test_a_wide_line_is_broken_into_rows_that_hold_every_column():
     design = Design.load(DEMO)
     columns = np.tile(np.arange(-8, 8, dtype=np.int8).repeat(2), (1900, 1))
-    inspection = inspect_line(random_design(2, inputs=32, hidden=2), columns, beyond_limits=True)
+    inspection = inspect_line(random_design(2, inputs=32, hidden=2), columns, ignore_limits=True)
     layout = lay_out(inspection, design.alphabet, 1500)
     assert [row.start for row in layout.rows][1:] == [row.stop for row in layout.rows][:-1]
     assert (layout.rows[0].start, layout.rows[-1].stop) == (0, 1900)
@@ -226,7 +226,7 @@ def test_a_wide_line_is_broken_into_rows_that_hold_every_column():
 def test_every_run_is_there_and_its_emitted_column_is_its_anchor():
     design = random_design(26, hidden=3, classes=4, limits=Limits(columns=100, labels=3))
     columns = np.random.default_rng(0).integers(-8, 8, size=(60, 4)).astype(np.int8)
-    inspection = inspect_line(design, columns, beyond_limits=True)
+    inspection = inspect_line(design, columns, ignore_limits=True)
     runs = runs_of(inspection)
     covered = np.zeros(60, dtype=np.int64)
     for found in runs:

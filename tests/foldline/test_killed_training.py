@@ -22,7 +22,7 @@ from tests.train import tiny
 from tests.train.test_trainer import same_state
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import read_dataset, write_dataset
+from train.data.dataset import read_dataset, write_dataset
 from train.trainer import train
 
 EPOCHS = 10

@@ -5,8 +5,8 @@ import pytest
 from datapath import Design, Limits
 from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
-from foldline.board import manifest_for
-from foldline.projects import manifest_on
+from foldline.hardware.board import manifest_for
+from foldline.hardware.projects import manifest_on
 from hls_gen.boards import board_names
 from overlay_driver import read_bit_file
 from tests.designs import random_design
@@ -67,7 +67,7 @@ def test_the_published_kernel_is_given_no_odd_line(inputs):
 
 def test_kernel_board_and_clock_are_as_asked(saved, tmp_path):
     for arguments, kernel, facts in (
-        (("--kernel", "foldline"), Kernel.FOLDLINE, ("xc7z020clg400-1", 100, 0x43C0_0000)),
+        (("--kernel", "hls"), Kernel.HLS, ("xc7z020clg400-1", 100, 0x43C0_0000)),
         (("--board", "kv260"), Kernel.PUBLISHED, ("xck26-sfvc784-2LV-c", 150, 0xA000_0000)),
         (("--board", "zcu104", "--clock-mhz", 62.5), Kernel.PUBLISHED, ("xczu7ev-ffvc1156-2-e", 62.5, 0xA000_0000)),
     ):
@@ -95,7 +95,7 @@ def test_every_board_and_kernel_has_a_manifest_that_is_read_as_the_same(board, k
         (
             ("-o", "m.json", "--kernel", "ours"),
             2,
-            "Error: Invalid value for '--kernel': 'ours' is not one of 'published', 'foldline'.",
+            "Error: Invalid value for '--kernel': 'ours' is not one of 'published', 'hls'.",
         ),
         (("-o", "no/m.json"), 1, "Error: Cannot write no/m.json: No such file or directory."),
     ],

@@ -18,7 +18,7 @@ from foldline.recipe import DESIGN, run_recipe, stage_line, stages_of
 from tests.train import tiny
 from tests.train.test_trainer import same_state
 from train.checkpoint import Checkpoint
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 from train.evaluation import class_scores
 from train.experiment import BEST_CER
 from train.reporting import Reporter

@@ -20,13 +20,12 @@ from datapath.images import quantize_pixels
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from fixedpoint_sim import inspect_line, simulate
-from foldline.agreement import Agreement, Disagreement
-from foldline.comparison import compare
-from foldline.comparison_report import notes
-from foldline.estimation import RESOURCE_TITLES, estimate
-from foldline.exploration.foldings import FoldingPoint
-from foldline.exploration.study import Reading, StudyResult, TrialResult
-from foldline.inspection_report import share_text
+from foldline.compare.agreement import Agreement, Disagreement
+from foldline.compare.comparison import compare
+from foldline.compare.tables import notes
+from foldline.foldings.enumeration import FoldingPoint
+from foldline.hardware.estimate import RESOURCE_TITLES, estimate
+from foldline.inspect.report import share_text
 from foldline.report import CurveStage, Target, plots, render_report, require_place, write_report
 from foldline.report.class_plot import SCALE, class_plot, look_at
 from foldline.report.figures import grouped
@@ -34,6 +33,7 @@ from foldline.report.histograms import over_lines
 from foldline.report.inputs import ReportInputs
 from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, scan_uri, worst_first
 from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
+from foldline.study.result import Reading, StudyResult, TrialResult
 from hls_gen.resources import Resources
 from tests.designs import random_design
 from tests.foldline.reports import CURVES, HOSTILE, LINES, inputs, level, simulated_run, whole_run
@@ -347,7 +347,7 @@ def test_value_ranges_of_several_lines_are_those_of_all_their_values():
     design = random_design(5, bits=(8, 8, 8, 8, 8), inputs=8, hidden=4, classes=5)
     random = np.random.default_rng(1)
     columns = [random.integers(-128, 128, size=(length, 8)) for length in (6, 10, 1)]
-    lines = [inspect_line(design, one, beyond_limits=True) for one in columns]
+    lines = [inspect_line(design, one, ignore_limits=True) for one in columns]
     for quantity in over_lines(lines).quantities:
         each = [line[quantity.name] for line in lines]
         some = [one for one in each if one.values]
@@ -470,8 +470,8 @@ def test_columns_say_what_the_inspection_says():
     for seed in range(8):  # so few bits that scores are often equal
         design = random_design(seed, bits=(8, 8, 2, 2, 2), inputs=8, hidden=4, classes=5, limits=Limits(labels=3))
         columns = random.integers(-2, 2, size=(60, 8))
-        expected = inspect_line(design, columns, beyond_limits=True)
-        trace = simulate(design, columns, beyond_limits=True)
+        expected = inspect_line(design, columns, ignore_limits=True)
+        trace = simulate(design, columns, ignore_limits=True)
         seen, values = look_at(trace, columns)
         assert np.array_equal(seen.best, expected.best)
         assert np.array_equal(seen.positive, expected.positive)

@@ -10,8 +10,8 @@ import pytest
 from torch.utils.tensorboard import SummaryWriter
 
 from datapath import Design
-from foldline import board as board_module
 from foldline import recipe as recipes
+from foldline.hardware import board as board_module
 from foldline.report import opening
 from foldline.report.curves import GREEDY_CER, LOSS, OVERLAY_CER, read_curves
 from foldline.report.opening import open_runs
@@ -19,9 +19,9 @@ from tests.foldline import command_line, reports
 from tests.foldline.stand_in_board import StandInBoard
 from tests.train import tiny
 from train import experiment
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 from train.reporting import Reporter
-from train.trace import CURVES
+from train.tensorboard_log import CURVES
 
 run, fails = partial(command_line.run, "report"), partial(command_line.fails)
 GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=5)
@@ -145,7 +145,7 @@ def test_a_trace_without_epochs_has_no_curves(tmp_path):
 
 
 def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
-    result = run(recipe, saved, "-o", tmp_path / "report.html", "--data", data, "--levels", "quantized,simulated")
+    result = run(recipe, saved, "-o", tmp_path / "report.html", "--data", data, "--backends", "quantized,simulated")
     assert (result.exit_code, result.stdout) == (0, f"Report: {tmp_path / 'report.html'}\n")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f"<title>{recipe.name}, design</title>" in text
@@ -158,7 +158,7 @@ def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
 def test_rates_are_modelled_for_a_line_that_all_networks_take(saved, data, tmp_path):
     design = Design.load(saved)
     replace(design, limits=replace(design.limits, columns=100)).save(tmp_path / "short.npz")
-    told = ("-o", tmp_path / "report.html", "--data", data, "--levels", "simulated")
+    told = ("-o", tmp_path / "report.html", "--data", data, "--backends", "simulated")
     for runs, columns in (((saved,), 520), ((saved, tmp_path / "short.npz"), 100)):
         assert run(*runs, *told).exit_code == 0
         assert f"Modelled for lines of {columns} columns" in (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -172,13 +172,13 @@ def test_levels_that_must_agree_and_do_not_are_an_error_behind_the_report(saved,
     output = tmp_path / "report.html"
     fails(
         "design: Levels that must agree differ on 1 line of 3.",
-        *("report", saved, "-o", output, "--data", data, "--levels", "simulated,board"),
+        *("report", saved, "-o", output, "--data", data, "--backends", "simulated,board"),
     )
     assert "Levels that must agree differ on 1 line of 3." in output.read_text(encoding="utf-8")
 
 
 def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_path, monkeypatch):
-    from foldline.exploration import study as study_module
+    from foldline.study import result as study_module
 
     asked = []
 
@@ -199,8 +199,8 @@ def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_pa
     [
         (("{run}", "--study", "x"), "--study and --storage go together.", 2),
         (
-            ("{run}", "--levels", "fpga"),
-            "Invalid value for '--levels': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            ("{run}", "--backends", "fpga"),
+            "Invalid value for '--backends': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
             2,
         ),
@@ -211,13 +211,13 @@ def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_pa
             1,
         ),
         (
-            ("{run}", "--levels", "float"),
+            ("{run}", "--backends", "float"),
             "levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.",
             1,
         ),
         (
-            ("{run}", "--levels", "simulated,board", "--beyond-limits"),
-            "beyond_limits and the level board exclude each other: no board takes a line past its limits.",
+            ("{run}", "--backends", "simulated,board", "--ignore-limits"),
+            "ignore_limits and the level board exclude each other: no board takes a line past its limits.",
             1,
         ),
         (("{run}", "--board", "pynq-z9"), "There is no board 'pynq-z9'; did you mean 'pynq-z2'?", 1),

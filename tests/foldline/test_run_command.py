@@ -12,7 +12,7 @@ from PIL import Image
 from datapath import Design
 from datapath.files import read_npz, write_npz
 from datapath.manifest import KnownAnswer, Manifest
-from foldline.running import Throughput
+from foldline.batch.board_runs import Throughput
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard, reading
 from tests.golden_data import REPOSITORY
@@ -157,7 +157,7 @@ def test_a_board_s_times_are_measured_and_may_be_at_most(images, monkeypatch, at
         board.manifest.clock_mhz = 50.0
         return board
 
-    monkeypatch.setattr("foldline.board.open_driver", opened)
+    monkeypatch.setattr("foldline.hardware.board.open_driver", opened)
     result = run(DESIGN, *images)
     assert result.stdout == (
         f"{images[0]}\t1971 been expected\t258 columns, {most}64.500 ms\n"

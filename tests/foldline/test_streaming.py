@@ -20,13 +20,13 @@ from datapath import Limits
 from datapath.errors import DataError, FileError
 from datapath.files import npz_writer, read_npz, write_npz
 from fixedpoint_sim import save_traces, simulate, trace_writer
-from foldline import inputs as inputs_module
-from foldline.inputs import LineInput, image_inputs, pixel_inputs
-from foldline.jobs import Job
-from foldline.merging import merge_shards
-from foldline.printing import printable
-from foldline.result_lines import Shard, result_json
-from foldline.simulation import simulate_inputs
+from foldline.batch import inputs as inputs_module
+from foldline.batch.inputs import LineInput, image_inputs, pixel_inputs
+from foldline.batch.jobs import Job
+from foldline.batch.merging import merge_shards
+from foldline.batch.results import Shard, result_json
+from foldline.batch.simulation import simulate_inputs
+from foldline.console.text import printable
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
 from tests.golden_data import REPOSITORY
@@ -86,7 +86,7 @@ def test_the_file_holds_the_lines_in_order_as_json_prints_them(design, work, who
             assert json.loads(line) == {
                 "name": f"pixels_{number}",
                 "error": f"pixels_{number}: The line exceeds the overlay: 300 columns, allowed at most 200. "
-                "With --beyond-limits it is computed all the same.",
+                "With --ignore-limits it is computed all the same.",
             }
         else:
             assert line == next(printed)
@@ -121,7 +121,7 @@ def test_a_damaged_pixel_array_is_an_entry(design, work, tmp_path):
     place = content.index(b"pixels_2.npy") + 200
     content[place : place + 40] = bytes(40)
     (tmp_path / "pixels.npz").write_bytes(content)
-    results = dict(simulate_inputs(design, pixel_inputs(tmp_path / "pixels.npz"), beyond_limits=True))
+    results = dict(simulate_inputs(design, pixel_inputs(tmp_path / "pixels.npz"), ignore_limits=True))
     assert len(results) == LINES
     broken = [name for name, result in results.items() if isinstance(result, FileError)]
     assert broken == ["pixels_2"]
@@ -226,9 +226,9 @@ def test_an_endless_stream_is_taken_a_bounded_number_ahead(design, threads):
 
 def test_traces_stream_and_equal_saved_ones(design, work, command, tmp_path):
     pixels = read_npz(work / "pixels.npz")
-    traces = [simulate(design, columns, beyond_limits=True) for columns in pixels.values()]
+    traces = [simulate(design, columns, ignore_limits=True) for columns in pixels.values()]
     save_traces(tmp_path / "saved.npz", traces, design.alphabet)
-    result = run(*command, "--beyond-limits", "--trace", tmp_path / "t.npz", "-o", tmp_path / "o.jsonl")
+    result = run(*command, "--ignore-limits", "--trace", tmp_path / "t.npz", "-o", tmp_path / "o.jsonl")
     assert result.exit_code == 0
     assert (tmp_path / "t.npz").read_bytes() == (tmp_path / "saved.npz").read_bytes()
     with trace_writer(tmp_path / "streamed.npz", design.alphabet) as write:
@@ -251,7 +251,7 @@ def test_no_trace_where_a_line_failed(command, tmp_path):
 
 def test_a_trace_starts_an_unfinished_job_over(command, whole, tmp_path):
     unfinished(command, tmp_path / "o.jsonl", whole, lines=9)
-    run(*command, "--trace", tmp_path / "t.npz", "--beyond-limits", "-o", tmp_path / "b.jsonl")
+    run(*command, "--trace", tmp_path / "t.npz", "--ignore-limits", "-o", tmp_path / "b.jsonl")
     assert len(read_npz(tmp_path / "t.npz")) == 3 * LINES + 1
     fails(
         "2 of 23 lines failed. No trace was written to t.npz.", *command, "--trace", "t.npz", "-o", tmp_path / "o.jsonl"
@@ -391,7 +391,7 @@ def test_another_run_is_refused_in_one_sentence(design, work, command, whole, tm
 
     random_design(4, inputs=32, hidden=8, classes=5, limits=design.limits).save(tmp_path / "other.npz")
     refused("the design differs", "simulate", tmp_path / "other.npz", *command[2:])
-    refused("--beyond-limits differs", *command, "--beyond-limits")
+    refused("--ignore-limits differs", *command, "--ignore-limits")
     refused("it holds shard 1/1, not 1/2", *command, "--shard", "1/2")
     pixels = read_npz(work / "pixels.npz")
     write_npz(tmp_path / "pixels.npz", pixels | {"pixels_22": np.zeros((2, 32), dtype=np.int8)})
@@ -510,7 +510,7 @@ def test_foreign_and_damaged_shards_are_named(design, work, command, shards, who
     def refused(reason, other):
         fails(f"{other} is not of the same run as {one}: {reason}.", "merge", one, other, "-o", merged)
 
-    refused("--beyond-limits differs", shards(2, "--beyond-limits", prefix="b")[1])
+    refused("--ignore-limits differs", shards(2, "--ignore-limits", prefix="b")[1])
     refused("it is one of 3 shards, not of 2", shards(3)[1])
     random_design(4, inputs=32, hidden=8, classes=5, limits=design.limits).save(tmp_path / "other.npz")
     foreign = tmp_path / "foreign.jsonl"

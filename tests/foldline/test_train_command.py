@@ -6,10 +6,10 @@ import signal
 import pytest
 from click.testing import CliRunner
 
-from foldline import training_progress
 from foldline.cli import main
+from foldline.console import training as training_progress
 from tests.train import tiny
-from train.data import write_dataset
+from train.data.dataset import write_dataset
 from train.trainer import train
 
 

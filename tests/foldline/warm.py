@@ -4,9 +4,9 @@ import torch
 import torch.utils.tensorboard
 
 import foldline.commands.train
+import foldline.console.progress
+import foldline.console.training
 import foldline.datasets
-import foldline.progress
-import foldline.training_progress
 import train.trainer
 
 torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # torch loads half of itself with its first optimiser

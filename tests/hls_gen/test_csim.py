@@ -8,8 +8,8 @@ import pytest
 from datapath import Design, Folding, Gate, Limits
 from datapath.errors import DataError, ToolError
 from fixedpoint_sim import simulate
-from foldline.csimulation import gate_accumulators, require_equal
 from foldline.golden import DEFAULT_FOLDER
+from foldline.hardware.csim import gate_accumulators, require_equal
 from hls_gen.csim import CSimulation
 from hls_gen.vectors import LineResult
 from tests.builds import random_columns
@@ -47,7 +47,7 @@ def assert_gates_equal(design: Design, columns: np.ndarray, result: LineResult, 
 
 def assert_equals_simulator(design: Design, program: CSimulation, columns: np.ndarray) -> LineResult:
     result = program.run(columns)
-    require_equal(design, columns, simulate(design, columns, beyond_limits=True), result)
+    require_equal(design, columns, simulate(design, columns, ignore_limits=True), result)
     assert_gates_equal(design, columns, result, seed=len(columns))
     return result
 

@@ -9,8 +9,8 @@ import pytest
 from datapath import Design, Limits
 from datapath.errors import ToolError
 from fixedpoint_sim import simulate
-from foldline.csimulation import require_equal
 from foldline.golden import DEFAULT_FOLDER
+from foldline.hardware.csim import require_equal
 from hls_gen.csim import CSimulation
 from tests.builds import SANITIZED, patch_sources, random_columns
 from tests.golden_data import lines
@@ -32,7 +32,7 @@ def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, progra
     golden = [line.pixels for line in lines(DEFAULT_FOLDER / "vectors" / f"{name}.npz")]
     cut = 0
     for columns in (*golden, *(random_columns(design, length, seed=length) for length in ODD_AND_SHORT)):
-        expected = simulate(design, columns, beyond_limits=True)
+        expected = simulate(design, columns, ignore_limits=True)
         require_equal(design, columns, expected, program.run(columns))
         cut += expected.found > design.limits.labels
     return cut

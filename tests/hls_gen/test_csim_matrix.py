@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datapath import Design, Folding, Limits
-from foldline.csimulation import CSimulator
+from foldline.hardware.csim import CSimulator
 from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import (
@@ -91,7 +91,7 @@ def test_stress_networks_on_all_lines(name, shared_data, full_csim):
 def assert_vectors(walk: CSimulator, vectors) -> None:
     """Equal to the simulator, which `run` checks, and to the published C++'s results."""
     for number, line in enumerate(vectors):
-        trace = walk.run(line.pixels, beyond_limits=True)
+        trace = walk.run(line.pixels, ignore_limits=True)
         for stage in ("hidden", "scores", "labels"):
             assert np.array_equal(getattr(trace, stage), getattr(line, stage)), (number, stage)
     assert walk.compared.lines == len(vectors)
@@ -105,7 +105,7 @@ def test_peepholes_on_all_lines(name, shared_data, full_csim):
     vectors = list(lines(shared_data / "golden" / f"peephole_{name}.npz"))
     assert len(vectors) == 2
     for line in vectors:
-        trace = walk.run(line.pixels, beyond_limits=True)
+        trace = walk.run(line.pixels, ignore_limits=True)
         assert np.array_equal(trace.hidden, line.hidden)
         scores = reference_scores(design, line.hidden.tolist())
         assert trace.scores.tolist() == scores
@@ -155,7 +155,7 @@ def test_random_designs(seed, widths, full_csim):
     walk = CSimulator(design)
     for length in (1, 2, 3, 29, 2 * design.limits.columns + 1):
         columns = random_columns(design, length, seed=length)
-        trace = walk.run(columns, beyond_limits=True)
+        trace = walk.run(columns, ignore_limits=True)
         hidden, scores, labels = reference(replace(design, limits=Limits()), columns)
         assert (trace.hidden.tolist(), trace.scores.tolist()) == (hidden, scores)
         assert (trace.labels.tolist(), trace.found) == (labels[: design.limits.labels], len(labels))

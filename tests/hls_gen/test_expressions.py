@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapath.errors import HeaderError
-from hls_gen.expressions import INT_MAX, INT_MIN, evaluate
-from hls_gen.header_syntax import read_declarations
-from hls_gen.tokenizer import Source, tokenize
+from hls_gen.header.expressions import INT_MAX, INT_MIN, evaluate
+from hls_gen.header.syntax import read_declarations
+from hls_gen.header.tokenizer import Source, tokenize
 
 
 def value(expression: str, defines: str = "") -> int:

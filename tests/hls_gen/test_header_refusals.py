@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hls_gen import parse_header, render_header
-from hls_gen.header_layout import OPTIONAL_DEFINES
+from hls_gen.header.layout import OPTIONAL_DEFINES
 from tests.hls_gen.header_refusal import assert_refused, edited, refusal
 from tests.hls_gen.header_text import SMALL_DEFINES, place, small_header
 

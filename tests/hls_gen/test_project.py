@@ -8,8 +8,8 @@ import pytest
 from datapath import Limits
 from datapath.errors import ConfigError, DesignError, FileError
 from datapath.manifest import Kernel, KnownAnswer, Manifest
-from foldline.made_lines import random_lines
-from foldline.projects import expected_lines
+from foldline.hardware.known_answer_lines import random_lines
+from foldline.hardware.projects import expected_lines
 from hls_gen.boards import load_board
 from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
@@ -71,7 +71,7 @@ def test_the_manifest_says_what_the_project_builds(board, clock, mhz, tmp_path):
     assert Manifest.read(path) == Manifest.of(
         design,
         answers=(KnownAnswer(lines[0][0], lines[0][1].labels),),
-        kernel=Kernel.FOLDLINE,
+        kernel=Kernel.HLS,
         part=loaded.part,
         clock_mhz=mhz,
         control_base=loaded.control_base,
@@ -83,7 +83,7 @@ def test_a_design_of_any_folding_is_built_with_our_kernel(tmp_path):
     files = render(design, load_board("pynq-z2"), lines=expected_lines(design, random_lines(design)))
     path = tmp_path / "net.json"
     path.write_text(files[f"{design.experiment}.json"])
-    assert Manifest.read(path).kernel is Kernel.FOLDLINE
+    assert Manifest.read(path).kernel is Kernel.HLS
 
 
 def _line(length: int, labels: tuple[int, ...], found: int | None = None) -> tuple[np.ndarray, LineResult]:

@@ -70,7 +70,7 @@ def outputs(program: Path, words: np.ndarray, *registers: tuple[int, int, int]) 
 
 
 def expected_output(design: Design, columns: np.ndarray) -> list[int]:
-    trace = simulate(design, columns, beyond_limits=True)
+    trace = simulate(design, columns, ignore_limits=True)
     written = [trace.found, *trace.labels.tolist()]
     return written + [UNTOUCHED] * (design.limits.labels + 1 - len(written))
 

@@ -53,7 +53,7 @@ def architecture() -> Architecture:
     )
 
 
-def total(architecture: Architecture, kernel: Kernel = Kernel.FOLDLINE) -> Resources:
+def total(architecture: Architecture, kernel: Kernel = Kernel.HLS) -> Resources:
     return estimate_resources(architecture, kernel).total
 
 

@@ -29,7 +29,7 @@ def program(csim_builds, design) -> Path:
 
 @pytest.fixture
 def results(design):
-    return [as_result(simulate(design, random_columns(design, n, seed=n), beyond_limits=True)) for n in LENGTHS]
+    return [as_result(simulate(design, random_columns(design, n, seed=n), ignore_limits=True)) for n in LENGTHS]
 
 
 def vectors(design, results) -> str:

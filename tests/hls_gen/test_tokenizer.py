@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapath.errors import HeaderError
-from hls_gen.tokenizer import Source, Token, literal_value, next_token, tokenize
+from hls_gen.header.tokenizer import Source, Token, literal_value, next_token, tokenize
 
 
 def tokens(text: str) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ def results_text(result: LineResult) -> str:
 
 def result_of(design, length: int, seed: int) -> LineResult:
     random = np.random.default_rng(seed)
-    trace = simulate(design, random_columns(design, length, seed=seed), beyond_limits=True)
+    trace = simulate(design, random_columns(design, length, seed=seed), ignore_limits=True)
     gates = random.integers(-(1 << 15), 1 << 15, size=(length, 2, design.hidden, 4)).astype(np.int16)
     return as_result(trace, gates=gates)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from datapath import Design
 from datapath.files import write_text
-from foldline.made_lines import random_lines
-from foldline.projects import expected_lines
+from foldline.hardware.known_answer_lines import random_lines
+from foldline.hardware.projects import expected_lines
 from hls_gen.boards import load_board
 from hls_gen.project import render
 from hls_gen.sources import library_files

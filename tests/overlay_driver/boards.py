@@ -8,7 +8,7 @@ from datapath import Design, Limits
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from fixedpoint_sim import simulate
-from foldline.board import simulated_core
+from foldline.hardware.board import simulated_core
 from overlay_driver import Driver
 from overlay_driver.virtual.device import VirtualBoard
 from tests.golden_data import REPOSITORY
@@ -66,6 +66,6 @@ def line_with_labels(design: Design, length: int, *, more_than: int = 0) -> np.n
     """Random pixels in which the design finds more labels than that, within its limits or not."""
     for seed in range(1000):
         line = random_line(design, length, seed)
-        if simulate(design, line, beyond_limits=True).found > more_than:
+        if simulate(design, line, ignore_limits=True).found > more_than:
             return line
     raise LookupError(f"no line of {length} columns has more than {more_than} labels")

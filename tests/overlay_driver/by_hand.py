@@ -6,7 +6,7 @@ import pynq
 from datapath.manifest import Kernel, Manifest
 from datapath.packing import pack_columns
 from datapath.registers import CONTROL_BASE, CONTROL_BYTES, Control, Register
-from foldline.board import simulated_core
+from foldline.hardware.board import simulated_core
 from overlay_driver.accelerator import UNTOUCHED
 from overlay_driver.virtual.device import VirtualBoard
 

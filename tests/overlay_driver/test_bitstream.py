@@ -7,7 +7,7 @@ import pytest
 
 from datapath.errors import BoardError, DesignError, FileError
 from datapath.manifest import Kernel, Manifest
-from foldline.board import manifest_for, open_driver, simulated_core
+from foldline.hardware.board import manifest_for, open_driver, simulated_core
 from overlay_driver import Driver, read_bit_file
 from overlay_driver.bitstream import require_named, require_part
 from overlay_driver.board import Board
@@ -201,7 +201,7 @@ def test_a_relative_path_is_loaded_from_here(path, design, monkeypatch):
 def test_the_manifest_beside_a_bitstream_says_where_and_how_fast(path, design):
     write_bit_file(path)
     answers = (golden_answer(TRAINED),)
-    manifest = Manifest.of(design, answers=answers, kernel=Kernel.FOLDLINE, clock_mhz=50, control_base=0x43C1_0000)
+    manifest = Manifest.of(design, answers=answers, kernel=Kernel.HLS, clock_mhz=50, control_base=0x43C1_0000)
     manifest.write(path.with_suffix(".json"))
     assert manifest_for(design, read_bit_file(path)) == manifest
     with open_driver(design, bitstream=path) as driver:

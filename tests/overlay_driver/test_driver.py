@@ -11,7 +11,7 @@ from datapath.files import read_npz
 from datapath.images import image_columns
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from fixedpoint_sim import simulate
-from foldline.board import known_answers, open_driver
+from foldline.hardware.board import known_answers, open_driver
 from overlay_driver import Driver
 from overlay_driver.accelerator import MIN_WORDS
 from tests.overlay_driver.boards import (
@@ -36,9 +36,9 @@ TRAINED_NETWORKS = [name for name in ALL_GOLDEN if name.startswith("QLSTM")]
 def test_every_golden_line_reads_as_its_vector(name):
     design = golden_design(name)
     lines = golden_lines(name)
-    with driver_of(design, answers=(golden_answer(name),), kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, answers=(golden_answer(name),), kernel=Kernel.HLS) as driver:
         for columns, labels in lines:
-            found = simulate(design, columns, beyond_limits=True).found
+            found = simulate(design, columns, ignore_limits=True).found
             if found > design.limits.labels:
                 with pytest.raises(
                     LimitError, match=rf"^The line has {found} labels; the accelerator writes at most \d+\.$"
@@ -132,7 +132,7 @@ def test_a_failing_line_comes_out_at_its_place():
 @pytest.mark.parametrize("length", [0, 61, 62, 100])
 def test_a_line_past_the_limit_never_reaches_the_hardware(length):
     design = small_design(columns=60)
-    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, kernel=Kernel.HLS) as driver:
         before = dict(driver.board.device.core._registers)
         with pytest.raises(LimitError, match=rf"^The line has {length} columns; the accelerator takes 1 to 60\.$"):
             driver.read_columns(random_line(design, length))
@@ -142,9 +142,9 @@ def test_a_line_past_the_limit_never_reaches_the_hardware(length):
 def test_our_kernel_takes_odd_lines():
     design = small_design()
     columns = line_with_labels(design, 31)
-    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, kernel=Kernel.HLS) as driver:
         np.testing.assert_array_equal(
-            driver.read_columns(columns).labels, simulate(design, columns, beyond_limits=True).labels
+            driver.read_columns(columns).labels, simulate(design, columns, ignore_limits=True).labels
         )
 
 
@@ -239,7 +239,7 @@ def test_a_known_answer_is_read_each_time_it_is_asked_for():
             driver.check()
 
 
-# foldline.board -------------------------------------------------------------------------------------------------------
+# foldline.hardware.board -------------------------------------------------------------------------------------------------------
 
 
 def test_a_design_with_golden_vectors_is_checked_with_them():

@@ -20,10 +20,10 @@ from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.registers import CONTROL_BASE, TOP, Control, Register
 from fixedpoint_sim import simulate
-from foldline.board import known_answers, open_driver, simulated_core
-from foldline.inputs import LineInput
-from foldline.made_lines import printed_lines
-from foldline.running import read_inputs
+from foldline.batch.board_runs import read_inputs
+from foldline.batch.inputs import LineInput
+from foldline.hardware.board import known_answers, open_driver, simulated_core
+from foldline.hardware.known_answer_lines import printed_lines
 from overlay_driver import Driver, board, read_bit_file, this_board
 from overlay_driver.accelerator import ADDRESS_SPACE, UNTOUCHED, LineBuffer
 from overlay_driver.bitstream import require_named, require_part
@@ -184,7 +184,7 @@ def test_only_whole_numbers_in_rows_are_a_line(design, shape, dtype):
 def test_a_line_with_too_many_labels_for_our_kernel_costs_that_line_alone():
     design = golden_design(MANY_LABELS)
     many, few = line_with_labels(design, 120, more_than=design.limits.labels), line_with_labels(design, 12)
-    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, kernel=Kernel.HLS) as driver:
         first, failed, last = driver.readings([few, many, few])
     assert isinstance(failed, LimitError)
     for reading in (first, last):
@@ -267,8 +267,8 @@ def test_a_count_of_one_more_than_fits_is_refused():
     ("kernel", "bit", "kind", "sentence"),
     [
         (Kernel.PUBLISHED, 4, BoardError, "The accelerator counts {} labels; for 40 columns allowed is 0 to 12."),
-        (Kernel.FOLDLINE, 4, LimitError, "The line has {} labels; the accelerator writes at most 12."),
-        (Kernel.FOLDLINE, 20, BoardError, "The accelerator counts {} labels; for 40 columns allowed is 0 to 12."),
+        (Kernel.HLS, 4, LimitError, "The line has {} labels; the accelerator writes at most 12."),
+        (Kernel.HLS, 20, BoardError, "The accelerator counts {} labels; for 40 columns allowed is 0 to 12."),
     ],
     ids=["published", "ours", "ours-beyond-its-columns"],
 )
@@ -574,7 +574,7 @@ def test_only_the_start_bit_starts(by_hand, line):
     ("register", "value"), [(Register.COLUMNS, 0), (Register.RECORDS, 8), (Register.INPUT_BYTES, 8)]
 )
 def test_our_kernel_refuses_registers_that_cannot_be(design, line, register, value):
-    by_hand = ByHand(design, Kernel.FOLDLINE)
+    by_hand = ByHand(design, Kernel.HLS)
     by_hand.fill(line)
     by_hand.input.sync_to_device()
     if register is Register.COLUMNS:

@@ -166,7 +166,7 @@ def test_a_count_that_is_too_large_meets_the_mark_of_the_end(design, line):
 def test_a_count_that_is_too_large_meets_words_that_were_not_written(design, line):
     found = len(simulate(design, line).labels)
     bit = next(bit for bit in range(6) if not found >> bit & 1)
-    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, kernel=Kernel.HLS) as driver:
         driver.board.faults.flipped_bit = (0, bit)
         expected = rf"^The accelerator wrote 0xFFFFFFFFFFFFFFFF as label {found}; allowed is 1 to 10\.$"
         with pytest.raises(BoardError, match=expected):
@@ -273,7 +273,7 @@ def test_a_busy_accelerator_is_not_started(design, line):
 
 
 def test_a_line_past_a_limit_of_our_kernel_that_reaches_it_is_refused_by_it(design, line):
-    with driver_of(design, kernel=Kernel.FOLDLINE) as driver:
+    with driver_of(design, kernel=Kernel.HLS) as driver:
         accelerator = driver._accelerator
         write = accelerator._write
         accelerator._write = lambda offset, value: write(offset, 733 if offset == 0x10 else value)

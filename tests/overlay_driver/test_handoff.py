@@ -15,8 +15,8 @@ from datapath.errors import BoardError
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BASE, CONTROL_BYTES, TOP, Register
 from fixedpoint_sim import simulate
-from foldline.board import open_driver, simulated_core
-from foldline.projects import export_project
+from foldline.hardware.board import open_driver, simulated_core
+from foldline.hardware.projects import export_project
 from overlay_driver import Driver
 from overlay_driver.virtual.device import VirtualBoard
 from tests.overlay_driver.bit_files import write_bit_file
@@ -103,7 +103,7 @@ def test_the_three_files_of_a_project_are_all_that_the_driver_needs(tmp_path):
         assert driver.manifest == Manifest.read(bitstream.with_suffix(".json"))
         assert len(driver.manifest.answers) >= 1
         line = random_line(design, 11)
-        assert np.array_equal(driver.read_columns(line).labels, simulate(design, line, beyond_limits=True).labels)
+        assert np.array_equal(driver.read_columns(line).labels, simulate(design, line, ignore_limits=True).labels)
 
 
 def test_pynq_reads_what_the_block_design_has(bitstream):

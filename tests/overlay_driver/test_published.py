@@ -6,11 +6,11 @@ import pytest
 from datapath.errors import FoldlineError
 from datapath.images import quantize_pixels
 from fixedpoint_sim import simulate_lines
-from foldline.board import open_driver
+from foldline.hardware.board import open_driver
 from tests.golden_data import PUBLISHED, lines, published_network
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.overlay_driver.boards import driver_of
-from train.data import read_dataset
+from train.data.dataset import read_dataset
 
 
 @pytest.mark.slow
@@ -20,7 +20,7 @@ def test_validation_lines_within_the_limits(shared_data, tmp_path, name):
     bits = design.precision.activation
     validation = read_dataset(shared_data / "uw3-500").validation
     columns = [quantize_pixels(line.pixels(design.inputs), bits) for line in validation]
-    traces = list(simulate_lines(design, columns, beyond_limits=True))
+    traces = list(simulate_lines(design, columns, ignore_limits=True))
     within = [number for number, trace in enumerate(traces) if not trace.exceeded]
     bitstream = write_bit_file(tmp_path / f"plain-{name}-pynq.bit")
     with open_driver(design, bitstream=bitstream) as driver:

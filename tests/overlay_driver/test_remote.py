@@ -9,7 +9,7 @@ import pytest
 from datapath.errors import BoardError, ConfigError
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BASE
-from foldline.board import open_driver, simulated_core
+from foldline.hardware.board import open_driver, simulated_core
 from overlay_driver import Driver, read_bit_file
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.overlay_driver.boards import SMALL, TRAINED, golden_answer, golden_design, golden_lines

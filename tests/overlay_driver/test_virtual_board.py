@@ -8,7 +8,7 @@ from datapath.labels import overlay_labels
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import Control, Register
 from fixedpoint_sim import simulate
-from foldline.board import simulated_core
+from foldline.hardware.board import simulated_core
 from overlay_driver.accelerator import UNTOUCHED
 from overlay_driver.virtual.device import VirtualBoard
 from tests.overlay_driver.boards import (
@@ -138,10 +138,10 @@ def test_the_mark_of_the_end_is_no_word_too_many_from_the_kernel_that_writes_it(
 def test_our_kernel_counts_on_where_the_published_one_hangs():
     design = golden_design(MANY_LABELS)
     line = line_with_labels(design, 120, more_than=design.limits.labels)
-    by_hand = ByHand(design, Kernel.FOLDLINE)
+    by_hand = ByHand(design, Kernel.HLS)
     by_hand.run(line)
     words = np.asarray(by_hand.output)
-    trace = simulate(design, line, beyond_limits=True)
+    trace = simulate(design, line, ignore_limits=True)
     assert words[0] == trace.found > design.limits.labels
     np.testing.assert_array_equal(words[1 : 1 + design.limits.labels], trace.labels)
     assert (words[1 + design.limits.labels :] == UNTOUCHED).all()
@@ -151,9 +151,9 @@ def test_past_its_columns_the_published_kernel_misbehaves_and_ours_refuses():
     design = small_design(columns=60)
     line = line_with_labels(design, 80, more_than=5)
     assert not np.array_equal(
-        ByHand(design).run(line), overlay_labels(simulate(design, line, beyond_limits=True).scores)
+        ByHand(design).run(line), overlay_labels(simulate(design, line, ignore_limits=True).scores)
     )
-    ours = ByHand(design, Kernel.FOLDLINE)
+    ours = ByHand(design, Kernel.HLS)
     ours.fill(line)
     ours.input.sync_to_device()
     ours.start()
@@ -166,11 +166,11 @@ def test_an_odd_line_is_read_wrongly_by_the_published_kernel_alone():
     design = small_design()
     line = line_with_labels(design, 41, more_than=3)
     last = simulate(design, line[:-1]).labels
-    if np.array_equal(last, simulate(design, line, beyond_limits=True).labels):
+    if np.array_equal(last, simulate(design, line, ignore_limits=True).labels):
         line = line_with_labels(design, 31, more_than=3)
     np.testing.assert_array_equal(ByHand(design).run(line), simulate(design, line[:-1]).labels)
     np.testing.assert_array_equal(
-        ByHand(design, Kernel.FOLDLINE).run(line), simulate(design, line, beyond_limits=True).labels
+        ByHand(design, Kernel.HLS).run(line), simulate(design, line, ignore_limits=True).labels
     )
 
 

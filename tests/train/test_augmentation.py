@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datapath.errors import ConfigError, DataError
-from train.augmentation import MOST_WORN, Augmentation, augment, line_generator
+from train.data.augmentation import MOST_WORN, Augmentation, augment, line_generator
 
 HEIGHT = 32
 EVERYTHING = Augmentation(stretch=0.12, jitter=0.1, shift=2, scale=0.06, slant=0.12, thickness=0.5, noise=8)

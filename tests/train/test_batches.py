@@ -4,8 +4,8 @@ import torch
 
 from datapath import Alphabet
 from tests.train import tiny
-from train.batches import collate, epoch_order, read_pixels, samples_of
 from train.config import Hyperparameters
+from train.data.batches import collate, epoch_order, read_pixels, samples_of
 
 ALPHABET = Alphabet(("", "a", "b", "c", " "))
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from datapath.alphabet import Alphabet
 from datapath.errors import DataError, DesignError, FileError, ImageError
-from train.batches import read_pixels
-from train.data import Dataset, Line, read_dataset, read_lines, require_free, write_dataset
+from train.data.batches import read_pixels
+from train.data.dataset import Dataset, Line, read_dataset, read_lines, require_free, write_dataset
 
 
 def scan(width=20, height=16, ink=(3, 5)):

@@ -18,10 +18,10 @@ from datapath.errors import ConfigError, FoldlineError
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from tests.train.test_trainer import Recorder, same_state
-from train.batches import Sample
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import Dataset, read_dataset, write_dataset
+from train.data.batches import Sample
+from train.data.dataset import Dataset, read_dataset, write_dataset
 from train.distributed import Group, shared_batch, torchrun_group
 from train.trainer import train
 

@@ -16,12 +16,12 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from datapath.errors import FileError
 from tests.train import tiny
 from tests.train.test_trainer import Recorder
-from train.batches import read_pixels
 from train.config import Hyperparameters
+from train.data.batches import read_pixels
 from train.evaluation import evaluate_checkpoint
-from train.samples import draw_sample, recognised_samples
+from train.line_pictures import draw_sample, recognised_samples
 from train.starting import Pretrained
-from train.trace import CURVES, HYPERPARAMETERS_FILE, PICTURES, hyperparameter_table
+from train.tensorboard_log import CURVES, HYPERPARAMETERS_FILE, PICTURES, hyperparameter_table
 from train.trainer import train
 
 PICTURED = {f"{PICTURES}/validation/{text}" for text in ("bca", "ac b", "cb")}

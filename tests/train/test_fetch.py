@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from datapath.errors import DataError, FileError
-from train import fetch
-from train.data import read_dataset, write_dataset
-from train.fetch import UW3_500_COMMIT, UW3_500_URL, fetch_uw3_500
-from train.synthetic import synthetic_dataset
+from train.data import fetch
+from train.data.dataset import read_dataset, write_dataset
+from train.data.fetch import UW3_500_COMMIT, UW3_500_URL, fetch_uw3_500
+from train.data.synthetic import synthetic_dataset
 
 LAYOUT = "sortedTrain.txt, valid.txt and imgs/"
 

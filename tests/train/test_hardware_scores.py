@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from tests.designs import random_design
 from tests.reference import reference_scores
-from train.hardware_scores import hardware_scores
+from train.arithmetic.scores import hardware_scores
 
 GRADIENT_TOLERANCE = 1e-5
 """Sums of some ten products of size 1 in single precision, in another order."""

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from tests.train import tiny
-from train.batches import Batch
 from train.ctc import overlay_ctc_loss
+from train.data.batches import Batch
 from train.loss import batch_loss, columns_needed
 
 T, B, C = 9, 2, 4

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.train import tiny
-from train.batches import pad
+from train.data.batches import pad
 from train.fusion import fuse_batch_norm
 from train.model import Arithmetic, Recogniser, unit_pixels
 

@@ -6,9 +6,9 @@ import torch
 
 from datapath import Format, Overflow, Rounding, narrow, unit_format
 from datapath.images import quantize_pixels
+from train.arithmetic.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
 from train.config import SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT
 from train.model import unit_pixels
-from train.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
 
 FRACTION = 12
 """The grid of test values, in bits after the point: finer than any step by enough to hold ties and near-ties."""

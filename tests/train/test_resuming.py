@@ -11,7 +11,7 @@ from datapath.errors import CheckpointError, DataError, TrainingError
 from tests.train import tiny
 from tests.train.test_trainer import Recorder
 from train.checkpoint import Checkpoint
-from train.data import Dataset
+from train.data.dataset import Dataset
 from train.evaluation import class_scores
 from train.starting import DECIDE_NETWORK, Pretrained, start_from
 from train.trainer import train

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from datapath.alphabet import Alphabet
 from datapath.errors import ConfigError, FileError
-from train import typefaces
-from train.data import read_dataset, write_dataset
-from train.prose import CARRIERS, LONGEST_CARRIER, line_text
-from train.synthetic import ALPHABET, synthetic_dataset, synthetic_line
-from train.typefaces import TYPEFACES, font_folder
+from train.data import typefaces
+from train.data.dataset import read_dataset, write_dataset
+from train.data.prose import CARRIERS, LONGEST_CARRIER, line_text
+from train.data.synthetic import ALPHABET, synthetic_dataset, synthetic_line
+from train.data.typefaces import TYPEFACES, font_folder
 
 ENGLISH = {"e": 9.7, "t": 7.1, "a": 6.3, "i": 6.1, "o": 5.7, "n": 5.5, "s": 5.3, "r": 5.1, "h": 3.3, "l": 3.1, "c": 2.9}
 """Percent of the characters of UW3-500's training lines."""
@@ -147,8 +147,8 @@ def test_a_hundred_short_lines_take_less_than_a_second():
 
 def test_matplotlib_and_torch_are_not_imported():
     code = (
-        "import sys; from train.synthetic import synthetic_line; synthetic_line(seed=1, split='training', index=0);"
-        "import train.data, train.fetch; sys.exit(', '.join({'matplotlib', 'torch', 'pooch'} & set(sys.modules)))"
+        "import sys; from train.data.synthetic import synthetic_line; synthetic_line(seed=1, split='training', index=0);"
+        "import train.data.dataset, train.data.fetch; sys.exit(', '.join({'matplotlib', 'torch', 'pooch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr == "\n"
 

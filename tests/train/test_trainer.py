@@ -11,7 +11,7 @@ from datapath.errors import CheckpointError, ConfigError, DataError, FileError, 
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data import Dataset
+from train.data.dataset import Dataset
 from train.evaluation import class_scores, evaluate_checkpoint
 from train.model import Arithmetic
 from train.reporting import Reporter

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from train.config import SIGNED_FIXED_UNIT, Hyperparameters
-from train.data import Dataset, Line
+from train.data.dataset import Dataset, Line
 from train.reporting import Reporter
 
 HEIGHT = 8

@@ -1,0 +1,1 @@
+"""Lines in, results out: inputs, simulation and board runs of many lines, resumable result files."""

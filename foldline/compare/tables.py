@@ -1,0 +1,155 @@
+"""A comparison as text and as JSON; nothing here needs more than a board has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from foldline.compare.agreement import BOARD, CSIM, Agreement, counted
+from foldline.compare.comparison import Comparison, Level
+from foldline.console.text import plain_table
+from train.data.dataset import Line
+
+HEADINGS = ("level", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
+TEXT_COLUMNS = 2
+"""The first columns are text, to the left; the others are numbers, to the right."""
+
+
+def table_row(level: Level) -> tuple[str, ...]:
+    """One level, under `HEADINGS`."""
+    rates = level.rates
+    return (
+        level.title,
+        level.decoding,
+        f"{rates.cer:.2f}",
+        f"{rates.wer:.1f}",
+        f"{rates.cer_per_line:.2f}",
+        f"{rates.wer_per_line:.1f}",
+        f"{rates.exact} of {rates.lines}",
+    )
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What stands below the table, sentence by sentence: times, agreement, and which lines are not in it."""
+    yield "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+    if comparison.board is not None:
+        yield from comparison.board.sentences
+    if comparison.agreement is not None:
+        yield from agreement_notes(comparison.agreement)
+        if comparison.board is not None and comparison.board.total.modelled:
+            yield "The virtual board computes with the simulator: what it tries is the driver and its buffers."
+    equal = comparison.csim
+    if equal is not None and equal.lines:
+        yield (
+            f"{equal.hidden_words} hidden words and {equal.scores} scores of {counted(equal.lines, 'line')} of the C "
+            "simulation are the simulator's, too."
+        )
+    if comparison.beyond:
+        yield (
+            f"{comparison.beyond} of {len(comparison.lines)} lines exceed the overlay and were computed beyond its "
+            "limits: no board gives these results."
+        )
+    if comparison.left_out:
+        verbs = "exceeds the overlay and is" if len(comparison.left_out) == 1 else "exceed the overlay and are"
+        way = "" if comparison.board else " (--ignore-limits computes them)"
+        yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{way}:"
+        yield from (f"  {sentence}" for sentence in comparison.left_out)
+    if comparison.failed:
+        verb = "is" if len(comparison.failed) == 1 else "are"
+        yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every level:"
+        yield from (f"  {sentence}" for sentence in comparison.failed)
+
+
+def agreement_notes(found: Agreement) -> Iterator[str]:
+    """Whether levels agree; where they do not, every such line with what both read."""
+    yield found.sentence
+    for one in found.disagreements:
+        yield f"  {one.sentence}"
+        width = max(map(len, one.levels))
+        for level, text, labels in zip(one.levels, one.texts, one.labels, strict=True):
+            yield f"    {level:<{width}}  {text!r} = {' '.join(map(str, labels)) or 'no labels'}"
+
+
+def line_rows(line: Line, levels: Sequence[Level], index: int) -> Iterator[str]:
+    """A line's truth, and what each level that read it read."""
+    shown = [level for level in levels if index < len(level.texts)]
+    names = [f"{level.title}, {level.decoding}" for level in shown]
+    width = max(map(len, names))
+    yield f"{'truth':<{width}}  {line.text}"
+    for name, level in zip(names, shown, strict=True):
+        mark = "" if level.texts[index] == line.text else "  (differs)"
+        yield f"{name:<{width}}  {level.texts[index]}{mark}"
+
+
+def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Iterator[str]:
+    """The whole comparison in plain lines of text."""
+    for index, line in enumerate(comparison.lines if per_line else ()):
+        yield line.name
+        yield from line_rows(line, comparison.levels, index)
+    yield title
+    yield from plain_table([HEADINGS, *map(table_row, comparison.levels)], text_columns=TEXT_COLUMNS)
+    yield from notes(comparison)
+
+
+def failure(comparison: Comparison) -> str | None:
+    """Why the comparison is to fail, in sentences; None if nothing is wrong."""
+    sentences = []
+    if comparison.agreement is not None and comparison.agreement.disagreements:
+        differing = counted(comparison.agreement.differing, "line")
+        sentences.append(f"Levels that must agree differ on {differing} of {len(comparison.lines)}.")
+    if comparison.failed:
+        sentences.append(f"{counted(len(comparison.failed), 'line')} failed on the board.")
+    return " ".join(sentences) or None
+
+
+def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: bool) -> dict:
+    """All of it; times are modelled where "modelled" is true beside them, and "csim" counts what equals the simulator."""
+    agreed, board = comparison.agreement, comparison.board
+    result = {
+        "experiment": experiment,
+        "data": data,
+        "ignore_limits": comparison.beyond,
+        "left_out": list(comparison.left_out),
+        "failed": list(comparison.failed),
+        "levels": [
+            {"level": level.name, "labels": level.decoding, **asdict(level.rates)} for level in comparison.levels
+        ],
+        "compared": [] if agreed is None else list(agreed.levels),
+        "disagreements": [] if agreed is None else [asdict(one) for one in agreed.disagreements],
+    }
+    if comparison.csim is not None:
+        result[CSIM] = asdict(comparison.csim)
+    if board is not None:
+        total = board.total
+        result[BOARD] = {
+            "kind": board.kind,
+            "modelled": total.modelled,
+            "at_most": total.at_most,
+            "clock_mhz": board.clock_mhz,
+            "lines": total.lines,
+            "columns": total.columns,
+            "milliseconds": total.milliseconds,
+            "milliseconds_per_line": total.milliseconds / total.lines,
+            "gops": total.gops,
+        }
+    if per_line:
+        result["lines"] = [_line_json(comparison, index) for index in range(len(comparison.lines))]
+    return result
+
+
+def _line_json(comparison: Comparison, index: int) -> dict:
+    line = comparison.lines[index]
+    entry = {
+        "name": line.name,
+        "truth": line.text,
+        "texts": [level.texts[index] if index < len(level.texts) else None for level in comparison.levels],
+    }
+    if comparison.board is not None:
+        reading = comparison.board.readings[index]
+        entry[BOARD] = {
+            "columns": reading.columns,
+            "milliseconds": reading.milliseconds,
+            "modelled": reading.modelled,
+            "at_most": reading.at_most,
+        }
+    return entry

@@ -1,0 +1,54 @@
+"""What Foldline shows on a terminal: the error table, and lines with their scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from foldline.compare.comparison import Comparison, Level
+from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, line_rows, notes, table_row
+from train.data.dataset import Line
+
+_BRAILLE = 0x2800
+# Dot bits of a Braille cell, 4 rows by 2 columns.
+_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+
+
+def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
+    """Draw a scanned line in Braille dots, at most `width` x `height` characters, ink as dots.
+
+    A line too wide for that height is drawn smaller, so that the whole of it shows.
+    """
+    scale = min(2 * width / image.width, 4 * height / image.height)
+    columns, rows = max(int(image.width * scale), 2), max(int(image.height * scale), 4)
+    grey = np.asarray(image.convert("L").resize((columns, rows), Image.Resampling.BOX))
+    ink = np.zeros((-(-rows // 4) * 4, -(-columns // 2) * 2), dtype=bool)
+    ink[:rows, :columns] = grey < 160
+    cells = ink.reshape(ink.shape[0] // 4, 4, ink.shape[1] // 2, 2)
+    codes = (cells * _DOTS[None, :, None, :]).sum(axis=(1, 3))
+    return "\n".join("".join(chr(_BRAILLE + code) for code in row) for row in codes)
+
+
+def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
+    """The table of error rates, and what stands below it: times, agreement, and which lines are not in it."""
+    table = Table(title=title, title_justify="left")
+    for place, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if place < TEXT_COLUMNS else "right")
+    for level in comparison.levels:
+        table.add_row(*table_row(level))
+    console.print(table)
+    for sentence in notes(comparison):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=sentence.startswith(" "))
+
+
+def show_line(console: Console, line: Line, readings: Sequence[Level], index: int, *, scan: bool) -> None:
+    """One line: its name, its scan if wanted, its truth, and what each level read."""
+    console.print(line.name, style="bold", highlight=False, markup=False)
+    if scan:
+        console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
+    for row in line_rows(line, readings, index):
+        console.print(row, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Every folding of a network, and the Pareto front of speed and cost."""

@@ -1,0 +1,286 @@
+"""Every folding of a network, what it takes of a board and how fast it is: enumerated, never sampled.
+
+Folding changes neither a label nor an error rate, so that all of it is known without training. Cycles are modelled and
+resources estimated (`datapath.cycles`, `hls_gen.resources`); nothing here is a measurement.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of
+from datapath.design import Folding
+from datapath.errors import ConfigError
+from datapath.manifest import Kernel
+from datapath.published import published_overlay
+from foldline.foldings.pareto import pareto_front
+from foldline.hardware.estimate import RESOURCE_TITLES, line_columns
+from hls_gen.boards import Board, check_clock
+from hls_gen.resources import Resources, estimate_resources
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldingPoint:
+    """A network at one folding on a board.
+
+    cycles_per_column   modelled
+    columns_per_second  modelled
+    resources           estimated
+    share               the part of the board's scarcest resource that it takes; above 1 it does not fit
+    scarcest            that resource, a field of `Resources`
+    """
+
+    folding: Folding
+    cycles_per_column: float
+    columns_per_second: float
+    resources: Resources
+    share: float
+    scarcest: str
+
+    @property
+    def fits(self) -> bool:
+        return self.share <= 1
+
+    @property
+    def costs(self) -> tuple[float, ...]:
+        """What is to be small, on all five axes: columns/s with its sign changed, and the resources."""
+        return (-self.columns_per_second, *(getattr(self.resources, name) for name in RESOURCE_TITLES))
+
+    def matches(self, other: FoldingPoint) -> bool:
+        """Whether it is at least as fast and takes no more of anything."""
+        return all(ours <= theirs for ours, theirs in zip(self.costs, other.costs, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldingFront:
+    """The foldings of a network that no other one beats in columns/s, LUT, FF, BRAM36 and DSP, among those that fit.
+
+    architecture  the network; its own folding is without meaning here
+    columns       of the line that columns/s are modelled for
+    enumerated    how many foldings there are
+    too_large     how many of them need more than the board has, by the resource that they exceed most
+    points        the front, fastest first
+    """
+
+    architecture: Architecture
+    board: Board
+    kernel: Kernel
+    clock_mhz: float
+    columns: int
+    enumerated: int
+    too_large: dict[str, int]
+    points: tuple[FoldingPoint, ...]
+
+    @property
+    def fastest(self) -> FoldingPoint | None:
+        """None where no folding fits."""
+        return self.points[0] if self.points else None
+
+    @property
+    def compact(self) -> tuple[FoldingPoint, ...]:
+        """The front in columns/s and the share of the scarcest resource alone, fastest first."""
+        costs = np.array([(-one.columns_per_second, one.share) for one in self.points]).reshape(-1, 2)
+        return tuple(self.points[index] for index in pareto_front(costs))
+
+    def cheapest(self, columns_per_second: float) -> FoldingPoint:
+        """The folding that takes the least share of the scarcest resource and is at least that fast; of several the
+        fastest.
+
+        :raises ConfigError: none is; names the fastest.
+        """
+        reaching = [one for one in self.points if one.columns_per_second >= columns_per_second]
+        if not reaching:
+            raise ConfigError(self._unreachable(columns_per_second))
+        return min(reaching, key=lambda one: (one.share, -one.columns_per_second, _order(one.folding)))
+
+    def point(self, folding: Folding) -> FoldingPoint:
+        """The same network at any folding, whether on the front or not.
+
+        :raises DesignError: the folding does not divide it.
+        """
+        network = self.architecture.refolded(folding)
+        return folding_point(network, self.board, self.kernel, clock_mhz=self.clock_mhz, columns=self.columns)
+
+    def better_than(self, point: FoldingPoint) -> FoldingPoint | None:
+        """The point of the front that is at least as fast and takes no more of anything: `point` itself where it is on
+        the front, and the fastest of several; None where there is none, which is where `point` does not fit."""
+        candidates = [one for one in self.points if one.matches(point)]
+        own = next((one for one in candidates if one.folding == point.folding), None)
+        return own or next(iter(candidates), None)
+
+    def _unreachable(self, columns_per_second: float) -> str:
+        asked = f"min_columns_per_second is {columns_per_second:.10g}"
+        where = f"on {self.board.title} at {self.clock_mhz:g} MHz"
+        if self.fastest is None:
+            return f"{asked}; no folding of {self.architecture.experiment} fits {where}, as estimated."
+        return (
+            f"{asked}; the fastest folding of {self.architecture.experiment} that fits {where} reaches "
+            f"{self.fastest.columns_per_second:.0f}, as modelled: {folding_text(self.fastest.folding)}."
+        )
+
+
+def check_rate(min_columns_per_second: float) -> None:
+    """:raises ConfigError: nothing can be asked to be that fast."""
+    if not 0 < min_columns_per_second < 1e12:
+        raise ConfigError(f"min_columns_per_second is {min_columns_per_second:g}; it must be above 0 and below 1e12.")
+
+
+def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[Folding]:
+    """Every folding that is worth a look, in ascending order.
+
+    That is every divisor for PE and both SIMDs. Of the PE_OUT that leave as many blocks of classes the smallest: the
+    larger ones cost more and gain nothing. The published kernel computes one class at a time.
+    """
+    classes = architecture.classes
+    pe_outs = [1]
+    if kernel is Kernel.HLS:
+        pe_outs += [one for one in range(2, classes + 1) if -(-classes // one) < -(-classes // (one - 1))]
+    for pe in _divisors(architecture.hidden):
+        for simd_input in _divisors(architecture.inputs):
+            for simd_recurrent in _divisors(architecture.hidden):
+                for pe_out in pe_outs:
+                    yield Folding(pe=pe, simd_input=simd_input, simd_recurrent=simd_recurrent, pe_out=pe_out)
+
+
+def folding_point(
+    architecture: Architecture, board: Board, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
+) -> FoldingPoint:
+    """An architecture at its own folding: modelled throughput, estimated resources.
+
+    :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
+    :raises ConfigError: the architecture takes no such line.
+    """
+    columns = line_columns(columns, architecture)
+    cycles = cycles_of(architecture, kernel)
+    resources = estimate_resources(architecture, kernel).total
+    shares = {name: getattr(resources, name) / getattr(board, name) for name in RESOURCE_TITLES}
+    scarcest = max(shares, key=shares.__getitem__)
+    return FoldingPoint(
+        folding=architecture.folding,
+        cycles_per_column=cycles.per_column(columns),
+        columns_per_second=cycles.columns_per_second(columns, clock_mhz),
+        resources=resources,
+        share=shares[scarcest],
+        scarcest=scarcest,
+    )
+
+
+def folding_front(
+    architecture: Architecture,
+    board: Board,
+    kernel: Kernel,
+    *,
+    clock_mhz: float | None = None,
+    columns: int | None = None,
+) -> FoldingFront:
+    """The complete Pareto front of a network's foldings on a board. Of foldings that are equal in all five the first
+    in the order of `enumerate_foldings` is kept.
+
+    :param clock_mhz: None takes the board's.
+    :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
+    :raises ConfigError: a clock or a number of columns that cannot be.
+    """
+    clock_mhz = board.clock_mhz if clock_mhz is None else clock_mhz
+    check_clock(clock_mhz)
+    columns = line_columns(columns, architecture)
+    points = [
+        folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns)
+        for folding in enumerate_foldings(architecture, kernel)
+    ]
+    fitting = [point for point in points if point.fits]
+    costs = np.array([point.costs for point in fitting], dtype=float).reshape(-1, 1 + len(RESOURCE_TITLES))
+    front = [fitting[index] for index in pareto_front(costs)]
+    return FoldingFront(
+        architecture=architecture,
+        board=board,
+        kernel=kernel,
+        clock_mhz=clock_mhz,
+        columns=columns,
+        enumerated=len(points),
+        too_large=dict(Counter(point.scarcest for point in points if not point.fits)),
+        points=tuple(sorted(front, key=lambda point: (*point.costs, _order(point.folding)))),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPoint:
+    """The folding in which a network was published, modelled on the front's kernel and board like all others.
+
+    name    of the overlay
+    better  the point of the front that is at least as fast and takes no more of anything: itself where it is on the
+            front; None where it needs more than the board has and nothing that fits matches it
+    """
+
+    name: str
+    point: FoldingPoint
+    better: FoldingPoint | None
+
+    @property
+    def on_front(self) -> bool:
+        return self.better is not None and self.better.folding == self.point.folding
+
+
+def published_point(front: FoldingFront) -> PublishedPoint | None:
+    """How the folding of the published overlay of a network stands to the front; None where none was published."""
+    overlay = published_overlay(front.architecture)
+    if overlay is None:
+        return None
+    point = front.point(overlay.architecture.folding)
+    return PublishedPoint(name=overlay.name, point=point, better=front.better_than(point))
+
+
+def folding_text(folding: Folding) -> str:
+    """A folding in words.
+
+    >>> folding_text(Folding(pe=2, simd_input=32, simd_recurrent=128))
+    'PE 2, SIMD 32 and 128, PE_OUT 1'
+    """
+    return f"PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}, PE_OUT {folding.pe_out}"
+
+
+def share_text(point: FoldingPoint) -> str:
+    """The share of the board's scarcest resource, e.g. ``45.0 % BRAM36``."""
+    return f"{100 * point.share:.1f} % {RESOURCE_TITLES[point.scarcest]}"
+
+
+def folding_arguments(folding: Folding) -> list[str]:
+    """A folding as the command line spells it."""
+    named: Iterable[tuple[str, int]] = (
+        ("--pe", folding.pe),
+        ("--simd-input", folding.simd_input),
+        ("--simd-recurrent", folding.simd_recurrent),
+        ("--pe-out", folding.pe_out),
+    )
+    return [text for name, value in named for text in (name, str(value))]
+
+
+def point_values(point: FoldingPoint) -> dict[str, object]:
+    """A point as JSON shows it, and as a trial of a study keeps it."""
+    return {
+        "folding": asdict(point.folding),
+        "cycles_per_column": point.cycles_per_column,
+        "columns_per_second": point.columns_per_second,
+        **{name: getattr(point.resources, name) for name in RESOURCE_TITLES},
+        "share": point.share,
+        "scarcest": point.scarcest,
+    }
+
+
+def point_from(values: dict[str, object]) -> FoldingPoint:
+    """What `point_values` wrote."""
+    rest = {name: value for name, value in values.items() if name != "folding" and name not in RESOURCE_TITLES}
+    resources = Resources(**{name: values[name] for name in RESOURCE_TITLES})
+    return FoldingPoint(folding=Folding(**values["folding"]), resources=resources, **rest)
+
+
+def _divisors(number: int) -> list[int]:
+    return [one for one in range(1, number + 1) if number % one == 0]
+
+
+def _order(folding: Folding) -> tuple[int, ...]:
+    return folding.pe, folding.simd_input, folding.simd_recurrent, folding.pe_out

@@ -1,0 +1,150 @@
+"""The foldings of a network as text and as JSON. Every figure is modelled or estimated, and says so."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from datapath.errors import ConfigError
+from datapath.manifest import Kernel
+from foldline.console.text import plain_table
+from foldline.foldings.enumeration import (
+    FoldingFront,
+    FoldingPoint,
+    PublishedPoint,
+    folding_arguments,
+    folding_text,
+    point_values,
+    published_point,
+    share_text,
+)
+from foldline.hardware.estimate import RESOURCE_TITLES
+
+POINT_HEADINGS = ("PE", "SIMD_INPUT", "SIMD_RECURRENT", "PE_OUT", "columns/s", *RESOURCE_TITLES.values(), "share")
+
+
+def folding_report(front: FoldingFront, *, source: str, rate: float | None, complete: bool) -> Iterator[str]:
+    """The front of a network in lines of text.
+
+    :param source: what `foldline export` takes it from.
+    :param rate: columns/s that the cheapest folding is named for; None names none.
+    :param complete: show the complete front; otherwise that in columns/s and the share of the scarcest resource, and the
+        published folding where it is on the complete one.
+    """
+    published = published_point(front)
+    shown = {point.folding for point in (front.points if complete else front.compact)}
+    if published is not None:
+        shown.add(published.point.folding)
+    points = [point for point in front.points if point.folding in shown]
+    yield (
+        f"{front.architecture.experiment}, {front.kernel.value} kernel on {front.board.title} at {front.clock_mhz:g} MHz, "
+        f"lines of {front.columns} columns; columns/s are modelled, resources estimated."
+    )
+    yield _counts(front, complete=complete)
+    if points:
+        yield ""
+        rows = [(*point_cells(point), _mark(point, published)) for point in points]
+        yield from plain_table([(*POINT_HEADINGS, ""), *rows], text_columns=0)
+    if published is not None:
+        yield ""
+        yield published_sentence(published, front)
+    if rate is not None:
+        yield ""
+        yield from _cheapest(front, rate, source)
+
+
+def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dict[str, object]:
+    """The complete front; every figure is modelled or estimated."""
+    published = published_point(front)
+    found = {
+        "source": source,
+        "experiment": str(front.architecture.experiment),
+        "board": front.board.name,
+        "kernel": front.kernel.value,
+        "clock_mhz": front.clock_mhz,
+        "columns": front.columns,
+        "enumerated": front.enumerated,
+        "too_large": front.too_large,
+        "front": [point_values(point) for point in front.points],
+        "published": None if published is None else _published_json(published),
+    }
+    if rate is not None:
+        try:
+            found["cheapest"], found["unreachable"] = point_values(front.cheapest(rate)), None
+        except ConfigError as error:
+            found["cheapest"], found["unreachable"] = None, str(error)
+    return found
+
+
+def published_sentence(published: PublishedPoint, front: FoldingFront) -> str:
+    """How the published folding stands to the front."""
+    point, better = published.point, published.better
+    what = f"The published {published.name} folding, {folding_text(point.folding)},"
+    if published.on_front:
+        return f"{what} is on the front."
+    if better is not None:
+        faster = f"{better.columns_per_second:.0f} columns/s for {point.columns_per_second:.0f}"
+        return f"{what} is beaten by {folding_text(better.folding)}: {faster}, and no more of any resource."
+    return f"{what} does not fit {front.board.title}, by the estimate: it needs {share_text(point)}."
+
+
+def point_cells(point: FoldingPoint) -> tuple[str, ...]:
+    """A point under `POINT_HEADINGS`."""
+    return (
+        *(str(number) for number in asdict(point.folding).values()),
+        f"{point.columns_per_second:.0f}",
+        *(f"{getattr(point.resources, name):g}" for name in RESOURCE_TITLES),
+        share_text(point),
+    )
+
+
+def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: str, clock_mhz: float) -> str:
+    """What writes a network at a point's folding for its hardware."""
+    folding = folding_arguments(point.folding)
+    if kernel is Kernel.HLS:
+        target = ["--project", "project", "--board", board, "--clock-mhz", f"{clock_mhz:g}"]
+    else:
+        target = ["-o", "network.hpp"]
+    return shlex.join(["foldline", "export", source, *target, *folding])
+
+
+def _counts(front: FoldingFront, *, complete: bool) -> str:
+    text = f"{front.enumerated} foldings"
+    if front.too_large:
+        most = ", ".join(
+            f"{front.too_large[name]} of {title}" for name, title in RESOURCE_TITLES.items() if name in front.too_large
+        )
+        text += f", of which {sum(front.too_large.values())} need more than the board has ({most})"
+    text += f"; no other beats {len(front.points)} of the rest"
+    if not complete and len(front.compact) < len(front.points):
+        text += f", and {len(front.compact)} of them in columns/s and the share of the scarcest resource"
+    return f"{text}."
+
+
+def _mark(point: FoldingPoint, published: PublishedPoint | None) -> str:
+    return "published" if published is not None and point.folding == published.point.folding else ""
+
+
+def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
+    try:
+        point = front.cheapest(rate)
+    except ConfigError as error:
+        yield f"Not reached: {error}"
+        return
+    yield (
+        f"The cheapest folding with {rate:.10g} columns/s or more: {folding_text(point.folding)}, "
+        f"{point.columns_per_second:.0f} columns/s (modelled), {share_text(point)} (estimated)."
+    )
+    clock, board = front.clock_mhz, front.board.name
+    yield f"  {export_command(source, point, kernel=front.kernel, board=board, clock_mhz=clock)}"
+
+
+def _published_json(published: PublishedPoint) -> dict[str, object]:
+    better = published.better
+    return {
+        "name": published.name,
+        "point": point_values(published.point),
+        "on_front": published.on_front,
+        "better": None if better is None else point_values(better),
+    }

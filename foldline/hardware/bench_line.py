@@ -1,0 +1,110 @@
+"""A validation line as a test image for a C simulation: raw pixels with the answer, as ``.npz`` and as a C header."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datapath.alphabet import greedy_labels
+from datapath.design import Design
+from datapath.errors import DataError, LimitError
+from datapath.files import require_different, write_npz, write_text
+from fixedpoint_sim import Simulator, Trace
+from fixedpoint_sim.simulator import exceeded_before
+from hls_gen.bench_line import BenchLine, render_bench_line
+from train.data.dataset import Dataset, Line
+
+DEFAULT_NAME = "test_image"
+SUFFIXES = (".npz", ".hpp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Where the line went, and what it says."""
+
+    pixels: Path
+    header: Path
+    image: BenchLine
+
+
+def export_test_image(
+    design: Design, dataset: Dataset, output: str | os.PathLike, *, line: str | None, keep: str | os.PathLike
+) -> Written:
+    """Write a validation line, and what the accelerator makes of it, to `output`.npz and `output`.hpp.
+
+    The ``.npz`` has `pixels_0` int8 [T, I], which `foldline simulate --pixels` reads, `labels_0`, `greedy_labels_0`
+    (uint8), `text_0`, `greedy_text_0`, `truth_0` and `name_0`; the header holds the same. All labels are those of the
+    bit-exact datapath of `design`. Same design and line, same bytes.
+
+    :param output: with either suffix or without.
+    :param line: name of the line; None takes the first that the overlay can take.
+    :param keep: the checkpoint, which is not written over.
+    :raises DataError: no validation line has that name.
+    :raises LimitError: the line, or every line, exceeds a limit of the overlay.
+    :raises FileError: a file cannot be written.
+    """
+    stem = str(output)
+    stem = stem[: -len(SUFFIXES[0])] if stem.endswith(SUFFIXES) else stem
+    pixels, header = (Path(stem + suffix) for suffix in SUFFIXES)
+    require_different(CHECKPOINT=keep, pixels=pixels, header=header)
+    chosen, columns, trace = _first_fitting(design, dataset) if line is None else _named(design, dataset, line)
+    greedy = greedy_labels(trace.scores)
+    image = BenchLine(
+        name=chosen.name,
+        network=str(design.experiment),
+        columns=columns,
+        bits=design.precision.activation,
+        labels=trace.labels,
+        text=trace.text,
+        greedy_labels=greedy,
+        greedy_text=design.alphabet.text(greedy),
+        truth=chosen.text,
+    )
+    header_text = render_bench_line(image)
+    write_npz(pixels, _arrays(image))
+    write_text(header, header_text)
+    return Written(pixels=pixels, header=header, image=image)
+
+
+def _arrays(image: BenchLine) -> dict[str, np.ndarray]:
+    return {
+        "pixels_0": image.columns,
+        "labels_0": image.labels,
+        "greedy_labels_0": image.greedy_labels,
+        "text_0": np.array(image.text),
+        "greedy_text_0": np.array(image.greedy_text),
+        "truth_0": np.array(image.truth),
+        "name_0": np.array(image.name),
+    }
+
+
+def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarray, Trace]:
+    lines = [line for line in dataset.validation if line.name == name]
+    if not lines:
+        raise DataError(
+            f"No validation line of {dataset.name} is called {name}; the first of {len(dataset.validation)} is "
+            f"{dataset.validation[0].name}."
+        )
+    columns = lines[0].columns(design)
+    try:
+        return lines[0], columns, Simulator(design).run(columns)
+    except LimitError as error:
+        raise LimitError(f"{name}: {error}") from error
+
+
+def _first_fitting(design: Design, dataset: Dataset) -> tuple[Line, np.ndarray, Trace]:
+    simulator = Simulator(design)
+    for line in dataset.validation:
+        columns = line.columns(design)
+        if exceeded_before(design, len(columns)):
+            continue
+        trace = simulator.run(columns, ignore_limits=True)
+        if not trace.exceeded:
+            return line, columns, trace
+    raise LimitError(
+        f"None of the {len(dataset.validation)} validation lines of {dataset.name} is within the overlay's limits of "
+        f"{design.limits.columns} columns and {design.limits.labels} labels."
+    )

@@ -1,0 +1,245 @@
+"""What a design would do on a board before anyone synthesises it: modelled cycles, estimated resources.
+
+Nothing here is a measurement, and everything that shows it says so. What was measured is told beside it, where the network
+and its folding are those of a published overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from datapath.architecture import Architecture
+from datapath.cycles import Cycles, cycles_of, operations_per_column
+from datapath.errors import ConfigError
+from datapath.manifest import Kernel
+from datapath.published import COLUMNS, PublishedOverlay, published_overlay
+from foldline.console.text import plain_table
+from hls_gen.boards import Board, check_clock, load_board
+from hls_gen.resources import ResourceEstimate, Resources, estimate_resources
+
+RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """An architecture on a kernel, a board and a clock, for lines of `columns` columns."""
+
+    architecture: Architecture
+    kernel: Kernel
+    board: Board
+    clock_mhz: float
+    columns: int
+    cycles: Cycles
+    resources: ResourceEstimate
+
+    @property
+    def cycles_per_column(self) -> float:
+        """Of a whole line, divided by its columns."""
+        return self.cycles.per_column(self.columns)
+
+    @property
+    def milliseconds(self) -> float:
+        """Of a line."""
+        return self.cycles.milliseconds(self.columns, self.clock_mhz)
+
+    @property
+    def columns_per_second(self) -> float:
+        """Lines one after the other."""
+        return self.cycles.columns_per_second(self.columns, self.clock_mhz)
+
+    @property
+    def lines_per_second(self) -> float:
+        """Lines one after the other."""
+        return self.columns_per_second / self.columns
+
+    @property
+    def gops(self) -> float:
+        """Operations per second as the original counts them, in thousands of millions."""
+        return operations_per_column(self.architecture) * self.columns_per_second / 1e9
+
+    @property
+    def exceeded(self) -> tuple[str, ...]:
+        """Names of the resources of which it needs more than the board's part has."""
+        total = self.resources.total
+        return tuple(name for name in RESOURCE_TITLES if getattr(total, name) > getattr(self.board, name))
+
+    @property
+    def published(self) -> PublishedOverlay | None:
+        """The overlay that was published of this network in this folding; what it took is measured."""
+        overlay = published_overlay(self.architecture)
+        same = overlay is not None and overlay.architecture.folding == self.architecture.folding
+        return overlay if same and self.kernel is Kernel.PUBLISHED else None
+
+
+def line_columns(asked: int | None, architecture: Architecture) -> int:
+    """Columns of the line that is modelled; None takes the published notebooks', or all that the architecture takes.
+
+    :raises ConfigError: the architecture takes no such line.
+    """
+    most = architecture.limits.columns
+    columns = min(COLUMNS, most) if asked is None else asked
+    if not 1 <= columns <= most:
+        raise ConfigError(f"columns is {columns}; the design's lines have 1 to {most}.")
+    return columns
+
+
+def estimate(
+    architecture: Architecture,
+    *,
+    kernel: Kernel,
+    board: str = "pynq-z1",
+    clock_mhz: float | None = None,
+    columns: int | None = None,
+) -> Estimate:
+    """Model an architecture.
+
+    :param board: a name that `load_board` knows.
+    :param clock_mhz: None takes the board's.
+    :param columns: of a line, see `line_columns`.
+    :raises ConfigError: no such board, a clock out of range, a line that the architecture does not take, or a folding that
+        the kernel does not know.
+    """
+    on = load_board(board)
+    clock = on.clock_mhz if clock_mhz is None else clock_mhz
+    check_clock(clock)
+    if kernel is Kernel.PUBLISHED and architecture.folding.pe_out > 1:
+        raise ConfigError(
+            f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
+            "time."
+        )
+    return Estimate(
+        architecture=architecture,
+        kernel=kernel,
+        board=on,
+        clock_mhz=clock,
+        columns=line_columns(columns, architecture),
+        cycles=cycles_of(architecture, kernel),
+        resources=estimate_resources(architecture, kernel),
+    )
+
+
+def report(found: Estimate) -> Iterator[str]:
+    """The estimate in lines of text."""
+    folding = found.architecture.folding
+    yield (
+        f"{found.architecture.experiment}, PE {folding.pe}, SIMD_INPUT {folding.simd_input}, SIMD_RECURRENT "
+        f"{folding.simd_recurrent}, PE_OUT {folding.pe_out}, in the {found.kernel.value} kernel on {found.board.title} "
+        f"at {found.clock_mhz:g} MHz."
+    )
+    yield ""
+    yield from plain_table(list(_stage_rows(found)), text_columns=1)
+    yield ""
+    yield (
+        f"Modelled: {found.columns_per_second:.0f} columns/s, {found.lines_per_second:.1f} lines/s, {found.gops:.1f} "
+        f"GOPS; a line of {found.columns} columns takes {found.milliseconds:.3f} ms."
+    )
+    overlay = found.published
+    if overlay is not None:
+        yield (
+            f"Published, measured on a PYNQ-Z1 at 100 MHz: {overlay.cycles_per_column:.1f} cycles per column, a line of "
+            f"{COLUMNS} columns in {overlay.milliseconds:.3f} ms."
+        )
+    if found.kernel is Kernel.PUBLISHED:
+        yield _in_ours(found)
+    yield ""
+    yield from plain_table(list(_resource_rows(found)), text_columns=1)
+    yield ""
+    yield too_large(found) or "It fits, by this estimate."
+    if overlay is not None:
+        yield (
+            f"Published, counted by Vivado 2017.4: {overlay.luts} LUT, {overlay.ffs} FF, {overlay.bram36:g} BRAM36, "
+            f"{overlay.dsps} DSP."
+        )
+
+
+def too_large(found: Estimate) -> str | None:
+    """That it does not fit, by the estimate, and of what it needs more than there is; None where it fits."""
+    if not found.exceeded:
+        return None
+    return f"It does not fit, by this estimate: {'; '.join(_over(found, name) for name in found.exceeded)}."
+
+
+def _in_ours(found: Estimate) -> str:
+    """The same folding in the kernel that a project of ours would have."""
+    ours = estimate(
+        found.architecture,
+        kernel=Kernel.HLS,
+        board=found.board.name,
+        clock_mhz=found.clock_mhz,
+        columns=found.columns,
+    )
+    luts, _, bram36, _ = _figures(ours.resources.total)
+    return (
+        f"In Foldline's own kernel, which `export --project` writes and no board has run: {ours.columns_per_second:.0f} "
+        f"columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
+    )
+
+
+def _stage_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
+    yield ("cycles, modelled", "per column", f"per line of {found.columns}", "")
+    for stage in found.cycles.stages:
+        per_line = stage.in_line(found.columns)
+        mark = "slowest" if stage is found.cycles.bottleneck else ""
+        yield (stage.title, f"{per_line / found.columns:.1f}", f"{per_line:.0f}", mark)
+    yield ("all, overlapped", f"{found.cycles_per_column:.1f}", f"{found.cycles.line(found.columns):.0f}", "")
+
+
+def _resource_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
+    total = found.resources.total
+    yield ("estimated", *RESOURCE_TITLES.values())
+    for block in found.resources.blocks:
+        yield (block.title, *_figures(block.resources))
+    yield ("all", *_figures(total))
+    yield ("the part has", *(f"{getattr(found.board, name)}" for name in RESOURCE_TITLES))
+    yield ("share", *(f"{100 * getattr(total, name) / getattr(found.board, name):.0f} %" for name in RESOURCE_TITLES))
+
+
+def _figures(resources: Resources) -> tuple[str, ...]:
+    return tuple(f"{getattr(resources, name):.10g}" for name in RESOURCE_TITLES)
+
+
+def _over(found: Estimate, name: str) -> str:
+    need, has = getattr(found.resources.total, name), getattr(found.board, name)
+    return f"{need:.10g} {RESOURCE_TITLES[name]} of {has}"
+
+
+def as_json(found: Estimate) -> dict:
+    """All of it; every figure is modelled or estimated, but those under "published"."""
+    total, overlay = found.resources.total, found.published
+    return {
+        "experiment": str(found.architecture.experiment),
+        "folding": asdict(found.architecture.folding),
+        "kernel": found.kernel.value,
+        "board": found.board.name,
+        "clock_mhz": found.clock_mhz,
+        "columns": found.columns,
+        "stages": [
+            {
+                "stage": stage.key,
+                "cycles_per_column": stage.in_line(found.columns) / found.columns,
+                "cycles_per_line": stage.in_line(found.columns),
+            }
+            for stage in found.cycles.stages
+        ],
+        "bottleneck": found.cycles.bottleneck.key,
+        "cycles_per_column": found.cycles_per_column,
+        "cycles_per_line": found.cycles.line(found.columns),
+        "milliseconds": found.milliseconds,
+        "columns_per_second": found.columns_per_second,
+        "lines_per_second": found.lines_per_second,
+        "operations_per_column": operations_per_column(found.architecture),
+        "gops": found.gops,
+        "resources": asdict(total),
+        "blocks": [{"block": block.name, **asdict(block.resources)} for block in found.resources.blocks],
+        "part": {name: getattr(found.board, name) for name in RESOURCE_TITLES},
+        "fits": not found.exceeded,
+        "exceeded": list(found.exceeded),
+        "published": None if overlay is None else _published_json(overlay),
+    }
+
+
+def _published_json(overlay: PublishedOverlay) -> dict:
+    """What was measured of it, and counted."""
+    names = ("name", "milliseconds", "cycles_per_column", *RESOURCE_TITLES)
+    return {name: getattr(overlay, name) for name in names}

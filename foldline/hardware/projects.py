@@ -1,0 +1,102 @@
+"""A design as a hardware project on disk, with lines that the simulator has computed for its test bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datapath.architecture import Architecture
+from datapath.design import Design
+from datapath.errors import LimitError
+from datapath.manifest import Kernel, Manifest
+from fixedpoint_sim import simulate
+from foldline.batch.inputs import image_inputs
+from foldline.hardware.board import known_answers
+from foldline.hardware.known_answer_lines import printed_lines, random_lines
+from hls_gen.boards import check_clock, load_board
+from hls_gen.fit import FitReport, check_fits
+from hls_gen.memories import kernel_memories
+from hls_gen.project import render, write_project
+from hls_gen.vectors import LineResult
+
+DEFAULT_BOARD = "pynq-z1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedProject:
+    """How many files were written, lines in the test bench and labels in these, and what the memories take of the part."""
+
+    files: int
+    lines: int
+    labels: int
+    fit: FitReport
+
+
+def export_project(
+    design: Design,
+    folder: Path,
+    *,
+    board: str | None = None,
+    clock_mhz: float | None = None,
+    images: Sequence[Path] = (),
+) -> ExportedProject:
+    """Write a project for a board, `DEFAULT_BOARD` if it is None.
+
+    :param images: images and folders of images whose lines the test bench runs besides its own.
+    :raises ConfigError: an unknown board, or a clock out of range.
+    :raises DesignError: the weights do not fit the board's part.
+    :raises FileError, ImageError, DataError: an image that cannot be read; the folder holds something else, or cannot
+        be written.
+    :raises LimitError: an image with more columns than the accelerator takes.
+    """
+    chosen = load_board(board or DEFAULT_BOARD)
+    fit = check_fits(kernel_memories(Architecture.of(design)), chosen)
+    columns = [*random_lines(design), *printed_lines(design), *_image_lines(design, images)]
+    lines = expected_lines(design, columns)
+    files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)
+    write_project(folder, files)
+    labels = sum(expected.found for _, expected in lines)
+    return ExportedProject(files=len(files), lines=len(lines), labels=labels, fit=fit)
+
+
+def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | None = None) -> Manifest:
+    """The manifest of a bitstream that was not made by a project of ours.
+
+    :param kernel: value of a `Kernel`.
+    :param clock_mhz: None takes the board's.
+    :raises ConfigError: an unknown board, or a clock out of range.
+    """
+    chosen = load_board(board)
+    clock = chosen.clock_mhz if clock_mhz is None else clock_mhz
+    check_clock(clock)
+    return Manifest.of(
+        design,
+        answers=known_answers(design),
+        kernel=Kernel(kernel),
+        part=chosen.part,
+        clock_mhz=clock,
+        control_base=chosen.control_base,
+    )
+
+
+def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]:
+    for line in image_inputs(images):
+        columns = line.columns(design)
+        if len(columns) > design.limits.columns:
+            raise LimitError(
+                f"{line.name} has {len(columns)} columns; the accelerator takes 1 to {design.limits.columns}."
+            )
+        yield columns
+
+
+def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, LineResult]]:
+    """Each line, and what the simulator says that the accelerator must give."""
+    expected = []
+    for columns in lines:
+        trace = simulate(design, columns, ignore_limits=True)
+        result = LineResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores)
+        expected.append((columns, result))
+    return expected

@@ -1,0 +1,360 @@
+"""An inspection as one picture: the line with what each column says, histograms by quantity, the table of counts."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from matplotlib import rc_context, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from PIL import Image
+
+from datapath.design import Design
+from datapath.files import atomic_write
+from datapath.tables import SIGMOID, TANH
+from fixedpoint_sim import Inspection, Quantity
+from foldline.inspect.layout import (
+    DRAWN_COLUMNS,
+    EMITTED,
+    FAINT,
+    FONT,
+    INK,
+    LOST,
+    TINT,
+    LineLayout,
+    draw_row,
+    lay_out,
+    running_text,
+)
+from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
+
+# All lengths are pixels: the figure has PIXELS_PER_INCH, so a point is 100/72 of them.
+PIXELS_PER_INCH = 100
+WIDTH, MARGIN = 1600, 45
+TITLE_HEIGHT, KEY_HEIGHT, NOTE_HEIGHT = 84, 34, 20
+PANEL_COLUMNS, PANEL_HEIGHT, PLOT_HEIGHT = 4, 216, 112
+PANEL_GAP, AXIS_LABELS, TABLE_GAP = 20, 38, 24
+ROW_HEIGHT = 20
+
+TABLE_INPUT_OF = {
+    "accumulator_i": "sigmoid_input_i",
+    "accumulator_f": "sigmoid_input_f",
+    "accumulator_g": "tanh_input_g",
+    "accumulator_o": "sigmoid_input_o",
+    "cell_state": "tanh_input_c",
+}
+"""Quantities that a table reads as they are: one panel shows both."""
+
+TABLE_INPUT_OF_PEEPHOLES = {
+    "peephole_sum_i": "sigmoid_input_i",
+    "peephole_sum_f": "sigmoid_input_f",
+    "accumulator_g": "tanh_input_g",
+    "peephole_sum_o": "sigmoid_input_o",
+    "cell_state": "tanh_input_c",
+}
+"""The same with peepholes. At a direction's first column no peephole acts, and the table reads the accumulator."""
+
+BARS = "#56B4E9"
+
+PANELS = (
+    *("pixel", "input_product", "recurrent_product", "hidden"),
+    *("accumulator_i", "accumulator_f", "accumulator_g", "accumulator_o"),
+    *("peephole_product_i", "peephole_product_f", None, "peephole_product_o"),
+    *("peephole_sum_i", "peephole_sum_f", None, "peephole_sum_o"),
+    *("sigmoid_output_i", "sigmoid_output_f", "tanh_output_g", "sigmoid_output_o"),
+    *("i_times_g", "f_times_c", "cell_state", "tanh_output_c"),
+    *("fc_product", "fc_sum", "class_score"),
+)
+"""The histograms, row by row; None is left empty, and the place that is left over says how to read them.
+
+Without peepholes their two rows are left out.
+"""
+
+HOW_TO_READ = (
+    "How to read a histogram",
+    "Blue bars: how many values, on a log scale.",
+    "Width: the whole range of the type; black ends.",
+    "16 bits: bins double in width away from 0, so two",
+    "   empty bars at both ends are one bit not needed.",
+    "Dashed: where the table that reads it clips.",
+    "Bits used: 16.0 of 16 reaches both ends; lowest",
+    "   bits that are 0 in every value count as idle.",
+)
+
+
+def write_picture(path: str | os.PathLike, inspection: Inspection, design: Design, *, title: str) -> tuple[int, int]:
+    """Write the picture as a PNG, the same bytes for the same inspection.
+
+    :returns: its width and height in pixels.
+    :raises FileError: the file cannot be written.
+    """
+    with rc_context({**rcParamsDefault, "font.family": FONT}):
+        canvas = FigureCanvasAgg(_figure(inspection, design, title))
+        canvas.draw()
+    picture = _with_palette(np.asarray(canvas.buffer_rgba())[:, :, :3])
+    with atomic_write(path) as handle:
+        picture.save(handle, format="png", optimize=True)
+    return picture.size
+
+
+def _with_palette(pixels: np.ndarray) -> Image.Image:
+    """Pixels uint8 [height, width, 3] in the nearest colours of `_palette`: a third of the space, and white stays."""
+    palette = _palette()
+    packed = pixels.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    drawn, places = np.unique(packed, return_inverse=True)
+    parts = np.stack([drawn >> 16, drawn >> 8 & 255, drawn & 255], axis=1)
+    nearest = ((parts[:, None, :] - palette) ** 2).sum(axis=2).argmin(axis=1).astype(np.uint8)
+    picture = Image.fromarray(nearest[places].reshape(packed.shape))
+    picture.putpalette(palette.ravel().tolist())
+    return picture
+
+
+def _palette() -> np.ndarray:
+    """All that is drawn, int64 [256 at most, 3]: greys, each colour from white to full, the runs' tints over grey."""
+    white = np.array([255.0, 255.0, 255.0])
+    colors = [white * level for level in np.linspace(0, 1, 64)]
+    for name in (BARS, EMITTED, LOST):
+        full = 255 * np.array(to_rgb(name))
+        colors += [white + (full - white) * level for level in np.linspace(0.05, 1, 30)]
+    for name in (EMITTED, LOST):
+        full = 255 * np.array(to_rgb(name))
+        colors += [white * level * (1 - TINT) + full * TINT for level in np.linspace(0, 1, 50)]
+    return np.rint(colors).astype(np.int64)
+
+
+class _Page:
+    """A figure that is filled from the top, in pixels."""
+
+    def __init__(self, height: float) -> None:
+        self.height = height
+        self.figure = Figure(
+            figsize=(WIDTH / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH, facecolor="white"
+        )
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        bottom = self.height - top - height
+        return self.figure.add_axes((left / WIDTH, bottom / self.height, width / WIDTH, height / self.height))
+
+    def text(self, left: float, top: float, text: str, **style) -> None:
+        self.figure.text(left / WIDTH, 1 - top / self.height, text, va="top", parse_math=False, **style)
+
+
+def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
+    """Title, line, key, notes, panels and table, one below the other."""
+    layout = lay_out(inspection, design.alphabet, WIDTH - 2 * MARGIN)
+    notes = notes_of(inspection, layout)
+    panel_rows = -(-len(panels_of(inspection)) // PANEL_COLUMNS)
+    line_height = sum(layout.height(row) for row in layout.rows)
+    table_height = (len(inspection.quantities) + 2) * ROW_HEIGHT
+    page = _Page(
+        TITLE_HEIGHT
+        + line_height
+        + KEY_HEIGHT
+        + NOTE_HEIGHT * len(notes)
+        + panel_rows * PANEL_HEIGHT
+        + TABLE_GAP
+        + table_height
+    )
+    page.text(MARGIN, 16, running_text(title, 100), fontsize=14, fontweight="bold", color=INK)
+    page.text(MARGIN, 46, _subtitle(inspection, design), fontsize=10.5, color=INK)
+    top = TITLE_HEIGHT
+    for row in layout.rows:
+        height = layout.height(row)
+        draw_row(
+            page.axes(MARGIN, top, (row.stop - row.start) * layout.scale, height),
+            layout,
+            row,
+            inspection,
+            design.alphabet,
+        )
+        top += height
+    _draw_key(page, top)
+    top += KEY_HEIGHT
+    for note in notes:
+        page.text(MARGIN, top, note, fontsize=9, color=LOST)
+        top += NOTE_HEIGHT
+    _draw_panels(page, top, inspection)
+    _draw_table(page, top + panel_rows * PANEL_HEIGHT + TABLE_GAP, inspection)
+    return page.figure
+
+
+def _subtitle(inspection: Inspection, design: Design) -> str:
+    shown = running_text(inspection.trace.text, 110)
+    return f"{design.experiment}, {len(inspection.columns)} columns, reads: {shown or '(nothing)'}"
+
+
+def notes_of(inspection: Inspection, layout: LineLayout) -> list[str]:
+    """What the picture leaves out, and what the overlay cannot do."""
+    notes = [f"Beyond the overlay: {limit}. No board gives this result." for limit in inspection.trace.exceeded]
+    if len(inspection.columns) > DRAWN_COLUMNS:
+        notes.append(f"Only the first {DRAWN_COLUMNS} of {len(inspection.columns)} columns are drawn; all are counted.")
+    if layout.unwritten:
+        notes.append(f"{layout.unwritten} labels found no room over their runs; the runs are marked all the same.")
+    return notes
+
+
+def _draw_key(page: _Page, top: float) -> None:
+    """What the marks over and under the line mean."""
+    axes = page.axes(MARGIN, top, WIDTH - 2 * MARGIN, 20)
+    axes.set(xlim=(0, WIDTH - 2 * MARGIN), ylim=(0, 20))
+    axes.axis("off")
+    entries = (
+        (0, "label emitted (its run; the stem: its column)"),
+        (365, "best class, but not emitted"),
+        (610, "best class is the blank"),
+        (830, "no score is positive (the class is that of the column that arrived before)"),
+    )
+    for x, text in entries:
+        axes.text(x + 32, 10, text, fontsize=9, color=INK, va="center")
+    axes.fill_between([0, 24], 6, 14, color=EMITTED, linewidth=0)
+    axes.fill_between([365, 389], 8, 12, color=LOST, linewidth=0)
+    axes.plot(np.arange(610, 635, 5), np.full(5, 10), linestyle="", marker=".", markersize=2, color=FAINT)
+    axes.plot([836, 846], [10, 10], linestyle="", marker="x", markersize=4, color=INK, markeredgewidth=0.9)
+
+
+def panels_of(inspection: Inspection) -> tuple[str | None, ...]:
+    """`PANELS`, whole rows of them, but those of which the inspection has no quantity."""
+    there = {quantity.name for quantity in inspection.quantities}
+    rows = [PANELS[start : start + PANEL_COLUMNS] for start in range(0, len(PANELS), PANEL_COLUMNS)]
+    return tuple(name for row in rows if there & set(row) for name in row)
+
+
+def _draw_panels(page: _Page, top: float, inspection: Inspection) -> None:
+    width = (WIDTH - 2 * MARGIN + PANEL_GAP) / PANEL_COLUMNS
+    panels = panels_of(inspection)
+    for place in range(len(panels) + 1):
+        left, above = MARGIN + place % PANEL_COLUMNS * width, top + place // PANEL_COLUMNS * PANEL_HEIGHT
+        if place == len(panels):
+            for line, text in enumerate(HOW_TO_READ):
+                page.text(left, above + 14 + 22 * line, text, fontsize=9, fontweight="normal" if line else "bold")
+        elif (name := panels[place]) is not None:
+            _draw_panel(page, left, above + 12, width - PANEL_GAP, inspection, inspection[name])
+
+
+def table_input_of(inspection: Inspection, quantity: Quantity) -> Quantity | None:
+    """What a table reads of the quantity; None where none reads it as it is."""
+    peepholes = any(other.name.startswith("peephole") for other in inspection.quantities)
+    name = (TABLE_INPUT_OF_PEEPHOLES if peepholes else TABLE_INPUT_OF).get(quantity.name)
+    return name and inspection[name]
+
+
+def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: Inspection, quantity: Quantity) -> None:
+    """One histogram with its heading: name and type, bits used, what happened."""
+    format = quantity.format
+    read = table_input_of(inspection, quantity)
+    page.text(left, top, TITLES[quantity.name], fontsize=10, fontweight="bold", color=INK)
+    page.text(left + width, top, whole_type_text(format), fontsize=8.5, color="#555555", ha="right")
+    idle = f", lowest {quantity.idle_low_bits} idle" if 0 < quantity.idle_low_bits < format.bits else ""
+    used = f"uses {quantity.used_bits:.1f} of {format.bits} integer+fraction bits{idle}"
+    page.text(left, top + 19, used, fontsize=8.5, color=INK)
+    overflows = bool(quantity.below or quantity.above)
+    page.text(left, top + 35, _events_text(quantity, read), fontsize=8.5, color=LOST if overflows else INK)
+    axes = page.axes(left + AXIS_LABELS, top + 58, width - AXIS_LABELS, PLOT_HEIGHT)
+    bins = len(quantity.histogram)
+    axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, fill=True, color=BARS)
+    axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, color=EMITTED, linewidth=0.7)
+    axes.set(xlim=(-0.02 * bins, 1.02 * bins), yscale="log", ylim=(0.5, max(4 * int(quantity.histogram.max()), 10)))
+    for end in (0, bins):
+        axes.axvline(end, color="black", linewidth=2)
+    if read is not None:
+        bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
+        for end in (-bound, bound):
+            axes.axvline(np.interp(end, quantity.edges, np.arange(bins + 1)), color=INK, linewidth=1, linestyle="--")
+    axes.yaxis.set_major_locator(LogLocator(numticks=5))
+    axes.yaxis.set_minor_locator(NullLocator())
+    ticks = _range_ticks(quantity)
+    axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.tick_params(labelsize=8, length=3, colors=INK)
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _events_text(quantity: Quantity, read: Quantity | None) -> str:
+    """What it reaches, and what happened to it, where anything did."""
+    if not quantity.values:
+        return "never computed in this line"
+    parts = [f"{real_text(quantity.low, quantity.format)} to {real_text(quantity.high, quantity.format)}"]
+    for name in ("wrapped", "saturated", "rounded"):
+        if count := events_of(quantity)[name]:
+            parts.append(f"{name} {share_text(count, quantity.values)}")
+    if read is not None and read.clipped:
+        parts.append(f"clipped {share_text(read.clipped, read.values)}")
+    return ", ".join(parts)
+
+
+def _range_ticks(quantity: Quantity) -> list[tuple[int, str]]:
+    """Places and texts of ticks, as real values: the ends of the range, 0, and a few powers of two between."""
+    format = quantity.format
+    scale = 1 << format.fraction
+    wide = (format.max + 1) // scale
+    marks = [0, wide, *([] if format.bits <= 8 else [0.0625, 1, 8])]
+    marks += [-mark for mark in marks if mark and format.signed]
+    places = {mark: int(np.searchsorted(quantity.edges, int(mark * scale))) for mark in marks}
+    return sorted((place, f"{mark:g}") for mark, place in places.items())
+
+
+# Left or right edge of each column of the table, in pixels from its left.
+TABLE_COLUMNS = {
+    "quantity": 0,
+    "type": 140,
+    "values": 400,
+    "lowest": 490,
+    "highest": 580,
+    "bits used": 690,
+    "wrapped": 830,
+    "saturated": 970,
+    "rounded": 1120,
+    "ties": 1260,
+    "entry 0": 1385,
+    "entry 255": 1508,
+}
+LEFT_ALIGNED = ("quantity", "type")
+
+
+def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
+    """Every quantity with its counts and their shares; a dot where a thing cannot happen."""
+    width, height = WIDTH - 2 * MARGIN, (len(inspection.quantities) + 1) * ROW_HEIGHT
+    axes = page.axes(MARGIN, top, width, height)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    for number, quantity in enumerate((None, *inspection.quantities)):
+        cells = _cells(quantity) if quantity else {name: name for name in TABLE_COLUMNS}
+        middle = (number + 0.5) * ROW_HEIGHT
+        if number % 2:
+            axes.axhspan(number * ROW_HEIGHT, (number + 1) * ROW_HEIGHT, color="#F2F5F8", linewidth=0)
+        overflows = bool(quantity and (quantity.below or quantity.above))
+        for name, x in TABLE_COLUMNS.items():
+            axes.text(
+                x,
+                middle,
+                cells[name],
+                fontsize=9,
+                fontweight="normal" if quantity else "bold",
+                color=LOST if overflows and name in ("wrapped", "saturated") and cells[name] != NOT_APPLICABLE else INK,
+                ha="left" if name in LEFT_ALIGNED else "right",
+                va="center",
+                parse_math=False,
+            )
+    axes.axhline(ROW_HEIGHT, color=INK, linewidth=1)
+
+
+def _cells(quantity: Quantity) -> dict[str, str]:
+    format = quantity.format
+    cells = {
+        "quantity": TITLES[quantity.name],
+        "type": whole_type_text(format),
+        "values": f"{quantity.values:,}",
+        "lowest": real_text(quantity.low, format),
+        "highest": real_text(quantity.high, format),
+        "bits used": f"{quantity.used_bits:.1f} of {format.bits}",
+    }
+    for name, count in events_of(quantity).items():
+        share = f"  {share_text(count, quantity.values)}" if count else ""
+        cells[name] = NOT_APPLICABLE if count is None else f"{count:,}{share}"
+    return cells

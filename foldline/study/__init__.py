@@ -1,0 +1,1 @@
+"""A study over precision and size: Optuna trials, trained and measured."""

@@ -1,0 +1,131 @@
+"""A precision study as text and as JSON. Error rates are simulated, columns/s modelled, resources estimated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+from datapath.manifest import Kernel
+from foldline.console.text import plain_table
+from foldline.foldings.enumeration import folding_text, point_values, share_text
+from foldline.foldings.table import export_command
+from foldline.study.result import StudyResult, TrialResult
+
+HEADINGS = ("trial", "network", "folding", "CER %", "WER %", "columns/s", "LUT", "BRAM36", "share")
+
+
+def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -> Iterator[str]:
+    """A study in lines of text.
+
+    :param max_cer: percent; names the cheapest network that reads so well.
+    :param complete: show every trial, not the front alone.
+    """
+    settings = study.settings
+    yield (
+        f"Study {study.name}: {settings.min_columns_per_second:.10g} columns/s on {settings.on_board.title} at "
+        f"{settings.clock_mhz:g} MHz, {settings.kernel} kernel, {settings.dataset}."
+    )
+    yield _counts(study)
+    shown = study.trials if complete else study.front
+    if shown:
+        yield ""
+        yield from plain_table([HEADINGS, *(_cells(trial) for trial in shown)], text_columns=3)
+        yield "CER and WER are simulated (overlay labels, all validation lines), columns/s modelled, resources estimated."
+    for trial in study.front:
+        yield f"Trial {trial.number}: {trial.reading.folder}"
+    if complete:
+        yield from _reasons(study)
+    if max_cer is not None:
+        yield ""
+        yield from _cheapest(study, max_cer)
+
+
+def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object]:
+    """All of a study; `front` and `cheapest` are numbers of trials."""
+    found = {
+        "study": study.name,
+        "storage": study.storage,
+        "settings": asdict(replace(study.settings, data={})),
+        "finished": len(study.finished),
+        "trials": [_trial_json(trial) for trial in study.trials],
+        "front": [trial.number for trial in study.front],
+    }
+    if max_cer is not None:
+        cheapest = study.cheapest(max_cer)
+        found["cheapest"] = None if cheapest is None else cheapest.number
+    return found
+
+
+def _counts(study: StudyResult) -> str:
+    states = Counter(trial.state for trial in study.trials)
+    told = ", ".join(
+        f"{states[state]} {state}" for state in ("complete", "pruned", "failed", "running", "waiting") if states[state]
+    )
+    text = f"{len(study.finished)} of {study.settings.trials} trials finished"
+    if told:
+        text += f" ({told})"
+    return f"{text}; no other beats {len(study.front)} in CER and share of the board."
+
+
+def _cells(trial: TrialResult) -> tuple[str, ...]:
+    point, reading = trial.point, trial.reading
+    return (
+        str(trial.number),
+        "" if trial.choice is None else trial.choice.name,
+        trial.state if point is None else folding_text(point.folding),
+        trial.state if reading is None else f"{reading.cer:.2f}",
+        "" if reading is None else f"{reading.wer:.1f}",
+        "" if point is None else f"{point.columns_per_second:.0f}",
+        "" if point is None else f"{point.resources.luts:g}",
+        "" if point is None else f"{point.resources.bram36:g}",
+        "" if point is None else share_text(point),
+    )
+
+
+def _reasons(study: StudyResult) -> Iterator[str]:
+    for trial in study.trials:
+        if trial.reason is not None:
+            yield f"Trial {trial.number} {trial.state}: {trial.reason}"
+
+
+def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
+    trial = study.cheapest(max_cer)
+    if trial is not None:
+        settings = study.settings
+        yield (
+            f"The cheapest with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
+            f"{folding_text(trial.point.folding)}: {trial.reading.cer:.2f} %, {share_text(trial.point)} (estimated)."
+        )
+        command = export_command(
+            trial.reading.design,
+            trial.point,
+            kernel=Kernel(settings.kernel),
+            board=settings.board,
+            clock_mhz=settings.clock_mhz,
+        )
+        yield f"  {command}"
+    elif study.front:
+        best = study.front[0]
+        yield (
+            f"None has a CER of at most {max_cer:g} %; the best is trial {best.number}, {best.choice.name}, with "
+            f"{best.reading.cer:.2f} %."
+        )
+    else:
+        yield f"None has a CER of at most {max_cer:g} %: no trial is complete."
+
+
+def _trial_json(trial: TrialResult) -> dict[str, object]:
+    return {
+        "number": trial.number,
+        "retries": trial.retries,
+        "state": trial.state,
+        "network": None if trial.choice is None else trial.choice.name,
+        "parameters": None if trial.choice is None else asdict(trial.choice),
+        "reason": trial.reason,
+        "point": None if trial.point is None else point_values(trial.point),
+        "reading": None if trial.reading is None else asdict(trial.reading),
+        "curve": trial.curve,
+        "worker": trial.worker,
+        "seconds": trial.seconds,
+    }

@@ -1,0 +1,51 @@
+"""A header's copies for C simulation against its arrays: both readers of the header must get the same network."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from datapath.errors import HeaderError
+from hls_gen.header.elements import read_elements
+from hls_gen.header.layout import brackets
+from hls_gen.header.syntax import ArrayText, CsimCopy
+from hls_gen.header.tokenizer import Source
+
+
+def check_copy(source: Source, copy: CsimCopy, array: ArrayText, values: list[int]) -> None:
+    """Refuse a copy that C simulation would read as another array than synthesis does.
+
+    :param values: the array's elements in memory order.
+    :raises HeaderError: another type, shape or number of elements, or an element that differs: it names the first
+        place, both values, and how many differ.
+    """
+    if (copy.bits, copy.shape) != (array.bits, array.shape):
+        raise source.error(
+            f"{copy.name} is ap_uint<{copy.bits}> {brackets(copy.shape)} in C simulation "
+            f"and ap_uint<{array.bits}> {brackets(array.shape)} in synthesis; the two must be equal.",
+            copy.offset,
+        )
+    elements = copy.elements
+    if elements.shape != (math.prod(array.shape),):
+        raise source.error(
+            f"{elements.name} has shape {brackets(elements.shape)}; "
+            f"{brackets(array.shape)} of {array.name} makes it [{math.prod(array.shape)}].",
+            elements.offset,
+        )
+    copied, offsets = read_elements(source, elements)
+    if copied != values:
+        raise _difference(source, copy, values, copied, offsets)
+
+
+def _difference(
+    source: Source, copy: CsimCopy, values: list[int], copied: list[int], offsets: list[int]
+) -> HeaderError:
+    places = [n for n, (value, other) in enumerate(zip(values, copied, strict=True)) if value != other]
+    first = places[0]
+    index = brackets([int(i) for i in np.unravel_index(first, copy.shape)])
+    return source.error(
+        f"{copy.elements.name}[{first}] is {copied[first]:#x} in C simulation and {copy.name}{index} is "
+        f"{values[first]:#x} in synthesis; the two must be equal ({len(places)} of {len(values)} values differ).",
+        offsets[first],
+    )

@@ -1,0 +1,1 @@
+"""The arithmetic of training: the LSTM function and its kernels, scores, quantizers."""

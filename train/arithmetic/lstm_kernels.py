@@ -1,0 +1,343 @@
+"""Numba kernels of the recurrence in training: one line and one direction at a time, forward and back in time.
+
+Lines are packed: M = sum of T + B + 1 rows, one empty row before, between and after the lines. So no column of padding
+is ever computed, whatever the mix of widths, and the hidden output of the step before is the row before (forward) or
+behind (backward direction), zero at a line's end. A kernel takes a slice of (line, direction) jobs, longest line first,
+and releases the GIL: jobs are independent, so the result does not depend on how threads share them.
+
+Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate` order (i, f, g, o).
+"""
+
+import numpy as np
+from numba import njit
+
+from datapath.compilation_cache import cached_njit
+
+ROWS_PER_PASS = 4
+"""Rows of a matrix added per pass over the sums: each pass loads and stores them once."""
+
+LOG2_E = np.float32(1.4426950408889634)
+EXPONENT_LIMIT = np.float32(126.0)
+"""2**x stays a normal float32 within this."""
+
+
+TABLE_STEP, CELL_STEP = np.float32(1 / 64), np.float32(1 / 256)
+"""Units of the tables' outputs and of the cell state."""
+
+
+@njit(inline="always")
+def _sigmoid_index(x):
+    clipped = min(max(x, np.int32(-1280)), np.int32(1280))
+    return ((clipped + np.int32(1280)) * np.int32(51)) >> np.int32(9)
+
+
+@njit(inline="always")
+def _tanh_index(x):
+    clipped = min(max(x, np.int32(-768)), np.int32(768))
+    return ((clipped + np.int32(768)) * np.int32(85)) >> np.int32(9)
+
+
+@njit(inline="always")
+def _half_to_even(product, shift):
+    """RND_CONV: drop `shift` bits."""
+    one = np.int32(1)
+    return (product + (one << (shift - one)) - one + ((product >> shift) & one)) >> shift
+
+
+@njit(inline="always")
+def _list_terms(values, rows, pixels, paper, state):
+    """List the pixels that are not paper and the hidden outputs that are not 0, and their rows in the weights: the
+    others add nothing. Filled up to whole passes; returns the length."""
+    count = 0
+    for r in range(pixels.size):
+        values[count], rows[count] = pixels[r] - paper, r
+        count += pixels[r] != paper
+    for u in range(state.size):
+        values[count], rows[count] = state[u], pixels.size + u
+        count += state[u] != 0
+    while count % ROWS_PER_PASS:
+        values[count], rows[count] = 0, 0
+        count += 1
+    return count
+
+
+@njit(inline="always")
+def _through_tables(acc, bias, lift, sigmoid, tanh, total, entry, gate):
+    """Accumulators to table outputs: `entry` in 1/64, `gate` the same as floats."""
+    H = acc.size // 4
+    for lane in range(4 * H):
+        total[lane] = np.int16(bias[lane] + np.int16(acc[lane] << lift))
+    for lane in range(2 * H):
+        entry[lane] = sigmoid[_sigmoid_index(total[lane])]
+    for lane in range(2 * H, 3 * H):
+        entry[lane] = tanh[_tanh_index(total[lane])]
+    for lane in range(3 * H, 4 * H):
+        entry[lane] = sigmoid[_sigmoid_index(total[lane])]
+    for lane in range(4 * H):
+        gate[lane] = np.float32(entry[lane]) * TABLE_STEP
+
+
+@njit(inline="always")
+def _update_units(entry, tanh, activation_bits, cell, state, squash, cell_out, squashed_out, hidden_out):
+    """Cell states and hidden outputs of all units, raw in place and as floats in the outputs."""
+    H = cell.size
+    drop, half_range = np.int32(13 - activation_bits), np.int32(1 << (activation_bits - 1))
+    hidden_step = np.float32(1 / (1 << (activation_bits - 1)))
+    for u in range(H):
+        i, f, g = entry[u], entry[H + u], entry[2 * H + u]
+        new = _half_to_even(i * g, np.int32(4)) + _half_to_even(f * cell[u], np.int32(6))
+        cell[u] = min(max(new, np.int32(-32768)), np.int32(32767))
+    for u in range(H):
+        squash[u] = tanh[_tanh_index(cell[u])]
+    for u in range(H):
+        out = _half_to_even(squash[u] * entry[3 * H + u], drop)
+        out = min(max(out, -half_range), half_range - np.int32(1))
+        state[u] = out
+        cell_out[u] = np.float32(cell[u]) * CELL_STEP
+        squashed_out[u] = np.float32(squash[u]) * TABLE_STEP
+        hidden_out[u] = np.float32(out) * hidden_step
+
+
+@njit(inline="always")
+def _rounded(product, shift):
+    """RND_ZERO: drop `shift` bits, a tie goes toward zero."""
+    if shift == 0:
+        return product
+    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) - (product >> 15)) >> shift)
+
+
+def _adder(shift):
+    """A kernel whose products lose `shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
+    faster."""
+
+    @cached_njit()
+    def add(acc, values, rows, count, matrix):
+        for n in range(0, count, ROWS_PER_PASS):
+            v0, v1, v2, v3 = values[n], values[n + 1], values[n + 2], values[n + 3]
+            w0, w1, w2, w3 = matrix[rows[n]], matrix[rows[n + 1]], matrix[rows[n + 2]], matrix[rows[n + 3]]
+            for lane in range(acc.size):
+                acc[lane] += (
+                    _rounded(np.int16(v0 * w0[lane]), shift)
+                    + _rounded(np.int16(v1 * w1[lane]), shift)
+                    + _rounded(np.int16(v2 * w2[lane]), shift)
+                    + _rounded(np.int16(v3 * w3[lane]), shift)
+                )
+
+    return add
+
+
+# Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
+_drop_0, _drop_1, _drop_2, _drop_3, _drop_4, _drop_5, _drop_6 = (_adder(shift) for shift in range(7))
+
+
+@cached_njit()
+def add_products(acc, values, rows, count, matrix, shift):
+    """acc += values @ matrix[rows], every product rounded on its own."""
+    if shift == 0:
+        _drop_0(acc, values, rows, count, matrix)
+    elif shift == 1:
+        _drop_1(acc, values, rows, count, matrix)
+    elif shift == 2:
+        _drop_2(acc, values, rows, count, matrix)
+    elif shift == 3:
+        _drop_3(acc, values, rows, count, matrix)
+    elif shift == 4:
+        _drop_4(acc, values, rows, count, matrix)
+    elif shift == 5:
+        _drop_5(acc, values, rows, count, matrix)
+    else:
+        _drop_6(acc, values, rows, count, matrix)
+
+
+@cached_njit()
+def hardware_forward(
+    jobs, offsets, pixels, paper, weights, start, bias, shift, lift, bits, sigmoid, tanh, gates, cells, squashed, hidden
+):
+    """The overlay's own arithmetic (spec/datapath.md); the results are floats that hold the hardware's values.
+
+    :param jobs: int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first column.
+    :param pixels: int16 [M, I], raw.
+    :param paper: pixel value whose products `start` int16 [D, 4H] holds already, so that such pixels cost nothing.
+    :param weights: int8 or int16 [D, I + H, 4H], raw; `bias` int16 [D, 4H], fraction 8.
+    :param shift: bits that RND_ZERO drops of each product, 0 to 6; `lift`, bits by which exact sums are shifted up to
+        fraction 8.
+    :param bits: A.
+    :param sigmoid: int32 [256], the table in 1/64; `tanh` likewise.
+    :param gates: out, float32 [D, M, 4H]; `cells`, `squashed` (tanh of the cell) and `hidden` out, [D, M, H].
+    """
+    H, most = hidden.shape[2], weights.shape[1] + ROWS_PER_PASS
+    acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
+    total, entry, squash = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
+    values, rows = np.empty(most, np.int16), np.empty(most, np.int64)
+    for job in range(jobs.shape[0]):
+        line, d = jobs[job, 0], jobs[job, 1]
+        first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
+        state[:] = 0
+        cell[:] = 0
+        for step in range(columns):
+            row = first + (step if d == 0 else columns - 1 - step)
+            count = _list_terms(values, rows, pixels[row], paper, state)
+            acc[:] = start[d]
+            add_products(acc, values, rows, count, weights[d], shift)
+            _through_tables(acc, bias[d], lift, sigmoid, tanh, total, entry, gates[d, row])
+            _update_units(entry, tanh, bits, cell, state, squash, cells[d, row], squashed[d, row], hidden[d, row])
+
+
+@njit(inline="always")
+def _logistic(x, powers, scales):
+    """x = 1 / (1 + exp(-x)) in place: 2**n by its bits, 2**fraction by a polynomial, so that lanes stay vectors."""
+    for lane in range(x.size):
+        t = min(max(-x[lane] * LOG2_E, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+        n = np.floor(t + np.float32(0.5))
+        x[lane] = t - n
+        powers[lane] = (np.int32(n) + np.int32(127)) << np.int32(23)
+    for lane in range(x.size):
+        r = x[lane]
+        p = np.float32(1.5403530e-4)
+        p = p * r + np.float32(1.3333558e-3)
+        p = p * r + np.float32(9.6181291e-3)
+        p = p * r + np.float32(5.5504109e-2)
+        p = p * r + np.float32(2.4022651e-1)
+        p = p * r + np.float32(6.9314718e-1)
+        p = p * r + np.float32(1.0)
+        x[lane] = np.float32(1.0) / (np.float32(1.0) + p * scales[lane])
+
+
+@cached_njit(sums_in_any_order=True)
+def float_forward(jobs, offsets, weights, gates, cells, squashed, hidden):
+    """The same recurrence in floating point.
+
+    :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
+    :param gates: in: products of the columns, plus biases; out: the gates. Other arrays as in the hardware's walk.
+    """
+    H = hidden.shape[2]
+    powers = np.empty(4 * H, dtype=np.int32)
+    scales = powers.view(np.float32)
+    powers_of_cell = np.empty(H, dtype=np.int32)
+    scales_of_cell = powers_of_cell.view(np.float32)
+    state, cell = np.empty(H, dtype=np.float32), np.empty(H, dtype=np.float32)
+    for job in range(jobs.shape[0]):
+        line, direction = jobs[job, 0], jobs[job, 1]
+        first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
+        matrix = weights[direction]
+        state[:] = 0
+        cell[:] = 0
+        for step in range(columns):
+            row = first + (step if direction == 0 else columns - 1 - step)
+            gate = gates[direction, row]
+            for u in range(0, H - H % ROWS_PER_PASS, ROWS_PER_PASS):
+                h0, h1, h2, h3 = state[u], state[u + 1], state[u + 2], state[u + 3]
+                w0, w1, w2, w3 = matrix[u], matrix[u + 1], matrix[u + 2], matrix[u + 3]
+                for lane in range(4 * H):
+                    gate[lane] += (h0 * w0[lane] + h1 * w1[lane]) + (h2 * w2[lane] + h3 * w3[lane])
+            for u in range(H - H % ROWS_PER_PASS, H):
+                for lane in range(4 * H):
+                    gate[lane] += state[u] * matrix[u, lane]
+            for lane in range(2 * H, 3 * H):
+                gate[lane] *= 2
+            _logistic(gate, powers, scales)
+            for lane in range(2 * H, 3 * H):
+                gate[lane] = 2 * gate[lane] - 1
+            out, new, s = hidden[direction, row], cells[direction, row], squashed[direction, row]
+            for u in range(H):
+                cell[u] = gate[H + u] * cell[u] + gate[u] * gate[2 * H + u]
+                new[u] = cell[u]
+                s[u] = 2 * cell[u]
+            _logistic(s, powers_of_cell, scales_of_cell)
+            for u in range(H):
+                s[u] = 2 * s[u] - 1
+                state[u] = s[u] * gate[3 * H + u]
+                out[u] = state[u]
+
+
+@njit(inline="always")
+def _unit_gradients(row, first, high, gate, cells, squashed, gradient, dh, dc, sums):
+    """One column of one line: gradients of its accumulators into `gate` and `sums`, of the cell before into `dc`."""
+    H = dh.size
+    one = np.float32(1)
+    # An empty row lies before the first column that is read, so the cell state before it is 0.
+    before, s, outer = cells[row - 1 if first else row + 1], squashed[row], gradient[row]
+    gate_i, gate_f, gate_g, gate_o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
+    for u in range(H):
+        d = dh[u] + outer[u]
+        i, f, g, o = gate_i[u], gate_f[u], gate_g[u], gate_o[u]
+        d = np.float32(0) if (s[u] * o > high) and (d < 0) else d
+        d_cell = dc[u] + d * o * (one - s[u] * s[u])
+        sums[u] = d_cell * g * i * (one - i)
+        sums[H + u] = d_cell * before[u] * f * (one - f)
+        sums[2 * H + u] = d_cell * i * (one - g * g)
+        sums[3 * H + u] = d * s[u] * o * (one - o)
+        dc[u] = d_cell * f
+    gate[:] = sums
+
+
+@njit(inline="always")
+def _spread_back(matrix, one, two, dh_one, dh_two):
+    """dh = matrix @ sums for two lines, four units at a time: each load of the weights serves two lines."""
+    H, lanes = matrix.shape
+    whole = H - H % ROWS_PER_PASS
+    for u in range(0, whole, ROWS_PER_PASS):
+        w0, w1, w2, w3 = matrix[u], matrix[u + 1], matrix[u + 2], matrix[u + 3]
+        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = np.float32(0)
+        for lane in range(lanes):
+            a0 += w0[lane] * one[lane]
+            a1 += w1[lane] * one[lane]
+            a2 += w2[lane] * one[lane]
+            a3 += w3[lane] * one[lane]
+            b0 += w0[lane] * two[lane]
+            b1 += w1[lane] * two[lane]
+            b2 += w2[lane] * two[lane]
+            b3 += w3[lane] * two[lane]
+        dh_one[u], dh_one[u + 1], dh_one[u + 2], dh_one[u + 3] = a0, a1, a2, a3
+        dh_two[u], dh_two[u + 1], dh_two[u + 2], dh_two[u + 3] = b0, b1, b2, b3
+    for u in range(whole, H):
+        a0 = b0 = np.float32(0)
+        for lane in range(lanes):
+            a0 += matrix[u, lane] * one[lane]
+            b0 += matrix[u, lane] * two[lane]
+        dh_one[u], dh_two[u] = a0, b0
+
+
+@cached_njit(sums_in_any_order=True)
+def backward(jobs, offsets, weights, high, gates, cells, squashed, gradient):
+    """Gradients of the accumulators, from the last column read to the first; straight through every rounding.
+
+    Tables count as the functions that they tabulate. Where the hidden output was clipped to `high`, a gradient that
+    would push it further out is stopped, and one that brings it back passes.
+
+    Lines go in pairs, which share each load of the weights.
+
+    :param jobs: int64 [n, 3]: a line, another that is no longer (or -1), direction.
+    :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
+    :param high: greatest hidden output; infinite in floating point.
+    :param gates: in: the gates; out: gradients of the accumulators, float32 [D, M, 4H].
+    :param gradient: float32 [D, M, H], of the hidden outputs.
+    """
+    H = gradient.shape[2]
+    dh, dc = np.empty((2, H), dtype=np.float32), np.empty((2, H), dtype=np.float32)
+    sums = np.empty((2, 4 * H), dtype=np.float32)
+    for job in range(jobs.shape[0]):
+        direction = jobs[job, 2]
+        dh[:] = 0
+        dc[:] = 0
+        sums[:] = 0
+        longest = offsets[jobs[job, 0] + 1] - 1 - offsets[jobs[job, 0]]
+        for step in range(longest - 1, -1, -1):
+            for place in range(2):
+                line = jobs[job, place]
+                columns = 0 if line < 0 else offsets[line + 1] - 1 - offsets[line]
+                if step < columns:
+                    row = offsets[line] + (step if direction == 0 else columns - 1 - step)
+                    _unit_gradients(
+                        row,
+                        direction == 0,
+                        high,
+                        gates[direction, row],
+                        cells[direction],
+                        squashed[direction],
+                        gradient[direction],
+                        dh[place],
+                        dc[place],
+                        sums[place],
+                    )
+            _spread_back(weights[direction], sums[0], sums[1], dh[0], dh[1])

@@ -1,0 +1,1 @@
+"""Training data: datasets, the embedded generator, augmentation, batches."""

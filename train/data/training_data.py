@@ -1,0 +1,139 @@
+"""What a run learns from and is judged by: samples, their changes from epoch to epoch, and the lines held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from datapath import Alphabet
+from datapath.alphabet import UNTRAINED_CHARACTERS
+from datapath.errors import ConfigError, DataError
+from train.config import AUGMENTATIONS, Hyperparameters
+from train.data.augmentation import Augmentation, augment, line_generator
+from train.data.batches import Sample, epoch_order, read_pixels, samples_of
+from train.data.dataset import Dataset, Line
+from train.loss import columns_needed
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Lessons:
+    """Samples to train on, the first `own` of them in every epoch, and `hyperparameters.extra_lines` of the others;
+    and lines to judge each epoch by, with their grey columns uint8 [T, I].
+
+    `notes` has a sentence for each line that is not trained on, and one on how the best epoch is chosen.
+    """
+
+    samples: tuple[Sample, ...]
+    own: int
+    judged: tuple[Line, ...]
+    judged_pixels: tuple[Tensor, ...]
+    notes: tuple[str, ...]
+    augmentation: Augmentation
+    hyperparameters: Hyperparameters
+
+    @property
+    def truths(self) -> list[str]:
+        """The whole truth of every judged line."""
+        return [line.text for line in self.judged]
+
+    @property
+    def lines_per_epoch(self) -> int:
+        """Samples of every epoch."""
+        return self.own + min(self.hyperparameters.extra_lines, len(self.samples) - self.own)
+
+    def order(self, epoch: int) -> list[int]:
+        """Indexes of the samples of an epoch, to be cut into batches: a function of seed and epoch alone."""
+        drawn = list(range(self.own))
+        if self.lines_per_epoch > self.own:
+            generator = torch.Generator().manual_seed(self.hyperparameters.random_seed * 1_000_003 + epoch)
+            extra = torch.randperm(len(self.samples) - self.own, generator=generator)
+            drawn += (extra[: self.lines_per_epoch - self.own] + self.own).tolist()
+        widths = [self.samples[index].columns for index in drawn]
+        places = epoch_order(widths, epoch=epoch, hyperparameters=self.hyperparameters)
+        return [drawn[place] for place in places]
+
+    def in_epoch(self, index: int, epoch: int) -> Sample:
+        """A sample as this epoch shows it: a function of seed, epoch and line alone."""
+        sample = self.samples[index]
+        if not self.augmentation.enabled:
+            return sample
+        least = columns_needed(sample.labels, self.hyperparameters)
+        rng = line_generator(self.hyperparameters.random_seed, epoch, index)
+        changed = augment(sample.pixels.numpy(), self.augmentation, rng, least_columns=least)
+        return Sample(line=sample.line, pixels=torch.from_numpy(changed), labels=sample.labels)
+
+
+def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparameters) -> Lessons:
+    """Read the images and split the lines.
+
+    :raises ConfigError: more selection lines than training lines.
+    :raises DataError: no line can be trained on, no line to judge by holds a word, or the alphabet lacks a character.
+    :raises ImageError: an image cannot be read.
+    """
+    hp = hyperparameters
+    training, judged, notes = _split(dataset, hp)
+    if not any(line.text.split() for line in judged):
+        raise DataError(f"None of the {len(judged)} validation lines holds a word, so there is no error rate.")
+    samples, left_out = _learnable(_samples(training, alphabet, hp), hp)
+    if not samples:
+        raise DataError(f"No line can be trained on; of {len(training)} the first: {left_out[0]}")
+    extra, extra_left_out = _extra(dataset.extra, alphabet, hp)
+    left_out += extra_left_out
+    return Lessons(
+        samples=(*samples, *extra),
+        own=len(samples),
+        judged=judged,
+        judged_pixels=tuple(read_pixels(judged, target_height=hp.target_height, workers=hp.num_workers)),
+        notes=(*notes, *left_out),
+        augmentation=Augmentation(**{name: getattr(hp, f"augment_{name}") for name in AUGMENTATIONS}),
+        hyperparameters=hp,
+    )
+
+
+def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tuple[Line, ...], list[str]]:
+    """Lines to train on, lines to judge by, and a sentence on that."""
+    count = hp.selection_lines
+    if count == 0:
+        return dataset.training, dataset.validation, []
+    if count >= len(dataset.training):
+        raise ConfigError(f"selection_lines is {count}; there are {len(dataset.training)} training lines in all.")
+    drawn = torch.randperm(len(dataset.training), generator=torch.Generator().manual_seed(hp.random_seed))
+    held_out = set(drawn[:count].tolist())
+    training = tuple(line for index, line in enumerate(dataset.training) if index not in held_out)
+    judged = tuple(line for index, line in enumerate(dataset.training) if index in held_out)
+    note = f"Error rates during training are those of {count} held-out training lines; validation lines are not read."
+    return training, judged, [note]
+
+
+def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> list[Sample]:
+    pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
+    return samples_of(lines, pixels, alphabet)
+
+
+def _extra(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
+    """Samples of the extra lines that the alphabet can say, and one sentence about the others."""
+    if hp.extra_lines > len(lines):
+        raise ConfigError(f"extra_lines is {hp.extra_lines}; there are {len(lines)} extra lines.")
+    known = {*alphabet.symbols, *UNTRAINED_CHARACTERS}
+    sayable = tuple(line for line in lines if known.issuperset(line.text))
+    kept, notes = _learnable(_samples(sayable, alphabet, hp), hp)
+    if len(sayable) < len(lines):
+        notes.append(f"{len(lines) - len(sayable)} of {len(lines)} extra lines hold characters outside the alphabet.")
+    return kept, notes
+
+
+def _learnable(samples: list[Sample], hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
+    """The lines that CTC can say, and one sentence for each that it cannot: its loss would be infinite."""
+    kept, notes = [], []
+    for sample in samples:
+        needed = columns_needed(sample.labels, hp)
+        if needed <= sample.columns:
+            kept.append(sample)
+        else:
+            notes.append(
+                f"{sample.line.name} is not trained on: its text needs {needed} columns, the image has "
+                f"{sample.columns}."
+            )
+    return kept, notes

@@ -1,0 +1,185 @@
+"""A few judged lines with what the network reads on them, drawn as pictures for a run's trace.
+
+Each picture has the line as the network sees it, and below it the truth and both readings, character under character:
+
+    truth               |Deformation properties
+    greedy CTC   1 wrong|Deformation propertes       a gap with a mark where a character is missing
+    overlay      2 wrong|Deformat1on propertes       a coloured character with a mark where another stands
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from datapath.error_rates import align, edit_distance
+from train.data.dataset import Line
+from train.data.typefaces import load_font
+from train.evaluation import Evaluation
+
+SAMPLES = 4
+"""Lines drawn of every run."""
+
+PAPER, INK, FAINT, WRONG, TINT = "#FFFFFF", "#222222", "#777777", "#C63D00", "#FBE3D6"
+"""`WRONG` is told from `INK` with any colour vision, and is underlined besides."""
+
+MARGIN, GAP, UNDERLINE = 12, 10, 3  # pixels
+FONT, SMALLEST, LARGEST = "DejaVuSansMono", 18, 30  # pixels per em
+WIDTH_OF_EM = 0.6
+"""Of every character of this font, in parts of its size."""
+
+WIDEST_CELL = 1.25
+"""Times the width of a character: text is set as wide as the line is, as far as it stays legible."""
+
+LINE_HEIGHT = 64
+"""Pixels that the rows of the line are enlarged to, or more."""
+
+MAX_LINE_WIDTH = 3200
+"""Pixels; a wider line is drawn smaller."""
+
+MAX_CELLS = 220
+"""Characters side by side at most: an untrained network may read several hundred on one line."""
+
+CUT = "\u2026"
+"""Stands at the end of what is longer than that."""
+
+TRUTH, GREEDY, OVERLAY = "truth", "greedy CTC", "overlay"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sample:
+    """A judged line: its name, grey columns uint8 [T, I] (ink bright), truth, and what was read by both label rules."""
+
+    name: str
+    pixels: Tensor
+    truth: str
+    greedy: str
+    overlay: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a reading beside the truth: a character, or empty; and whether that is right."""
+
+    text: str
+    right: bool
+
+
+def recognised_samples(
+    lines: Sequence[Line], pixels: Sequence[Tensor], evaluation: Evaluation, *, count: int = SAMPLES
+) -> tuple[Sample, ...]:
+    """The same few of the lines at every epoch and in every session: names alone decide which.
+
+    A digest of the name picks them, so that they do not all come from one page; they are sorted by name.
+
+    :param pixels: per line uint8 [T, I].
+    """
+    # Of lines that share a name, the first: a name is a tag in the trace.
+    by_name = {line.name: index for index, line in reversed(list(enumerate(lines)))}
+    drawn = sorted(sorted(by_name, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+    return tuple(
+        Sample(
+            name=name,
+            pixels=pixels[by_name[name]],
+            truth=lines[by_name[name]].text,
+            greedy=evaluation.texts[by_name[name]],
+            overlay=evaluation.overlay_texts[by_name[name]],
+        )
+        for name in drawn
+    )
+
+
+def draw_sample(sample: Sample) -> Image.Image:
+    """The picture of one line, RGB; the same for the same sample.
+
+    :raises FileError: the font, which comes with matplotlib, is missing.
+    """
+    rows = _rows(sample)
+    line = enlarged(sample.pixels.numpy())
+    # By the truth alone, so that a line looks the same at every epoch.
+    pitch = line.width / max(1, len(sample.truth))
+    font = load_font(FONT, max(SMALLEST, min(LARGEST, round(pitch / WIDTH_OF_EM))))
+    label_font = load_font(FONT, SMALLEST + 2)
+    character = font.getlength("M")
+    width = round(max(character, min(pitch, character * WIDEST_CELL)))
+    cells = min(MAX_CELLS, max(len(row) for _, row in rows))
+    height = round(font.size * 1.45)
+    left = MARGIN + round(max(label_font.getlength(label) for label, _ in rows)) + 2 * MARGIN
+    top = MARGIN + line.height + GAP
+    size = (left + max(line.width, cells * width) + MARGIN, top + height * len(rows) + MARGIN)
+    page = Image.new("RGB", size, PAPER)
+    page.paste(line, (left, MARGIN))
+    draw = ImageDraw.Draw(page)
+    for label, row in rows:
+        draw.text((MARGIN, top + height / 2), label, font=label_font, fill=FAINT, anchor="lm")
+        for place, cell in enumerate(_cut(row)):
+            x = left + place * width
+            _draw_cell(draw, cell, (x, top, x + width, top + height), font)
+        top += height
+    return page
+
+
+def _cut(row: list[Cell]) -> list[Cell]:
+    if len(row) <= MAX_CELLS:
+        return row
+    return [*row[: MAX_CELLS - 1], Cell(CUT, all(cell.right for cell in row[MAX_CELLS - 1 :]))]
+
+
+def enlarged(pixels: np.ndarray) -> Image.Image:
+    """The line as ink on paper, grey, its rows enlarged to `LINE_HEIGHT` where the width allows it.
+
+    :param pixels: uint8 [T, I], ink bright.
+    """
+    line = Image.fromarray(np.ascontiguousarray(255 - pixels.T))
+    scale = min(max(1, -(-LINE_HEIGHT // line.height)), MAX_LINE_WIDTH / line.width)
+    size = (max(1, round(line.width * scale)), max(1, round(line.height * scale)))
+    return line.resize(size, Image.Resampling.BICUBIC)
+
+
+def _rows(sample: Sample) -> list[tuple[str, list[Cell]]]:
+    """Label and cells of each row of text; a place has the same number in all rows."""
+    readings = ((GREEDY, sample.greedy), (OVERLAY, sample.overlay))
+    aligned = [align(sample.truth, reading) for _, reading in readings]
+    # Room before every character of the truth, and behind the last, for what either reading puts there.
+    room = [max(len(extra) for extra in gap) for gap in zip(*(extras for extras, _ in aligned), strict=True)]
+    rows = [(TRUTH, [Cell(text, True) for text in _spread(list(sample.truth), room)])]
+    for (label, reading), (extras, read) in zip(readings, aligned, strict=True):
+        cells: list[Cell] = []
+        for gap, extra in enumerate(extras):
+            cells += [Cell(character, False) for character in extra]
+            cells += [Cell("", True)] * (room[gap] - len(extra))
+            if gap < len(read):
+                cells.append(Cell(read[gap], read[gap] == sample.truth[gap]))
+        wrong = edit_distance(sample.truth, reading)
+        rows.append((f"{label:<10} {wrong:>3} wrong", cells))
+    return rows
+
+
+def _spread(characters: list[str], room: list[int]) -> list[str]:
+    """The characters with so many empty places before each, and behind the last."""
+    spread: list[str] = []
+    for gap, places in enumerate(room):
+        spread += [""] * places + characters[gap : gap + 1]
+    return spread
+
+
+def _draw_cell(
+    draw: ImageDraw.ImageDraw, cell: Cell, box: tuple[int, int, int, int], font: ImageFont.FreeTypeFont
+) -> None:
+    left, top, right, bottom = box
+    if not cell.right:
+        draw.rectangle((left, top + 2, right - 1, bottom - 3), fill=TINT)
+        draw.rectangle((left + 1, bottom - 2 - UNDERLINE, right - 2, bottom - 3), fill=WRONG)
+    if cell.text:
+        # A tab or the like has no picture of its own.
+        shown = cell.text if cell.text.isprintable() else "\ufffd"
+        draw.text(((left + right) / 2, top + 0.7 * (bottom - top)), shown, font=font, fill=_ink(cell), anchor="ms")
+
+
+def _ink(cell: Cell) -> str:
+    return INK if cell.right else WRONG

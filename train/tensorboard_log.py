@@ -1,0 +1,102 @@
+"""The TensorBoard trace of a run: curves, hyperparameters, and pictures of a few recognised lines."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from datapath.errors import FileError
+from datapath.files import os_reason
+from train.config import Hyperparameters
+from train.line_pictures import Sample, draw_sample
+from train.reporting import EpochResult
+
+CURVES = ("loss", "CER", "WER", "CER, overlay labels", "WER, overlay labels", "learning rate")
+
+HYPERPARAMETERS_FILE = "events.out.tfevents.0000000000.hyperparameters"
+"""One file for all sessions, each of which writes it anew: a resumed run has its hyperparameters once, as they are now.
+The name sorts before those of the sessions, which begin with the time."""
+
+PICTURES = "recognised lines"
+
+
+class Trace:
+    """Writes into `folder` what TensorBoard shows.
+
+    :param epoch: epochs already done; what an earlier session traced beyond is dropped.
+    :raises FileError: the hyperparameters cannot be written.
+    """
+
+    def __init__(self, folder: Path, hyperparameters: Hyperparameters, *, epoch: int) -> None:
+        # Loading TensorBoard takes a second, and a dry run does not need it.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=epoch + 1)
+        _write_hyperparameters(folder / HYPERPARAMETERS_FILE, hyperparameters)
+
+    def add(self, result: EpochResult, samples: Sequence[Sample]) -> None:
+        """Add a finished epoch, with a picture of each sample, and write it out.
+
+        :raises FileError: the pictures' font is missing.
+        """
+        values = (
+            *(result.loss, result.greedy.cer, result.greedy.wer, result.overlay.cer, result.overlay.wer),
+            result.learning_rate,
+        )
+        for name, value in zip(CURVES, values, strict=True):
+            self._writer.add_scalar(name, value, result.epoch)
+        for sample in samples:
+            picture = np.asarray(draw_sample(sample))
+            self._writer.add_image(f"{PICTURES}/{sample.name}", picture, result.epoch, dataformats="HWC")
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Finish the session's file."""
+        self._writer.close()
+
+
+def hyperparameter_table(hyperparameters: Hyperparameters) -> str:
+    """All hyperparameters as a table in Markdown; what differs from the default is bold."""
+    default = asdict(Hyperparameters())
+    rows = ["| hyperparameter | value | default |", "| --- | --- | --- |"]
+    for name, value in _plain(hyperparameters).items():
+        usual = _plain(Hyperparameters())[name]
+        shown = f"**{value}**" if asdict(hyperparameters)[name] != default[name] else value
+        rows.append(f"| {name} | {shown} | {usual} |")
+    return "\n".join(rows)
+
+
+def _plain(hyperparameters: Hyperparameters) -> dict[str, int | float | str]:
+    """By name; true and false as words, which TensorBoard would make numbers of."""
+    values = asdict(hyperparameters)
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+
+
+def _write_hyperparameters(path: Path, hyperparameters: Hyperparameters) -> None:
+    """Write the table for TensorBoard's text page, and the values for its page of hyperparameters.
+
+    Not by `SummaryWriter.add_hparams`, which makes a run of its own for them, and another one for every session.
+    """
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from torch.utils.tensorboard.summary import hparams, text
+
+    # The third summary says how the run ended, which is not known yet.
+    experiment, session, _ = hparams(_plain(hyperparameters), dict.fromkeys(CURVES[:-1]))
+    buffer = io.BytesIO()
+    records = RecordWriter(buffer)
+    records.write(Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+    for summary in (experiment, session, text("hyperparameters", hyperparameter_table(hyperparameters))):
+        records.write(Event(wall_time=time.time(), step=0, summary=summary).SerializeToString())
+    # Beside the folder, since TensorBoard reads whatever is in it, half a file too.
+    temporary = path.parent.parent / f".{path.parent.name}.hyperparameters"
+    try:
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
