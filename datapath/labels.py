@@ -10,7 +10,7 @@ from datapath.errors import DataError
 
 
 def overlay_labels(scores: np.ndarray, *, limit: int | None = Limits.labels) -> np.ndarray:
-    """The labels that the overlay emits for a line (steps 1 to 5 of "From scores to labels", spec/datapath.md).
+    """The labels that the overlay emits for a line (steps 1 to 5 of "From scores to labels", docs/spec/datapath.md).
 
     A run of non-blank columns gives one label, that of its highest score, once a blank column ends it.
 

@@ -1,4 +1,4 @@
-"""Peepholes: weights through which gates see their unit's cell state (spec/datapath.md, last section)."""
+"""Peepholes: weights through which gates see their unit's cell state (docs/spec/datapath.md, "Peepholes")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The accelerator as a processor sees it: its name, its registers, the bits of the control register (spec, overlay).
+"""The accelerator as a processor sees it: its name, registers and control bits (docs/spec/overlay.md).
 
 The published overlay's map, which our own kernel keeps. Registers are 32 bits wide; a 64-bit address takes two, the
 high half 4 bytes after the low one.

@@ -63,7 +63,7 @@ class CSimulation:
 
 
 def cache_folder() -> Path:
-    """Where builds are kept: ``foldline/csim`` in $XDG_CACHE_HOME or ``~/.cache``."""
+    """Where builds are cached: ``$XDG_CACHE_HOME/foldline/csim``, by default ``~/.cache/foldline/csim``."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "foldline" / "csim"
 

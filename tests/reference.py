@@ -1,4 +1,4 @@
-"""The third voice: the datapath in plain Python integers, straight from spec/datapath.md.
+"""The datapath in plain Python integers, an independent implementation of docs/spec/datapath.md.
 
 It shares no code with `datapath` or with the simulators that it checks: rounding, tables, recurrence and the walk to
 labels are written anew from the page's formulas, as slow loops. A value is a raw integer; "1/256" in a comment is the

@@ -1,4 +1,4 @@
-"""The house stands as style.md draws it: who may import whom, and what no room may contain."""
+"""The layers of the packages: who may import whom, and which constructs no module may contain."""
 
 import ast
 import subprocess
@@ -55,7 +55,7 @@ def imported_packages(tree: ast.Module) -> set[str]:
 
 
 def forbidden_constructs(tree: ast.Module) -> Iterator[str]:
-    """What style.md bans, as `line: what`."""
+    """Constructs that no module may contain, as `line: what`."""
     for node in ast.walk(tree):
         for complaint in _complaints_of(node):
             yield f"{node.lineno}: {complaint}"

@@ -77,7 +77,7 @@ def _augmentation(name: str, at_most: float) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """All hyperparameters of a run, validated on construction (spec/training.md).
+    """All hyperparameters of a run, validated on construction (docs/spec/training.md).
 
     ``FP`` is the identity at 32 bits; ``SIGNED_FIXED_UNIT`` of b bits holds the multiples of 2**(1-b) in
     [-1, 1 - 2**(1-b)], ``UNSIGNED_FIXED_UNIT`` the multiples of 2**-b in [0, 1 - 2**-b].

@@ -1,7 +1,7 @@
 """The CTC loss of the overlay's own label rule, and its gradient, in numba.
 
 The overlay emits a letter only when a blank column ends its run (steps 4 and 5 of "From scores to labels",
-spec/datapath.md). So the columns that say the text y1 ... yn are::
+docs/spec/datapath.md). So the columns that say the text y1 ... yn are::
 
     blank*  y1+ blank+  y2+ blank+  ...  yn+ blank+
 

@@ -11,7 +11,7 @@ from train.model import Recogniser
 
 def fuse_batch_norm(model: Recogniser) -> Recogniser:
     """The same network without batch norm: s = gamma / sqrt(running_var + eps), bias += W (beta - running_mean * s),
-    W *= s (spec/training.md). In evaluation mode and floating point both give the same scores.
+    W *= s (docs/spec/training.md). In evaluation mode and floating point both give the same scores.
 
     Where the fully connected layer is quantized, the fused weights are quantized anew and may leave [-1, 1), where
     they are clipped: retrain, or let `train.export` scale them.

@@ -68,7 +68,7 @@ class QuantLinear(nn.Linear):
 
 
 class Recogniser(nn.Module):
-    """The network of spec/training.md: pixels -> recurrent layer -> batch norm -> fully connected layer.
+    """The network of docs/spec/training.md: pixels -> recurrent layer -> batch norm -> fully connected layer.
 
     :param hyperparameters: sizes and quantizers. ``prefused_bn_fc`` leaves the batch norm out.
     :param classes: C, with the blank as class 0.

@@ -1,4 +1,4 @@
-"""What stands in a weight header and in which order (spec/header.md): the one place that knows its names."""
+"""What stands in a weight header and in which order (docs/spec/header.md): the one place that knows its names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reading a weight header: its declarations compared with each other, and its arrays.
 
-The rules are spec/header.md's. What contradicts another part, or what the hardware cannot run, is refused by name.
+The rules are those of docs/spec/header.md. A part that contradicts another one, or that the hardware cannot run, is refused.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ TEMPLATE = "r_model_fw_bw.hpp.j2"
 
 
 def render_header(network: FoldedNetwork, *, csim_bytes: bool = False) -> str:
-    """The text of ``r_model_fw_bw.hpp`` for a network: defines, typedefs and arrays in the order of spec/header.md.
+    """The text of ``r_model_fw_bw.hpp`` for a network: defines, typedefs and arrays in the order of docs/spec/header.md.
 
     Pure and byte-deterministic; `parse_header` reads it back to the same arrays. Beyond the published format stand a
     `PE_OUT` other than 1, and peepholes, only in a network that has them.

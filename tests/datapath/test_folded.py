@@ -1,4 +1,4 @@
-"""Folded arrays: element for element where spec/header.md says they are, and back again."""
+"""Folded arrays: element for element where docs/spec/header.md says they are, and back again."""
 
 from dataclasses import replace
 

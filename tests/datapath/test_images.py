@@ -39,7 +39,7 @@ def test_columns_of_real_lines_equal_the_published_ones(shared_data, name):
 
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_grey_values_are_quantized_as_floating_point_does(bits):
-    """spec/training.md: x / 255 mapped to [-1, 1], clip to [-1, 1 - 2^(1-A)], times 2^(A-1), round half to even."""
+    """docs/spec/training.md: x / 255 mapped to [-1, 1], clip to [-1, 1 - 2^(1-A)], times 2^(A-1), round half to even."""
     grey = np.arange(256, dtype=np.uint8)
     mapped = np.clip(2 * (grey / 255) - 1, -1, 1 - 2.0 ** (1 - bits))
     assert quantize_pixels(grey, bits).tolist() == np.rint(mapped * 2 ** (bits - 1)).astype(int).tolist()

@@ -1,4 +1,4 @@
-"""DMA words, checked against words computed by hand from spec/overlay.md and against Python's big integers."""
+"""DMA words, checked against words computed by hand from docs/spec/overlay.md and against Python's big integers."""
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ def right(csim_design, columns) -> LineResult:
 
 
 def plain_accumulators(design: Design, columns, hidden, step: int, direction: int, unit: int) -> list[int]:
-    """From spec/datapath.md: biases, and products that are rounded on their own; sums wrap."""
+    """From docs/spec/datapath.md: biases, and products that are rounded on their own; sums wrap."""
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction else step].tolist()
     h = hidden[step - 1, direction].tolist() if step else [0] * design.hidden
@@ -159,7 +159,7 @@ def test_a_changed_table_entry_comes_after_the_accumulators(csim_builds, csim_de
     """The entry of tanh that gate G of the first unit reads at the first step, with its sign changed."""
     columns = random_columns(csim_design, 20, seed=11)
     accumulator = plain_accumulators(csim_design, columns, None, 0, 0, 0)[Gate.G]
-    index = (accumulator + 768) * 85 >> 9  # spec/datapath.md, "Tables"
+    index = (accumulator + 768) * 85 >> 9  # docs/spec/datapath.md, "Tables"
     assert 0 < index < 255
     entries = reference.TANH_TABLE
     patch_sources(monkeypatch, "src/tables.hpp", lambda text: with_tanh_entry(text, index, -entries[index]))

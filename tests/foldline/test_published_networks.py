@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.published import table_row
 
-# spec/training.md, last section: CER %, WER %, lines exactly right, CER % of the 75 lines that fit the overlay, CER % by
+# docs/spec/training.md, last section: CER %, WER %, lines exactly right, CER % of the 75 lines that fit the overlay, CER % by
 # greedy CTC of the same scores; computed there through the real hardware source.
 TABLE = {
     "W2A2": ("4.70", "17.3", "56", "3.79", "4.59"),

@@ -1,4 +1,4 @@
-"""A second writer of weight headers, straight from spec/header.md and sharing no code with `hls_gen`."""
+"""A second writer of weight headers, straight from docs/spec/header.md and sharing no code with `hls_gen`."""
 
 import numpy as np
 

@@ -131,7 +131,7 @@ def test_scores_wrap_and_do_not_saturate(csim_builds):
     )
     result = assert_equals_simulator(design, CSimulation(design), random_columns(design, 4))
     assert np.all(result.hidden == -1)
-    wrapped = (2 * 300 * 256 + 32768) % 65536 - 32768  # spec/datapath.md: WRAP keeps the low 16 bits
+    wrapped = (2 * 300 * 256 + 32768) % 65536 - 32768  # docs/spec/datapath.md: WRAP keeps the low 16 bits
     assert np.all(result.scores[:, :2] == wrapped)
     assert wrapped > 0  # so that it has its say in the labels
 

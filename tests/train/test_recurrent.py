@@ -54,7 +54,7 @@ def quantize(x: torch.Tensor, bits: int, low: float) -> torch.Tensor:
 
 
 def test_with_quantization_it_follows_its_equations():
-    """Against one line, one direction, one gate at a time, straight from spec/training.md."""
+    """Against one line, one direction, one gate at a time, straight from docs/spec/training.md."""
     layer = QuantLSTM(I, H, **FIXED).double()
     line = columns()[:, :1]
     actual = layer(line, torch.tensor([7]))[:, 0]

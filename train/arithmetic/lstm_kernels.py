@@ -153,7 +153,7 @@ def add_products(acc, values, rows, count, matrix, shift):
 def hardware_forward(
     jobs, offsets, pixels, paper, weights, start, bias, shift, lift, bits, sigmoid, tanh, gates, cells, squashed, hidden
 ):
-    """The overlay's own arithmetic (spec/datapath.md); the results are floats that hold the hardware's values.
+    """The overlay's own arithmetic (docs/spec/datapath.md); the results are floats that hold the hardware's values.
 
     :param jobs: int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first column.
     :param pixels: int16 [M, I], raw.

@@ -2,7 +2,7 @@
 
 A quantizer clamps to its range and rounds to the nearest multiple of its step, a tie to the even multiple (the
 hardware's RND_CONV). The scale is a power of two and values stay below 2**16 steps, so float32 computes this exactly.
-Gradient (spec/training.md): weights and biases pass it unchanged; activations pass it inside the clamp range only.
+Gradient (docs/spec/training.md): weights and biases pass it unchanged; activations pass it inside the clamp range only.
 """
 
 from __future__ import annotations
