@@ -8,6 +8,6 @@
 from overlay_driver.bitstream import BitFile, read_bit_file
 from overlay_driver.board import Board, this_board
 from overlay_driver.driver import Driver
-from overlay_driver.readings import Reading
+from overlay_driver.results import BoardResult
 
-__all__ = ["BitFile", "Board", "Driver", "Reading", "read_bit_file", "this_board"]
+__all__ = ["BitFile", "Board", "BoardResult", "Driver", "read_bit_file", "this_board"]

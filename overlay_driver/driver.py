@@ -22,7 +22,7 @@ from datapath.registers import Control
 from overlay_driver.accelerator import Accelerator, LineBuffer
 from overlay_driver.bitstream import read_bit_file, require_named, require_part
 from overlay_driver.board import Board
-from overlay_driver.readings import Reading
+from overlay_driver.results import BoardResult
 
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
 """A line has this many times its modelled time, and this long at least. The folding in a design file need not be the
@@ -147,7 +147,7 @@ class Driver:
                 f"reads {self._text(labels)!r} on {self._where}, the design reads {self._text(answer.labels)!r}."
             )
 
-    def read_text(self, image: Image.Image | str | os.PathLike) -> Reading:
+    def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
         """Read one scanned line.
 
         :raises ImageError: the image cannot be read, or gives no columns.
@@ -155,29 +155,29 @@ class Driver:
         """
         return self.read_columns(self._columns_of(image))
 
-    def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[Reading]:
+    def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[BoardResult]:
         """Read scanned lines; while the accelerator computes one, the next is prepared in a second buffer.
 
         :raises: as `read_text`; the first line that fails ends it.
         """
-        for result in self.readings(self._columns_or_error(image) for image in images):
+        for result in self.read_lines(self._columns_or_error(image) for image in images):
             if isinstance(result, FoldlineError):
                 raise result
             yield result
 
-    def read_columns(self, columns: np.ndarray) -> Reading:
+    def read_columns(self, columns: np.ndarray) -> BoardResult:
         """Read one line of raw pixels, integers [T, I].
 
         :raises LimitError: the accelerator does not take so many columns, or an odd number of them.
         :raises DataError: another shape, or a pixel outside the range.
         :raises BoardError: the accelerator does not answer in time, or its answer cannot be right.
         """
-        (result,) = self.readings([columns])
+        (result,) = self.read_lines([columns])
         if isinstance(result, FoldlineError):
             raise result
         return result
 
-    def readings(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[Reading | FoldlineError]:
+    def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         """Read lines of raw pixels in order, each with its result: a reading, or the error of that line.
 
         While the accelerator computes a line, the next one is taken and packed into a second buffer. An error among
@@ -273,7 +273,7 @@ class Driver:
             raise
         self._running = _Run(buffer, self.board.timer.now())
 
-    def _finished(self) -> Reading | FoldlineError:
+    def _finished(self) -> BoardResult | FoldlineError:
         """Wait for the running line; the reading, or the error of that line, after which the next one can run."""
         run = self._running
         try:
@@ -286,7 +286,7 @@ class Driver:
             except BoardError as another:
                 return BoardError(f"{error} It cannot be set right: {another}")
             return error
-        return Reading(
+        return BoardResult(
             text=self._text(labels),
             labels=labels,
             columns=run.buffer.columns,

@@ -10,10 +10,10 @@ import numpy as np
 
 from datapath.errors import FoldlineError
 from foldline.batch.inputs import LineInput, named
-from overlay_driver import Driver, Reading
+from overlay_driver import BoardResult, Driver
 
 
-def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[str, Reading | FoldlineError]]:
+def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[str, BoardResult | FoldlineError]]:
     """Name and result of each input, in order: its reading, or the error that names it.
 
     While one line is computed, the next image is read and packed.
@@ -28,7 +28,7 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
             except FoldlineError as error:
                 yield error
 
-    for result in driver.readings(lines()):
+    for result in driver.read_lines(lines()):
         name = names.popleft()
         yield name, named(result, name) if isinstance(result, FoldlineError) else result
 
@@ -45,7 +45,7 @@ class Throughput:
     at_most: bool = False
     modelled: bool = False
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: BoardResult) -> None:
         self.lines += 1
         self.columns += reading.columns
         self.labels += len(reading.labels)

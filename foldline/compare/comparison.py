@@ -25,7 +25,7 @@ from train.data.dataset import Line
 
 if TYPE_CHECKING:
     from foldline.hardware.csim import Compared
-    from overlay_driver import Driver, Reading
+    from overlay_driver import BoardResult, Driver
     from train.checkpoint import Checkpoint
 
 CTC, OVERLAY = "greedy CTC", "overlay labels"
@@ -74,7 +74,7 @@ class BoardRun:
     kind: str
     clock_mhz: float
     total: Throughput
-    readings: tuple[Reading, ...]
+    readings: tuple[BoardResult, ...]
 
     @property
     def title(self) -> str:
@@ -233,7 +233,7 @@ class _Row:
 
     line: Line
     simulated: _Simulated | None = None
-    reading: Reading | None = None
+    reading: BoardResult | None = None
 
 
 def _plain(labels: np.ndarray) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class RecognisedText:
     """One text that levels of a run read on a line, and its edit distance from the truth."""
 
     levels: tuple[str, ...]
@@ -51,7 +51,7 @@ class RunOnLine:
     name: str
     index: int
     errors: int | None
-    readings: tuple[Reading, ...]
+    readings: tuple[RecognisedText, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
         if index < len(level.texts):
             by_text.setdefault(level.texts[index], {}).setdefault(level.title, []).append(level.decoding)
     readings = tuple(
-        Reading(
+        RecognisedText(
             levels=_names(levels) if len(by_text) > 1 else (ALL_LEVELS,),
             text=text,
             errors=edit_distance(truth, text),

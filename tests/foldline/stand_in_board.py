@@ -10,14 +10,14 @@ import numpy as np
 from datapath import Design
 from datapath.errors import FoldlineError
 from fixedpoint_sim import simulate
-from overlay_driver import Reading
+from overlay_driver import BoardResult
 
 MILLISECONDS_PER_COLUMN = 0.25
 OPERATIONS_PER_COLUMN = 100_000
 
 
-def reading(design: Design, columns: np.ndarray, labels: np.ndarray, *, modelled=True, at_most=False) -> Reading:
-    return Reading(
+def reading(design: Design, columns: np.ndarray, labels: np.ndarray, *, modelled=True, at_most=False) -> BoardResult:
+    return BoardResult(
         text=design.alphabet.text(labels),
         labels=np.asarray(labels, dtype=np.uint8),
         columns=len(columns),
@@ -56,7 +56,7 @@ class StandInBoard:
     def __exit__(self, *error: object) -> None:
         pass
 
-    def readings(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[Reading | FoldlineError]:
+    def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         for number, columns in enumerate(lines):
             self.lengths.append(len(columns))
             right = simulate(self.design, columns, ignore_limits=True).labels

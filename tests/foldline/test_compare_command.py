@@ -228,7 +228,7 @@ sys.meta_path.insert(0, Blocker())
 import numpy as np
 import foldline.hardware.board
 from foldline.cli import main
-from overlay_driver import Reading
+from overlay_driver import BoardResult
 
 LABELS = [[2, 1, 1, 2, 2], [2, 2, 2], [2]]
 
@@ -240,9 +240,9 @@ class Board:
         return self
     def __exit__(self, *error):
         pass
-    def readings(self, lines):
+    def read_lines(self, lines):
         for columns, labels in zip(lines, LABELS):
-            yield Reading(
+            yield BoardResult(
                 text=self.design.alphabet.text(labels), labels=np.array(labels, dtype=np.uint8), columns=len(columns),
                 milliseconds=len(columns) / 8, at_most=False, modelled=False, operations=1000 * len(columns),
             )

@@ -92,7 +92,7 @@ def test_while_one_line_is_computed_the_next_is_taken():
                 seen.append(np.isfinite(core.done_at))
                 yield random_line(design, 20, seed)
 
-        readings = list(driver.readings(lines()))
+        readings = list(driver.read_lines(lines()))
     assert seen == [False, True, True, True]
     for seed, reading in enumerate(readings):
         np.testing.assert_array_equal(reading.labels, simulate(design, random_line(design, 20, seed)).labels)
@@ -103,7 +103,7 @@ def test_lines_of_every_length_follow_each_other_in_the_same_buffers():
     lengths = [60, 2, 4, 58, 2, 60]
     with driver_of(design) as driver:
         allocated = list(driver.board.device.memory.allocations)
-        readings = list(driver.readings(random_line(design, length, length) for length in lengths))
+        readings = list(driver.read_lines(random_line(design, length, length) for length in lengths))
         assert driver.board.device.memory.allocations == allocated
         assert len(allocated) == 4
     for length, reading in zip(lengths, readings, strict=True):
@@ -116,7 +116,7 @@ def test_a_failing_line_comes_out_at_its_place():
     good = random_line(design, 10)
     lines = [good, random_line(design, 62), ImageError("a.png is no image."), good, good[:, :3], good[:5], good]
     with driver_of(design) as driver:
-        results = list(driver.readings(lines))
+        results = list(driver.read_lines(lines))
     said = [str(result) if isinstance(result, FoldlineError) else None for result in results]
     assert said == [
         None,
@@ -183,7 +183,7 @@ def test_lines_are_not_read_between_other_lines():
     line = random_line(design, 10)
     expected = r"^The driver is reading other lines; read them to their end, or close what reads them\.$"
     with driver_of(design) as driver:
-        first = driver.readings([line] * 4)
+        first = driver.read_lines([line] * 4)
         next(first)
         with pytest.raises(BoardError, match=expected):
             driver.read_columns(line)

@@ -101,7 +101,7 @@ def test_a_line_that_ended_while_the_next_was_prepared_took_that_long_at_most(de
             driver.board.device.now += late
             yield line
 
-        first, second = driver.readings(lines())
+        first, second = driver.read_lines(lines())
     assert (first.at_most, second.at_most) == (True, False)
     assert first.milliseconds == pytest.approx(second.milliseconds + 1000 * late)
 
@@ -134,7 +134,7 @@ def test_peepholes_do_not_count_as_operations():
 def test_a_stream_that_is_held_does_not_keep_the_accelerator_running(design, line):
     driver = driver_of(design)
     with driver:
-        held = driver.readings([line] * 5)
+        held = driver.read_lines([line] * 5)
         next(held)
     require_at_rest(driver)
     del held
@@ -143,7 +143,7 @@ def test_a_stream_that_is_held_does_not_keep_the_accelerator_running(design, lin
 def test_buffers_are_freed_even_where_the_accelerator_cannot_be_brought_to_rest(design, line, bitstream):
     driver = driver_with(design, bitstream)
     with pytest.raises(BoardError, match=r"^Cannot load .*net\.bit: OSError: "), driver:
-        held = driver.readings([line] * 5)
+        held = driver.read_lines([line] * 5)
         next(held)
         driver.board.device.core.done_at = np.inf  # the second line hangs
         bitstream.unlink()
@@ -153,7 +153,7 @@ def test_buffers_are_freed_even_where_the_accelerator_cannot_be_brought_to_rest(
 
 def test_a_line_that_ends_is_no_reason_to_load_again(design, line, bitstream):
     with driver_with(design, bitstream) as driver:
-        for _ in driver.readings([line] * 5):
+        for _ in driver.read_lines([line] * 5):
             break
         assert driver.board.device.downloads == [str(bitstream)]
 
@@ -185,7 +185,7 @@ def test_a_line_with_too_many_labels_for_our_kernel_costs_that_line_alone():
     design = golden_design(MANY_LABELS)
     many, few = line_with_labels(design, 120, more_than=design.limits.labels), line_with_labels(design, 12)
     with driver_of(design, kernel=Kernel.HLS) as driver:
-        first, failed, last = driver.readings([few, many, few])
+        first, failed, last = driver.read_lines([few, many, few])
     assert isinstance(failed, LimitError)
     for reading in (first, last):
         np.testing.assert_array_equal(reading.labels, simulate(design, few).labels)
@@ -214,9 +214,9 @@ def test_the_line_before_the_one_that_fails_is_read(bad):
 
 def test_a_reader_that_is_dropped_late_takes_nothing_from_the_next(design, line):
     with driver_of(design) as driver:
-        first = driver.readings([line])
+        first = driver.read_lines([line])
         next(first)  # its only line, and it does not know yet that there is no other
-        second = driver.readings([line] * 3)
+        second = driver.read_lines([line] * 3)
         results = [next(second)]
         del first
         results.extend(second)

@@ -66,7 +66,7 @@ def test_a_hang_in_the_middle_costs_that_line_alone():
     many = line_with_labels(design, 120, more_than=design.limits.labels)
     few = line_with_labels(design, 12)
     with driver_of(design) as driver:
-        results = list(driver.readings([few, many, few, few]))
+        results = list(driver.read_lines([few, many, few, few]))
         assert driver.board.device.memory.stray == []
     assert isinstance(results.pop(1), BoardError)
     for reading in results:
@@ -226,7 +226,7 @@ def test_an_interrupted_hang_reloads_before_it_frees(design, line):
 
 def test_a_reader_that_leaves_in_the_middle_leaves_the_accelerator_at_rest(design, line):
     with driver_of(design) as driver:
-        for _ in driver.readings([line] * 5):
+        for _ in driver.read_lines([line] * 5):
             break
         require_sound(driver, line)
 
@@ -263,7 +263,7 @@ def test_the_clock_is_set(design, line, clock):
 
 def test_a_busy_accelerator_is_not_started(design, line):
     with driver_of(design) as driver:
-        first = driver.readings(iter([line, line]))
+        first = driver.read_lines(iter([line, line]))
         next(first)  # the second line is under way
         driver._running = None
         expected = r"^The accelerator at 0x43C00000 is not idle \(control register 0x1\): another program uses it, or "
@@ -288,7 +288,7 @@ def test_a_line_past_a_limit_of_our_kernel_that_reaches_it_is_refused_by_it(desi
 def test_random_lines_after_a_fault_are_equal(design, line):
     with driver_of(design) as driver:
         driver.board.faults.done_never_rises = True
-        assert isinstance(next(iter(driver.readings([line]))), BoardError)
+        assert isinstance(next(iter(driver.read_lines([line]))), BoardError)
         driver.board.faults.done_never_rises = False
         for seed in range(20):
             require_sound(driver, random_line(design, 2 * (seed + 1), seed))
@@ -307,7 +307,7 @@ def test_a_loader_that_wants_all_buffers_freed_gets_it(design, line):
             driver.board.faults.done_never_rises = False
             yield next(lines)
 
-        first, second, third = driver.readings(then_mended())
+        first, second, third = driver.read_lines(then_mended())
         assert isinstance(first, BoardError)
         assert isinstance(second, BoardError)
         np.testing.assert_array_equal(third.labels, simulate(design, line).labels)
@@ -331,7 +331,7 @@ def test_the_line_in_the_other_buffer_survives_its_removal(design, line):
             return read(offset, **rest)
 
         driver.board.device.core.read = mended_once_it_hangs
-        first, second = driver.readings([line, other])
+        first, second = driver.read_lines([line, other])
         assert isinstance(first, BoardError)
         np.testing.assert_array_equal(second.labels, simulate(design, other).labels)
 
@@ -344,7 +344,7 @@ def test_an_accelerator_that_is_lost_refuses_all_that_follows(design, line, monk
             raise BoardError("Cannot load it: RuntimeError: no.")
 
         monkeypatch.setattr(driver.board, "load", fails)
-        first, second, third = driver.readings([line, line, line])
+        first, second, third = driver.read_lines([line, line, line])
         assert str(first).endswith("It cannot be set right: Cannot load it: RuntimeError: no.")
         for later in (second, third):
             assert str(later) == (
@@ -421,10 +421,10 @@ def test_after_a_hang_known_lines_are_read_before_the_next(design, line, answer)
         compute = device.core._compute
         device.core._compute = lambda columns: computed.append(columns) or compute(columns)
         driver.board.faults.done_never_rises = True
-        assert isinstance(next(iter(driver.readings([other]))), BoardError)
+        assert isinstance(next(iter(driver.read_lines([other]))), BoardError)
         driver.board.faults.done_never_rises = False
         computed.clear()
-        for reading in driver.readings([other, other]):
+        for reading in driver.read_lines([other, other]):
             np.testing.assert_array_equal(reading.labels, simulate(design, other).labels)
         assert [np.array_equal(one, answer.columns) for one in computed] == [True, False, False]
 
@@ -434,10 +434,10 @@ def test_what_a_hang_leaves_behind_is_found_before_the_next_line(design, line, a
     with driver_of(design, answers=(answer,)) as driver:
         faults = driver.board.faults
         faults.done_never_rises = True
-        first, *_ = driver.readings([line])
+        first, *_ = driver.read_lines([line])
         faults.done_never_rises = False
         faults.flipped_bit = (1, 0)
-        second, *_ = driver.readings([line])
+        second, *_ = driver.read_lines([line])
         faults.flipped_bit = None
         assert str(first).startswith("The accelerator did not finish a line of 40 columns within 1 s")
         assert str(second).startswith(

@@ -24,7 +24,7 @@ def test_validation_lines_within_the_limits(shared_data, tmp_path, name):
     within = [number for number, trace in enumerate(traces) if not trace.exceeded]
     bitstream = write_bit_file(tmp_path / f"plain-{name}-pynq.bit")
     with open_driver(design, bitstream=bitstream) as driver:
-        readings = list(driver.readings(columns[number] for number in within))
+        readings = list(driver.read_lines(columns[number] for number in within))
     assert len(within) > 70
     for number, reading in zip(within, readings, strict=True):
         assert not isinstance(reading, FoldlineError), reading

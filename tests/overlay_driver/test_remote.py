@@ -74,7 +74,7 @@ def test_golden_lines_read_as_their_vectors(tmp_path):
     bit = write_bit_file(tmp_path / "plain.bit")
     with serve(TRAINED) as server:
         with open_driver(golden_design(TRAINED), device=f"remote:{server.address}", bitstream=bit) as driver:
-            readings = list(driver.readings(columns for columns, _ in golden_lines(TRAINED)))
+            readings = list(driver.read_lines(columns for columns, _ in golden_lines(TRAINED)))
             assert driver.board.kind == "remote board"
             assert driver.board.distant
             assert driver.board.part == "xc7z020clg400-1"

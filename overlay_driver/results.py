@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Reading:
+class BoardResult:
     """One line as the board read it."""
 
     text: str
