@@ -1,4 +1,17 @@
-"""Options that several commands share."""
+"""Option groups of a help page, and the options that several commands share.
+
+A command whose options stand under headings, with click alone (8.0 or later)::
+
+    network = option_group("Network")
+
+    @click.command("train", cls=GroupedCommand)
+    @click.option("-o", "--output", type=FILE, help="File to write.")  # under "Options", as --help
+    @network("--layer-size", type=int, help="Hidden units per direction.")  # under "Network"
+    def command(...): ...
+
+The headings come in the order in which the command's options name them. In a command of another class the same
+options stand under "Options".
+"""
 
 from __future__ import annotations
 
@@ -15,32 +28,67 @@ from datapath.published import COLUMNS
 FILE = click.Path(path_type=Path)
 
 
-def dataset_options(command: Callable) -> Callable:
-    """`--data`, and the original trainer's options that replace one part of a dataset folder."""
-    for option in reversed(
-        (
-            click.option(
-                "--data",
-                metavar="DIR|synthetic[:LINES]",
-                default="synthetic",
-                show_default=True,
-                help="Folder in the layout of UW3-500, or the embedded generator's lines.",
-            ),
-            click.option("--sortedtrain", type=FILE, help="List of training lines; default: DIR/sortedTrain.txt."),
-            click.option("--valid", type=FILE, help="List of validation lines; default: DIR/valid.txt."),
-            click.option("--imgs", type=FILE, help="Folder of the images; default: DIR/imgs."),
-        )
-    ):
-        command = option(command)
-    return command
+class GroupedOption(click.Option):
+    """An option that knows its heading in ``--help``.
 
+    :param heading: title of its group, without a colon.
+    """
+
+    def __init__(self, *declarations: object, heading: str, **settings: object) -> None:
+        super().__init__(*declarations, **settings)
+        self.heading = heading
+
+
+class GroupedCommand(click.Command):
+    """A command whose help page lists its options under their headings; see `option_group`."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section per heading, in the order of the options."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "heading", "Options"), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def option_group(heading: str) -> Callable:
+    """`click.option` for the options under one heading of a `GroupedCommand`'s help page.
+
+    :param heading: title of the group, without a colon.
+    """
+    return functools.partial(click.option, cls=GroupedOption, heading=heading)
+
+
+def _all_of(*options: Callable) -> Callable:
+    """One decorator that gives a command these options, the first one first."""
+    return lambda command: functools.reduce(lambda inner, add: add(inner), reversed(options), command)
+
+
+_dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
+
+dataset_options = _all_of(
+    _dataset(
+        "--data",
+        metavar="DIR|synthetic[:LINES]",
+        default="synthetic",
+        show_default=True,
+        help="Folder in the layout of UW3-500, or lines of the embedded generator.",
+    ),
+    _dataset("--sortedtrain", type=FILE, help="List of training lines [default: DIR/sortedTrain.txt]."),
+    _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),
+    _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
+)
+"""`--data`, and the original trainer's options that replace one part of a dataset folder."""
 
 FOLDING = {
-    "pe": "Hidden units in parallel; must divide H.",
-    "simd_input": "Products per gate in parallel, input side; must divide I.",
-    "simd_recurrent": "The same on the recurrent side; must divide H.",
-    "simd_factor": "Instead: both sides in this many steps.",
-    "pe_out": "Classes of the output layer in parallel, at most C.",
+    "pe": "Hidden units computed in parallel; must divide H.",
+    "simd_input": "Products of a gate with pixels computed in parallel; must divide I.",
+    "simd_recurrent": "Products of a gate with hidden outputs computed in parallel; must divide H.",
+    "simd_factor": "Steps in which a gate's products are computed; replaces --simd-input and --simd-recurrent.",
+    "pe_out": "Classes of the output layer computed in parallel, at most C.",
 }
 
 
@@ -53,9 +101,8 @@ def folding_options(command: Callable) -> Callable:
         folding = {name: options.pop(name) for name in FOLDING}
         return command(*arguments, folding=folding, **options)
 
-    for name, text in reversed(FOLDING.items()):
-        with_folding = click.option(f"--{name.replace('_', '-')}", type=int, help=text)(with_folding)
-    return with_folding
+    options = [_folding(f"--{name.replace('_', '-')}", type=int, help=text) for name, text in FOLDING.items()]
+    return _all_of(*options)(with_folding)
 
 
 def parse_levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -86,9 +133,12 @@ class _KernelName(click.Choice):
         return super().convert(value, param, ctx)
 
 
-def kernel_option(text: str, **settings: object) -> Callable:
-    """Whose kernel, by its name."""
-    return click.option("--kernel", type=_KernelName(), help=text, **settings)
+def kernel_option(text: str, *, heading: str = "Options", **settings: object) -> Callable:
+    """`--kernel`: the accelerator's kernel by its name.
+
+    :param text: of the help page; likewise `heading` and `settings` of `click.option`.
+    """
+    return option_group(heading)("--kernel", type=_KernelName(), help=text, **settings)
 
 
 def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> Callable:
@@ -97,44 +147,36 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
     :param board: the default.
     :param kernel: the default; None for the one that `Kernel.of` takes a design to run on.
     """
-    text = "LSTM-PYNQ's kernel, or that of `foldline export --project`"
-    options = (
-        click.option(
-            "--board", metavar="NAME", default=board, show_default=True, help="Board, for its part and clock."
+    text = "Kernel: that of LSTM-PYNQ (published), or that of `foldline export --project` (hls)"
+    usual = {} if kernel is None else {"default": kernel.value, "show_default": True}
+    text += " [default: published if PE_OUT is 1, else hls]." if kernel is None else "."
+    return _all_of(
+        _target(
+            "--board", metavar="NAME", default=board, show_default=True, help="Board: decides the FPGA and the clock."
         ),
-        click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's."),
-        click.option(
-            "--columns", type=int, help=f"Columns of a line; default: {COLUMNS}, or all that the design takes."
+        _target("--clock-mhz", type=float, help="Clock of the accelerator, in MHz [default: the board's]."),
+        _target(
+            "--columns",
+            type=int,
+            help=f"Columns of a line [default: {COLUMNS}, or the longest line that the design takes].",
         ),
-        kernel_option(f"{text}; default: published if PE_OUT is 1.")
-        if kernel is None
-        else kernel_option(f"{text}.", default=kernel.value, show_default=True),
+        kernel_option(text, heading="Target", **usual),
     )
 
-    def add(command: Callable) -> Callable:
-        for option in reversed(options):
-            command = option(command)
-        return command
 
-    return add
-
-
-def board_options(command: Callable) -> Callable:
-    """Which board to use and what is loaded onto it; see `foldline.hardware.board.open_driver`."""
-    for option in reversed(
-        (
-            click.option(
-                "--device",
-                metavar="board|virtual|remote:HOST[:PORT]",
-                default="virtual",
-                show_default=True,
-                help="This board, the virtual board, or a board of PYNQ.remote.",
-            ),
-            click.option("--bitstream", type=FILE, help="The .bit file; the virtual board can do without."),
-            click.option(
-                "--manifest", type=FILE, help="What the bitstream holds; default: the .json beside it, if there is one."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+board_options = _all_of(
+    _board(
+        "--device",
+        metavar="board|virtual|remote:HOST[:PORT]",
+        default="virtual",
+        show_default=True,
+        help="The board that runs this command, the virtual board, or a board behind PYNQ.remote.",
+    ),
+    _board("--bitstream", type=FILE, help="Bitstream, a .bit file; the virtual board needs none."),
+    _board(
+        "--manifest",
+        type=FILE,
+        help="Manifest of the bitstream [default: the .json file beside the bitstream, if there is one].",
+    ),
+)
+"""Which board is used and what is loaded onto it; see `foldline.hardware.board.open_driver`."""
