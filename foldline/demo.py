@@ -90,7 +90,7 @@ def run_demo(
     folding: Folding = FOLDING,
     embedded: Path = EMBEDDED,
     reporter: Reporter,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None = None,
 ) -> DemoResult:
     """Train, export to a header, read it back and prove it; then the same with the embedded network; then the trained one
@@ -98,12 +98,12 @@ def run_demo(
 
     :param folder: where everything is kept.
     :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
-    :param say: told each step in a sentence.
+    :param log: gets the text of each step.
     :param progress: of the comparison.
     :raises TrainingError: it was interrupted while it trained.
     :raises MismatchError: the header does not hold the design, or one walk or level gives other bits than the other.
     """
-    say("1. Train a quantized BiLSTM on printed lines.")
+    log("1. Train a quantized BiLSTM on printed lines.")
     result = train(
         hyperparameters,
         dataset,
@@ -116,22 +116,22 @@ def run_demo(
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
     lines = dataset.validation
-    say("2. Export its best epoch as an LSTM-PYNQ header, read that back, and prove it.")
-    trained = _prove(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, say=say)
+    log("2. Export its best epoch as an LSTM-PYNQ header, read that back, and prove it.")
+    trained = _prove(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, log=log)
     design = Design.load(embedded)
-    say(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
-    carried = _prove(design, result.folder / embedded.stem, lines, say=say)
-    say("4. Write the demo's network as a hardware project.")
+    log(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
+    carried = _prove(design, result.folder / embedded.stem, lines, log=log)
+    log("4. Write the demo's network as a hardware project.")
     own = Design.load(trained.design)
     project = result.folder / "project"
     fit = export_project(own, project).fit
-    say(
+    log(
         f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
     )
-    say("5. Compare what all levels read: PyTorch, the simulator, the project's C++, and a board, here a virtual one.")
-    comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), say=say, progress=progress)
+    log("5. Compare what all levels read: PyTorch, the simulator, the project's C++, and a board, here a virtual one.")
+    comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
     embedded_comparison = compare(design, lines)
-    say("6. Write all of it into a report.")
+    log("6. Write all of it into a report.")
     return DemoResult(
         folder=result.folder,
         checkpoint=path,
@@ -161,7 +161,7 @@ def _data_of(design: Design) -> str:
     return design.provenance.notes.get("dataset") or "data that its provenance does not name"
 
 
-def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, say: Callable[[str], None]) -> Proved:
+def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable[[str], None]) -> Proved:
     """Header out, header in, and both walks on some lines.
 
     :param stem: path of the files without their suffix.
@@ -176,7 +176,7 @@ def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, say: Callable
     columns = [line.columns(design) for line in lines[:PROVED_LINES]]
     proof = verify_header(Design.load(path), header, columns)
     folding = exported.folding
-    say(
+    log(
         f"   {header.name}, PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}: {proof.weights} "
         f"weights, {proof.hidden_words} hidden words, {proof.scores} scores and {proof.labels} labels of {proof.lines} "
         f"lines: all equal."
@@ -189,7 +189,7 @@ def compare_all(
     lines: Sequence[Line],
     *,
     checkpoint: Checkpoint,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare every level of a design that this machine can compute; it is said which are left out, and why.
@@ -201,14 +201,14 @@ def compare_all(
         CSimulation(design)  # kept, so that it is built once
         levels.append(CSIM)
     except ToolError as error:  # a compiler is not ours to bring
-        say(f"   The C simulation is left out. {error}")
+        log(f"   The C simulation is left out. {error}")
     with ExitStack() as stack:
         board = None
         try:
             board = stack.enter_context(open_driver(design))
             levels.append(BOARD)
         except ImportError as error:  # pynq does not go with everything that Foldline goes with
-            say(f"   The board is left out. {_why_missing(error)}")
+            log(f"   The board is left out. {_why_missing(error)}")
         comparison = compare(
             design,
             lines,

@@ -108,7 +108,7 @@ def run_recipe(
     experiments: str | os.PathLike,
     folder: str | os.PathLike | None = None,
     warm_up: str | os.PathLike | None = None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     reporter: Reporter,
     **settings: object,
 ) -> RecipeResult:
@@ -121,7 +121,7 @@ def run_recipe(
     :param experiments: where a new recipe's folder is made.
     :param folder: a recipe's folder to go on in.
     :param warm_up: a checkpoint that stands for the first stage, such as the last one of another recipe's.
-    :param say: told in a sentence what each stage has reached.
+    :param log: gets a line of text after each stage.
     :param settings: of every stage, see `train`: device, threads, command, author.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
     """
@@ -154,7 +154,7 @@ def run_recipe(
         if result is None:
             return RecipeResult(folder=kept, stages=tuple(results), design=None, comparison=None)
         results.append(result)
-        say(stage_line(result))
+        log(stage_line(result))
     final = results[-1].checkpoint
     chosen = final.parent / BEST_CER if goal.selection_lines else final
     unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)

@@ -33,7 +33,7 @@ def command(output: Path) -> None:
             dataset,
             hyperparameters=Hyperparameters.from_json(PARAMS),
             reporter=reporter,
-            say=click.echo,
+            log=click.echo,
             progress=counting,
         )
     console = Console(width=None if Console().is_terminal else 120)

@@ -139,7 +139,7 @@ def _write(job, results, write_trace, progress) -> None:
             failed = isinstance(result, FoldlineError)
             progress.line_done(job.lines, 0 if failed else len(result.scores))
             if failed:
-                progress.say(f"Error: {printable(str(result))}")
+                progress.log(f"Error: {printable(str(result))}")
             elif write_trace is not None and not job.failed:
                 write_trace(result)
     except KeyboardInterrupt:

@@ -205,7 +205,7 @@ def _follow_recipe(
     from foldline.recipe import run_recipe
 
     with showing() as reporter:
-        result = run_recipe(hyperparameters, dataset, say=reporter.note, reporter=reporter, **settings)
+        result = run_recipe(hyperparameters, dataset, log=reporter.note, reporter=reporter, **settings)
     if result.design is None:
         raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
     show_comparison(

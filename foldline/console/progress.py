@@ -51,9 +51,9 @@ class LinesComputed:
             rates = rates_text(self._lines, self._columns, time.monotonic() - self._began, left)
             self._bars.update(self._task, completed=done, total=self.total, rates=rates)
 
-    def say(self, sentence: str) -> None:
-        """A sentence on stderr, above the bar where there is one."""
-        self._console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    def log(self, message: str) -> None:
+        """Print a message on stderr, above the bar where there is one."""
+        self._console.print(message, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def rates_text(lines: int, columns: int, seconds: float, left: int | None) -> str:

@@ -85,7 +85,7 @@ class Training:
                     experiments=home,
                     folder=begun[0].parent if begun else None,
                     warm_up=None if begun else warm_up,
-                    say=self.reporter.note,
+                    log=self.reporter.note,
                     reporter=_Watching(self.reporter, job, stages_of(goal)[-1], self.prune_factor),
                     **self.settings,
                 )

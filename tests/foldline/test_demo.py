@@ -44,7 +44,7 @@ def ran(tmp_path_factory):
             folding=FOLDING,
             embedded=folder / "embedded.npz",
             reporter=Reporter(),
-            say=said.append,
+            log=said.append,
         )
     return result, said
 
@@ -105,7 +105,7 @@ def test_the_c_simulation_reads_few_lines_and_its_row_says_so(network, csim_buil
     monkeypatch.setattr(demo, "CSIM_LINES", 2)
     design, checkpoint = network
     said = []
-    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, log=said.append)
     assert said == []
     assert names(comparison)[-2:] == ["csim", "board"]
     assert [level.rates.lines for level in comparison.levels] == [3, 3, 3, 3, 3, 2, 3]
@@ -118,7 +118,7 @@ def test_without_pynq_the_board_is_left_out_and_why_is_said(network, monkeypatch
     design, checkpoint = network
     said = []
     monkeypatch.setattr(demo, "open_driver", without_pynq)
-    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, log=said.append)
     assert said == [NO_COMPILER, "   The board is left out. pynq is not installed: pip install 'foldline[board]'."]
     assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated"]
 
@@ -126,7 +126,7 @@ def test_without_pynq_the_board_is_left_out_and_why_is_said(network, monkeypatch
         raise ImportError("numpy.core.multiarray failed to import.\nand more")
 
     monkeypatch.setattr(demo, "open_driver", broken)
-    compare_all(design, LINES, checkpoint=checkpoint, say=said.append)
+    compare_all(design, LINES, checkpoint=checkpoint, log=said.append)
     assert said[-1] == "   The board is left out. pynq cannot be imported: numpy.core.multiarray failed to import."
 
 
@@ -139,7 +139,7 @@ def test_a_level_that_differs_ends_the_demo(network, monkeypatch):
 
     monkeypatch.setattr(demo, "open_driver", wrong)
     with pytest.raises(MismatchError) as error:
-        compare_all(design, LINES, checkpoint=checkpoint, say=lambda sentence: None)
+        compare_all(design, LINES, checkpoint=checkpoint, log=lambda sentence: None)
     sentences = str(error.value).splitlines()
     assert sentences[:2] == [
         "Levels that must agree differ on 1 line of 3.",
@@ -153,7 +153,7 @@ def test_a_level_that_differs_ends_the_demo(network, monkeypatch):
 def test_the_demo_s_board_is_the_virtual_one(network, monkeypatch):
     without_compiler(monkeypatch)
     design, checkpoint = network
-    comparison = compare_all(design, LINES, checkpoint=checkpoint, say=lambda sentence: None)
+    comparison = compare_all(design, LINES, checkpoint=checkpoint, log=lambda sentence: None)
     assert comparison.levels[-1].title == "virtual board (modelled)"
     assert comparison.agreement.levels == ("simulated", "board")
     assert comparison.board.total.lines == 3

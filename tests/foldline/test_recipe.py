@@ -33,7 +33,7 @@ def recipe(home, *, hyperparameters=GOAL, folder=None, reporter=None, said=None)
         tiny.dataset(),
         experiments=home,
         folder=folder,
-        say=said.append,
+        log=said.append,
         reporter=reporter or Reporter(),
         author="test",
         command="test",
@@ -176,7 +176,7 @@ def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):
         tiny.dataset(),
         experiments=tmp_path,
         folder=first.folder,
-        say=lambda sentence: None,
+        log=lambda sentence: None,
         reporter=Reporter(),
         command="another",
     )
@@ -190,7 +190,7 @@ def test_a_warm_up_stands_for_the_first_stage(done, tmp_path):
             tiny.dataset(),
             experiments=tmp_path,
             warm_up=done.stages[0].checkpoint,
-            say=lambda sentence: None,
+            log=lambda sentence: None,
             reporter=reporter,
         )
 
@@ -207,7 +207,7 @@ def test_a_warm_up_that_is_no_checkpoint_is_refused_before_a_folder_is_made(tmp_
             tiny.dataset(),
             experiments=tmp_path,
             warm_up=tmp_path / "no.pt",
-            say=lambda sentence: None,
+            log=lambda sentence: None,
             reporter=Reporter(),
         )
     assert not list(tmp_path.iterdir())

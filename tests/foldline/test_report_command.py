@@ -37,7 +37,7 @@ def recipe(tmp_path_factory):
     """A finished recipe's folder."""
     home = tmp_path_factory.mktemp("experiments")
     return recipes.run_recipe(
-        GOAL, tiny.dataset(), experiments=home, say=[].append, reporter=Reporter(), author="test", command="test"
+        GOAL, tiny.dataset(), experiments=home, log=[].append, reporter=Reporter(), author="test", command="test"
     ).folder
 
 
