@@ -9,7 +9,7 @@ import numpy as np
 
 from datapath.errors import DesignError
 from datapath.formats import unit_format
-from hls_gen.rendering import render_template
+from datapath.templates import render_template
 
 TEMPLATE = "bench_line.hpp.j2"
 
@@ -50,6 +50,7 @@ def render_bench_line(image: BenchLine) -> str:
             f"{format.bits} bits allow {format.min} to {format.max}."
         )
     return render_template(
+        "hls_gen",
         TEMPLATE,
         name=_comment(image.name),
         network=_comment(image.network),

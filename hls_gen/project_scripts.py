@@ -13,9 +13,9 @@ from datapath.design import Folding, Limits
 from datapath.errors import ConfigError
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
+from datapath.templates import render_template
 from hls_gen.boards import Board, check_clock
 from hls_gen.fit import LUT_ROM_DEPTH, FitReport
-from hls_gen.rendering import render_template
 from hls_gen.sources import banner
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"
@@ -129,7 +129,7 @@ class ProjectFacts:
 def render_scripts(facts: ProjectFacts) -> dict[str, str]:
     """README, Makefile and the scripts for HLS and Vivado, by their paths in the project."""
     values = _values(facts)
-    return {path: render_template(f"project/{path}.j2", **values) for path in SCRIPTS}
+    return {path: render_template("hls_gen", f"project/{path}.j2", **values) for path in SCRIPTS}
 
 
 def _values(facts: ProjectFacts) -> dict[str, object]:

@@ -11,8 +11,8 @@ from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.packing import column_words, packed_width
 from datapath.tables import SIGMOID, TANH
+from datapath.templates import render_template
 from datapath.version import TOOL
-from hls_gen.rendering import render_template
 from hls_gen.roms import Rom, design_roms
 
 SOURCE_FOLDER, BENCH_FOLDER = "src", "tb"
@@ -60,17 +60,20 @@ def render_sources(design: Design) -> dict[str, str]:
     return {
         **library_files(),
         f"{SOURCE_FOLDER}/config.hpp": render_template(
+            "hls_gen",
             "project/config.hpp.j2",
             banner=first,
             max_integer_bits=_max_integer_bits(design),
             constants=_constants(design),
         ),
         f"{SOURCE_FOLDER}/tables.hpp": render_template(
+            "hls_gen",
             "project/tables.hpp.j2",
             banner=first,
             tables=[("sigmoid_table", SIGMOID.entries.tolist()), ("tanh_table", TANH.entries.tolist())],
         ),
         f"{SOURCE_FOLDER}/top.cpp": render_template(
+            "hls_gen",
             "project/top.cpp.j2",
             banner=first,
             input_words=2 * design.limits.columns * words,
@@ -78,7 +81,7 @@ def render_sources(design: Design) -> dict[str, str]:
             roms=roms,
         ),
         f"{SOURCE_FOLDER}/weights.hpp": render_template(
-            "project/weights.hpp.j2", banner=first, roms=[_rom_text(rom) for rom in roms]
+            "hls_gen", "project/weights.hpp.j2", banner=first, roms=[_rom_text(rom) for rom in roms]
         ),
     }
 

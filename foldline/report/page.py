@@ -11,12 +11,12 @@ from importlib.resources import files
 from operator import attrgetter
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from datapath.errors import FileError, MismatchError
 from datapath.files import is_folder, write_text
+from datapath.templates import render_template
 from datapath.version import TOOL
 from fixedpoint_sim import Inspection, Trace, inspect_line, simulate_lines
 from fixedpoint_sim.simulator import run_in_order
@@ -225,18 +225,18 @@ def _page(**values: object) -> str:
 
     :raises jinja2.UndefinedError: the template asks for a value that is not given.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("foldline.report"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"grouped": grouped, "visible": _visible, "alike": _alike}
     folder = files("foldline.report") / "templates"
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    template = environment.get_template("report.html.j2")
-    text = template.render(style=Markup(style), script=Markup(script), script_digest=digest, **values)
+    text = render_template(
+        "foldline.report",
+        "report.html.j2",
+        html=True,
+        filters={"grouped": grouped, "visible": _visible, "alike": _alike},
+        style=Markup(style),
+        script=Markup(script),
+        script_digest=digest,
+        **values,
+    )
     # A file's name need not be UTF-8, and a page may hold no control characters.
     return text.encode("utf-8", "backslashreplace").decode().translate(SHAPELESS)

@@ -8,6 +8,7 @@ from datapath import FoldedNetwork, Format, Gate, ap_fixed_type
 from datapath.errors import DesignError
 from datapath.packing import WORD_BITS, packed_width
 from datapath.quantities import SCORE
+from datapath.templates import render_template
 from hls_gen.header.expressions import INT_MAX
 from hls_gen.header.layout import (
     ARRAYS,
@@ -26,7 +27,6 @@ from hls_gen.header.layout import (
     brackets,
     storage,
 )
-from hls_gen.rendering import render_template
 
 TEMPLATE = "r_model_fw_bw.hpp.j2"
 
@@ -46,6 +46,7 @@ def render_header(network: FoldedNetwork, *, csim_bytes: bool = False) -> str:
     _check(network)
     peepholes = () if network.peepholes is None else PEEPHOLE_ARRAYS
     return render_template(
+        "hls_gen",
         TEMPLATE,
         defines=_defines(network),
         typedefs=[

@@ -530,7 +530,7 @@ def test_two_runs_of_one_name_are_refused():
 
 def test_a_report_goes_where_it_can_be_written_and_is_whole_there(tmp_path):
     write_report(tmp_path / "report.html", inputs(lines=1, inspected_lines=0))
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").endswith("</html>")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").endswith("</html>\n")
     with pytest.raises(FileError) as error:
         require_place(tmp_path)
     assert str(error.value) == f"Cannot write {tmp_path}: it is a folder."
