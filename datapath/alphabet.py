@@ -69,7 +69,7 @@ class Alphabet:
         try:
             return cls(tuple(lines))
         except DesignError as error:
-            raise DesignError(f"{path}: {error}") from error
+            raise error.within(path) from error
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the file that `read` reads."""

@@ -324,7 +324,8 @@ class Design:
             if description["version"] not in range(1, FORMAT_VERSION + 1):
                 raise DesignError(
                     f"{path} is a design of version {description['version']!r}; "
-                    f"this Foldline reads versions 1 to {FORMAT_VERSION}."
+                    f"this Foldline reads versions 1 to {FORMAT_VERSION}.",
+                    about=path,
                 )
             return cls(
                 precision=Precision(**description["precision"]),
@@ -340,7 +341,7 @@ class Design:
         except (ValueError, TypeError, RecursionError) as error:  # JSON that is none, or of another structure
             raise FileError(f"{path} is not a design: its description cannot be read ({error}).") from error
         except DesignError as error:
-            raise error if str(error).startswith(str(path)) else DesignError(f"{path}: {error}") from error
+            raise error.within(path) from error
 
 
 def _described_peepholes(description: dict, arrays: dict[str, np.ndarray]) -> Peepholes | None:

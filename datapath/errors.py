@@ -19,9 +19,36 @@ The command line prints the message of any of these and exits with status 1 (sta
 command's own spelling). Anything else is a defect of Foldline and shows its traceback.
 """
 
+from __future__ import annotations
+
 
 class FoldlineError(Exception):
-    """Base of all errors a user can cause; its text is one sentence that names field, value and range."""
+    """Base of all errors a user can cause; its text is one sentence that names field, value and range.
+
+    >>> error = DataError("It is empty.").within("column 3").within("a.png")
+    >>> error, error.contexts
+    (DataError('a.png: column 3: It is empty.'), ('a.png', 'column 3'))
+
+    :param message: the text.
+    :param about: a file or other context that the message names already.
+    """
+
+    contexts: tuple[str, ...]
+    """Where the error arose, outermost first; the text names each once."""
+
+    def __init__(self, message: str, *, about: object = None) -> None:
+        super().__init__(message)
+        self.contexts = () if about is None else (str(about),)
+
+    def within(self, context: object) -> FoldlineError:
+        """An error of the same class whose text begins with `context`, unless the text names that context already.
+
+        :param context: where the error arose, e.g. a path or "column 3".
+        """
+        known = str(context) in self.contexts
+        error = type(self)(str(self) if known else f"{context}: {self}")
+        error.contexts = self.contexts if known else (str(context), *self.contexts)
+        return error
 
 
 class FormatError(FoldlineError):

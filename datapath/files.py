@@ -214,7 +214,7 @@ class NpzReader:
         with self._lock, self._reading():
             array = self._archive[name]
         if not isinstance(array, np.ndarray):
-            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {name} is none.")
+            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {name} is none.", about=name)
         return array
 
     def digest(self, pattern: str) -> str:

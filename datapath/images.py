@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -42,18 +41,18 @@ def load_image(path: str | os.PathLike) -> Image.Image:
     try:
         with Image.open(path) as image:
             if image.mode not in EIGHT_BIT_MODES:
-                raise ImageError(f"{path} has pixel mode {image.mode}; save it with 8 bits per channel.")
+                raise ImageError(f"{path} has pixel mode {image.mode}; save it with 8 bits per channel.", about=path)
             image.load()
             image.info.pop("transparency", None)  # Pillow warns of an alpha that greyscale cannot keep
             return image.convert("L")
     except FileNotFoundError as error:
-        raise ImageError(f"Cannot read {path}: no such file.") from error
+        raise ImageError(f"Cannot read {path}: no such file.", about=path) from error
     except Image.UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image that Pillow can read.") from error
+        raise ImageError(f"{path} is not an image that Pillow can read.", about=path) from error
     except (ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path} is a damaged image: {str(error).rstrip('.')}.") from error
+        raise ImageError(f"{path} is a damaged image: {str(error).rstrip('.')}.", about=path) from error
     except OSError as error:
-        raise ImageError(f"Cannot read {path}: {os_reason(error)}.") from error
+        raise ImageError(f"Cannot read {path}: {os_reason(error)}.", about=path) from error
 
 
 def normalise_image(image: Image.Image, target_height: int) -> np.ndarray:
@@ -103,4 +102,4 @@ def image_columns(image: Image.Image | str | os.PathLike, *, target_height: int,
     try:
         return quantize_pixels(normalise_image(load_image(image), target_height), bits)
     except ImageError as error:
-        raise error if str(Path(image)) in str(error) else ImageError(f"{image}: {error}") from error
+        raise error.within(image) from error

@@ -163,7 +163,7 @@ class Board:
         try:
             return cls(**{name: _read(name, value) for name, value in values.items()})
         except ConfigError as error:
-            raise ConfigError(f"{source}: {error}") from error
+            raise error.within(source) from error
 
 
 def check_clock(clock_mhz: float) -> None:

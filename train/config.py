@@ -301,7 +301,7 @@ class Hyperparameters:
         try:
             return cls(**values)
         except ConfigError as error:
-            raise ConfigError(f"{source}: {error}") from error
+            raise error.within(source) from error
 
     @classmethod
     def from_json(cls, path: str | os.PathLike) -> Hyperparameters:
@@ -320,7 +320,7 @@ class Hyperparameters:
         except ValueError as error:  # Python refuses to read a whole number of thousands of digits
             raise ConfigError(f"{path}: a number in it has too many digits.") from error
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from error
+            raise error.within(path) from error
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: the file holds a {type(values).__name__}; it must be one object, {{...}}.")
         return cls.from_dict(values, source=str(path))

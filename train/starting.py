@@ -107,7 +107,7 @@ def start_from(
             _require_latest(checkpoint, folder / LAST)
         return _resume(checkpoint, hyperparameters, folder)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise error.within(path) from error
 
 
 def _require_latest(checkpoint: Checkpoint, last: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datapath.errors import FoldlineError
-from foldline.batch.inputs import LineInput, named
+from foldline.batch.inputs import LineInput
 from overlay_driver import BoardResult, Driver
 
 
@@ -30,7 +30,7 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
 
     for result in driver.read_lines(lines()):
         name = names.popleft()
-        yield name, named(result, name) if isinstance(result, FoldlineError) else result
+        yield name, result.within(name) if isinstance(result, FoldlineError) else result
 
 
 @dataclass

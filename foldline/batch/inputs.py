@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import DataError, FileError, FoldlineError
+from datapath.errors import DataError, FileError
 from datapath.files import DAMAGE, NpzReader, is_folder, os_reason, require_file
 from datapath.images import image_columns
 
@@ -44,15 +44,6 @@ class LineInput:
         if isinstance(self.source, Path):
             return image_columns(self.source, target_height=design.inputs, bits=design.precision.activation)
         return self.source if isinstance(self.source, np.ndarray) else self.source()
-
-
-def named(error: FoldlineError, name: str) -> FoldlineError:
-    """The error of a line, of the same kind, with the line's name in front where it does not say it.
-
-    >>> named(DataError("It is empty."), "a.png"), named(DataError("a.png is empty."), "a.png")
-    (DataError('a.png: It is empty.'), DataError('a.png is empty.'))
-    """
-    return error if name in str(error) else type(error)(f"{name}: {error}")
 
 
 @dataclass(frozen=True)
@@ -149,7 +140,9 @@ def _images_in(folder: Path) -> Iterator[LineInput]:
             else:
                 yield LineInput(str(folder / name), folder / name)
     except OSError as error:
-        yield LineInput(str(folder), partial(_fail, FileError(f"Cannot read {folder}: {os_reason(error)}.")))
+        yield LineInput(
+            str(folder), partial(_fail, FileError(f"Cannot read {folder}: {os_reason(error)}.", about=folder))
+        )
 
 
 def _sorted_entries(folder: Path) -> Iterator[tuple[str, bool]]:

@@ -11,7 +11,7 @@ from datapath.design import Design
 from datapath.errors import FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
-from foldline.batch.inputs import LineInput, named
+from foldline.batch.inputs import LineInput
 
 
 class Walk(Protocol):
@@ -42,8 +42,8 @@ def simulate_inputs(
         try:
             return line.name, walk.run(line.columns(walk.design), ignore_limits=ignore_limits)
         except LimitError as error:
-            return line.name, LimitError(f"{line.name}: {error} With --ignore-limits it is computed all the same.")
+            return line.name, LimitError(f"{error} With --ignore-limits it is computed all the same.").within(line.name)
         except FoldlineError as error:
-            return line.name, named(error, line.name)
+            return line.name, error.within(line.name)
 
     return run_in_order(result, inputs, threads=threads)

@@ -92,7 +92,7 @@ def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarra
     try:
         return lines[0], columns, Simulator(design).run(columns)
     except LimitError as error:
-        raise LimitError(f"{name}: {error}") from error
+        raise error.within(name) from error
 
 
 def _first_fitting(design: Design, dataset: Dataset) -> tuple[Line, np.ndarray, Trace]:

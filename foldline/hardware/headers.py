@@ -36,7 +36,7 @@ def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Des
     try:
         return unfold(network, alphabet=symbols, provenance=provenance)
     except DesignError as error:
-        raise DesignError(f"{header} with {alphabet}: {error}") from error
+        raise error.within(f"{header} with {alphabet}") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,9 +35,9 @@ def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> In
     try:
         return inspect_line(design, line.columns(design), ignore_limits=ignore_limits)
     except LimitError as error:
-        raise LimitError(f"{line.name}: {error} With --ignore-limits it is computed all the same.") from error
+        raise LimitError(f"{error} With --ignore-limits it is computed all the same.").within(line.name) from error
     except FoldlineError as error:
-        raise error if line.name in str(error) else type(error)(f"{line.name}: {error}") from error
+        raise error.within(line.name) from error
 
 
 def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None, number: int) -> Path:

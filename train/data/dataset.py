@@ -58,11 +58,11 @@ class Line:
         :returns: uint8 [T, I], ink bright, left to right, top pixel first, T even.
         :raises ImageError: unreadable, or it gives too few or too many columns; the line is named.
         """
+        image = self.image()
         try:
-            return normalise_image(self.image(), target_height)
+            return normalise_image(image, target_height)
         except ImageError as error:
-            known = isinstance(self.source, Path) and str(self.source) in str(error)
-            raise error if known else ImageError(f"{self.name}: {error}") from error
+            raise error.within(self.name) from error
 
     def columns(self, design: Design) -> np.ndarray:
         """What a design reads: `pixels` in its widths, int8 [T, I].
