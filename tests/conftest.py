@@ -1,4 +1,4 @@
-"""Fixtures that more than one room's tests use."""
+"""Fixtures and hooks that tests of several packages use."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from hls_gen.toolchain import Toolchain
 from tests.builds import QUICK, builds_folder
 from tests.golden_data import REPOSITORY, data_folder
 
-# No deadline: on a busy machine one slow file write would fail a test that is right.
+# No deadline: on a busy machine one slow file write would fail a correct test.
 settings.register_profile("foldline", deadline=None)
 settings.load_profile("foldline")
 
@@ -29,7 +29,7 @@ def installed(package: str) -> str | None:
 
 
 def reason_without_pynq() -> str | None:
-    """Why nothing that needs pynq can run here; None where it can."""
+    """Why no test that needs pynq can run here; None if they can."""
     if installed("pynq") is None:
         return "pynq is not installed"
     if not installed("numpy").startswith("1."):
@@ -42,7 +42,7 @@ def pytest_report_header() -> str:
 
 
 class SkippedModule(pytest.Module):
-    """A module that is skipped without being imported: it may import pynq where it begins."""
+    """A module that is skipped without being imported, because it may import pynq at its top."""
 
     def collect(self):
         pytest.skip(reason_without_pynq(), allow_module_level=True)
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with the reference vectors and scans; a test that uses it is skipped where it is absent."""
+    """The folder with the reference vectors and scans; without it, the test is skipped."""
     folder = data_folder()
     if not folder.is_dir():
         pytest.skip(f"the reference data is not at {folder} (set FOLDLINE_DATA)")
@@ -75,9 +75,9 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def csim_builds(tmp_path_factory, monkeypatch) -> Path:
-    """C simulations are built with quick flags, and kept in this folder for the whole run of the tests.
+    """C simulations are built with fast-compiling flags into this folder, which all tests of a run share.
 
-    A test that uses it is skipped where there is no compiler, or where there are no types.
+    A test that uses it is skipped without a compiler or without the fixed-point types.
     """
     folder = builds_folder(tmp_path_factory.getbasetemp())
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
@@ -91,5 +91,5 @@ def csim_builds(tmp_path_factory, monkeypatch) -> Path:
 
 @pytest.fixture
 def full_csim(csim_builds, monkeypatch) -> None:
-    """C simulations are built with the flags that users get."""
+    """C simulations are built with the default flags."""
     monkeypatch.setitem(CSimulation.__init__.__kwdefaults__, "flags", FLAGS)

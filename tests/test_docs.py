@@ -26,6 +26,8 @@ from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 
+pytestmark = pytest.mark.no_numpy2
+
 PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "train", "overlay_driver", "foldline")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.golden_data import REPOSITORY
 
+pytestmark = pytest.mark.no_numpy2
+
 ROOMS = ("train", "fixedpoint_sim", "hls_gen", "overlay_driver")
 LIBRARY = ("datapath", *ROOMS)
 TOP_FLOOR = "foldline"

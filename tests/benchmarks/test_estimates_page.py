@@ -6,6 +6,8 @@ from benchmarks import cycles, utilisation
 from foldline.hardware.estimate import RESOURCE_TITLES
 from tests.golden_data import REPOSITORY
 
+pytestmark = pytest.mark.no_numpy2
+
 PAGE = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8").splitlines()
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
 

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks import training
 
+pytestmark = pytest.mark.no_numpy2
+
 TINY = ("--lines=3", "--columns=12", "--hidden=8", "--rounds=2", "--threads=1", "--lengths", "3", "12", "20")
 
 

@@ -20,6 +20,8 @@ from train.data.dataset import Dataset, write_dataset
 from train.evaluation import evaluate_checkpoint
 from train.trainer import train
 
+pytestmark = pytest.mark.no_numpy2
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

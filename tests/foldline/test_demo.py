@@ -13,6 +13,8 @@ from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.reporting import Reporter
 
+pytestmark = pytest.mark.no_numpy2
+
 FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
 LINES = tiny.dataset().validation
 

@@ -23,6 +23,8 @@ from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
+pytestmark = pytest.mark.no_numpy2
+
 run = partial(command_line.run, "explore")
 DESIGNS = REPOSITORY / "golden_vectors" / "designs"
 W2A4 = DESIGNS / "QLSTM128_W2B8A4I8_FC_W8B8.npz"

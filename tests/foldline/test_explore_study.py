@@ -29,7 +29,7 @@ from tests.foldline import exploring, postgresql
 from tests.foldline.exploring import NAME, given, join, no_waiting_for_the_disk, read, work  # noqa: F401
 from tests.golden_data import REPOSITORY
 
-pytestmark = pytest.mark.usefixtures("no_waiting_for_the_disk")
+pytestmark = [pytest.mark.no_numpy2, pytest.mark.usefixtures("no_waiting_for_the_disk")]
 
 STORAGES = ("study.db", "study.journal")
 

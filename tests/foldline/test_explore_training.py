@@ -23,6 +23,8 @@ from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.reporting import Reporter
 
+pytestmark = pytest.mark.no_numpy2
+
 CHOICE = Choice(weight=4, activation=4, bias=8, fc_weight=8, hidden=8)
 EPOCHS = stages_of(CHOICE.hyperparameters(PRESET))[-1].hyperparameters.epochs
 SETTINGS = {"device": "cpu", "threads": 1, "command": "test", "author": "test"}

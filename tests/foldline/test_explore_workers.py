@@ -17,6 +17,8 @@ from tests.foldline.processes import forked
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
+pytestmark = pytest.mark.no_numpy2
+
 TRIAL = re.compile(r"^Trial \d+: QLSTM", re.MULTILINE)
 """A worker begins a trial."""
 

@@ -20,6 +20,8 @@ from hls_gen.vectors import render_line
 from tests.designs import random_design
 from tests.foldline.command_line import run
 
+pytestmark = pytest.mark.no_numpy2
+
 W4A8 = EMBEDDED.parent / "QLSTM128_W4B8A8I8_FC_W8B8.npz"
 
 

@@ -25,6 +25,8 @@ from train.config import Hyperparameters
 from train.data.dataset import read_dataset, write_dataset
 from train.trainer import train
 
+pytestmark = pytest.mark.no_numpy2
+
 EPOCHS = 10
 CHECKPOINTS = ("last.pt", "best-cer.pt", "best-wer.pt", *(f"epoch-{epoch:04d}.pt" for epoch in range(2, 11, 2)))
 KEPT = {*CHECKPOINTS, "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"}

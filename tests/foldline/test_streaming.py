@@ -31,6 +31,8 @@ from tests.designs import random_design
 from tests.foldline.command_line import fails, run
 from tests.golden_data import REPOSITORY
 
+pytestmark = pytest.mark.no_numpy2
+
 LINES = 23
 
 

@@ -17,6 +17,8 @@ from tests.hls_gen.header_refusal import assert_refused, edited, refusal
 from tests.hls_gen.header_text import csim_header, header_arrays, peephole_header
 from tests.strategies import designs
 
+pytestmark = pytest.mark.no_numpy2
+
 WHERE = "of the conditional for C simulation belongs."
 
 

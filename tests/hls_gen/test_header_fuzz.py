@@ -10,6 +10,8 @@ from datapath.errors import HeaderError
 from hls_gen import parse_header, render_header
 from tests.hls_gen.header_text import csim_header, peephole_header, small_header
 
+pytestmark = pytest.mark.no_numpy2
+
 TEXT = small_header()
 PEEPHOLE_TEXT = peephole_header()
 CSIM_TEXT = csim_header()

@@ -9,6 +9,8 @@ import pytest
 from benchmarks.operators import FLOW, RUNS, as_text, look_up_tables, measured, operators, yosys_version
 from hls_gen.resources import costs
 
+pytestmark = pytest.mark.no_numpy2
+
 TABLE = json.loads(files("hls_gen").joinpath("resources/operators.json").read_text(encoding="utf-8"))
 ENTRIES = TABLE["operators"]
 RESYNTHESISED = ("product 2x2", "product 4x2", "product 4x4", "adder 16", "tree 16x8", "choice 8", "maximum")

@@ -21,6 +21,8 @@ from hls_gen.toolchain import Toolchain
 from tests.builds import SANITIZED, builds_folder, random_columns, write_sources
 from tests.golden_data import lines
 
+pytestmark = pytest.mark.no_numpy2
+
 NAME = "stress_w3a5_odd"  # 10 pixels of 5 bits: 7 bytes of a column in a word of 8; at most 3 labels
 T = 30  # columns of its first golden line
 REFUSED, UNTOUCHED = (1 << 64) - 1, 0x5A5A5A5A5A5A5A5A

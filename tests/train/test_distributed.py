@@ -25,6 +25,8 @@ from train.data.dataset import Dataset, read_dataset, write_dataset
 from train.distributed import Group, shared_batch, torchrun_group
 from train.trainer import train
 
+pytestmark = pytest.mark.no_numpy2
+
 PATIENCE_SECONDS = 120
 """Longer than any of these groups takes on a busy machine: what lasts longer hangs."""
 
