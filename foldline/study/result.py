@@ -26,14 +26,14 @@ SETTINGS = "foldline"
 """Attribute of the study."""
 
 POINT, RESULT, CURVE = "point", "result", "curve"
-"""Attributes of a trial: its `FoldingPoint`, its `Reading`, and the overlay CER after each epoch of its last stage."""
+"""Attributes of a trial: its `FoldingPoint`, its `TrialErrorRates`, and the overlay CER after each epoch of its last stage."""
 
 COMPLETE, PRUNED, FAILED, RUNNING, WAITING = "complete", "pruned", "failed", "running", "waiting"
 _STATES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": WAITING}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class TrialErrorRates:
     """What a trained network reads on all validation lines, beyond the limits, simulated, by the overlay's labels.
 
     cer, wer       percent
@@ -72,7 +72,7 @@ class TrialResult:
     choice: Choice | None
     reason: str | None
     point: FoldingPoint | None
-    reading: Reading | None
+    error_rates: TrialErrorRates | None
     curve: dict[int, float]
     worker: str | None
     seconds: float | None
@@ -106,14 +106,14 @@ class StudyResult:
     @property
     def front(self) -> tuple[TrialResult, ...]:
         """The complete trials that no other one beats in CER and in the share of the board, best CER first."""
-        costs = np.array([(one.reading.cer, one.point.share) for one in self.complete]).reshape(-1, 2)
+        costs = np.array([(one.error_rates.cer, one.point.share) for one in self.complete]).reshape(-1, 2)
         best = [self.complete[index] for index in pareto_front(costs)]
-        return tuple(sorted(best, key=lambda trial: (trial.reading.cer, trial.point.share)))
+        return tuple(sorted(best, key=lambda trial: (trial.error_rates.cer, trial.point.share)))
 
     def cheapest(self, max_cer: float) -> TrialResult | None:
         """The complete trial that takes the least share of the board and whose CER is at most this; None where there is
         none."""
-        good = [trial for trial in self.front if trial.reading.cer <= max_cer]
+        good = [trial for trial in self.front if trial.error_rates.cer <= max_cer]
         return min(good, key=lambda trial: trial.point.share, default=None)
 
 
@@ -176,7 +176,7 @@ def _trial(trial: FrozenTrial) -> TrialResult:
         choice=choice_of(trial),
         reason=told.get(GIVEN_UP) or told.get(DISCARDED) or told.get(REASON),
         point=point_from(told[POINT]) if complete or POINT in told else None,
-        reading=Reading(**told[RESULT]) if complete else None,
+        error_rates=TrialErrorRates(**told[RESULT]) if complete else None,
         curve={int(epoch): cer for epoch, cer in told.get(CURVE, {}).items()},
         worker=told.get(WORKER),
         seconds=(ended - started).total_seconds() if started and ended else None,

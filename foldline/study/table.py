@@ -33,7 +33,7 @@ def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -
         yield from plain_table([HEADINGS, *(_cells(trial) for trial in shown)], text_columns=3)
         yield "CER and WER are simulated (overlay labels, all validation lines), columns/s modelled, resources estimated."
     for trial in study.front:
-        yield f"Trial {trial.number}: {trial.reading.folder}"
+        yield f"Trial {trial.number}: {trial.error_rates.folder}"
     if complete:
         yield from _reasons(study)
     if max_cer is not None:
@@ -69,13 +69,13 @@ def _counts(study: StudyResult) -> str:
 
 
 def _cells(trial: TrialResult) -> tuple[str, ...]:
-    point, reading = trial.point, trial.reading
+    point, rates = trial.point, trial.error_rates
     return (
         str(trial.number),
         "" if trial.choice is None else trial.choice.name,
         trial.state if point is None else folding_text(point.folding),
-        trial.state if reading is None else f"{reading.cer:.2f}",
-        "" if reading is None else f"{reading.wer:.1f}",
+        trial.state if rates is None else f"{rates.cer:.2f}",
+        "" if rates is None else f"{rates.wer:.1f}",
         "" if point is None else f"{point.columns_per_second:.0f}",
         "" if point is None else f"{point.resources.luts:g}",
         "" if point is None else f"{point.resources.bram36:g}",
@@ -95,10 +95,10 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
         settings = study.settings
         yield (
             f"The cheapest with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
-            f"{folding_text(trial.point.folding)}: {trial.reading.cer:.2f} %, {share_text(trial.point)} (estimated)."
+            f"{folding_text(trial.point.folding)}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
         )
         command = export_command(
-            trial.reading.design,
+            trial.error_rates.design,
             trial.point,
             kernel=Kernel(settings.kernel),
             board=settings.board,
@@ -109,7 +109,7 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
         best = study.front[0]
         yield (
             f"None has a CER of at most {max_cer:g} %; the best is trial {best.number}, {best.choice.name}, with "
-            f"{best.reading.cer:.2f} %."
+            f"{best.error_rates.cer:.2f} %."
         )
     else:
         yield f"None has a CER of at most {max_cer:g} %: no trial is complete."
@@ -124,7 +124,7 @@ def _trial_json(trial: TrialResult) -> dict[str, object]:
         "parameters": None if trial.choice is None else asdict(trial.choice),
         "reason": trial.reason,
         "point": None if trial.point is None else point_values(trial.point),
-        "reading": None if trial.reading is None else asdict(trial.reading),
+        "error_rates": None if trial.error_rates is None else asdict(trial.error_rates),
         "curve": trial.curve,
         "worker": trial.worker,
         "seconds": trial.seconds,

@@ -28,7 +28,7 @@ from datapath.files import os_reason, read_text, write_text
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY, Comparison
 from foldline.recipe import Stage, run_recipe, stages_of
-from foldline.study.result import Reading, best_at
+from foldline.study.result import TrialErrorRates, best_at
 from foldline.study.settings import StudySettings
 from foldline.study.worker import Job, TrialPrunedError
 from train.checkpoint import Checkpoint
@@ -68,7 +68,7 @@ class Training:
     reporter: Reporter
     settings: dict[str, object]
 
-    def __call__(self, job: Job) -> Reading:
+    def __call__(self, job: Job) -> TrialErrorRates:
         """:raises TrialPrunedError: it reads worse than a cheaper network did, or its training has diverged.
         :raises TrialLostError: another worker has taken it over.
         :raises KeyboardInterrupt: the run was interrupted; its folder goes on.
@@ -188,10 +188,10 @@ def _lock(home: Path) -> FileLock:
     return FileLock(home.with_name(f"{home.name}.lock"))
 
 
-def _reading(comparison: Comparison, *, folder: Path, design: Path) -> Reading:
+def _reading(comparison: Comparison, *, folder: Path, design: Path) -> TrialErrorRates:
     simulated = next(one for one in comparison.levels if (one.name, one.decoding) == (SIMULATED, OVERLAY))
     rates = simulated.rates
-    return Reading(
+    return TrialErrorRates(
         cer=rates.cer,
         wer=rates.wer,
         exact=rates.exact,

@@ -23,7 +23,7 @@ from foldline.study.result import (
     POINT,
     RESULT,
     SETTINGS,
-    Reading,
+    TrialErrorRates,
     kept_settings,
     load_study,
     reference_curves,
@@ -72,7 +72,7 @@ class Job:
     say: Callable[[str], None]
 
 
-Compute = Callable[[Job], Reading]
+Compute = Callable[[Job], TrialErrorRates]
 """Trains and reads a network. Raises TrialPrunedError, TrialLostError, KeyboardInterrupt, and any FoldlineError."""
 
 
@@ -251,7 +251,7 @@ class Worker:
         finally:
             self._pulse.leave()
 
-    def _computed(self, trial: Trial, choice: Choice) -> Reading:
+    def _computed(self, trial: Trial, choice: Choice) -> TrialErrorRates:
         try:
             point = choose_point(self._settings, choice)
         except (ConfigError, DesignError) as error:

@@ -200,11 +200,11 @@ def test_a_study_is_begun_shown_and_joined_by_a_worker_that_gives_no_more_than_i
     study = read_study(NAME, str(tmp_path / f"{NAME}.db"))
     (trial,) = study.trials
     assert trial.state == "complete"
-    assert f"Trial 0, {trial.choice.name}: CER {trial.reading.cer:.2f} % (simulated), " in text
+    assert f"Trial 0, {trial.choice.name}: CER {trial.error_rates.cer:.2f} % (simulated), " in text
     shown = ends_well("--study", NAME, "-e", tmp_path, "--show")
     assert text.endswith(shown)
     assert "1 of 1 trials finished (1 complete)" in shown
-    assert trial.reading.folder in shown
+    assert trial.error_rates.folder in shown
     assert ends_well("--study", NAME, "-e", tmp_path, "--trials", 0) == shown
     assert "The cheapest with a CER of at most 1000 %" in ends_well(
         "--study", NAME, "-e", tmp_path, "--trials", 2, "--max-cer", 1000, "--no-cuda"

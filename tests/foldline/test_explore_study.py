@@ -17,7 +17,7 @@ from datapath.errors import ConfigError, FileError
 from datapath.manifest import Kernel
 from foldline.foldings.enumeration import folding_front
 from foldline.study.ledger import ATTEMPT, DISCARDED, GIVEN_UP, MAX_STRIKES, ROOT, Ledger
-from foldline.study.result import Reading, read_study, reference_curves
+from foldline.study.result import TrialErrorRates, read_study, reference_curves
 from foldline.study.retries import Pulse, hand_back
 from foldline.study.sampling import UntriedSampler, distributions_of
 from foldline.study.settings import check_study_name, first_settings
@@ -34,11 +34,11 @@ pytestmark = [pytest.mark.no_numpy2, pytest.mark.usefixtures("no_waiting_for_the
 STORAGES = ("study.db", "study.journal")
 
 
-def reading(cer: float) -> Reading:
-    return Reading(cer=cer, wer=2 * cer, exact=1, lines=3, folder="runs/it", design="runs/it/design.npz")
+def reading(cer: float) -> TrialErrorRates:
+    return TrialErrorRates(cer=cer, wer=2 * cer, exact=1, lines=3, folder="runs/it", design="runs/it/design.npz")
 
 
-def at_once(job) -> Reading:
+def at_once(job) -> TrialErrorRates:
     """Reads as well as the network is large."""
     return reading(100 / (job.choice.hidden * job.choice.weight * job.choice.activation))
 
@@ -178,7 +178,7 @@ def test_as_many_trials_as_are_wanted_finish_each_with_a_network_of_its_own(stor
     for trial in study.trials:
         assert trial.point == choose_point(study.settings, trial.choice)
         assert trial.point.columns_per_second >= 1000
-        assert trial.reading == at_once(trial)
+        assert trial.error_rates == at_once(trial)
 
 
 def test_a_study_goes_on_where_it_ended_when_it_is_made_longer(storage):
@@ -232,7 +232,7 @@ def test_a_network_that_no_folding_makes_fast_enough_is_pruned_and_never_compute
     for trial in study.trials:
         assert (trial.state == "complete") == (trial.choice in computed)
         if trial.state == "pruned":
-            assert trial.reading is None
+            assert trial.error_rates is None
             assert trial.reason.startswith(
                 f"min_columns_per_second is {rate}; the fastest folding of {trial.choice.name} that fits on TUL PYNQ-Z2 at "
                 f"100 MHz reaches {fastest[trial.choice]:.0f}, as modelled: "
@@ -376,7 +376,7 @@ def test_a_worker_that_finds_its_trial_taken_over_when_it_tells_leaves_it(journa
 
     study = join(journal, trials=1)
     work(study, taken_over, said=said)
-    assert [(trial.state, trial.retries, trial.reading is None) for trial in read(journal).trials] == [
+    assert [(trial.state, trial.retries, trial.error_rates is None) for trial in read(journal).trials] == [
         *(("failed", None, True), ("complete", 0, False))
     ]
     assert "Trial 0 was taken over by another worker." in said
@@ -541,13 +541,13 @@ def _race(storage: str, space: dict[str, tuple[int, ...]]) -> None:
     work(join(storage, trials=14, **space), at_once, interval=1, grace=60)
 
 
-# Reading a study -----------------------------------------------------------------------------------------------------
+# TrialErrorRates a study -----------------------------------------------------------------------------------------------------
 
 
 def test_the_front_holds_what_no_other_beats_in_error_rate_and_share(journal):
     work(join(journal, trials=8), at_once)
     study = read(journal)
-    pairs = {trial.number: (trial.reading.cer, trial.point.share) for trial in study.complete}
+    pairs = {trial.number: (trial.error_rates.cer, trial.point.share) for trial in study.complete}
     for trial in study.complete:
         mine = pairs[trial.number]
         beaten = any(a <= mine[0] and b <= mine[1] and (a, b) != mine for a, b in pairs.values())
@@ -555,10 +555,10 @@ def test_the_front_holds_what_no_other_beats_in_error_rate_and_share(journal):
             assert not beaten
         else:
             assert beaten or mine in [pairs[one.number] for one in study.front]
-    assert list(study.front) == sorted(study.front, key=lambda trial: trial.reading.cer)
+    assert list(study.front) == sorted(study.front, key=lambda trial: trial.error_rates.cer)
     assert study.cheapest(0.01) is None
     cheapest = study.cheapest(5.0)
-    assert cheapest.reading.cer <= 5.0
+    assert cheapest.error_rates.cer <= 5.0
     assert cheapest.point.share == min(share for cer, share in pairs.values() if cer <= 5.0)
 
 
@@ -587,7 +587,7 @@ def test_the_report_names_the_cheapest_network_that_reads_well_enough_and_how_to
     best = study.front[0]
     assert list(study_report(study, max_cer=0.1, complete=False))[-1] == (
         f"None has a CER of at most 0.1 %; the best is trial {best.number}, {best.choice.name}, with "
-        f"{best.reading.cer:.2f} %."
+        f"{best.error_rates.cer:.2f} %."
     )
 
 
@@ -601,7 +601,7 @@ def test_a_study_as_json_has_every_trial(journal):
     assert found["front"] == [trial.number for trial in study.front]
     for shown, trial in zip(found["trials"], study.trials, strict=True):
         assert shown["point"]["luts"] == trial.point.resources.luts
-        assert shown["reading"]["cer"] == trial.reading.cer
+        assert shown["error_rates"]["cer"] == trial.error_rates.cer
 
 
 READ = """
@@ -800,7 +800,7 @@ def test_half_a_line_at_the_end_of_a_journal_costs_no_more_than_itself(journal):
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("result", {}, "TypeError: Reading.__init__() missing 6 required keyword-only arguments: 'cer', 'wer'"),
+        ("result", {}, "TypeError: TrialErrorRates.__init__() missing 6 required keyword-only arguments: 'cer', 'wer'"),
         ("point", {}, "KeyError: 'luts'"),
         ("curve", {"x": 1.0}, "ValueError: invalid literal for int() with base 10: 'x'"),
     ],
@@ -850,7 +850,7 @@ def test_a_network_is_compared_with_those_that_take_as_much_and_not_with_those_t
 def test_the_cheapest_may_read_exactly_as_badly_as_is_allowed(journal):
     work(join(journal, trials=1), at_once)
     study = read(journal)
-    cer = study.trials[0].reading.cer
+    cer = study.trials[0].error_rates.cer
     assert study.cheapest(cer) is study.trials[0]
     assert study.cheapest(cer - 1e-9) is None
 

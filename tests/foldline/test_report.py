@@ -33,7 +33,7 @@ from foldline.report.histograms import over_lines
 from foldline.report.inputs import ReportInputs
 from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, scan_uri, worst_first
 from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
-from foldline.study.result import Reading, StudyResult, TrialResult
+from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
 from hls_gen.resources import Resources
 from tests.designs import random_design
 from tests.foldline.reports import CURVES, HOSTILE, LINES, inputs, level, simulated_run, whole_run
@@ -282,7 +282,7 @@ def trial(number: int, state: str = "complete", cer: float = 2.5) -> TrialResult
         share=0.4,
         scarcest="luts",
     )
-    reading = Reading(cer=cer, wer=9.0, exact=1, lines=100, folder="", design="")
+    error_rates = TrialErrorRates(cer=cer, wer=9.0, exact=1, lines=100, folder="", design="")
     return TrialResult(
         number=number,
         retries=None,
@@ -290,7 +290,7 @@ def trial(number: int, state: str = "complete", cer: float = 2.5) -> TrialResult
         choice=None,
         reason=None,
         point=point,
-        reading=reading if state == "complete" else None,
+        error_rates=error_rates if state == "complete" else None,
         curve={},
         worker=None,
         seconds=None,
