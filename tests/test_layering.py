@@ -1,4 +1,4 @@
-"""The layers of the packages: who may import whom, and which constructs no module may contain."""
+"""The layers of the packages: which package may import which, and which constructs no module may contain."""
 
 import ast
 import subprocess
@@ -12,12 +12,24 @@ from tests.golden_data import REPOSITORY
 
 pytestmark = pytest.mark.no_numpy2
 
-ROOMS = ("train", "fixedpoint_sim", "hls_gen", "overlay_driver")
-LIBRARY = ("datapath", *ROOMS)
-TOP_FLOOR = "foldline"
-HOUSE = (*LIBRARY, TOP_FLOOR)
+MIDDLE_LAYER = ("train", "fixedpoint_sim", "hls_gen", "overlay_driver")
+LIBRARY = ("datapath", *MIDDLE_LAYER)
+TOP_LAYER = "foldline"
+PACKAGES = (*LIBRARY, TOP_LAYER)
 
-GROUND_FLOOR_NEEDS = {"numpy", "PIL"}
+FOLDLINE_PACKAGES = {"batch", "commands", "compare", "console", "foldings", "hardware", "inspect", "report", "study"}
+FOLDLINE_MODULES = {
+    *("__init__", "__main__", "cli"),
+    *("datasets", "demo", "differences", "golden", "networks", "recipe"),
+}
+FOLDLINE_ORDER = (
+    *("differences", "datasets", "batch", "hardware", "compare", "networks", "inspect", "foldings", "recipe", "study"),
+    *("report", "golden", "console", "demo", "commands", "cli", "__main__"),
+)
+"""The parts of foldline, lowest first: each imports only those before it, and all may import `ANYWHERE`."""
+ANYWHERE = "foldline.console.text"
+
+BOTTOM_LAYER_NEEDS = {"numpy", "PIL"}
 SHARED = {Path("datapath/compilation_cache.py"): "numba", Path("datapath/templates.py"): "jinja2"}
 """Modules for several packages that need one library more; nothing else in datapath imports them."""
 NUMBA_DECORATORS = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil"}
@@ -42,7 +54,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imported_packages(tree: ast.Module) -> set[str]:
-    """Top-level names of everything a module imports, wherever in it the import stands."""
+    """Top-level names of all packages that a module imports, at its top or within a function."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -56,14 +68,27 @@ def imported_packages(tree: ast.Module) -> set[str]:
     return found
 
 
+def imported_parts(tree: ast.Module) -> set[tuple[str, str]]:
+    """Parts of foldline that a module imports, each with the full name of the imported module."""
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == TOP_LAYER:
+            modules |= {f"{TOP_LAYER}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module or "")
+    return {(module.split(".")[1], module) for module in modules if module.startswith(f"{TOP_LAYER}.")}
+
+
 def forbidden_constructs(tree: ast.Module) -> Iterator[str]:
     """Constructs that no module may contain, as `line: what`."""
     for node in ast.walk(tree):
-        for complaint in _complaints_of(node):
-            yield f"{node.lineno}: {complaint}"
+        for what in _forbidden_in(node):
+            yield f"{node.lineno}: {what}"
 
 
-def _complaints_of(node: ast.AST) -> Iterator[str]:
+def _forbidden_in(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Assert():
             yield "assert statement"
@@ -149,23 +174,44 @@ def long_functions(tree: ast.Module) -> list[str]:
     return [f"{name} has {length} lines" for name, length in lengths.items() if length > MAX_FUNCTION_LINES]
 
 
-# Who imports whom ---------------------------------------------------------------------------------------------------
+# Which package imports which -----------------------------------------------------------------------------------------
 
 
-def test_every_room_is_there():
-    assert {path.parts[0] for path in sources(HOUSE)} == set(HOUSE)
+def test_every_package_exists():
+    assert {path.parts[0] for path in sources(PACKAGES)} == set(PACKAGES)
 
 
 @each_source(("datapath",))
-def test_the_ground_floor_needs_numpy_and_pillow_only(path):
-    allowed = set(sys.stdlib_module_names) | GROUND_FLOOR_NEEDS | {"datapath"}
+def test_datapath_imports_numpy_and_pillow_only(path):
+    allowed = set(sys.stdlib_module_names) | BOTTOM_LAYER_NEEDS | {"datapath"}
     assert imported_packages(tree_of(path)) <= allowed | {SHARED.get(path)}
 
 
-@each_source(ROOMS)
-def test_a_room_imports_neither_another_room_nor_the_top_floor(path):
-    elsewhere = {*ROOMS, TOP_FLOOR, "tests", "relative import", "computed import"} - {path.parts[0]}
+@each_source(MIDDLE_LAYER)
+def test_a_middle_package_imports_neither_another_one_nor_foldline(path):
+    elsewhere = {*MIDDLE_LAYER, TOP_LAYER, "tests", "relative import", "computed import"} - {path.parts[0]}
     assert not imported_packages(tree_of(path)) & elsewhere
+
+
+def test_foldline_has_a_folder_for_each_task_and_few_other_modules():
+    folder = REPOSITORY / TOP_LAYER
+    assert {path.parent.name for path in folder.glob("*/__init__.py")} == FOLDLINE_PACKAGES
+    assert {path.stem for path in folder.glob("*.py")} == FOLDLINE_MODULES
+
+
+@each_source((TOP_LAYER,))
+def test_a_part_of_foldline_imports_only_lower_parts(path):
+    part = path.parts[1].removesuffix(".py")
+    lower = () if part == "__init__" else FOLDLINE_ORDER[: FOLDLINE_ORDER.index(part)]
+    if path == Path("foldline/hardware/csim_level.py"):
+        lower += ("compare",)
+    assert {other for other, module in imported_parts(tree_of(path)) if module != ANYWHERE} <= {part, *lower}
+
+
+@each_source(("foldline/commands",))
+def test_a_command_imports_no_other_command(path):
+    found = {module for part, module in imported_parts(tree_of(path)) if part == "commands"}
+    assert found <= {"foldline.commands.options", "foldline.commands.lines"}
 
 
 IMPORT_ALONE = """
@@ -185,7 +231,7 @@ for module in pkgutil.walk_packages(root.__path__, package + "."):
 """
 
 
-IMPORT_FACE_ALONE = (
+IMPORT_WITHOUT_PYNQ = (
     IMPORT_ALONE[: IMPORT_ALONE.index("for module in")]
     + """
 for module in pkgutil.walk_packages(root.__path__, package + "."):
@@ -196,7 +242,7 @@ for module in pkgutil.walk_packages(root.__path__, package + "."):
 
 HEAVY = """
 import importlib, sys, warnings
-warnings.simplefilter("ignore")  # pynq has several, where it is not on a board
+warnings.simplefilter("ignore")  # pynq warns when it is imported off a board
 importlib.import_module(sys.argv[1])
 found = set(sys.argv[2:]) & {name.partition(".")[0] for name in sys.modules}
 sys.exit(f"it imports {', '.join(sorted(found))}" if found else 0)
@@ -214,25 +260,25 @@ def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_datapath_imports_where_only_numpy_and_pillow_are_installed():
-    result = import_alone("datapath", *GROUND_FLOOR_NEEDS)
+    result = import_alone("datapath", *BOTTOM_LAYER_NEEDS)
     assert result.returncode == 0, result.stderr
 
 
-def test_the_driver_imports_even_where_pynq_is_missing():
-    """All of the driver but what extends pynq's own classes."""
-    result = run_python(IMPORT_FACE_ALONE, "overlay_driver", "overlay_driver", "datapath", *GROUND_FLOOR_NEEDS)
+def test_the_driver_can_be_imported_without_pynq():
+    """All modules of the driver except those that subclass pynq's classes."""
+    result = run_python(IMPORT_WITHOUT_PYNQ, "overlay_driver", "overlay_driver", "datapath", *BOTTOM_LAYER_NEEDS)
     assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.pynq
-def test_the_virtual_board_imports_neither_torch_nor_numba_nor_anything_else_of_ours():
+def test_the_virtual_board_imports_neither_torch_nor_numba_nor_other_packages():
     result = run_python(
-        HEAVY, "overlay_driver.virtual.device", "torch", "numba", "click", "rich", *ROOMS[:-1], TOP_FLOOR
+        HEAVY, "overlay_driver.virtual.device", "torch", "numba", "click", "rich", *MIDDLE_LAYER[:-1], TOP_LAYER
     )
     assert result.returncode == 0, result.stderr
 
 
-def test_what_is_blocked_cannot_be_imported():
+def test_blocked_packages_cannot_be_imported():
     result = import_alone("datapath", "numpy")
     assert result.returncode != 0
     assert result.stderr.endswith("ModuleNotFoundError: PIL is blocked\n")
@@ -255,16 +301,16 @@ for arguments in ([], *([name] for name in COMMANDS)):
 """
 
 
-def test_help_of_no_command_imports_anything_heavy():
+def test_help_pages_import_no_heavy_package():
     result = run_python(HELP)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("Usage: foldline")
 
 
-# What no room contains ----------------------------------------------------------------------------------------------
+# What no module contains ---------------------------------------------------------------------------------------------
 
 
-@each_source(HOUSE)
+@each_source(PACKAGES)
 def test_nothing_forbidden(path):
     assert list(forbidden_constructs(tree_of(path))) == []
 
@@ -279,17 +325,17 @@ def test_library_code_never_prints(path):
     assert printing_lines(tree_of(path)) == []
 
 
-@each_source(HOUSE)
+@each_source(PACKAGES)
 def test_modules_and_functions_are_short(path):
     assert len((REPOSITORY / path).read_text(encoding="utf-8").splitlines()) < MAX_MODULE_LINES
     assert long_functions(tree_of(path)) == []
 
 
-# The checks themselves see what they look for -----------------------------------------------------------------------
+# The checks find what they look for ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("source", "complaint"),
+    ("source", "what"),
     [
         ("assert x", "assert statement"),
         ("try: pass\nexcept: pass", "bare except"),
@@ -311,11 +357,11 @@ def test_modules_and_functions_are_short(path):
         ("torch.load(p)", "torch.load without weights_only=True"),
     ],
 )
-def test_a_forbidden_construct_is_seen(source, complaint):
-    assert [found.partition(": ")[2] for found in forbidden_constructs(ast.parse(source))] == [complaint]
+def test_a_forbidden_construct_is_found(source, what):
+    assert [found.partition(": ")[2] for found in forbidden_constructs(ast.parse(source))] == [what]
 
 
-def test_what_is_allowed_is_not_complained_of():
+def test_allowed_constructs_are_not_reported():
     source = """
 import os.path, pickle
 try:
@@ -328,7 +374,7 @@ except (ValueError, OSError, pickle.UnpicklingError) as error:
     assert list(forbidden_constructs(ast.parse(source))) == []
 
 
-def test_imports_are_seen_wherever_they_stand():
+def test_imports_are_found_anywhere_in_a_module():
     source = """
 import numpy as np, train.data.dataset
 def f():
@@ -343,7 +389,7 @@ from . import y
     }
 
 
-def test_what_kernels_import_is_seen():
+def test_imports_of_kernels_are_found():
     source = """
 import numpy as np
 from datapath.quantities import SCORE, SUM
@@ -361,7 +407,14 @@ def inlined(x, y=SUM):
     assert imports_of_kernels(ast.parse(source)) == ["12: SUM", "13: LIMIT", "10: SCORE"]
 
 
-def test_printing_and_long_functions_are_seen():
+def test_imported_parts_of_foldline_are_found():
+    source = "import foldline.cli\nfrom foldline import demo\ndef f():\n    from foldline.batch.inputs import named"
+    assert imported_parts(ast.parse(source)) == {
+        *(("cli", "foldline.cli"), ("demo", "foldline.demo"), ("batch", "foldline.batch.inputs"))
+    }
+
+
+def test_printing_and_long_functions_are_found():
     body = "    x = 1\n" * MAX_FUNCTION_LINES
     tree = ast.parse(f"def short():\n    print(1)\ndef full():\n{body}def long():\n{body}    print(2)\n")
     assert printing_lines(tree) == [2, len(body.splitlines()) * 2 + 5]
