@@ -33,8 +33,8 @@ def published_comparison(data: Path, name: str, folder: Path, *, ignore_limits: 
 
 def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
     """CER, WER, exact lines, CER of the lines that fit the overlay, and CER by greedy CTC, as the table prints them."""
-    greedy, overlay = published_comparison(data, name, folder, ignore_limits=True).levels
-    within = published_comparison(data, name, folder, ignore_limits=False).levels[1]
+    greedy, overlay = published_comparison(data, name, folder, ignore_limits=True).results
+    within = published_comparison(data, name, folder, ignore_limits=False).results[1]
     return (
         f"{overlay.rates.cer:.2f}",
         f"{overlay.rates.wer:.1f}",

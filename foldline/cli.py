@@ -25,7 +25,7 @@ COMMANDS = {
     "verify": ("verify", "Prove that a header holds a design and computes the same bits."),
     "csim": ("csim", "Compute lines with the hardware's C++, and prove them equal to the simulator."),
     "run": ("run", "Read lines on a board, or on the virtual board."),
-    "compare": ("compare", "Compare error rates of all levels: float, quantized, simulated, csim, board."),
+    "compare": ("compare", "Compare error rates of all backends: float, quantized, simulated, csim, board."),
     "report": ("report", "Write a report of networks as one HTML file: accuracy, speed, cost, training, lines."),
     "estimate": ("estimate", "Estimate cycles and resources of a folding, before synthesis."),
     "explore": ("explore", "Find the folding, or the precision and the folding, for a board and a rate."),

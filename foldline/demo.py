@@ -58,7 +58,7 @@ class Proved:
 class DemoResult:
     """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, the
     embedded network's way, the hardware project of the first; what each level of both reads on the validation lines, of
-    the trained network all levels; and the report of it all."""
+    the trained network all backends; and the report of it all."""
 
     folder: Path
     checkpoint: Path
@@ -94,7 +94,7 @@ def run_demo(
     progress: Progress | None = None,
 ) -> DemoResult:
     """Train, export to a header, read it back and prove it; then the same with the embedded network; then the trained one
-    as a hardware project; compare all levels, the C simulation and the virtual board among them; and write a report.
+    as a hardware project; compare all backends, the C simulation and the virtual board among them; and write a report.
 
     :param folder: where everything is kept.
     :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
@@ -128,7 +128,9 @@ def run_demo(
     log(
         f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
     )
-    log("5. Compare what all levels read: PyTorch, the simulator, the project's C++, and a board, here a virtual one.")
+    log(
+        "5. Compare what all backends read: PyTorch, the simulator, the project's C++, and a board, here a virtual one."
+    )
     comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
     embedded_comparison = compare(design, lines)
     log("6. Write all of it into a report.")
@@ -194,26 +196,26 @@ def compare_all(
 ) -> Comparison:
     """Compare every level of a design that this machine can compute; it is said which are left out, and why.
 
-    :raises MismatchError: levels that must agree do not.
+    :raises MismatchError: backends that must agree do not.
     """
-    levels = [*TORCH, SIMULATED]
+    backends = [*TORCH, SIMULATED]
     try:
         CSimulation(design)  # kept, so that it is built once
-        levels.append(CSIM)
+        backends.append(CSIM)
     except ToolError as error:  # a compiler is not ours to bring
         log(f"   The C simulation is left out. {error}")
     with ExitStack() as stack:
         board = None
         try:
             board = stack.enter_context(open_driver(design))
-            levels.append(BOARD)
+            backends.append(BOARD)
         except ImportError as error:  # pynq does not go with everything that Foldline goes with
             log(f"   The board is left out. {_why_missing(error)}")
         comparison = compare(
             design,
             lines,
             checkpoint=checkpoint,
-            levels=levels,
+            backends=backends,
             board=board,
             csim_lines=CSIM_LINES,
             progress=progress,

@@ -174,7 +174,7 @@ def error_rates_note(comparison: Comparison, name: str) -> str:
     """What the simulated hardware reads on all validation lines of the dataset `name`, in a sentence."""
     told = "; ".join(
         f"{level.decoding}: CER {level.rates.cer:.2f} %, WER {level.rates.wer:.2f} %, {level.rates.exact} exact"
-        for level in comparison.levels
+        for level in comparison.results
         if level.name == "simulated"
     )
     return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {told}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from foldline.commands.options import FILE, board_options, dataset_options, parse_levels
+from foldline.commands.options import FILE, board_options, dataset_options, parse_backends
 
 
 @click.command("compare")
@@ -17,14 +17,13 @@ from foldline.commands.options import FILE, board_options, dataset_options, pars
 @dataset_options
 @click.option(
     "--backends",
-    "levels",
-    metavar="LEVEL,...",
-    callback=parse_levels,
+    metavar="BACKEND,...",
+    callback=parse_backends,
     help="Any of float, quantized, simulated, csim, board; default: float, quantized (of a checkpoint), simulated.",
 )
 @board_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic lines.")
-@click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each level read.")
+@click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each backend read.")
 @click.option("--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
@@ -36,7 +35,7 @@ def command(
     sortedtrain: Path | None,
     valid: Path | None,
     imgs: Path | None,
-    levels: tuple[str, ...] | None,
+    backends: tuple[str, ...] | None,
     device: str,
     bitstream: Path | None,
     manifest: Path | None,
@@ -46,7 +45,7 @@ def command(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Compare error rates on the validation lines, level by level.
+    """Compare error rates on the validation lines, backend by backend.
 
     float and quantized PyTorch, which a DESIGN does not have; the simulated hardware; its C++ as a C simulation (csim: a
     hundred columns a second); and a board that holds the design, or the virtual board.
@@ -54,16 +53,16 @@ def command(
     simulated, csim and board must read the same labels. Every line on which they do not is printed, and the exit
     status is then 1.
     """
-    from foldline.compare.comparison import check_levels, compare
+    from foldline.compare.comparison import check_backends, compare
     from foldline.compare.tables import as_json as json_of
     from foldline.compare.tables import failure
     from foldline.datasets import open_dataset
     from foldline.networks import open_network
 
-    on_board = levels is not None and "board" in levels
+    on_board = backends is not None and "board" in backends
     _require_used(context, on_board=on_board, ignore_limits=ignore_limits)
     network = open_network(source)
-    check_levels(levels, has_checkpoint=network.checkpoint is not None)
+    check_backends(backends, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not print the many to train on.
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
     for sentence in (*dataset.problems, *network.notes):
@@ -80,7 +79,7 @@ def command(
             network.design,
             dataset.validation,
             checkpoint=network.checkpoint,
-            levels=levels,
+            backends=backends,
             board=board,
             ignore_limits=ignore_limits,
             threads=threads,
@@ -109,9 +108,9 @@ def _require_used(context: click.Context, *, on_board: bool, ignore_limits: bool
         if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
     ]
     if given and not on_board:
-        raise click.UsageError(f"{', '.join(given)} needs the level board in --backends.")
+        raise click.UsageError(f"{', '.join(given)} needs the backend board in --backends.")
     if on_board and ignore_limits:
-        raise click.UsageError("--ignore-limits and the level board exclude each other: no board takes such a line.")
+        raise click.UsageError("--ignore-limits and the backend board exclude each other: no board takes such a line.")
 
 
 def _progress():
@@ -142,5 +141,5 @@ def _show(comparison, *, title: str, per_line: bool) -> None:
     console = Console(width=None if Console().is_terminal else 120)
     if per_line:
         for index, line in enumerate(comparison.lines):
-            show_line(console, line, comparison.levels, index, scan=False)
+            show_line(console, line, comparison.results, index, scan=False)
     show_comparison(console, comparison, title=title)

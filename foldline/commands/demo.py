@@ -43,7 +43,7 @@ def command(output: Path) -> None:
     ):
         for index in range(min(SHOWN_LINES, len(comparison.lines))):
             console.print()
-            show_line(console, comparison.lines[index], comparison.levels, index, scan=True)
+            show_line(console, comparison.lines[index], comparison.results, index, scan=True)
         console.print()
         show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines, {title}")
     kept = ", ".join(

@@ -105,19 +105,21 @@ def folding_options(command: Callable) -> Callable:
     return _all_of(*options)(with_folding)
 
 
-def parse_levels(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """The levels that a comma-separated list names: a callback of `--backends`.
+def parse_backends(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """The backends that a comma-separated list names: a callback of `--backends`.
 
     :raises click.BadParameter: one is unknown, or there is none.
     """
     if value is None:
         return None
-    from foldline.compare.comparison import LEVELS
+    from foldline.compare.comparison import BACKENDS
 
     names = tuple(name.strip() for name in value.split(","))
     for name in names:
-        if name not in LEVELS:
-            raise click.BadParameter(f"{name!r} is no level; allowed are {', '.join(LEVELS)}, separated by commas.")
+        if name not in BACKENDS:
+            raise click.BadParameter(
+                f"{name!r} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas."
+            )
     return names
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, dataset_options, parse_levels, target_options
+from foldline.commands.options import FILE, dataset_options, parse_backends, target_options
 
 if TYPE_CHECKING:
     from foldline.report.opening import OpenedRun
@@ -23,9 +23,8 @@ COUNT = click.IntRange(min=0)
 @click.option("--seed", type=COUNT, default=0, show_default=True, help="Of the synthetic lines.")
 @click.option(
     "--backends",
-    "levels",
-    metavar="LEVEL,...",
-    callback=parse_levels,
+    metavar="BACKEND,...",
+    callback=parse_backends,
     help="As of `foldline compare`; float and quantized of those runs that have a checkpoint, board is the virtual one.",
 )
 @click.option("--csim-lines", type=click.IntRange(min=1), help="C simulation of the first lines only; default: all.")
@@ -47,7 +46,7 @@ def command(
     valid: Path | None,
     imgs: Path | None,
     seed: int,
-    levels: tuple[str, ...] | None,
+    backends: tuple[str, ...] | None,
     csim_lines: int | None,
     ignore_limits: bool,
     board: str,
@@ -67,7 +66,7 @@ def command(
     report has error rates by level, error against speed and cost, training curves, cycles and resources, value ranges,
     and the validation lines, worst first, with what each column says.
 
-    The exit status is 1 where levels that must agree do not; the report is written all the same, and shows where.
+    The exit status is 1 where backends that must agree do not; the report is written all the same, and shows where.
     """
     if (study is None) != (storage is None):
         raise click.UsageError("--study and --storage go together.")
@@ -78,7 +77,7 @@ def command(
     from foldline.console.text import now
     from foldline.datasets import open_dataset
     from foldline.report import ReportInputs, Target, require_place, write_report
-    from foldline.report.opening import compare_run, levels_of, open_runs
+    from foldline.report.opening import backends_of, compare_run, open_runs
 
     require_place(output, sources)
     for path in sources:
@@ -87,7 +86,7 @@ def command(
     columns = _columns(opened) if columns is None else columns
     target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
     for run in opened:  # what is refused is refused before anything takes its time
-        levels_of(run, levels, ignore_limits=ignore_limits)
+        backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
     for sentence in dataset.problems:
@@ -97,7 +96,7 @@ def command(
         compare_run(
             run,
             dataset,
-            levels=levels,
+            backends=backends,
             csim_lines=csim_lines,
             ignore_limits=ignore_limits,
             threads=threads,

@@ -1,4 +1,4 @@
-"""Levels that must read the same: the simulated hardware, its C simulation and a board, label by label."""
+"""Backends that must read the same: the simulated hardware, its C simulation and a board, label by label."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from dataclasses import dataclass
 
 SIMULATED, CSIM, BOARD = "simulated", "csim", "board"
 
-MUST_AGREE = (SIMULATED, CSIM, BOARD)
+BIT_EXACT_BACKENDS = (SIMULATED, CSIM, BOARD)
 """They compute one design in one arithmetic, so that any difference is an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LineRead:
-    """What one level reads on a line.
+class LineResult:
+    """What one backend reads on a line.
 
-    `apart` says how it differs from the simulator in something else than the labels, such as a hidden word.
+    `mismatch` says how it differs from the simulator in something else than the labels, such as a hidden word.
     """
 
     labels: tuple[int, ...]
     text: str
-    apart: str = ""
+    mismatch: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
-    """A line that two levels read differently.
+    """A line that two backends read differently.
 
     `first` is the place of the first label that differs, from 0, or the end of the shorter list; None where the labels
-    are equal, and `apart` says what is not.
+    are equal, and `mismatch` says what is not.
     """
 
     line: str
-    levels: tuple[str, str]
+    backends: tuple[str, str]
     labels: tuple[tuple[int, ...], tuple[int, ...]]
     texts: tuple[str, str]
     first: int | None
-    apart: str
+    mismatch: str
 
     @property
     def sentence(self) -> str:
         """``a/7: simulated and board differ from label 3 on (the first is label 0); they read 9 and 8 labels.``"""
-        pair = f"{self.line}: {self.levels[0]} and {self.levels[1]}"
+        pair = f"{self.line}: {self.backends[0]} and {self.backends[1]}"
         if self.first is None:
-            return f"{pair} read the same labels, but: {self.apart}"
+            return f"{pair} read the same labels, but: {self.mismatch}"
         counts = " and ".join(str(len(labels)) for labels in self.labels)
-        inside = f" {self.apart}" if self.apart else ""
+        inside = f" {self.mismatch}" if self.mismatch else ""
         return f"{pair} differ from label {self.first} on (the first is label 0); they read {counts} labels.{inside}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Whether levels agree.
+    """Whether backends agree.
 
-    levels          those that were compared, at least two
+    backends        those that were compared, at least two
     lines           how many lines of each, the first ones
-    labels          of all lines that at least two levels read, as the first of them reads them
+    labels          of all lines that at least two backends read, as the first of them reads them
     disagreements   line by line; empty if all agree
     """
 
-    levels: tuple[str, ...]
+    backends: tuple[str, ...]
     lines: tuple[int, ...]
     labels: int
     disagreements: tuple[Disagreement, ...]
@@ -73,27 +73,27 @@ class Agreement:
     def sentence(self) -> str:
         """That all agree, on how much; or on how many lines they do not.
 
-        >>> Agreement(levels=("simulated", "csim", "board"), lines=(99, 3, 99), labels=2345, disagreements=()).sentence
+        >>> Agreement(backends=("simulated", "csim", "board"), lines=(99, 3, 99), labels=2345, disagreements=()).sentence
         'simulated and board agree on all 99 lines (2345 labels), and csim on the first 3 lines.'
         """
         most = max(self.lines)
         if self.disagreements:
-            return f"{_joined(self.levels)} must agree, and differ on {self.differing} of {counted(most, 'line')}:"
-        whole = [level for level, lines in zip(self.levels, self.lines, strict=True) if lines == most]
-        part = [level for level in self.levels if level not in whole]
+            return f"{_joined(self.backends)} must agree, and differ on {self.differing} of {counted(most, 'line')}:"
+        whole = [backend for backend, lines in zip(self.backends, self.lines, strict=True) if lines == most]
+        part = [backend for backend in self.backends if backend not in whole]
         labels = counted(self.labels, "label")
-        if len(whole) < 2:  # one level alone has read all
-            return f"{_joined(self.levels)} agree on the first {lines_text(min(self.lines))} ({labels})."
+        if len(whole) < 2:  # one backend alone has read all
+            return f"{_joined(self.backends)} agree on the first {lines_text(min(self.lines))} ({labels})."
         fewer = f", and {_joined(part)} on the first {lines_text(min(self.lines))}" if part else ""
         how_many = f"all {most} lines" if most > 1 else "the only line"
         return f"{_joined(whole)} agree on {how_many} ({labels}){fewer}."
 
 
-def agreement(names: Sequence[str], read: Mapping[str, Sequence[LineRead]]) -> Agreement | None:
-    """Compare levels line by line, each with the first of them; None where there is but one.
+def agreement(names: Sequence[str], read: Mapping[str, Sequence[LineResult]]) -> Agreement | None:
+    """Compare backends line by line, each with the first of them; None where there is but one.
 
     :param names: of the lines.
-    :param read: what each level reads, by the levels' names; one may have read only the first lines.
+    :param read: what each backend reads, by the backends' names; one may have read only the first lines.
     """
     if len(read) < 2:
         return None
@@ -108,23 +108,23 @@ def agreement(names: Sequence[str], read: Mapping[str, Sequence[LineRead]]) -> A
     lines = tuple(len(lines) for lines in read.values())
     shared = sorted(lines)[-2]
     return Agreement(
-        levels=tuple(read),
+        backends=tuple(read),
         lines=lines,
         labels=sum(len(line.labels) for line in read[first][:shared]),
         disagreements=tuple(found),
     )
 
 
-def _difference(line: str, levels: tuple[str, str], a: LineRead, b: LineRead) -> Disagreement | None:
-    if a.labels == b.labels and not b.apart:
+def _difference(line: str, backends: tuple[str, str], a: LineResult, b: LineResult) -> Disagreement | None:
+    if a.labels == b.labels and not b.mismatch:
         return None
     return Disagreement(
         line=line,
-        levels=levels,
+        backends=backends,
         labels=(a.labels, b.labels),
         texts=(a.text, b.text),
         first=_first_difference(a.labels, b.labels),
-        apart=b.apart,
+        mismatch=b.mismatch,
     )
 
 

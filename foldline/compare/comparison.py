@@ -1,7 +1,7 @@
 """Error rates of one network on the same lines: in float, quantized, on the simulated hardware, as its C++, on a board.
 
-What only one level needs (torch, numba, a compiler, pynq) is imported where that level is computed, so that a board's
-level can be had on the board.
+What only one backend needs (torch, numba, a compiler, pynq) is imported where that backend is computed, so that a board's
+backend can be had on the board.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
 from foldline.batch.board_runs import Throughput, read_inputs
 from foldline.batch.inputs import LineInput
-from foldline.compare.agreement import BOARD, CSIM, MUST_AGREE, SIMULATED, Agreement, LineRead, agreement, lines_text
+from foldline.compare.agreement import (
+    BIT_EXACT_BACKENDS,
+    BOARD,
+    CSIM,
+    SIMULATED,
+    Agreement,
+    LineResult,
+    agreement,
+    lines_text,
+)
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
@@ -32,7 +41,7 @@ CTC, OVERLAY = "greedy CTC", "overlay labels"
 
 FLOAT, QUANTIZED = "float", "quantized"
 TORCH = (FLOAT, QUANTIZED)
-LEVELS = (*TORCH, *MUST_AGREE)
+BACKENDS = (*TORCH, *BIT_EXACT_BACKENDS)
 """In the order of the data's way."""
 
 TITLES = {
@@ -48,10 +57,10 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
-    """What one level of arithmetic reads: its name, how labels come out of its scores, texts, and error rates.
+class BackendResult:
+    """What one backend of arithmetic reads: its name, how labels come out of its scores, texts, and error rates.
 
-    A level may have read the first lines only. `title` is what a table calls it.
+    A backend may have read the first lines only. `title` is what a table calls it.
     """
 
     name: str
@@ -63,7 +72,7 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardRun:
-    """What the board did for its level.
+    """What the board did for its backend.
 
     kind        "board", "remote board" or "virtual board"
     clock_mhz   of the accelerator
@@ -91,49 +100,51 @@ class BoardRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Levels in the order of the data's way, all over the same `lines`.
+    """Backends in the order of the data's way, all over the same `lines`.
 
     left_out    names lines past a limit, and why
     failed      names lines that the board should have read and did not, and why; left out, too
-    beyond      how many of `lines` were computed past a limit
-    agreement   of those levels that must agree, where there are two or more
-    csim        what the C simulation computed as the simulator does, where it was a level
-    board       the board's times, where it was a level
+    exceeding   how many of `lines` were computed past a limit
+    agreement   of those backends that must agree, where there are two or more
+    csim        what the C simulation computed as the simulator does, where it was a backend
+    board       the board's times, where it was a backend
     """
 
-    levels: tuple[Level, ...]
+    results: tuple[BackendResult, ...]
     lines: tuple[Line, ...]
     left_out: tuple[str, ...]
-    beyond: int
+    exceeding: int
     failed: tuple[str, ...] = ()
     agreement: Agreement | None = None
     csim: Compared | None = None
     board: BoardRun | None = None
 
 
-def check_levels(levels: Iterable[str] | None, *, has_checkpoint: bool, ignore_limits: bool = False) -> tuple[str, ...]:
-    """The levels to compute, in the order of the data's way; None for PyTorch's, if there is a checkpoint, and the simulator's.
+def check_backends(
+    backends: Iterable[str] | None, *, has_checkpoint: bool, ignore_limits: bool = False
+) -> tuple[str, ...]:
+    """The backends to compute, in the order of the data's way; None for PyTorch's, if there is a checkpoint, and the simulator's.
 
-    :raises ConfigError: an unknown level, none, or one that cannot be had.
+    :raises ConfigError: an unknown backend, none, or one that cannot be had.
     """
-    if levels is None:
+    if backends is None:
         return (*TORCH, SIMULATED) if has_checkpoint else (SIMULATED,)
-    asked = tuple(levels)
-    unknown = next((level for level in asked if level not in LEVELS), None)
+    asked = tuple(backends)
+    unknown = next((backend for backend in asked if backend not in BACKENDS), None)
     if unknown is not None:
-        raise ConfigError(f"levels has {unknown!r}; allowed are {', '.join(LEVELS)}.")
-    wanted = tuple(level for level in LEVELS if level in asked)
+        raise ConfigError(f"backends has {unknown!r}; allowed are {', '.join(BACKENDS)}.")
+    wanted = tuple(backend for backend in BACKENDS if backend in asked)
     if not wanted:
-        raise ConfigError(f"levels is empty; allowed are {', '.join(LEVELS)}.")
-    torch = [level for level in TORCH if level in wanted]
+        raise ConfigError(f"backends is empty; allowed are {', '.join(BACKENDS)}.")
+    torch = [backend for backend in TORCH if backend in wanted]
     if torch and not has_checkpoint:
         raise ConfigError(
-            f"levels has {' and '.join(torch)}, which PyTorch computes from a checkpoint; a design holds the integers "
+            f"backends has {' and '.join(torch)}, which PyTorch computes from a checkpoint; a design holds the integers "
             "alone."
         )
     if ignore_limits and BOARD in wanted:
         raise ConfigError(
-            "ignore_limits and the level board exclude each other: no board takes a line past its limits."
+            "ignore_limits and the backend board exclude each other: no board takes a line past its limits."
         )
     return wanted
 
@@ -143,31 +154,31 @@ def compare(
     lines: Sequence[Line],
     *,
     checkpoint: Checkpoint | None = None,
-    levels: Iterable[str] | None = None,
+    backends: Iterable[str] | None = None,
     board: Driver | None = None,
     csim_lines: int | None = None,
     ignore_limits: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare a design's levels; with the checkpoint that it was exported from, PyTorch's levels too.
+    """Compare a design's backends; with the checkpoint that it was exported from, PyTorch's backends too.
 
-    The simulator always runs, unless the board's level is the only one: it tells which lines are past a limit, and is
-    compared with C simulation and board even where its level is not asked for. A board alone refuses lines itself.
+    The simulator always runs, unless the board's backend is the only one: it tells which lines are past a limit, and is
+    compared with C simulation and board even where its backend is not asked for. A board alone refuses lines itself.
 
-    :param lines: those past a limit of the overlay are left out of every level and named, unless `ignore_limits`; so
+    :param lines: those past a limit of the overlay are left out of every backend and named, unless `ignore_limits`; so
         are those that fail on the board.
-    :param levels: some of `LEVELS`; None for `float`, `quantized` and `simulated`, as far as the checkpoint is there.
-    :param board: what reads the lines of the level `board`, entered.
+    :param backends: some of `BACKENDS`; None for `float`, `quantized` and `simulated`, as far as the checkpoint is there.
+    :param board: what reads the lines of the backend `board`, entered.
     :param csim_lines: compute this many lines at most as C simulation, which is slow, the first ones.
     :param progress: shows how far it is.
-    :raises ConfigError: see `check_levels`; or no board for its level.
+    :raises ConfigError: see `check_backends`; or no board for its backend.
     :raises DataError: no line is left.
     :raises ToolError: the C simulation cannot be built, or fails.
     """
-    wanted = check_levels(levels, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
+    wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
     if BOARD in wanted and board is None:
-        raise ConfigError("board is None; the level board needs an opened driver.")
+        raise ConfigError("board is None; the backend board needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
     if wanted != (BOARD,):
@@ -177,24 +188,24 @@ def compare(
         left_out += refused
     if not rows:
         raise DataError(_nothing_left(len(lines), left_out, failed))
-    read: dict[str, tuple[LineRead, ...]] = {}
+    read: dict[str, tuple[LineResult, ...]] = {}
     if wanted != (BOARD,):
         read[SIMULATED] = tuple(row.simulated.read for row in rows)
     csim = None
     if CSIM in wanted:
         read[CSIM], csim = _c_simulated(design, rows[:csim_lines], threads, showing)
     if BOARD in wanted:
-        read[BOARD] = tuple(LineRead(labels=_plain(row.reading.labels), text=row.reading.text) for row in rows)
+        read[BOARD] = tuple(LineResult(labels=_plain(row.reading.labels), text=row.reading.text) for row in rows)
     run = _board_run(board, rows) if BOARD in wanted else None
     kept = tuple(row.line for row in rows)
     return Comparison(
-        levels=(
-            *_torch_levels(checkpoint, kept, wanted, showing),
-            *_hardware_levels(rows, wanted, read, None if run is None else run.title),
+        results=(
+            *_torch_results(checkpoint, kept, wanted, showing),
+            *_hardware_results(rows, wanted, read, None if run is None else run.title),
         ),
         lines=kept,
         left_out=tuple(left_out),
-        beyond=sum(row.simulated is not None and row.simulated.exceeded for row in rows),
+        exceeding=sum(row.simulated is not None and row.simulated.exceeded for row in rows),
         failed=tuple(failed),
         agreement=agreement([line.name for line in kept], read),
         csim=csim,
@@ -221,7 +232,7 @@ def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) ->
 class _Simulated:
     """What is kept of a line's trace."""
 
-    read: LineRead
+    read: LineResult
     greedy: str
     exceeded: bool
     columns: int
@@ -257,7 +268,7 @@ def _simulated(
                 left_out.append(f"{row.line.name}: {'; '.join(map(str, trace.exceeded))}")
                 continue
             row.simulated = _Simulated(
-                LineRead(labels=_plain(trace.labels), text=trace.text),
+                LineResult(labels=_plain(trace.labels), text=trace.text),
                 design.alphabet.text(greedy_labels(trace.scores)),
                 bool(trace.exceeded),
                 len(trace.scores),
@@ -297,7 +308,7 @@ def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
 
 def _c_simulated(
     design: Design, rows: Sequence[_Row], threads: int | None, progress: Progress
-) -> tuple[tuple[LineRead, ...], Compared]:
+) -> tuple[tuple[LineResult, ...], Compared]:
     """What the compiled C++ reads, and what of it is equal to the simulator's."""
     from foldline.hardware.csim_level import CSimulatedLines
 
@@ -311,40 +322,42 @@ def _c_simulated(
     return tuple(read), computed.compared
 
 
-def _hardware_levels(
-    rows: Sequence[_Row], wanted: Collection[str], read: dict[str, tuple[LineRead, ...]], board_title: str | None
-) -> Iterator[Level]:
-    """The levels that compute the design, by the overlay's own labels; the simulator's greedily, too."""
-    truths = [row.line.text for row in rows]
-    for name in (level for level in MUST_AGREE if level in wanted):
+def _hardware_results(
+    rows: Sequence[_Row], wanted: Collection[str], read: dict[str, tuple[LineResult, ...]], board_title: str | None
+) -> Iterator[BackendResult]:
+    """The backends that compute the design, by the overlay's own labels; the simulator's greedily, too."""
+    references = [row.line.text for row in rows]
+    for name in (backend for backend in BIT_EXACT_BACKENDS if backend in wanted):
         if name == SIMULATED:
-            yield _level(name, CTC, [row.simulated.greedy for row in rows], truths)
+            yield _result(name, CTC, [row.simulated.greedy for row in rows], references)
         title = board_title if name == BOARD else None
         if len(read[name]) < len(rows):
             title = f"{TITLES[name]} (first {lines_text(len(read[name]))})"
-        yield _level(name, OVERLAY, [line.text for line in read[name]], truths, title)
+        yield _result(name, OVERLAY, [line.text for line in read[name]], references, title)
 
 
-def _level(name: str, decoding: str, texts: Sequence[str], truths: Sequence[str], title: str | None = None) -> Level:
-    rates = error_rates(truths[: len(texts)], texts)
-    return Level(name=name, decoding=decoding, texts=tuple(texts), rates=rates, title=title or TITLES[name])
+def _result(
+    name: str, decoding: str, texts: Sequence[str], references: Sequence[str], title: str | None = None
+) -> BackendResult:
+    rates = error_rates(references[: len(texts)], texts)
+    return BackendResult(name=name, decoding=decoding, texts=tuple(texts), rates=rates, title=title or TITLES[name])
 
 
-def _torch_levels(
+def _torch_results(
     checkpoint: Checkpoint | None, lines: Sequence[Line], wanted: Collection[str], progress: Progress
-) -> Iterator[Level]:
-    """PyTorch's levels; quantized scores are read by the overlay's rule, too."""
+) -> Iterator[BackendResult]:
+    """PyTorch's backends; quantized scores are read by the overlay's rule, too."""
     if not set(TORCH) & set(wanted):
         return
     from train.evaluation import evaluate_checkpoint
     from train.model import Arithmetic
 
-    truths = [line.text for line in lines]
+    references = [line.text for line in lines]
     for name, arithmetic in ((FLOAT, Arithmetic.FLOAT), (QUANTIZED, Arithmetic.QUANTIZED)):
         if name not in wanted:
             continue
         with progress(TITLES[name]):
             evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic)
-        yield _level(name, CTC, evaluation.texts, truths)
+        yield _result(name, CTC, evaluation.texts, references)
         if name == QUANTIZED:
-            yield _level(name, OVERLAY, evaluation.overlay_texts, truths)
+            yield _result(name, OVERLAY, evaluation.overlay_texts, references)

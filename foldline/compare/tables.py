@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from foldline.compare.agreement import BOARD, CSIM, Agreement, counted
-from foldline.compare.comparison import Comparison, Level
+from foldline.compare.agreement import BOARD, CSIM, Agreement, Disagreement, counted
+from foldline.compare.comparison import BackendResult, Comparison
 from foldline.console.text import plain_table
 from train.data.dataset import Line
 
-HEADINGS = ("level", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
+HEADINGS = ("backend", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
 TEXT_COLUMNS = 2
 """The first columns are text, to the left; the others are numbers, to the right."""
 
 
-def table_row(level: Level) -> tuple[str, ...]:
-    """One level, under `HEADINGS`."""
-    rates = level.rates
+def table_row(result: BackendResult) -> tuple[str, ...]:
+    """One backend, under `HEADINGS`."""
+    rates = result.rates
     return (
-        level.title,
-        level.decoding,
+        result.title,
+        result.decoding,
         f"{rates.cer:.2f}",
         f"{rates.wer:.1f}",
         f"{rates.cer_per_line:.2f}",
@@ -44,9 +44,9 @@ def notes(comparison: Comparison) -> Iterator[str]:
             f"{equal.hidden_words} hidden words and {equal.scores} scores of {counted(equal.lines, 'line')} of the C "
             "simulation are the simulator's, too."
         )
-    if comparison.beyond:
+    if comparison.exceeding:
         yield (
-            f"{comparison.beyond} of {len(comparison.lines)} lines exceed the overlay and were computed beyond its "
+            f"{comparison.exceeding} of {len(comparison.lines)} lines exceed the overlay and were computed beyond its "
             "limits: no board gives these results."
         )
     if comparison.left_out:
@@ -56,38 +56,38 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield from (f"  {sentence}" for sentence in comparison.left_out)
     if comparison.failed:
         verb = "is" if len(comparison.failed) == 1 else "are"
-        yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every level:"
+        yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every backend:"
         yield from (f"  {sentence}" for sentence in comparison.failed)
 
 
 def agreement_notes(found: Agreement) -> Iterator[str]:
-    """Whether levels agree; where they do not, every such line with what both read."""
+    """Whether backends agree; where they do not, every such line with what both read."""
     yield found.sentence
     for one in found.disagreements:
         yield f"  {one.sentence}"
-        width = max(map(len, one.levels))
-        for level, text, labels in zip(one.levels, one.texts, one.labels, strict=True):
-            yield f"    {level:<{width}}  {text!r} = {' '.join(map(str, labels)) or 'no labels'}"
+        width = max(map(len, one.backends))
+        for backend, text, labels in zip(one.backends, one.texts, one.labels, strict=True):
+            yield f"    {backend:<{width}}  {text!r} = {' '.join(map(str, labels)) or 'no labels'}"
 
 
-def line_rows(line: Line, levels: Sequence[Level], index: int) -> Iterator[str]:
-    """A line's truth, and what each level that read it read."""
-    shown = [level for level in levels if index < len(level.texts)]
-    names = [f"{level.title}, {level.decoding}" for level in shown]
+def line_rows(line: Line, results: Sequence[BackendResult], index: int) -> Iterator[str]:
+    """A line's reference, and what each backend that read it read."""
+    shown = [result for result in results if index < len(result.texts)]
+    names = [f"{result.title}, {result.decoding}" for result in shown]
     width = max(map(len, names))
-    yield f"{'truth':<{width}}  {line.text}"
-    for name, level in zip(names, shown, strict=True):
-        mark = "" if level.texts[index] == line.text else "  (differs)"
-        yield f"{name:<{width}}  {level.texts[index]}{mark}"
+    yield f"{'reference':<{width}}  {line.text}"
+    for name, result in zip(names, shown, strict=True):
+        mark = "" if result.texts[index] == line.text else "  (differs)"
+        yield f"{name:<{width}}  {result.texts[index]}{mark}"
 
 
 def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Iterator[str]:
     """The whole comparison in plain lines of text."""
     for index, line in enumerate(comparison.lines if per_line else ()):
         yield line.name
-        yield from line_rows(line, comparison.levels, index)
+        yield from line_rows(line, comparison.results, index)
     yield title
-    yield from plain_table([HEADINGS, *map(table_row, comparison.levels)], text_columns=TEXT_COLUMNS)
+    yield from plain_table([HEADINGS, *map(table_row, comparison.results)], text_columns=TEXT_COLUMNS)
     yield from notes(comparison)
 
 
@@ -96,7 +96,7 @@ def failure(comparison: Comparison) -> str | None:
     sentences = []
     if comparison.agreement is not None and comparison.agreement.disagreements:
         differing = counted(comparison.agreement.differing, "line")
-        sentences.append(f"Levels that must agree differ on {differing} of {len(comparison.lines)}.")
+        sentences.append(f"Backends that must agree differ on {differing} of {len(comparison.lines)}.")
     if comparison.failed:
         sentences.append(f"{counted(len(comparison.failed), 'line')} failed on the board.")
     return " ".join(sentences) or None
@@ -108,14 +108,14 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     result = {
         "experiment": experiment,
         "data": data,
-        "ignore_limits": comparison.beyond,
+        "ignore_limits": comparison.exceeding,
         "left_out": list(comparison.left_out),
         "failed": list(comparison.failed),
         "levels": [
-            {"level": level.name, "labels": level.decoding, **asdict(level.rates)} for level in comparison.levels
+            {"level": result.name, "labels": result.decoding, **asdict(result.rates)} for result in comparison.results
         ],
-        "compared": [] if agreed is None else list(agreed.levels),
-        "disagreements": [] if agreed is None else [asdict(one) for one in agreed.disagreements],
+        "compared": [] if agreed is None else list(agreed.backends),
+        "disagreements": [] if agreed is None else [_disagreement_json(one) for one in agreed.disagreements],
     }
     if comparison.csim is not None:
         result[CSIM] = asdict(comparison.csim)
@@ -137,12 +137,23 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     return result
 
 
+def _disagreement_json(found: Disagreement) -> dict:
+    return {
+        "line": found.line,
+        "levels": found.backends,
+        "labels": found.labels,
+        "texts": found.texts,
+        "first": found.first,
+        "apart": found.mismatch,
+    }
+
+
 def _line_json(comparison: Comparison, index: int) -> dict:
     line = comparison.lines[index]
     entry = {
         "name": line.name,
         "truth": line.text,
-        "texts": [level.texts[index] if index < len(level.texts) else None for level in comparison.levels],
+        "texts": [result.texts[index] if index < len(result.texts) else None for result in comparison.results],
     }
     if comparison.board is not None:
         reading = comparison.board.readings[index]

@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from foldline.compare.comparison import Comparison, Level
+from foldline.compare.comparison import BackendResult, Comparison
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, line_rows, notes, table_row
 from train.data.dataset import Line
 
@@ -38,14 +38,14 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
     table = Table(title=title, title_justify="left")
     for place, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if place < TEXT_COLUMNS else "right")
-    for level in comparison.levels:
+    for level in comparison.results:
         table.add_row(*table_row(level))
     console.print(table)
     for sentence in notes(comparison):
         console.print(sentence, highlight=False, markup=False, soft_wrap=sentence.startswith(" "))
 
 
-def show_line(console: Console, line: Line, readings: Sequence[Level], index: int, *, scan: bool) -> None:
+def show_line(console: Console, line: Line, readings: Sequence[BackendResult], index: int, *, scan: bool) -> None:
     """One line: its name, its scan if wanted, its truth, and what each level read."""
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:

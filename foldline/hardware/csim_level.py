@@ -10,7 +10,7 @@ from datapath.design import Design
 from datapath.errors import MismatchError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
-from foldline.compare.agreement import LineRead
+from foldline.compare.agreement import LineResult
 from foldline.hardware.csim import Compared, buffer_columns, require_equal, with_room
 from hls_gen.csim import CSimulation
 
@@ -30,8 +30,8 @@ class CSimulatedLines:
         self._simulator = Simulator(design)
         self._program = CSimulation(with_room(design, buffer_columns(design.limits.columns, longest)))
 
-    def read(self, lines: Sequence[Callable[[], np.ndarray]], *, threads: int | None = None) -> Iterator[LineRead]:
-        """What the C simulation reads, line by line; where it differs from the simulator, `apart` says where first.
+    def read(self, lines: Sequence[Callable[[], np.ndarray]], *, threads: int | None = None) -> Iterator[LineResult]:
+        """What the C simulation reads, line by line; where it differs from the simulator, `mismatch` says where first.
 
         :param lines: each gives its columns.
         :raises ToolError: the program fails.
@@ -41,14 +41,16 @@ class CSimulatedLines:
                 self.compared.add(equal)
             yield read
 
-    def _run(self, line: Callable[[], np.ndarray]) -> tuple[LineRead, Trace | None]:
+    def _run(self, line: Callable[[], np.ndarray]) -> tuple[LineResult, Trace | None]:
         columns = line()
         expected = self._simulator.run(columns, ignore_limits=True)
         result = self._program.run(columns)
-        apart = ""
+        mismatch = ""
         try:
             require_equal(self._design, columns, expected, result)
         except MismatchError as error:
-            apart = str(error)
+            mismatch = str(error)
         text = self._design.alphabet.text(result.labels)
-        return LineRead(labels=tuple(result.labels.tolist()), text=text, apart=apart), None if apart else expected
+        return LineResult(
+            labels=tuple(result.labels.tolist()), text=text, mismatch=mismatch
+        ), None if mismatch else expected

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from foldline.compare.agreement import BOARD, CSIM, SIMULATED
-from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, Comparison, Level
+from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, BackendResult, Comparison
 from foldline.compare.tables import agreement_notes, failure, notes
 
 TABLE = (
@@ -18,7 +18,7 @@ TABLE = (
 )
 """Levels and how labels come out of their scores, in the order of the data's way."""
 
-NOT_COMPARED = "No two levels that must agree were computed."
+NOT_COMPARED = "No two backends that must agree were computed."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Row:
     level: str
     title: str
     decoding: str
-    found: tuple[Level | None, ...]
+    found: tuple[BackendResult | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Verdict:
 
 def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
     """Every row of `TABLE`; a title tells of all runs together what they say of the level."""
-    by_key = [{(level.name, level.decoding): level for level in one.levels} for one in comparisons]
+    by_key = [{(level.name, level.decoding): level for level in one.results} for one in comparisons]
     for name, decoding in TABLE:
         found = tuple(levels.get((name, decoding)) for levels in by_key)
         titles = dict.fromkeys(level.title for level in found if level is not None)

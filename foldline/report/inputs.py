@@ -12,7 +12,7 @@ from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 from foldline.compare.agreement import BOARD, SIMULATED
-from foldline.compare.comparison import OVERLAY, Comparison, Level
+from foldline.compare.comparison import OVERLAY, BackendResult, Comparison
 from foldline.hardware.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class ReportRun:
     notes: tuple[str, ...] = ()
 
     @property
-    def judged(self) -> Level | None:
+    def judged(self) -> BackendResult | None:
         """The level whose error rate stands for the network, by the overlay's labels: the simulator's, else the board's."""
-        found = {level.name: level for level in self.comparison.levels if level.decoding == OVERLAY}
+        found = {level.name: level for level in self.comparison.results if level.decoding == OVERLAY}
         return found.get(SIMULATED) or found.get(BOARD)
 
 

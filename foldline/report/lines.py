@@ -97,7 +97,7 @@ def _keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
 def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
     truth = run.comparison.lines[index].text
     by_text: dict[str, dict[str, list[str]]] = {}
-    for level in run.comparison.levels:
+    for level in run.comparison.results:
         if index < len(level.texts):
             by_text.setdefault(level.texts[index], {}).setdefault(level.title, []).append(level.decoding)
     readings = tuple(

@@ -1,5 +1,5 @@
 """The runs that `foldline report` is pointed at, a recipe's folder, a training run's, a checkpoint, or a design; and what
-their levels read."""
+their backends read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import is_folder
 from foldline.compare.agreement import BOARD
-from foldline.compare.comparison import TORCH, Progress, check_levels, compare
+from foldline.compare.comparison import TORCH, Progress, check_backends, compare
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
@@ -56,19 +56,19 @@ def compare_run(
     run: OpenedRun,
     dataset: Dataset,
     *,
-    levels: Iterable[str] | None,
+    backends: Iterable[str] | None,
     csim_lines: int | None = None,
     ignore_limits: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> ReportRun:
-    """What a run's levels read on a dataset's validation lines; the board is the virtual one.
+    """What a run's backends read on a dataset's validation lines; the board is the virtual one.
 
-    :param levels: see `levels_of`.
+    :param backends: see `backends_of`.
     :raises FoldlineError: see `foldline.compare.comparison.compare`.
     """
     design, checkpoint = run.network.design, run.network.checkpoint
-    wanted = levels_of(run, levels, ignore_limits=ignore_limits)
+    wanted = backends_of(run, backends, ignore_limits=ignore_limits)
     with ExitStack() as stack:
         board = None
         if BOARD in wanted:
@@ -79,7 +79,7 @@ def compare_run(
             design,
             dataset.validation,
             checkpoint=checkpoint,
-            levels=wanted,
+            backends=wanted,
             board=board,
             csim_lines=csim_lines,
             ignore_limits=ignore_limits,
@@ -96,16 +96,16 @@ def compare_run(
     )
 
 
-def levels_of(run: OpenedRun, levels: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
-    """The levels to compute of a run: those asked for, of a design alone without PyTorch's; None for the usual ones.
+def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
+    """The backends to compute of a run: those asked for, of a design alone without PyTorch's; None for the usual ones.
 
-    :raises ConfigError: see `foldline.compare.comparison.check_levels`; also where nothing is left.
+    :raises ConfigError: see `foldline.compare.comparison.check_backends`; also where nothing is left.
     """
     has_checkpoint = run.network.checkpoint is not None
-    asked = None if levels is None else tuple(levels)
+    asked = None if backends is None else tuple(backends)
     if asked is not None and not has_checkpoint and not set(asked) <= set(TORCH):
         asked = tuple(level for level in asked if level not in TORCH)
-    return check_levels(asked, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
+    return check_backends(asked, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
 
 
 def _open_run(path: Path) -> OpenedRun:
@@ -153,5 +153,5 @@ def _recipe_network(folder: Path) -> Network:
             network = open_network(path, folding=design.folding)
             if network.design.same_network(design):
                 return replace(network, design=design)
-    note = "No checkpoint of its folder gives this design, so that PyTorch's levels cannot be computed."
+    note = "No checkpoint of its folder gives this design, so that PyTorch's backends cannot be computed."
     return Network(design=design, checkpoint=None, notes=(note,))

@@ -163,7 +163,7 @@ def _shown_lines(
 
 def _require_same(run: ReportRun, index: int, trace: Trace) -> None:
     """Make sure that the comparison is this design's."""
-    for level in run.comparison.levels:
+    for level in run.comparison.results:
         if level.name == SIMULATED and level.decoding == OVERLAY and level.texts[index] != trace.text:
             raise MismatchError(
                 f"The comparison of {run.name} is not of its design: on {run.comparison.lines[index].name} it has "

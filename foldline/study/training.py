@@ -189,7 +189,7 @@ def _lock(home: Path) -> FileLock:
 
 
 def _reading(comparison: Comparison, *, folder: Path, design: Path) -> TrialErrorRates:
-    simulated = next(one for one in comparison.levels if (one.name, one.decoding) == (SIMULATED, OVERLAY))
+    simulated = next(one for one in comparison.results if (one.name, one.decoding) == (SIMULATED, OVERLAY))
     rates = simulated.rates
     return TrialErrorRates(
         cer=rates.cer,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from datapath import error_rates
-from foldline.compare.comparison import CTC, OVERLAY, Level, compare
+from foldline.compare.comparison import CTC, OVERLAY, BackendResult, compare
 from foldline.report import CurveStage, ReportInputs, ReportRun
 from tests.designs import random_design
 from tests.train import tiny
@@ -27,10 +27,12 @@ def tiny_design(seed: int = 26):
     return random_design(seed, bits=(8, 8, 4, 8, 8), inputs=8, hidden=4, classes=5)
 
 
-def level(name: str, decoding: str, texts: tuple[str, ...], title: str, lines: tuple[Line, ...] = LINES) -> Level:
+def level(
+    name: str, decoding: str, texts: tuple[str, ...], title: str, lines: tuple[Line, ...] = LINES
+) -> BackendResult:
     """A level that has read these texts on the first lines."""
     rates = error_rates([line.text for line in lines[: len(texts)]], texts)
-    return Level(name=name, decoding=decoding, texts=texts, rates=rates, title=title)
+    return BackendResult(name=name, decoding=decoding, texts=texts, rates=rates, title=title)
 
 
 def simulated_run(name: str = "one", seed: int = 26, **changes: object) -> ReportRun:
@@ -44,7 +46,7 @@ def whole_run(name: str = "all <levels>", **changes: object) -> ReportRun:
     """A run with all five levels, whose error rates all differ, and with curves."""
     run = simulated_run(name)
     truths = [line.text for line in LINES]
-    there = run.comparison.levels
+    there = run.comparison.results
     levels = (
         level("float", CTC, tuple(truths), "float PyTorch"),
         level("quantized", CTC, ("x", *truths[1:]), "quantized PyTorch"),
@@ -53,7 +55,7 @@ def whole_run(name: str = "all <levels>", **changes: object) -> ReportRun:
         level("csim", OVERLAY, there[-1].texts[:2], "C simulation (first 2 lines)"),
         level("board", OVERLAY, there[-1].texts, "virtual board (modelled)"),
     )
-    return replace(run, comparison=replace(run.comparison, levels=levels), curves=CURVES, **changes)
+    return replace(run, comparison=replace(run.comparison, results=levels), curves=CURVES, **changes)
 
 
 def inputs(*runs: ReportRun, **changes: object) -> ReportInputs:

@@ -12,7 +12,7 @@ import pytest
 
 from datapath import Limits
 from datapath.errors import BoardError
-from foldline.compare.comparison import LEVELS, compare
+from foldline.compare.comparison import BACKENDS, compare
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
 from foldline.console.text import plain_table
 from foldline.hardware import board as board_module
@@ -69,22 +69,22 @@ def opened(monkeypatch):
     [
         (
             ("--backends", "board,fpga"),
-            "Invalid value for '--backends': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
         ),
         (
             ("--backends", ""),
-            "Invalid value for '--backends': '' is no level; allowed are float, quantized, simulated, csim, board, "
+            "Invalid value for '--backends': '' is not a backend; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
         ),
-        (("--device", "virtual"), "--device needs the level board in --backends."),
+        (("--device", "virtual"), "--device needs the backend board in --backends."),
         (
             ("--backends", "simulated,csim", "--manifest", "a.json", "--bitstream", "a.bit"),
-            "--bitstream, --manifest needs the level board in --backends.",
+            "--bitstream, --manifest needs the backend board in --backends.",
         ),
         (
             ("--backends", "board", "--ignore-limits"),
-            "--ignore-limits and the level board exclude each other: no board takes such a line.",
+            "--ignore-limits and the backend board exclude each other: no board takes such a line.",
         ),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_design_has_no_pytorch_levels_and_no_board_is_opened_for_them(saved, d
     result = run(saved, "--data", data, "--backends", "board,float")
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.\n",
+        "Error: backends has float, which PyTorch computes from a checkpoint; a design holds the integers alone.\n",
     )
     assert opened.options is None
 
@@ -135,7 +135,7 @@ def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
 def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data, opened):
     opened.board = StandInBoard(design, lambda number, labels: labels[::-1] if number == 0 else labels)
     result = run(saved, "--data", data, "--backends", "simulated,board")
-    assert (result.exit_code, result.stderr) == (1, "Error: Levels that must agree differ on 1 line of 3.\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: Backends that must agree differ on 1 line of 3.\n")
     assert result.stdout.splitlines()[-5:] == [
         "simulated and board must agree, and differ on 1 of 3 lines:",
         "  validation/bca: simulated and board differ from label 1 on (the first is label 0); they read 5 and 5 labels.",
@@ -169,7 +169,7 @@ def test_a_line_that_fails_on_the_board_is_status_1(design, saved, data, opened)
 
 def test_json_has_times_and_says_that_they_are_modelled(design):
     lines = tiny.dataset().validation
-    comparison = compare(design, lines, levels=("simulated", "board"), board=StandInBoard(design))
+    comparison = compare(design, lines, backends=("simulated", "board"), board=StandInBoard(design))
     found = as_json(comparison, experiment="e", data="d", per_line=True)
     assert json.loads(json.dumps(found)) == found
     assert found["board"] == {
@@ -193,22 +193,22 @@ def test_json_has_times_and_says_that_they_are_modelled(design):
 
 def test_the_c_simulation_of_fewer_lines_leaves_the_others_open(csim_builds, csim_design):
     lines = tiny.dataset().validation
-    comparison = compare(csim_design, lines, levels=LEVELS[2:4], csim_lines=1)
+    comparison = compare(csim_design, lines, backends=BACKENDS[2:4], csim_lines=1)
     found = as_json(comparison, experiment="e", data="d", per_line=True)
     # 24 columns: 2 directions of 4 units, and 5 classes.
     assert found["csim"] == {"lines": 1, "columns": 24, "hidden_words": 192, "scores": 120, "labels": 2}
     assert [line["texts"][2] for line in found["lines"]] == ["cc", None, None]
     report = list(plain_report(comparison, title="t", per_line=True))
     assert sum(row.startswith("C simulation (first line), overlay labels ") for row in report) == 1
-    assert table_row(comparison.levels[2])[-1] == "0 of 1"
+    assert table_row(comparison.results[2])[-1] == "0 of 1"
 
 
 def test_a_plain_table_is_aligned():
     row = ("board", "overlay labels", "0.08", "10.4", "0.1", "0.2", "97 of 99")
     assert list(plain_table([HEADINGS, row], text_columns=TEXT_COLUMNS)) == [
-        "level  labels by       CER %  WER %  CER % per line  WER % per line     exact",
-        "-----  --------------  -----  -----  --------------  --------------  --------",
-        "board  overlay labels   0.08   10.4             0.1             0.2  97 of 99",
+        "backend  labels by       CER %  WER %  CER % per line  WER % per line     exact",
+        "-------  --------------  -----  -----  --------------  --------------  --------",
+        "board    overlay labels   0.08   10.4             0.1             0.2  97 of 99",
     ]
 
 
@@ -261,18 +261,18 @@ def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         "validation/bca",
-        "truth                  bca",
+        "reference              bca",
         "board, overlay labels  baabb  (differs)",
         "validation/ac b",
-        "truth                  ac b",
+        "reference              ac b",
         "board, overlay labels  bbb  (differs)",
         "validation/cb",
-        "truth                  cb",
+        "reference              cb",
         "board, overlay labels  b  (differs)",
         "QLSTM4_W8B8A4I8_FC_W8B8 on 3 validation lines of tiny",
-        "level  labels by       CER %  WER %  CER % per line  WER % per line   exact",
-        "-----  --------------  -----  -----  --------------  --------------  ------",
-        "board  overlay labels  77.78  100.0           61.67           100.0  0 of 3",
+        "backend  labels by       CER %  WER %  CER % per line  WER % per line   exact",
+        "-------  --------------  -----  -----  --------------  --------------  ------",
+        "board    overlay labels  77.78  100.0           61.67           100.0  0 of 3",
         SOUND,
         "Board: 3 lines, 74 columns in 9.250 ms, measured at 100 MHz: 0.0 GOPS.",
         "A line takes 3.083 ms on average.",

@@ -8,8 +8,8 @@ import pytest
 from datapath import Limits, error_rates, image_columns
 from datapath.errors import BoardError, ConfigError, DataError, LimitError
 from fixedpoint_sim import simulate
-from foldline.compare.agreement import Agreement, Disagreement, LineRead, agreement
-from foldline.compare.comparison import LEVELS, check_levels, compare
+from foldline.compare.agreement import Agreement, Disagreement, LineResult, agreement
+from foldline.compare.comparison import BACKENDS, check_backends, compare
 from foldline.compare.tables import agreement_notes, failure, notes
 from foldline.hardware.csim_level import CSimulatedLines
 from hls_gen.csim import CSimulation
@@ -44,7 +44,7 @@ def on(number, labels):
 
 
 def level_texts(comparison, name, decoding="overlay labels"):
-    (level,) = (level for level in comparison.levels if (level.name, level.decoding) == (name, decoding))
+    (level,) = (level for level in comparison.results if (level.name, level.decoding) == (name, decoding))
     return level.texts
 
 
@@ -52,38 +52,38 @@ def level_texts(comparison, name, decoding="overlay labels"):
 
 
 def test_levels_come_in_the_order_of_the_data_s_way():
-    assert check_levels(("board", "float", "csim", "csim"), has_checkpoint=True) == ("float", "csim", "board")
-    assert check_levels(reversed(LEVELS), has_checkpoint=True) == LEVELS
-    assert check_levels(None, has_checkpoint=True) == ("float", "quantized", "simulated")
-    assert check_levels(None, has_checkpoint=False) == ("simulated",)
+    assert check_backends(("board", "float", "csim", "csim"), has_checkpoint=True) == ("float", "csim", "board")
+    assert check_backends(reversed(BACKENDS), has_checkpoint=True) == BACKENDS
+    assert check_backends(None, has_checkpoint=True) == ("float", "quantized", "simulated")
+    assert check_backends(None, has_checkpoint=False) == ("simulated",)
 
 
 @pytest.mark.parametrize(
-    ("levels", "options", "message"),
+    ("backends", "options", "message"),
     [
-        (("board", "fpga"), {}, "levels has 'fpga'; allowed are float, quantized, simulated, csim, board."),
-        ((), {}, "levels is empty; allowed are float, quantized, simulated, csim, board."),
+        (("board", "fpga"), {}, "backends has 'fpga'; allowed are float, quantized, simulated, csim, board."),
+        ((), {}, "backends is empty; allowed are float, quantized, simulated, csim, board."),
         (
             ("quantized", "board"),
             {},
-            "levels has quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+            "backends has quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
         ),
         (
             ("quantized", "float"),
             {},
-            "levels has float and quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+            "backends has float and quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
         ),
         (
             ("simulated", "board"),
             {"ignore_limits": True},
-            "ignore_limits and the level board exclude each other: no board takes a line past its limits.",
+            "ignore_limits and the backend board exclude each other: no board takes a line past its limits.",
         ),
-        (("board",), {}, "board is None; the level board needs an opened driver."),
+        (("board",), {}, "board is None; the backend board needs an opened driver."),
     ],
 )
-def test_levels_that_cannot_be_had_are_refused(design, levels, options, message):
+def test_levels_that_cannot_be_had_are_refused(design, backends, options, message):
     with pytest.raises(ConfigError) as error:
-        compare(design, LINES, levels=levels, **options)
+        compare(design, LINES, backends=backends, **options)
     assert str(error.value) == message
 
 
@@ -92,14 +92,14 @@ def test_levels_that_cannot_be_had_are_refused(design, levels, options, message)
 
 def test_simulator_and_board_agree(design, labels):
     board = StandInBoard(design)
-    comparison = compare(design, LINES, levels=("board", "simulated"), board=board)
-    assert [level.title for level in comparison.levels] == [
+    comparison = compare(design, LINES, backends=("board", "simulated"), board=board)
+    assert [level.title for level in comparison.results] == [
         *("simulated hardware", "simulated hardware", "virtual board (modelled)")
     ]
     assert board.lengths == COLUMNS
     assert level_texts(comparison, "board") == level_texts(comparison, "simulated") == ("baabb", "bbb", "bb")
     assert comparison.agreement == Agreement(
-        levels=("simulated", "board"), lines=(3, 3), labels=sum(map(len, labels)), disagreements=()
+        backends=("simulated", "board"), lines=(3, 3), labels=sum(map(len, labels)), disagreements=()
     )
     assert comparison.agreement.sentence == "simulated and board agree on all 3 lines (10 labels)."
     assert failure(comparison) is None
@@ -111,16 +111,16 @@ def test_simulator_and_board_agree(design, labels):
 def test_a_board_that_computes_wrongly_is_named_line_by_line(design, labels, wrong, first):
     assert labels[0] == [2, 1, 1, 2, 2]
     board = StandInBoard(design, on(0, np.array(wrong, dtype=np.uint8)))
-    comparison = compare(design, LINES, levels=("simulated", "board"), board=board)
+    comparison = compare(design, LINES, backends=("simulated", "board"), board=board)
     text = design.alphabet.text(wrong)
     assert comparison.agreement.disagreements == (
         Disagreement(
             line=NAMES[0],
-            levels=("simulated", "board"),
+            backends=("simulated", "board"),
             labels=((2, 1, 1, 2, 2), tuple(wrong)),
             texts=("baabb", text),
             first=first,
-            apart="",
+            mismatch="",
         ),
     )
     assert list(agreement_notes(comparison.agreement)) == [
@@ -130,13 +130,15 @@ def test_a_board_that_computes_wrongly_is_named_line_by_line(design, labels, wro
         "    simulated  'baabb' = 2 1 1 2 2",
         f"    board      {text!r} = {' '.join(map(str, wrong))}",
     ]
-    assert failure(comparison) == "Levels that must agree differ on 1 line of 3."
+    assert failure(comparison) == "Backends that must agree differ on 1 line of 3."
     # What the board read is what its row shows.
     assert level_texts(comparison, "board") == (text, "bbb", "bb")
 
 
 def test_labels_decide_and_a_board_that_reads_none_differs(design):
-    comparison = compare(design, LINES, levels=["board", "simulated"], board=StandInBoard(design, lambda _, labels: []))
+    comparison = compare(
+        design, LINES, backends=["board", "simulated"], board=StandInBoard(design, lambda _, labels: [])
+    )
     assert [found.first for found in comparison.agreement.disagreements] == [0, 0, 0]
     assert comparison.agreement.differing == 3
     assert list(agreement_notes(comparison.agreement))[3] == "    board      '' = no labels"
@@ -144,16 +146,16 @@ def test_labels_decide_and_a_board_that_reads_none_differs(design):
 
 def test_the_simulator_judges_a_board_even_where_its_level_is_not_asked_for(design, csim_builds):
     board = StandInBoard(design, on(1, [2]))
-    comparison = compare(design, LINES, levels=("csim", "board"), board=board, csim_lines=1)
-    assert [level.name for level in comparison.levels] == ["csim", "board"]
-    assert comparison.agreement.levels == ("simulated", "csim", "board")
-    assert [(found.line, found.levels) for found in comparison.agreement.disagreements] == [
+    comparison = compare(design, LINES, backends=("csim", "board"), board=board, csim_lines=1)
+    assert [level.name for level in comparison.results] == ["csim", "board"]
+    assert comparison.agreement.backends == ("simulated", "csim", "board")
+    assert [(found.line, found.backends) for found in comparison.agreement.disagreements] == [
         (NAMES[1], ("simulated", "board"))
     ]
 
 
 def read(*lines):
-    return tuple(LineRead(labels=line, text="") for line in lines)
+    return tuple(LineResult(labels=line, text="") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -194,37 +196,37 @@ def limited(design, **limits):
 def test_lines_past_a_limit_never_reach_the_board(design):
     board = StandInBoard(design)
     short = limited(design, columns=30)
-    comparison = compare(short, LINES, levels=("simulated", "board"), board=board)
+    comparison = compare(short, LINES, backends=("simulated", "board"), board=board)
     assert board.lengths == [24, 18]
     assert [line.name for line in comparison.lines] == [NAMES[0], NAMES[2]]
     assert comparison.left_out == (f"{NAMES[1]}: 32 columns, allowed at most 30",)
     assert f"  {comparison.left_out[0]}" in list(notes(comparison))
     assert "1 line exceeds the overlay and is left out:" in list(notes(comparison))
-    few = compare(limited(design, labels=3), LINES, levels=("board",), board=StandInBoard(limited(design, labels=3)))
+    few = compare(limited(design, labels=3), LINES, backends=("board",), board=StandInBoard(limited(design, labels=3)))
     assert len(few.lines) == 3  # a board alone cannot tell how many labels a line has
-    both = compare(limited(design, labels=3), LINES, levels=("board", "simulated"), board=StandInBoard(design))
+    both = compare(limited(design, labels=3), LINES, backends=("board", "simulated"), board=StandInBoard(design))
     assert both.left_out == (f"{NAMES[0]}: 5 labels, allowed at most 3",)
 
 
 def test_a_board_alone_refuses_lines_itself(design):
     refusal = LimitError("The line has 32 columns; the accelerator takes 1 to 30.")
-    comparison = compare(design, LINES, levels=("board",), board=StandInBoard(design, on(1, refusal)))
+    comparison = compare(design, LINES, backends=("board",), board=StandInBoard(design, on(1, refusal)))
     assert comparison.left_out == (f"{NAMES[1]}: {refusal}",)
     assert comparison.failed == ()
     assert comparison.agreement is None
-    assert [level.texts for level in comparison.levels] == [("baabb", "bb")]
+    assert [level.texts for level in comparison.results] == [("baabb", "bb")]
     assert failure(comparison) is None
 
 
 def test_a_line_that_fails_on_the_board_is_left_out_of_every_level_and_named(design):
-    comparison = compare(design, LINES, levels=("simulated", "board"), board=StandInBoard(design, on(0, TIMED_OUT)))
+    comparison = compare(design, LINES, backends=("simulated", "board"), board=StandInBoard(design, on(0, TIMED_OUT)))
     assert comparison.failed == (f"{NAMES[0]}: The accelerator did not finish.",)
     assert [line.name for line in comparison.lines] == NAMES[1:]
-    assert [level.texts for level in comparison.levels[1:]] == [("bbb", "bb")] * 2
+    assert [level.texts for level in comparison.results[1:]] == [("bbb", "bb")] * 2
     assert comparison.agreement.sentence == "simulated and board agree on all 2 lines (5 labels)."
     assert comparison.board.total.lines == 2
     assert list(notes(comparison))[-2:] == [
-        "1 line failed on the board and is left out of every level:",
+        "1 line failed on the board and is left out of every backend:",
         f"  {NAMES[0]}: The accelerator did not finish.",
     ]
     assert failure(comparison) == "1 line failed on the board."
@@ -232,17 +234,17 @@ def test_a_line_that_fails_on_the_board_is_left_out_of_every_level_and_named(des
 
 def test_where_no_line_is_left_there_is_no_comparison(design):
     with pytest.raises(DataError) as error:
-        compare(design, LINES, levels=("board",), board=StandInBoard(design, lambda *_: TIMED_OUT))
+        compare(design, LINES, backends=("board",), board=StandInBoard(design, lambda *_: TIMED_OUT))
     assert str(error.value) == (
         f"None of 3 lines could be read on the board; the first: {NAMES[0]}: The accelerator did not finish."
     )
     with pytest.raises(DataError) as error:
-        compare(limited(design, columns=2), LINES, levels=("simulated", "board"), board=StandInBoard(design))
+        compare(limited(design, columns=2), LINES, backends=("simulated", "board"), board=StandInBoard(design))
     assert str(error.value) == (
         f"All 3 lines exceed the overlay, the first: {NAMES[0]}: 24 columns, allowed at most 2."
     )
     with pytest.raises(DataError) as error:
-        compare(limited(design, columns=2), LINES[:1], levels=("simulated", "board"), board=StandInBoard(design))
+        compare(limited(design, columns=2), LINES[:1], backends=("simulated", "board"), board=StandInBoard(design))
     assert str(error.value) == f"The only line exceeds the overlay: {NAMES[0]}: 24 columns, allowed at most 2."
 
 
@@ -250,7 +252,7 @@ def test_where_no_line_is_left_there_is_no_comparison(design):
 
 
 def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
-    run = compare(design, LINES, levels=("board",), board=StandInBoard(design)).board
+    run = compare(design, LINES, backends=("board",), board=StandInBoard(design)).board
     # 74 columns of 0.25 ms and 100 000 operations each.
     assert run.sentences == (
         "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
@@ -282,10 +284,10 @@ def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
 )
 def test_a_board_s_times_are_its_own(design, kind, at_most, sentences):
     board = StandInBoard(design, kind=kind, modelled=False, at_most=at_most)
-    comparison = compare(design, LINES, levels=("board", "simulated"), board=board)
+    comparison = compare(design, LINES, backends=("board", "simulated"), board=board)
     assert comparison.board.sentences == sentences
     assert not any("odelled" in note or "virtual" in note for note in notes(comparison))
-    assert comparison.levels[-1].title == kind
+    assert comparison.results[-1].title == kind
 
 
 def test_progress_is_shown_level_by_level(design, csim_builds):
@@ -302,7 +304,7 @@ def test_progress_is_shown_level_by_level(design, csim_builds):
         def __exit__(self, *error):
             pass
 
-    compare(design, LINES, levels=LEVELS[2:], board=StandInBoard(design), csim_lines=1, progress=Shown)
+    compare(design, LINES, backends=BACKENDS[2:], board=StandInBoard(design), csim_lines=1, progress=Shown)
     three = [(1, 3), (2, 3), (3, 3)]
     assert shown == [
         ("simulated hardware", three),
@@ -324,7 +326,7 @@ def altering(monkeypatch, length, change):
 
 
 def test_all_three_agree(csim_builds, csim_design):
-    comparison = compare(csim_design, LINES, levels=LEVELS[2:], board=StandInBoard(csim_design))
+    comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design))
     assert level_texts(comparison, "csim") == level_texts(comparison, "simulated") == ("cc", "c", "a")
     assert comparison.agreement.sentence == "simulated, csim and board agree on all 3 lines (4 labels)."
     # 74 columns: 2 directions of 4 units, and 5 classes.
@@ -335,10 +337,10 @@ def test_all_three_agree(csim_builds, csim_design):
 
 def test_a_c_simulation_that_reads_other_labels_is_listed_and_ends_nothing(csim_builds, csim_design, monkeypatch):
     altering(monkeypatch, 32, lambda result: altered(result, "labels", 0, 4))
-    comparison = compare(csim_design, LINES, levels=("csim",))
+    comparison = compare(csim_design, LINES, backends=("csim",))
     assert level_texts(comparison, "csim") == ("cc", "d", "a")
     (found,) = comparison.agreement.disagreements
-    assert (found.line, found.levels, found.labels, found.texts, found.first) == (
+    assert (found.line, found.backends, found.labels, found.texts, found.first) == (
         *(NAMES[1], ("simulated", "csim"), ((3,), (4,)), ("c", "d"), 0),
     )
     assert found.sentence == (
@@ -346,12 +348,12 @@ def test_a_c_simulation_that_reads_other_labels_is_listed_and_ends_nothing(csim_
         "The C simulation differs in the labels: expected [3], got [4]."
     )
     assert comparison.csim.lines == 2
-    assert failure(comparison) == "Levels that must agree differ on 1 line of 3."
+    assert failure(comparison) == "Backends that must agree differ on 1 line of 3."
 
 
 def test_a_hidden_word_that_changes_no_label_is_listed_too(csim_builds, csim_design, monkeypatch):
     altering(monkeypatch, 18, lambda result: altered(result, "hidden", (2, 0, 1), int(result.hidden[2, 0, 1]) ^ 1))
-    comparison = compare(csim_design, LINES, levels=("simulated", "csim"))
+    comparison = compare(csim_design, LINES, backends=("simulated", "csim"))
     (found,) = comparison.agreement.disagreements
     assert (found.line, found.first) == (NAMES[2], None)
     assert found.sentence.startswith(
@@ -362,11 +364,11 @@ def test_a_hidden_word_that_changes_no_label_is_listed_too(csim_builds, csim_des
 
 
 def test_only_the_first_lines_can_be_c_simulated_and_its_row_says_how_many(csim_builds, csim_design):
-    comparison = compare(csim_design, LINES, levels=LEVELS[2:], board=StandInBoard(csim_design), csim_lines=2)
-    rates = {level.name: level.rates.lines for level in comparison.levels}
+    comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design), csim_lines=2)
+    rates = {level.name: level.rates.lines for level in comparison.results}
     assert rates == {"simulated": 3, "csim": 2, "board": 3}
-    assert comparison.levels[2].rates == error_rates([line.text for line in LINES[:2]], ["cc", "c"])
-    assert [level.title for level in comparison.levels][2:] == [
+    assert comparison.results[2].rates == error_rates([line.text for line in LINES[:2]], ["cc", "c"])
+    assert [level.title for level in comparison.results][2:] == [
         *("C simulation (first 2 lines)", "virtual board (modelled)")
     ]
     assert comparison.agreement.sentence == (
@@ -376,10 +378,10 @@ def test_only_the_first_lines_can_be_c_simulated_and_its_row_says_how_many(csim_
 
 def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, csim_design):
     short = limited(csim_design, columns=20)
-    assert compare(short, LINES, levels=("csim",), csim_lines=1).csim.columns == 18
-    comparison = compare(short, LINES, levels=("csim",), ignore_limits=True)
+    assert compare(short, LINES, backends=("csim",), csim_lines=1).csim.columns == 18
+    comparison = compare(short, LINES, backends=("csim",), ignore_limits=True)
     assert comparison.csim.columns == 74
-    assert comparison.beyond == 2
+    assert comparison.exceeding == 2
     with pytest.raises(LimitError) as error:
         CSimulatedLines(short, longest=32768)
     assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."

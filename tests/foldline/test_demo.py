@@ -59,7 +59,7 @@ def network(ran):
 
 
 def names(comparison):
-    return [level.name for level in comparison.levels]
+    return [level.name for level in comparison.results]
 
 
 def test_the_demo_says_its_steps_and_keeps_what_it_makes(ran):
@@ -93,11 +93,11 @@ def test_its_table_has_every_level_of_its_own_network(ran):
     comparison = ran[0].comparison
     assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated", "board"]
     # In the overlay's arithmetic PyTorch, the simulator and the board read the same, decoding by decoding.
-    texts = [level.texts for level in comparison.levels]
+    texts = [level.texts for level in comparison.results]
     assert texts[1] == texts[3]
     assert texts[2] == texts[4] == texts[5]
     assert any(texts[2])
-    assert comparison.levels[-1].title == "virtual board (modelled)"
+    assert comparison.results[-1].title == "virtual board (modelled)"
     assert comparison.agreement.sentence.startswith("simulated and board agree on all 3 lines (")
     assert names(ran[0].embedded_comparison) == ["simulated", "simulated"]
 
@@ -110,7 +110,7 @@ def test_the_c_simulation_reads_few_lines_and_its_row_says_so(network, csim_buil
     comparison = compare_all(design, LINES, checkpoint=checkpoint, log=said.append)
     assert said == []
     assert names(comparison)[-2:] == ["csim", "board"]
-    assert [level.rates.lines for level in comparison.levels] == [3, 3, 3, 3, 3, 2, 3]
+    assert [level.rates.lines for level in comparison.results] == [3, 3, 3, 3, 3, 2, 3]
     assert comparison.agreement.sentence.endswith("and csim on the first 2 lines.")
     assert CSIM_LINES == 3
 
@@ -144,7 +144,7 @@ def test_a_level_that_differs_ends_the_demo(network, monkeypatch):
         compare_all(design, LINES, checkpoint=checkpoint, log=lambda sentence: None)
     sentences = str(error.value).splitlines()
     assert sentences[:2] == [
-        "Levels that must agree differ on 1 line of 3.",
+        "Backends that must agree differ on 1 line of 3.",
         "simulated and board must agree, and differ on 1 of 3 lines:",
     ]
     assert sentences[2].startswith(f"  {LINES[1].name}: simulated and board differ from label ")
@@ -156,6 +156,6 @@ def test_the_demo_s_board_is_the_virtual_one(network, monkeypatch):
     without_compiler(monkeypatch)
     design, checkpoint = network
     comparison = compare_all(design, LINES, checkpoint=checkpoint, log=lambda sentence: None)
-    assert comparison.levels[-1].title == "virtual board (modelled)"
-    assert comparison.agreement.levels == ("simulated", "board")
+    assert comparison.results[-1].title == "virtual board (modelled)"
+    assert comparison.agreement.backends == ("simulated", "board")
     assert comparison.board.total.lines == 3

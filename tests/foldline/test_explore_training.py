@@ -63,8 +63,10 @@ def done(tmp_path_factory):
 
 def test_a_trial_reads_what_the_simulator_reads_of_its_design(done):
     folder, reading, _ = done
-    comparison = compare(Design.load(reading.design), tiny.dataset().validation, levels=[SIMULATED], ignore_limits=True)
-    rates = next(level.rates for level in comparison.levels if level.decoding == OVERLAY)
+    comparison = compare(
+        Design.load(reading.design), tiny.dataset().validation, backends=[SIMULATED], ignore_limits=True
+    )
+    rates = next(level.rates for level in comparison.results if level.decoding == OVERLAY)
     assert (reading.cer, reading.wer, reading.exact, reading.lines) == (rates.cer, rates.wer, rates.exact, 3)
     assert reading.folder == str(folder / NETWORKS / CHOICE.name / f"{CHOICE.name}-recipe-1")
     assert str(Design.load(reading.design).experiment) == CHOICE.name

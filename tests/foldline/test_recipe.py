@@ -93,7 +93,7 @@ def test_the_design_scores_every_column_as_the_last_stage_does(done):
 
 
 def test_the_design_tells_what_it_reads(done):
-    simulated = done.comparison.levels[-1].rates
+    simulated = done.comparison.results[-1].rates
     told = Design.load(done.design).provenance.notes["error_rates"]
     assert told.startswith("3 validation lines of tiny, beyond the limits, simulated, by greedy CTC: CER ")
     assert told.endswith(

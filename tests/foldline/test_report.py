@@ -111,7 +111,7 @@ def test_every_number_of_the_accuracy_table_is_one_of_the_comparisons(whole):
     ):
         row = [title, decoding]
         for run in runs:
-            levels = [one for one in run.comparison.levels if (one.name, one.decoding) == (name, decoding)]
+            levels = [one for one in run.comparison.results if (one.name, one.decoding) == (name, decoding)]
             row += [
                 text
                 for rates in (one.rates for one in levels)
@@ -131,7 +131,7 @@ def test_levels_that_were_not_computed_have_no_number():
 
 def test_everything_that_compare_says_of_a_run_stands_below_the_table():
     run = whole_run()
-    left_out = replace(run.comparison, left_out=("x: too wide",), beyond=1)
+    left_out = replace(run.comparison, left_out=("x: too wide",), exceeding=1)
     told = list(notes(left_out))
     below = " ".join(page(replace(run, comparison=left_out)).text.split())
     assert len(told) > 3
@@ -141,7 +141,7 @@ def test_everything_that_compare_says_of_a_run_stands_below_the_table():
 
 def agreeing(*disagreements: Disagreement):
     run = whole_run()
-    agreement = Agreement(levels=("simulated", "board"), lines=(7, 7), labels=9, disagreements=disagreements)
+    agreement = Agreement(backends=("simulated", "board"), lines=(7, 7), labels=9, disagreements=disagreements)
     return replace(run, comparison=replace(run.comparison, agreement=agreement))
 
 
@@ -154,14 +154,14 @@ def test_levels_that_agree_are_said_to():
 def test_levels_that_must_agree_and_do_not_are_an_alarm_with_both_readings():
     wrong = Disagreement(
         line="validation/bca",
-        levels=("simulated", "board"),
+        backends=("simulated", "board"),
         labels=((1, 2), (1, 3)),
         texts=("ab", "a<"),
         first=1,
-        apart="",
+        mismatch="",
     )
     found = page(agreeing(wrong))
-    assert "Levels that must agree differ on 1 line of 7." in found.text
+    assert "Backends that must agree differ on 1 line of 7." in found.text
     assert "simulated  'ab' = 1 2\n    board      'a<' = 1 3" in found.text
     assert [attributes["role"] for _, attributes in found.elements if "alarm" in attributes.get("class", "")] == [
         "alert"
@@ -267,8 +267,8 @@ def test_only_the_published_overlays_are_called_measured():
 
 def test_a_network_that_no_hardware_level_has_read_is_in_no_plot():
     run = whole_run()
-    levels = tuple(level for level in run.comparison.levels if level.name in ("float", "quantized"))
-    found = page(replace(run, comparison=replace(run.comparison, levels=levels)))
+    levels = tuple(level for level in run.comparison.results if level.name in ("float", "quantized"))
+    found = page(replace(run, comparison=replace(run.comparison, results=levels)))
     assert [row[0] for row in found.tables["tradeoffs"][0][1:]] == [f"published {one.name}" for one in PUBLISHED]
     assert found.tables["networks"][0][1][5] == "not computed"
 
@@ -385,7 +385,7 @@ def test_lines_stand_worst_first():
     assert [view.errors for view in found] == sorted((view.errors for view in found), reverse=True)
     assert {view.line.name for view in found} == {line.name for line in LINES}
     texts = {view.line.name: view.runs[0] for view in found}
-    overlay = simulated_run().comparison.levels[-1]
+    overlay = simulated_run().comparison.results[-1]
     for line, text in zip(LINES, overlay.texts, strict=True):
         assert text in [reading.text for reading in texts[line.name].readings]
 
@@ -393,7 +393,7 @@ def test_lines_stand_worst_first():
 def test_runs_share_their_lines_and_a_line_that_is_there_twice_stays_two():
     run = simulated_run()
     first = replace(
-        run.comparison, lines=(LINES[0], LINES[0]), levels=tuple(twice(one) for one in run.comparison.levels)
+        run.comparison, lines=(LINES[0], LINES[0]), results=tuple(twice(one) for one in run.comparison.results)
     )
     found = worst_first([replace(run, comparison=first), simulated_run("two")])
     assert sorted(len(view.runs) for view in found if view.line.name == LINES[0].name) == [1, 2]
@@ -437,7 +437,7 @@ def test_a_reading_is_shown_as_it_is_with_its_spaces_and_what_is_wrong_in_it():
         level("float", decoding, (text,), decoding, lines)
         for decoding, text in (("x", "  a b c "), ("y", "  a bxc "), ("z", ""))
     )
-    text = render_report(inputs(replace(run, comparison=replace(run.comparison, lines=lines, levels=levels))))
+    text = render_report(inputs(replace(run, comparison=replace(run.comparison, lines=lines, results=levels))))
     shown = [
         re.sub(r'<span class="hidden">[^<]*</span>| title="[^"]*"| class="wrong"', "", one)
         for one in re.findall('<dd class="text">(.*)</dd>', text)
@@ -582,11 +582,11 @@ def test_as_many_lines_are_inspected_as_are_asked_for(count):
 def test_a_run_is_judged_by_the_simulator_and_by_the_board_where_that_alone_has_read():
     run = whole_run()
     simulated, board = (
-        next(one for one in run.comparison.levels if (one.name, one.decoding) == (name, "overlay labels"))
+        next(one for one in run.comparison.results if (one.name, one.decoding) == (name, "overlay labels"))
         for name in ("simulated", "board")
     )
     assert run.judged is simulated
-    assert replace(run, comparison=replace(run.comparison, levels=(board,))).judged is board
+    assert replace(run, comparison=replace(run.comparison, results=(board,))).judged is board
 
 
 def test_a_stage_begins_where_the_one_before_it_ends(monkeypatch):

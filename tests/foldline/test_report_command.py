@@ -79,7 +79,7 @@ def test_a_recipe_whose_checkpoints_are_of_another_design_goes_without(recipe, t
     (opened,) = open_runs([copy])
     assert opened.network.checkpoint is None
     assert opened.network.notes == (
-        "No checkpoint of its folder gives this design, so that PyTorch's levels cannot be computed.",
+        "No checkpoint of its folder gives this design, so that PyTorch's backends cannot be computed.",
     )
 
 
@@ -171,10 +171,10 @@ def test_levels_that_must_agree_and_do_not_are_an_error_behind_the_report(saved,
     monkeypatch.setattr(board_module, "open_driver", open_driver)
     output = tmp_path / "report.html"
     fails(
-        "design: Levels that must agree differ on 1 line of 3.",
+        "design: Backends that must agree differ on 1 line of 3.",
         *("report", saved, "-o", output, "--data", data, "--backends", "simulated,board"),
     )
-    assert "Levels that must agree differ on 1 line of 3." in output.read_text(encoding="utf-8")
+    assert "Backends that must agree differ on 1 line of 3." in output.read_text(encoding="utf-8")
 
 
 def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_path, monkeypatch):
@@ -200,7 +200,7 @@ def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_pa
         (("{run}", "--study", "x"), "--study and --storage go together.", 2),
         (
             ("{run}", "--backends", "fpga"),
-            "Invalid value for '--backends': 'fpga' is no level; allowed are float, quantized, simulated, csim, board, "
+            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, board, "
             "separated by commas.",
             2,
         ),
@@ -212,12 +212,12 @@ def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_pa
         ),
         (
             ("{run}", "--backends", "float"),
-            "levels has float, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+            "backends has float, which PyTorch computes from a checkpoint; a design holds the integers alone.",
             1,
         ),
         (
             ("{run}", "--backends", "simulated,board", "--ignore-limits"),
-            "ignore_limits and the level board exclude each other: no board takes a line past its limits.",
+            "ignore_limits and the backend board exclude each other: no board takes a line past its limits.",
             1,
         ),
         (("{run}", "--board", "pynq-z9"), "There is no board 'pynq-z9'; did you mean 'pynq-z2'?", 1),

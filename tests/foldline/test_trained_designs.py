@@ -28,7 +28,7 @@ def test_a_trained_design_reads_what_its_provenance_says(widths, validation):
     design = design_of(widths)
     comparison = compare(design, validation, ignore_limits=True)
     assert design.provenance.notes["error_rates"] == error_rates_note(comparison, "uw3-500")
-    (overlay,) = (level.rates for level in comparison.levels if level.decoding == OVERLAY)
+    (overlay,) = (level.rates for level in comparison.results if level.decoding == OVERLAY)
     assert overlay.cer <= TARGETS[widths]
 
 
