@@ -28,7 +28,7 @@ from datapath import Design, Folding, fold
 from fixedpoint_sim import Simulator
 from foldline.golden import DEFAULT_FOLDER
 from hls_gen import render_header
-from hls_gen.csim import FLAGS, CSimulation, write_sources
+from hls_gen.csim import FLAGS, CSimProgram, write_sources
 from hls_gen.sources import SOURCE_FOLDER, render_sources
 from hls_gen.toolchain import Toolchain
 
@@ -111,7 +111,7 @@ def measure(*, published: bool) -> dict:
         builds.append(header_build("header, published form", toolchain, render_header(network)))
     with np.load(DEFAULT_FOLDER / "vectors" / f"{NAME}.npz", allow_pickle=False) as vectors:
         columns = vectors[LINE]
-    csim, simulator = CSimulation(design), Simulator(design)
+    csim, simulator = CSimProgram(design), Simulator(design)
     if not np.array_equal(csim.run(columns).scores, simulator.run(columns).scores):
         sys.exit("The C simulation and the simulator differ.")
     rates = {

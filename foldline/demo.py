@@ -22,7 +22,7 @@ from foldline.hardware.projects import export_project
 from foldline.report import ReportInputs, ReportRun, write_report
 from foldline.report.curves import read_curves
 from hls_gen import write_header
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset, Line
@@ -200,7 +200,7 @@ def compare_all(
     """
     backends = [*TORCH, SIMULATED]
     try:
-        CSimulation(design)  # kept, so that it is built once
+        CSimProgram(design)  # kept, so that it is built once
         backends.append(CSIM)
     except ToolError as error:  # a compiler is not ours to bring
         log(f"   The C simulation is left out. {error}")

@@ -31,7 +31,7 @@ STALE_SECONDS = 24 * 3600
 """Age of an unfinished build that nobody can be working on any more: its process was killed."""
 
 
-class CSimulation:
+class CSimProgram:
     """A design's compiled C simulation; `run` may be called from many threads.
 
     :raises ToolError: no compiler, no types, or a build that fails.

@@ -15,9 +15,9 @@ from datapath.files import os_reason, read_text, write_text
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.version import TOOL
 from hls_gen.boards import Board
-from hls_gen.fit import check_fits
-from hls_gen.memories import kernel_memories
 from hls_gen.project_scripts import ProjectFacts, render_scripts
+from hls_gen.resources.fit import check_fits
+from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.sources import BENCH_FOLDER, VECTORS, design_digest, render_sources
 from hls_gen.vectors import LineResult, render_line
 

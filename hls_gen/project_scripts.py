@@ -15,7 +15,7 @@ from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
 from hls_gen.boards import Board, check_clock
-from hls_gen.fit import LUT_ROM_DEPTH, FitReport
+from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.sources import banner
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from datapath.errors import ToolError
-from hls_gen.csim import FLAGS, CSimulation
+from hls_gen.csim import FLAGS, CSimProgram
 from hls_gen.toolchain import Toolchain
 from tests.builds import QUICK, builds_folder
 from tests.golden_data import REPOSITORY, data_folder
@@ -81,7 +81,7 @@ def csim_builds(tmp_path_factory, monkeypatch) -> Path:
     """
     folder = builds_folder(tmp_path_factory.getbasetemp())
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    monkeypatch.setitem(CSimulation.__init__.__kwdefaults__, "flags", QUICK)
+    monkeypatch.setitem(CSimProgram.__init__.__kwdefaults__, "flags", QUICK)
     try:
         Toolchain.find()
     except ToolError as error:
@@ -92,4 +92,4 @@ def csim_builds(tmp_path_factory, monkeypatch) -> Path:
 @pytest.fixture
 def full_csim(csim_builds, monkeypatch) -> None:
     """C simulations are built with the default flags."""
-    monkeypatch.setitem(CSimulation.__init__.__kwdefaults__, "flags", FLAGS)
+    monkeypatch.setitem(CSimProgram.__init__.__kwdefaults__, "flags", FLAGS)

@@ -13,7 +13,7 @@ from datapath.formats import bring_into_range, drop_bits
 from datapath.quantities import ACCUMULATOR
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import check_columns, exceeded_before, refuse
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from hls_gen.sources import MAX_LIMIT
 from hls_gen.vectors import LineResult
 
@@ -47,7 +47,7 @@ class Compared:
 class CSimulator:
     """A design as compiled C++, and the simulator that it must equal; `run` may be called from many threads.
 
-    Building takes some seconds the first time; see `hls_gen.csim.CSimulation` for its errors.
+    Building takes some seconds the first time; see `hls_gen.csim.CSimProgram` for its errors.
     """
 
     def __init__(self, design: Design) -> None:
@@ -55,7 +55,7 @@ class CSimulator:
         self.compared = Compared()
         self._simulator = Simulator(design)
         self._lock = Lock()
-        self._builds = {design.limits.columns: CSimulation(design)}
+        self._builds = {design.limits.columns: CSimProgram(design)}
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
         """Compute one line; what comes back is the C simulation's, and equal to the simulator's.
@@ -82,12 +82,12 @@ class CSimulator:
             self.compared.add(trace)
         return trace
 
-    def _build_for(self, length: int) -> CSimulation:
+    def _build_for(self, length: int) -> CSimProgram:
         """The build whose buffers hold a line: the design's own, or with twice its columns, and twice again."""
         room = buffer_columns(self.design.limits.columns, length)
         with self._lock:
             if room not in self._builds:
-                self._builds[room] = CSimulation(with_room(self.design, room))
+                self._builds[room] = CSimProgram(with_room(self.design, room))
             return self._builds[room]
 
 

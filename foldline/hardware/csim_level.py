@@ -12,7 +12,7 @@ from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
 from foldline.compare.agreement import LineResult
 from foldline.hardware.csim import Compared, buffer_columns, require_equal, with_room
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 
 
 class CSimulatedLines:
@@ -20,7 +20,7 @@ class CSimulatedLines:
 
     :param longest: columns of the longest line; the buffers are made larger where it is past the design's limit.
     :raises LimitError: longer than a C simulation takes.
-    :raises ToolError, DesignError, FileError: see `hls_gen.csim.CSimulation`.
+    :raises ToolError, DesignError, FileError: see `hls_gen.csim.CSimProgram`.
     """
 
     def __init__(self, design: Design, *, longest: int) -> None:
@@ -28,7 +28,7 @@ class CSimulatedLines:
         """What was equal so far, in every hidden word, score and label."""
         self._design = design
         self._simulator = Simulator(design)
-        self._program = CSimulation(with_room(design, buffer_columns(design.limits.columns, longest)))
+        self._program = CSimProgram(with_room(design, buffer_columns(design.limits.columns, longest)))
 
     def read(self, lines: Sequence[Callable[[], np.ndarray]], *, threads: int | None = None) -> Iterator[LineResult]:
         """What the C simulation reads, line by line; where it differs from the simulator, `mismatch` says where first.

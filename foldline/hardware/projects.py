@@ -17,9 +17,9 @@ from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
 from foldline.hardware.known_answer_lines import printed_lines, random_lines
 from hls_gen.boards import check_clock, load_board
-from hls_gen.fit import FitReport, check_fits
-from hls_gen.memories import kernel_memories
 from hls_gen.project import render, write_project
+from hls_gen.resources.fit import FitReport, check_fits
+from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.vectors import LineResult
 
 DEFAULT_BOARD = "pynq-z1"

@@ -15,7 +15,7 @@ from datapath.packing import WORD_BITS, packed_width
 from datapath.peepholes import PEEPHOLE_BITS
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import MAX_VECTOR_BITS
-from hls_gen.header.csim import check_copy
+from hls_gen.header.csim_copy import check_copy
 from hls_gen.header.elements import read_elements
 from hls_gen.header.expressions import define_value
 from hls_gen.header.layout import (

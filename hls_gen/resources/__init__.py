@@ -1,7 +1,12 @@
-"""What an architecture takes of a part, estimated bottom-up from its structure: `estimate_resources`.
+"""Resources of an FPGA that an architecture takes: `estimate_resources`, bottom-up from its structure, and `fit`.
 
-`costs` knows what an operation costs, `memories` how memories are packed, `our_kernel` and `published_kernel` what the two
-kernels are made of, stage by stage, and `estimate` adds up.
+costs               look-up tables of single operations, measured with yosys
+packing             block RAMs and look-up tables that a memory takes
+kernel_memories     memories of the HLS kernel, by shape
+hls_kernel          what the stages of the HLS kernel are made of; `published_kernel`: of LSTM-PYNQ's
+parts, stages       what both kernels have
+estimate            the sum, scaled to Vivado's counts
+fit                 refuses a design whose memories exceed the part
 """
 
 from hls_gen.resources.estimate import Block, ResourceEstimate, Resources, estimate_resources

@@ -1,6 +1,6 @@
 """Estimated LUT, FF, BRAM36 and DSP of an architecture on a kernel, stage by stage.
 
-Bottom-up: what a stage is made of stands in `our_kernel` and `published_kernel`, what an operation costs was measured with
+Bottom-up: what a stage is made of stands in `hls_kernel` and `published_kernel`, what an operation costs was measured with
 yosys (`costs`), how memories are packed is in `memories`. Three numbers are fitted to the published utilisations (`Scales`,
 ``python -m benchmarks.utilisation``): how many LUTs of Vivado one of yosys' is, what every design has besides, and
 flip-flops per bit that is kept. No build of our kernel was ever measured: its estimates rest on the published one's scales.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel
-from hls_gen.resources import our_kernel, published_kernel
+from hls_gen.resources import hls_kernel, published_kernel
 from hls_gen.resources.parts import Part
 
 
@@ -78,7 +78,7 @@ class ResourceEstimate:
 
 def kernel_parts(architecture: Architecture, kernel: Kernel) -> tuple[Part, ...]:
     """What a kernel's stages are made of, before any scale."""
-    return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else our_kernel.parts(architecture)
+    return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else hls_kernel.parts(architecture)
 
 
 def estimate_resources(architecture: Architecture, kernel: Kernel, scales: Scales = SCALES) -> ResourceEstimate:

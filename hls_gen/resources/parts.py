@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hls_gen.resources.memories import Packed
+from hls_gen.resources.packing import Packed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
 from datapath.tables import TABLE_SIZE
 from hls_gen.resources import costs
-from hls_gen.resources.memories import Packed, memory_of_one_row, small_memory, stream
+from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import (
     DSPS_PER_CELL,

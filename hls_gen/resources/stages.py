@@ -8,7 +8,7 @@ from datapath.design import Gate
 from datapath.packing import WORD_BITS
 from hls_gen.resources import costs
 from hls_gen.resources.costs import SUM_BITS
-from hls_gen.resources.memories import Packed, stream
+from hls_gen.resources.packing import Packed, stream
 from hls_gen.resources.parts import Part
 
 GATES = len(Gate)

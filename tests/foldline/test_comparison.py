@@ -12,7 +12,7 @@ from foldline.compare.agreement import Agreement, Disagreement, LineResult, agre
 from foldline.compare.comparison import BACKENDS, check_backends, compare
 from foldline.compare.tables import agreement_notes, failure, notes
 from foldline.hardware.csim_level import CSimulatedLines
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from tests.builds import altered
 from tests.designs import random_design
 from tests.foldline.stand_in_board import StandInBoard
@@ -319,9 +319,9 @@ def test_progress_is_shown_level_by_level(design, csim_builds):
 
 def altering(monkeypatch, length, change):
     """Let the compiled program give something else for the line of `length` columns."""
-    run = CSimulation.run
+    run = CSimProgram.run
     monkeypatch.setattr(
-        CSimulation, "run", lambda self, line: change(run(self, line)) if len(line) == length else run(self, line)
+        CSimProgram, "run", lambda self, line: change(run(self, line)) if len(line) == length else run(self, line)
     )
 
 

@@ -19,7 +19,7 @@ from fixedpoint_sim import simulate
 from foldline.hardware.csim import CSimulator
 from foldline.hardware.headers import probe_lines
 from hls_gen import write_header
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from tests.builds import FakeCompiler, patch_sources, random_columns
 from tests.foldline.command_line import fails, run
 from tests.foldline.test_csimulation import flip_bit_39_of_the_first_word
@@ -68,9 +68,9 @@ def recorded_builds(monkeypatch) -> list[Design]:
 
     def record(design):
         built.append(design)
-        return CSimulation(design)
+        return CSimProgram(design)
 
-    monkeypatch.setattr("foldline.hardware.csim.CSimulation", record)
+    monkeypatch.setattr("foldline.hardware.csim.CSimProgram", record)
     return built
 
 

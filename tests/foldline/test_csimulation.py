@@ -207,7 +207,7 @@ def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(cs
 def test_larger_buffers_are_built_once_for_each_doubling(csim_builds, csim_design, monkeypatch, tmp_path):
     built = []
     monkeypatch.setattr(
-        "foldline.hardware.csim.CSimulation", lambda design: built.append(design.limits.columns) or Stub
+        "foldline.hardware.csim.CSimProgram", lambda design: built.append(design.limits.columns) or Stub
     )
     walk = CSimulator(csim_design)
     for length in (2, 40, 41, 80, 82, 160, 42, 20_481, 32_767):

@@ -12,9 +12,9 @@ import pytest
 
 from datapath import Folding, Limits
 from hls_gen.boards import load_board
-from hls_gen.fit import check_fits
-from hls_gen.memories import Memory
 from hls_gen.project_scripts import ProjectFacts, render_scripts
+from hls_gen.resources.fit import check_fits
+from hls_gen.resources.kernel_memories import Memory
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"

@@ -10,7 +10,7 @@ from datapath.errors import DataError, ToolError
 from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.csim import gate_accumulators, require_equal
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from hls_gen.vectors import LineResult
 from tests.builds import random_columns
 from tests.designs import random_design
@@ -45,7 +45,7 @@ def assert_gates_equal(design: Design, columns: np.ndarray, result: LineResult, 
         assert np.array_equal(result.gates[step, direction, unit], expected), (step, direction, unit)
 
 
-def assert_equals_simulator(design: Design, program: CSimulation, columns: np.ndarray) -> LineResult:
+def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.ndarray) -> LineResult:
     result = program.run(columns)
     require_equal(design, columns, simulate(design, columns, ignore_limits=True), result)
     assert_gates_equal(design, columns, result, seed=len(columns))
@@ -55,7 +55,7 @@ def assert_equals_simulator(design: Design, program: CSimulation, columns: np.nd
 @pytest.mark.parametrize("name", FOLDINGS)
 def test_the_golden_vectors_and_odd_lines_come_out(csim_builds, name):
     design = golden_design(name)
-    program = CSimulation(design)
+    program = CSimProgram(design)
     vectors = list(lines(DEFAULT_FOLDER / "vectors" / f"{name}.npz"))
     assert vectors
     for line in vectors:
@@ -69,7 +69,7 @@ def test_the_golden_vectors_and_odd_lines_come_out(csim_builds, name):
 def test_labels_beyond_the_limit_are_counted_and_not_kept(csim_builds):
     design = golden_design("stress_w3a5_odd")
     line = max(lines(DEFAULT_FOLDER / "vectors" / "stress_w3a5_odd.npz"), key=lambda line: len(line.pixels))
-    result = CSimulation(design).run(line.pixels)
+    result = CSimProgram(design).run(line.pixels)
     _, _, all_labels = reference(replace(design, limits=Limits()), line.pixels)
     assert design.limits.labels == 3
     assert result.found == len(all_labels) > 3
@@ -100,7 +100,7 @@ def peepholes() -> Design:
 
 
 def test_peepholes_of_the_widest_format_and_ties_of_classes(csim_builds, peepholes):
-    program = CSimulation(peepholes)
+    program = CSimProgram(peepholes)
     seen, without_a_winner = set(), 0
     for length in (1, 2, 31, 64):
         columns = random_columns(peepholes, length, seed=length)
@@ -129,7 +129,7 @@ def test_scores_wrap_and_do_not_saturate(csim_builds):
         fc_weights=fc_weights,
         fc_biases=np.zeros_like(plain.fc_biases),
     )
-    result = assert_equals_simulator(design, CSimulation(design), random_columns(design, 4))
+    result = assert_equals_simulator(design, CSimProgram(design), random_columns(design, 4))
     assert np.all(result.hidden == -1)
     wrapped = (2 * 300 * 256 + 32768) % 65536 - 32768  # docs/spec/datapath.md: WRAP keeps the low 16 bits
     assert np.all(result.scores[:, :2] == wrapped)
@@ -138,12 +138,12 @@ def test_scores_wrap_and_do_not_saturate(csim_builds):
 
 def test_a_line_past_the_columns_of_the_buffers_is_refused_by_the_accelerator_itself(csim_builds, peepholes):
     with pytest.raises(DataError) as error:
-        CSimulation(peepholes).run(random_columns(peepholes, 65))
+        CSimProgram(peepholes).run(random_columns(peepholes, 65))
     assert str(error.value) == "The accelerator refused a line of 65 columns; it takes 1 to 64."
 
 
 def test_a_program_that_fails_is_quoted(csim_builds, peepholes):
-    program = CSimulation(peepholes)
+    program = CSimProgram(peepholes)
     with pytest.raises(ToolError) as error:
         program.run(np.zeros((4, peepholes.inputs + 60), dtype=np.int8))  # columns of another size
     assert str(error.value) == (
@@ -154,7 +154,7 @@ def test_a_program_that_fails_is_quoted(csim_builds, peepholes):
 def test_gates_are_in_the_order_of_the_enum(csim_builds):
     """Each gate has a bias of its own and no other weight, so that its accumulator tells which one it is."""
     design = golden_design("stress_w2a2_fold")
-    result = CSimulation(design).run(np.zeros((1, design.inputs), dtype=np.int8))
+    result = CSimProgram(design).run(np.zeros((1, design.inputs), dtype=np.int8))
     biases = (design.biases_input.astype(int) + design.biases_recurrent) << 1  # from 7 fraction bits to 8
     assert np.array_equal(result.gates[0], np.moveaxis(biases, 1, -1))
     assert [gate.name for gate in Gate] == ["I", "F", "G", "O"]

@@ -13,7 +13,7 @@ import pytest
 
 from datapath import Folding, Limits, Provenance
 from datapath.errors import FileError, FoldlineError, ToolError
-from hls_gen.csim import CSimulation, cache_folder
+from hls_gen.csim import CSimProgram, cache_folder
 from hls_gen.toolchain import Toolchain
 from tests.builds import FakeCompiler
 from tests.designs import random_design
@@ -51,14 +51,14 @@ def entries(cache: Path) -> list[str]:
 
 def test_a_second_time_nothing_is_compiled(cache, compiler):
     fake = compiler()
-    first = CSimulation(DESIGN)
+    first = CSimProgram(DESIGN)
     compiler(before="echo 'error: not again' >&2; exit 1")
     other = replace(DESIGN, provenance=Provenance(author="another", source="elsewhere", tool="none"))
-    assert CSimulation(DESIGN).program == CSimulation(other).program == first.program
+    assert CSimProgram(DESIGN).program == CSimProgram(other).program == first.program
     assert len(fake.commands) == 1
     assert first.program.parent.parent == cache == cache_folder()
     with pytest.raises(ToolError) as error:
-        CSimulation(replace(DESIGN, limits=Limits(columns=100)))
+        CSimProgram(replace(DESIGN, limits=Limits(columns=100)))
     assert str(error.value) == "fake-compiler failed: error: not again"
 
 
@@ -73,19 +73,19 @@ def test_whatever_changes_the_program_is_another_build(cache, compiler, monkeypa
         replace(DESIGN, limits=Limits(columns=731)),
         replace(DESIGN, fc_weights=weights),
     )
-    programs = {CSimulation(design).program for design in changed}
-    programs.add(CSimulation(DESIGN, flags=("-O3",)).program)
+    programs = {CSimProgram(design).program for design in changed}
+    programs.add(CSimProgram(DESIGN, flags=("-O3",)).program)
     fake = compiler(version="fake 1.1")
-    programs.add(CSimulation(DESIGN).program)
+    programs.add(CSimProgram(DESIGN).program)
     monkeypatch.setenv("XILINX_HLS", str(installation(tmp_path / "newer")))
     (tmp_path / "newer" / "include" / "ap_int.h").write_text("// newer\n")
-    programs.add(CSimulation(DESIGN).program)
+    programs.add(CSimProgram(DESIGN).program)
     assert len(programs) == len(fake.commands) == len(entries(cache)) == 8
 
 
 def test_a_build_holds_its_sources_and_what_it_was_compiled_with(cache, compiler, tmp_path):
     fake = compiler()
-    kept = CSimulation(DESIGN).program.parent
+    kept = CSimProgram(DESIGN).program.parent
     assert (kept / "src" / "weights.hpp").is_file()
     assert (kept / "tb" / "test_bench.cpp").is_file()
     (command,) = fake.commands
@@ -105,16 +105,16 @@ def test_an_interrupted_build_leaves_nothing(cache, compiler, monkeypatch, error
 
     monkeypatch.setattr(Toolchain, "compile", interrupted)
     with pytest.raises(type(error) if isinstance(error, Exception) else error):
-        CSimulation(DESIGN)
+        CSimProgram(DESIGN)
     assert entries(cache) == []
     monkeypatch.setattr(Toolchain, "compile", compile_)
-    assert CSimulation(DESIGN).program.is_file()
+    assert CSimProgram(DESIGN).program.is_file()
 
 
 BUILD = """
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from tests.hls_gen.test_csim_cache import DESIGN
-print(CSimulation(DESIGN).program)
+print(CSimProgram(DESIGN).program)
 """
 
 
@@ -138,7 +138,7 @@ def test_a_build_that_was_killed_is_made_anew(cache, compiler):
     process.communicate()
     assert all(name.startswith("building-") for name in entries(cache))
     compiler()
-    program = CSimulation(DESIGN).program
+    program = CSimProgram(DESIGN).program
     assert program.is_file()
     assert len(fake.commands) == 2
 
@@ -148,7 +148,7 @@ def test_what_a_killed_build_left_is_removed_after_a_day(cache, compiler):
     for name, age in (("building-old", 25 * 3600), ("building-new", 23 * 3600)):
         (cache / name / "build").mkdir(parents=True)
         os.utime(cache / name, (time.time() - age,) * 2)
-    program = CSimulation(DESIGN).program
+    program = CSimProgram(DESIGN).program
     assert entries(cache) == sorted(["building-new", program.parent.name])
 
 
@@ -169,7 +169,7 @@ def test_a_cache_that_cannot_be_written_is_named(cache, compiler, monkeypatch, t
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(FileError) as error:
-        CSimulation(DESIGN)
+        CSimProgram(DESIGN)
     folder = tmp_path / "file" / "foldline" / "csim"
     assert str(error.value) == f"Cannot keep a build in {folder}: Not a directory; set XDG_CACHE_HOME to another."
 
@@ -199,5 +199,5 @@ def test_without_the_variable_builds_are_kept_at_home(monkeypatch, tmp_path):
 def test_a_program_that_fails_is_quoted(cache, compiler, program, sentence):
     compiler(program=program)
     with pytest.raises(FoldlineError) as error:
-        CSimulation(DESIGN).run(np.zeros((2, 4), dtype=np.int8))
+        CSimProgram(DESIGN).run(np.zeros((2, 4), dtype=np.int8))
     assert str(error.value) == sentence

@@ -11,7 +11,7 @@ from datapath.errors import ToolError
 from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.csim import require_equal
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from tests.builds import SANITIZED, patch_sources, random_columns
 from tests.golden_data import lines
 from tests.hls_gen.test_csim import FOLDINGS, ODD_AND_SHORT, golden_design
@@ -27,7 +27,7 @@ def compiler(request, csim_builds, monkeypatch) -> str:
     return request.param
 
 
-def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, program: CSimulation) -> int:
+def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, program: CSimProgram) -> int:
     """How many of the lines have more labels than are kept."""
     golden = [line.pixels for line in lines(DEFAULT_FOLDER / "vectors" / f"{name}.npz")]
     cut = 0
@@ -41,7 +41,7 @@ def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, progra
 @pytest.mark.parametrize("compiler", ["clang++"], indirect=True)
 def test_clang_takes_the_sources_without_a_warning_and_computes_the_same(compiler):
     design = golden_design("stress_w3a5_odd")
-    program = CSimulation(design)
+    program = CSimProgram(design)
     assert os.environ["CXX"] == "clang++"
     assert assert_equal_on_golden_odd_and_short_lines(design, "stress_w3a5_odd", program) > 0
 
@@ -50,7 +50,7 @@ def test_clang_takes_the_sources_without_a_warning_and_computes_the_same(compile
 @pytest.mark.parametrize("name", FOLDINGS)
 def test_sanitizers_report_nothing(compiler, name):
     design = golden_design(name)
-    cut = assert_equal_on_golden_odd_and_short_lines(design, name, CSimulation(design, flags=SANITIZED))
+    cut = assert_equal_on_golden_odd_and_short_lines(design, name, CSimProgram(design, flags=SANITIZED))
     assert (cut > 0) == (name == "stress_w3a5_odd")
 
 
@@ -60,7 +60,7 @@ def test_sanitizers_stop_at_an_overrun(compiler, monkeypatch):
     rounded_up, rounded_down = "(Net::max_columns + 1) / 2", "Net::max_columns / 2"
     patch_sources(monkeypatch, "src/join_directions.hpp", lambda text: text.replace(rounded_up, rounded_down))
     design = replace(golden_design("stress_w1a1_narrow"), limits=Limits(columns=31))
-    program = CSimulation(design, flags=SANITIZED)
+    program = CSimProgram(design, flags=SANITIZED)
     columns = random_columns(design, 30)
     require_equal(design, columns, simulate(design, columns), program.run(columns))
     with pytest.raises(ToolError, match=r"runtime error: index|AddressSanitizer: (global|stack)-buffer-overflow"):
@@ -74,7 +74,7 @@ def test_what_is_left_in_a_stream_is_an_error(csim_builds, monkeypatch):
     patch_sources(monkeypatch, "src/kernel.hpp", lambda text: text.replace(call, f"{call}\n  halves.write(0);"))
     design = golden_design("stress_w1a1_narrow")
     with pytest.raises(ToolError) as error:
-        CSimulation(design).run(random_columns(design, 4))
+        CSimProgram(design).run(random_columns(design, 4))
     assert str(error.value) == (
         "The C simulation is not sound: WARNING: Hls::stream 'halves' contains leftover data, "
         "which may result in RTL simulation hanging."
@@ -85,5 +85,5 @@ def test_what_is_left_in_a_stream_is_an_error(csim_builds, monkeypatch):
 @pytest.mark.parametrize("flags", [("-O0",), ("-O3",), ("-O2", "-std=c++17")], ids=" ".join)
 def test_neither_optimiser_nor_standard_changes_a_bit(csim_builds, flags):
     design = golden_design("stress_w4a8_round")
-    program = CSimulation(design, flags=(*flags, "-DFOLDLINE_OBSERVE"))
+    program = CSimProgram(design, flags=(*flags, "-DFOLDLINE_OBSERVE"))
     assert_equal_on_golden_odd_and_short_lines(design, "stress_w4a8_round", program)

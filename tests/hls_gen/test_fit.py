@@ -7,7 +7,7 @@ import pytest
 
 from datapath.errors import DesignError
 from hls_gen.boards import load_board
-from hls_gen.fit import RAMB18_SHAPES, check_fits
+from hls_gen.resources.fit import RAMB18_SHAPES, check_fits
 from tests.hls_gen.project import example_memory
 
 BOARD = load_board("zcu104")

@@ -12,10 +12,10 @@ from datapath.architecture import Architecture
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from hls_gen.boards import load_board
-from hls_gen.fit import check_fits
-from hls_gen.memories import kernel_memories
 from hls_gen.resources import Block, ResourceEstimate, Resources, costs, estimate_resources
 from hls_gen.resources.estimate import SCALES
+from hls_gen.resources.fit import check_fits
+from hls_gen.resources.kernel_memories import kernel_memories
 from tests.strategies import designs, precisions
 
 # Percent off the published figure, and off it where the scales are fitted to the other three builds, as

@@ -11,9 +11,9 @@ from datapath.architecture import Architecture
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from golden_vectors import FOLDER
-from hls_gen.memories import kernel_memories
 from hls_gen.resources import estimate_resources
-from hls_gen.resources.memories import Packed, memory_of_one_row, small_memory, stream
+from hls_gen.resources.kernel_memories import kernel_memories
+from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
 from hls_gen.roms import design_roms
 from tests.strategies import designs
 

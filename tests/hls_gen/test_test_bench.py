@@ -9,7 +9,7 @@ import pytest
 
 from datapath import Design
 from fixedpoint_sim import simulate
-from hls_gen.csim import CSimulation
+from hls_gen.csim import CSimProgram
 from hls_gen.vectors import parse_results, render_line
 from tests.builds import altered, as_result, random_columns
 from tests.hls_gen.test_csim import golden_design
@@ -24,7 +24,7 @@ def design() -> Design:
 
 @pytest.fixture
 def program(csim_builds, design) -> Path:
-    return CSimulation(design).program
+    return CSimProgram(design).program
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What our kernel is made of: the C++ of ``hls_gen/library``, whose pragmas say what is memory and what is registers.
+"""What the HLS kernel is made of: the C++ of ``hls_gen/library``, whose pragmas say what is memory and what is registers.
 
 Per cycle PE units add SIMD_INPUT + SIMD_RECURRENT products to each of their gates, and PE_OUT classes H products each; no
 more multipliers and adders than that are ever there.
@@ -11,10 +11,10 @@ from functools import cache
 from datapath.architecture import Architecture
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
-from hls_gen.fit import fit_memory
-from hls_gen.memories import Memory, kernel_memories
 from hls_gen.resources import costs
-from hls_gen.resources.memories import Packed, small_memory, stream
+from hls_gen.resources.fit import fit_memory
+from hls_gen.resources.kernel_memories import Memory, kernel_memories
+from hls_gen.resources.packing import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import (
     DSPS_PER_CELL,

@@ -1,11 +1,11 @@
-"""Memories and how they are packed: words, bits, ports, and the block RAMs or look-up tables that hold them."""
+"""Block RAMs and look-up tables that a memory or a stream takes, from its words, bits and ports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 
-from hls_gen.fit import ramb18
+from hls_gen.resources.fit import ramb18
 
 LUTRAM_BITS = 1024
 """Bits up to which HLS keeps a memory or a stream in look-up tables; what is larger becomes block RAM. (Hypothesis.)"""

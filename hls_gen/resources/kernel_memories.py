@@ -1,4 +1,4 @@
-"""The memories of our kernel, by their shapes: what a part must have room for."""
+"""Memories of the HLS kernel, by shape: what a part must have room for."""
 
 from __future__ import annotations
 

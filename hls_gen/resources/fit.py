@@ -21,7 +21,7 @@ from functools import cache
 
 from datapath.errors import DesignError
 from hls_gen.boards import Board
-from hls_gen.memories import Memory
+from hls_gen.resources.kernel_memories import Memory
 
 RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
 """Words and bits of a word of one RAMB18 with one port."""
