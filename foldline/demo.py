@@ -27,7 +27,7 @@ from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset, Line
 from train.data.synthetic import synthetic_dataset
-from train.experiment import BEST_CER, TRACE
+from train.experiment import BEST_CER, TENSORBOARD
 from train.export import design_from_checkpoint
 from train.reporting import Reporter
 from train.trainer import train
@@ -154,7 +154,7 @@ def run_demo(
 def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
     """The report of both networks, in `folder`, where the first one was trained."""
     path = folder / "report.html"
-    runs = (replace(own, curves=(read_curves(folder / TRACE, name=folder.name),)), embedded)
+    runs = (replace(own, curves=(read_curves(folder / TENSORBOARD, name=folder.name),)), embedded)
     write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return path
 

@@ -74,15 +74,15 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
 
     :raises ConfigError: it is no network that the hardware computes, or there is no epoch for every stage.
     """
-    goal = hyperparameters
-    if goal.forward_arithmetic != "HARDWARE" or goal.float_fc or not goal.prefused_bn_fc:
+    target = hyperparameters
+    if target.forward_arithmetic != "HARDWARE" or target.float_fc or not target.prefused_bn_fc:
         raise ConfigError(
             "The recipe ends in the overlay's arithmetic: forward_arithmetic must be HARDWARE, prefused_bn_fc true and "
             "the fc_ parts SIGNED_FIXED_UNIT, as in the presets of params/."
         )
-    epochs = {name: round(goal.epochs * share) for name, share in SHARES.items()}
+    epochs = {name: round(target.epochs * share) for name, share in SHARES.items()}
     if min(epochs.values()) < 1:
-        raise ConfigError(f"epochs is {goal.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
+        raise ConfigError(f"epochs is {target.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
     with_norm = {"prefused_bn_fc": False, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
     in_float = {
         **with_norm,
@@ -91,9 +91,9 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
         "forward_arithmetic": "ORIGINAL",
     }
     return (
-        Stage(name=FLOAT, hyperparameters=replace(goal, epochs=epochs[FLOAT], **in_float)),
-        Stage(name=RECURRENT, hyperparameters=replace(goal, epochs=epochs[RECURRENT], **with_norm)),
-        Stage(name=HARDWARE, hyperparameters=replace(goal, epochs=epochs[HARDWARE]), fuses=True),
+        Stage(name=FLOAT, hyperparameters=replace(target, epochs=epochs[FLOAT], **in_float)),
+        Stage(name=RECURRENT, hyperparameters=replace(target, epochs=epochs[RECURRENT], **with_norm)),
+        Stage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=True),
     )
 
 
@@ -127,22 +127,22 @@ def run_recipe(
     """
     kept = None if folder is None else Path(folder)
     if kept is not None:
-        goal = goal_of(kept)
-        if hyperparameters not in (None, goal):
+        target = target_of(kept)
+        if hyperparameters not in (None, target):
             raise ConfigError(f"{kept} was begun with other hyperparameters; leave them out to go on.")
     else:
-        goal = hyperparameters or Hyperparameters()
-    stages = stages_of(goal)
+        target = hyperparameters or Hyperparameters()
+    stages = stages_of(target)
     if kept is None:
         if warm_up is not None:
             Checkpoint.load(warm_up)  # refused now rather than in an hour
-        kept = new_folder(experiments, f"{goal.experiment_name()}-recipe")
+        kept = new_folder(experiments, f"{target.experiment_name()}-recipe")
         beginning = {
             "command": settings.get("command", ""),
             "warm_up": None if warm_up is None else str(Path(warm_up).resolve()),
         }
         write_text(kept / BEGINNING, json.dumps(beginning, indent=2) + "\n")
-        goal.to_json(kept / HYPERPARAMETERS)
+        target.to_json(kept / HYPERPARAMETERS)
     # The provenance of every stage is the command that began it all, not those that went on with it.
     settings["command"], started = _beginning_of(kept)
     if started is not None:
@@ -156,8 +156,8 @@ def run_recipe(
         results.append(result)
         log(stage_line(result))
     final = results[-1].checkpoint
-    chosen = final.parent / BEST_CER if goal.selection_lines else final
-    unfolded = Folding(pe=1, simd_input=goal.target_height, simd_recurrent=goal.layer_size)
+    chosen = final.parent / BEST_CER if target.selection_lines else final
+    unfolded = Folding(pe=1, simd_input=target.target_height, simd_recurrent=target.layer_size)
     design = design_from_checkpoint(chosen, folding=unfolded).design
     comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(chosen), ignore_limits=True)
     _with_error_rates(design, comparison, dataset).save(kept / DESIGN)
@@ -180,7 +180,7 @@ def error_rates_note(comparison: Comparison, name: str) -> str:
     return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {told}"
 
 
-def goal_of(folder: Path) -> Hyperparameters:
+def target_of(folder: Path) -> Hyperparameters:
     """The hyperparameters that a recipe's folder was begun with.
 
     :raises FileError: it is no such folder. ConfigError: they are damaged.

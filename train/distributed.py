@@ -1,9 +1,9 @@
 """One training run in several processes, on one machine or on more, as ``torchrun`` starts them.
 
 All processes hold the same network and cut the same epoch into the same batches; of each batch every process reads its
-share of the lines. `DistributedDataParallel` averages their gradients, batch norm normalises over all shares, so a step
+shard of the lines. `DistributedDataParallel` averages their gradients, batch norm normalises over all shards, so a step
 is that of one process on the whole batch, but for the order in which floats are summed. Dropout draws other numbers for
-each share. Only the first process writes and tells.
+each shard. Only the first process writes and tells.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Group:
     device: str = "cpu"
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this is the process that writes and tells."""
         return self.rank == 0
 
@@ -58,7 +58,7 @@ class Group:
         """The same on a device of torch; with several processes every one takes a GPU of its own."""
         return replace(self, device=f"cuda:{self.local_rank}" if device == "cuda" and self.size > 1 else device)
 
-    def share(self, items: Sequence[Item]) -> Sequence[Item]:
+    def shard(self, items: Sequence[Item]) -> Sequence[Item]:
         """This process's part of `items`, which may be none of them."""
         return items[self.rank :: self.size]
 
@@ -100,7 +100,7 @@ class Group:
     def draw_for(self, seed: int, epoch: int, batch: int) -> None:
         """Seed torch's random numbers for one batch, except in the first process, whose state a checkpoint keeps: so a
         resumed run draws what an uninterrupted one would."""
-        if not self.leads:
+        if not self.is_rank_zero:
             state = np.random.SeedSequence((seed, epoch, batch, self.rank)).generate_state(1, np.uint64)
             torch.manual_seed(int(state[0]))
 
@@ -174,8 +174,8 @@ def watching(group: Group) -> Iterator[None]:
         ) from error
 
 
-def shared_batch(samples: Sequence[Sample], group: Group, *, mask_padded: bool) -> Batch | None:
-    """A process's share of a batch, None if it has no line of it; without `mask_padded` every line counts as wide as
+def shard_batch(samples: Sequence[Sample], group: Group, *, mask_padded: bool) -> Batch | None:
+    """A process's shard of a batch, None if it has no line of it; without `mask_padded` every line counts as wide as
     the widest of the whole batch."""
     widest = 0 if mask_padded else group.maximum(max((sample.columns for sample in samples), default=0))
     if not samples:
@@ -188,15 +188,15 @@ def shared_batch(samples: Sequence[Sample], group: Group, *, mask_padded: bool) 
     return replace(batch, grey=grey, lengths=torch.full_like(batch.lengths, widest))
 
 
-class ShareLoss(nn.Module):
-    """The loss of a share of a batch, summed over its lines, as a module: what `DistributedDataParallel` wraps."""
+class DistributedLoss(nn.Module):
+    """The loss of a shard of a batch, summed over its lines, as a module: what `DistributedDataParallel` wraps."""
 
     def __init__(self, model: Recogniser, hyperparameters: Hyperparameters) -> None:
         super().__init__()
         self.model, self.hyperparameters = model, hyperparameters
 
     def forward(self, batch: Batch | None) -> Tensor:
-        """:param batch: on the CPU; None where the share is empty."""
+        """:param batch: on the CPU; None where the shard is empty."""
         if batch is None:
             return self._of_nothing()
         device = next(self.model.parameters()).device
@@ -211,20 +211,20 @@ class ShareLoss(nn.Module):
         return self.model.scores_of(every.expand(0, hp.directions * hp.layer_size)).sum()
 
 
-def shared_loss(model: Recogniser, hyperparameters: Hyperparameters, group: Group) -> nn.Module:
-    """`ShareLoss`, with gradients that are the mean over the processes of a group.
+def distributed_loss(model: Recogniser, hyperparameters: Hyperparameters, group: Group) -> nn.Module:
+    """`DistributedLoss`, with gradients that are the mean over the processes of a group.
 
-    In a group of several, `model` gets a batch norm over all of their shares, with the same parameters.
+    In a group of several, `model` gets a batch norm over all of their shards, with the same parameters.
     """
-    loss = ShareLoss(model, hyperparameters)
+    loss = DistributedLoss(model, hyperparameters)
     if group.size == 1:
         return loss
     if model.batch_norm is not None:
-        model.batch_norm = SharedBatchNorm(model.batch_norm)
+        model.batch_norm = DistributedBatchNorm(model.batch_norm)
     return DistributedDataParallel(loss)
 
 
-class SharedBatchNorm(nn.BatchNorm1d):
+class DistributedBatchNorm(nn.BatchNorm1d):
     """Batch norm in training over the rows of all processes: what `torch.nn.SyncBatchNorm` does, on CPUs too.
 
     :param alone: gives parameters and statistics, which this one goes on with.

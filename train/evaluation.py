@@ -52,11 +52,11 @@ def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int
 
 
 def evaluate(
-    model: Recogniser, alphabet: Alphabet, truths: Sequence[str], pixels: Sequence[Tensor], *, batch_size: int
+    model: Recogniser, alphabet: Alphabet, references: Sequence[str], pixels: Sequence[Tensor], *, batch_size: int
 ) -> Evaluation:
     """Read lines and compare with their truth.
 
-    :param truths: per line the whole truth, with the characters that are not trained.
+    :param references: per line the whole truth, with the characters that are not trained.
     :param pixels: per line uint8 [T, I].
     :raises DataError: no line, or no word in any truth.
     """
@@ -64,9 +64,9 @@ def evaluate(
     texts = tuple(alphabet.text(greedy_labels(line)) for line in scores)
     overlay = tuple(alphabet.text(overlay_labels(line)) for line in scores)
     return Evaluation(
-        rates=error_rates(truths, texts),
+        rates=error_rates(references, texts),
         texts=texts,
-        overlay_rates=error_rates(truths, overlay),
+        overlay_rates=error_rates(references, overlay),
         overlay_texts=overlay,
     )
 
@@ -90,5 +90,5 @@ def evaluate_checkpoint(
     model = checkpoint.recogniser().to(device)
     pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
     with computing_threads(threads), model.computing_in(arithmetic):
-        truths = [line.text for line in lines]
-        return evaluate(model, checkpoint.alphabet, truths, pixels, batch_size=hp.batch_size)
+        references = [line.text for line in lines]
+        return evaluate(model, checkpoint.alphabet, references, pixels, batch_size=hp.batch_size)

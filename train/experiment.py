@@ -23,11 +23,11 @@ from datapath.errors import FileError
 from datapath.files import os_reason, read_text, write_text
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.line_pictures import Sample
+from train.line_pictures import RecognisedLine
 from train.reporting import EpochResult
-from train.tensorboard_log import Trace
+from train.tensorboard_log import TensorBoardLog
 
-HYPERPARAMETERS, ARGUMENTS, LOG, TRACE = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
+HYPERPARAMETERS, ARGUMENTS, LOG, TENSORBOARD = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
 LAST, BEST_CER, BEST_WER = "last.pt", "best-cer.pt", "best-wer.pt"
 
 
@@ -60,10 +60,10 @@ class Experiment:
     def __init__(self, folder: Path | None, hyperparameters: Hyperparameters, *, epoch: int) -> None:
         self.folder = folder
         self._interval, self._epochs = hyperparameters.checkpoint_interval, hyperparameters.epochs
-        self._trace = None
+        self._tensorboard = None
         if folder is not None:
             hyperparameters.to_json(folder / HYPERPARAMETERS)
-            self._trace = Trace(folder / TRACE, hyperparameters, epoch=epoch)
+            self._tensorboard = TensorBoardLog(folder / TENSORBOARD, hyperparameters, epoch=epoch)
 
     def log(self, sentence: str) -> None:
         """Add a line with the time to the log.
@@ -102,10 +102,12 @@ class Experiment:
         if self.folder is not None:
             checkpoint.save(self.folder / LAST)
 
-    def keep_epoch(self, checkpoint: Checkpoint, result: EpochResult, samples: Sequence[Sample] = ()) -> None:
+    def keep_epoch(
+        self, checkpoint: Checkpoint, result: EpochResult, recognised: Sequence[RecognisedLine] = ()
+    ) -> None:
         """Write the checkpoints, the trace and the log of a finished epoch.
 
-        `samples` are drawn at the first and the last epoch of the run, and with every numbered checkpoint: not where a
+        `recognised` are drawn at the first and the last epoch of the run, and with every numbered checkpoint: not where a
         session is interrupted, so that a resumed run leaves the same trace as one that never was.
 
         `last.pt` comes last: a run killed before it repeats the epoch and writes them all again.
@@ -121,7 +123,7 @@ class Experiment:
         if result.epoch % self._interval == 0:
             checkpoint.save(self.folder / f"epoch-{result.epoch:04d}.pt")
         drawn = result.epoch in (1, self._epochs) or result.epoch % self._interval == 0
-        self._trace.add(result, samples if drawn else ())
+        self._tensorboard.add(result, recognised if drawn else ())
         self.log(
             f"epoch {result.epoch}: loss {result.loss:.4f}, greedy CTC CER {result.greedy.cer:.2f} %, "
             f"WER {result.greedy.wer:.2f} %, overlay labels CER {result.overlay.cer:.2f} %, "
@@ -133,5 +135,5 @@ class Experiment:
 
     def close(self) -> None:
         """Finish the trace."""
-        if self._trace is not None:
-            self._trace.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()

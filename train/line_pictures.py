@@ -52,7 +52,7 @@ TRUTH, GREEDY, OVERLAY = "truth", "greedy CTC", "overlay"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Sample:
+class RecognisedLine:
     """A judged line: its name, grey columns uint8 [T, I] (ink bright), truth, and what was read by both label rules."""
 
     name: str
@@ -70,9 +70,9 @@ class Cell:
     right: bool
 
 
-def recognised_samples(
+def recognised_lines(
     lines: Sequence[Line], pixels: Sequence[Tensor], evaluation: Evaluation, *, count: int = SAMPLES
-) -> tuple[Sample, ...]:
+) -> tuple[RecognisedLine, ...]:
     """The same few of the lines at every epoch and in every session: names alone decide which.
 
     A digest of the name picks them, so that they do not all come from one page; they are sorted by name.
@@ -83,7 +83,7 @@ def recognised_samples(
     by_name = {line.name: index for index, line in reversed(list(enumerate(lines)))}
     drawn = sorted(sorted(by_name, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
     return tuple(
-        Sample(
+        RecognisedLine(
             name=name,
             pixels=pixels[by_name[name]],
             truth=lines[by_name[name]].text,
@@ -94,7 +94,7 @@ def recognised_samples(
     )
 
 
-def draw_sample(sample: Sample) -> Image.Image:
+def draw_line(sample: RecognisedLine) -> Image.Image:
     """The picture of one line, RGB; the same for the same sample.
 
     :raises FileError: the font, which comes with matplotlib, is missing.
@@ -141,7 +141,7 @@ def enlarged(pixels: np.ndarray) -> Image.Image:
     return line.resize(size, Image.Resampling.BICUBIC)
 
 
-def _rows(sample: Sample) -> list[tuple[str, list[Cell]]]:
+def _rows(sample: RecognisedLine) -> list[tuple[str, list[Cell]]]:
     """Label and cells of each row of text; a place has the same number in all rows."""
     readings = ((GREEDY, sample.greedy), (OVERLAY, sample.overlay))
     aligned = [align(sample.truth, reading) for _, reading in readings]

@@ -1,8 +1,8 @@
 """`QuantLSTM`: one (bi)directional LSTM layer whose every quantization point has a name.
 
-float32 on the CPU goes through `walk_columns`, one fused operation on packed lines, in floating point or in the
+float32 on the CPU goes through `lstm`, one fused operation on packed lines, in floating point or in the
 overlay's arithmetic. All else is a loop over columns in operations of torch: the original trainer's rounding, float64,
-and other devices, where `walk_in_steps` has the overlay's arithmetic. We have never run the loop on CUDA.
+and other devices, where `lstm_in_steps` has the overlay's arithmetic. We have never run the loop on CUDA.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from datapath.design import Gate
-from train.arithmetic.lstm import HardwareWidths, Packing, walk_columns
-from train.arithmetic.lstm_steps import walk_in_steps
+from train.arithmetic.lstm import HardwareWidths, Packing, lstm
+from train.arithmetic.lstm_steps import lstm_in_steps
 from train.arithmetic.quantizers import activation_quantizer, internal_quantizer, parameter_quantizer
 from train.config import FLOAT_BITS, FP
 
@@ -97,7 +97,7 @@ class QuantLSTM(nn.Module):
         """The same without padding: the real columns of all lines, line after line [N, I] -> [N, D * H]."""
         if self.in_original_rounding or columns.device.type != "cpu" or columns.dtype is not torch.float32:
             return self._read_in_steps(columns, packing)
-        return walk_columns(columns, packing, *self._in_gate_order(), self._widths_now)
+        return lstm(columns, packing, *self._in_gate_order(), self._widths_now)
 
     @property
     def in_original_rounding(self) -> bool:
@@ -127,9 +127,9 @@ class QuantLSTM(nn.Module):
         order = _reversing_order(packing.lengths.to(columns.device), packing.longest)
         sides = torch.stack([padded, _Reorder.apply(padded, order)]) if len(self.suffixes) == 2 else padded[None]
         if self._widths_now is None:
-            hidden = self._walk(self._input_products(sides))
+            hidden = self._recurrence(self._input_products(sides))
         else:
-            hidden = walk_in_steps(sides, *self._in_gate_order(), self._widths_now)
+            hidden = lstm_in_steps(sides, *self._in_gate_order(), self._widths_now)
         in_image_order = [hidden[:, 0]]
         if len(self.suffixes) == 2:
             in_image_order.append(_Reorder.apply(hidden[:, 1], order))
@@ -143,7 +143,7 @@ class QuantLSTM(nn.Module):
         products = torch.baddbmm(self._in_loop_order(self._bias()).unsqueeze(1), flat, weights.transpose(1, 2))
         return products.view(D, T, B, 4 * self.hidden)
 
-    def _walk(self, products: Tensor) -> Tensor:
+    def _recurrence(self, products: Tensor) -> Tensor:
         """The recurrence, both directions side by side: [D, T, B, 4H] -> h [T, D, B, H] at time steps."""
         D, _, B, _ = products.shape
         H = self.hidden

@@ -13,7 +13,7 @@ import numpy as np
 from datapath.errors import FileError
 from datapath.files import os_reason
 from train.config import Hyperparameters
-from train.line_pictures import Sample, draw_sample
+from train.line_pictures import RecognisedLine, draw_line
 from train.reporting import EpochResult
 
 CURVES = ("loss", "CER", "WER", "CER, overlay labels", "WER, overlay labels", "learning rate")
@@ -25,7 +25,7 @@ The name sorts before those of the sessions, which begin with the time."""
 PICTURES = "recognised lines"
 
 
-class Trace:
+class TensorBoardLog:
     """Writes into `folder` what TensorBoard shows.
 
     :param epoch: epochs already done; what an earlier session traced beyond is dropped.
@@ -39,7 +39,7 @@ class Trace:
         self._writer = SummaryWriter(str(folder), purge_step=epoch + 1)
         _write_hyperparameters(folder / HYPERPARAMETERS_FILE, hyperparameters)
 
-    def add(self, result: EpochResult, samples: Sequence[Sample]) -> None:
+    def add(self, result: EpochResult, recognised: Sequence[RecognisedLine]) -> None:
         """Add a finished epoch, with a picture of each sample, and write it out.
 
         :raises FileError: the pictures' font is missing.
@@ -50,8 +50,8 @@ class Trace:
         )
         for name, value in zip(CURVES, values, strict=True):
             self._writer.add_scalar(name, value, result.epoch)
-        for sample in samples:
-            picture = np.asarray(draw_sample(sample))
+        for sample in recognised:
+            picture = np.asarray(draw_line(sample))
             self._writer.add_image(f"{PICTURES}/{sample.name}", picture, result.epoch, dataformats="HWC")
         self._writer.flush()
 

@@ -21,10 +21,10 @@ from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
 from train.data.training_data import prepare
-from train.distributed import Group, connected, shared_batch, shared_loss, watching
+from train.distributed import Group, connected, distributed_loss, shard_batch, watching
 from train.evaluation import evaluate
 from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
-from train.line_pictures import recognised_samples
+from train.line_pictures import recognised_lines
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained, Start, fresh_start, start_from
@@ -100,9 +100,9 @@ def train(
     """
     group = (group or Group()).on(device)
     require_device(group.device)
-    if reporter is None or not group.leads:
+    if reporter is None or not group.is_rank_zero:
         reporter = Reporter()
-    writes = experiments is not None and group.leads
+    writes = experiments is not None and group.is_rank_zero
     # The caller's random numbers go on undisturbed.
     with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
         if checkpoint is None:
@@ -162,11 +162,11 @@ class _Run:
         hp = self.hyperparameters = start.hyperparameters
         self.alphabet: Alphabet = start.alphabet
         self.provenance, self.reporter, self.group = provenance, reporter, group
-        self.lessons = prepare(dataset, start.alphabet, hp)
-        self.notes = self.lessons.notes
+        self.data = prepare(dataset, start.alphabet, hp)
+        self.notes = self.data.notes
         self._require_same_start(start)
         self.model: Recogniser = start.model.to(group.device)
-        self.share_loss = shared_loss(self.model, hp, group)
+        self.distributed_loss = distributed_loss(self.model, hp, group)
         for parameter in self.model.parameters():
             # Gradients in memory of their own: otherwise both biases of a direction get one, and it is clipped twice.
             parameter.grad = torch.zeros_like(parameter)
@@ -180,7 +180,7 @@ class _Run:
 
     @property
     def batches_per_epoch(self) -> int:
-        return math.ceil(self.lessons.lines_per_epoch / self.hyperparameters.batch_size)
+        return math.ceil(self.data.lines_per_epoch / self.hyperparameters.batch_size)
 
     def go(self, experiment: Experiment) -> TrainingResult:
         """Train to the last epoch or to an interrupt."""
@@ -197,7 +197,7 @@ class _Run:
                 checkpoint = self.checkpoint()
                 best = checkpoint if result.best_cer else best
                 results.append(result)
-                experiment.keep_epoch(checkpoint, result, self.samples)
+                experiment.keep_epoch(checkpoint, result, self.recognised)
                 self.reporter.epoch_done(result)
             last = self.checkpoint()
             stopped = self.group.any(interrupted.is_set())
@@ -211,7 +211,7 @@ class _Run:
     def train_epoch(self, interrupted: threading.Event) -> bool:
         """Train the batches of the running epoch that are still to come; False if an interrupt ended it early."""
         hp = self.hyperparameters
-        order = self.lessons.order(self.epoch)
+        order = self.data.order(self.epoch)
         self.model.train()
         began, lines = time.monotonic(), 0
         done = self.batch * hp.batch_size
@@ -239,9 +239,9 @@ class _Run:
         :param indexes: of all its samples, of which this process reads its share.
         """
         hp = self.hyperparameters
-        samples = [self.lessons.in_epoch(index, self.epoch) for index in self.group.share(indexes)]
+        samples = [self.data.in_epoch(index, self.epoch) for index in self.group.shard(indexes)]
         self.group.draw_for(hp.random_seed, self.epoch, self.batch)
-        loss = self.share_loss(shared_batch(samples, self.group, mask_padded=hp.mask_padded))
+        loss = self.distributed_loss(shard_batch(samples, self.group, mask_padded=hp.mask_padded))
         value = self.group.sum(loss.item())
         if not math.isfinite(value):
             raise TrainingError(self._diverged("loss", value, indexes))
@@ -260,15 +260,15 @@ class _Run:
     def close_epoch(self, began: float) -> EpochResult:
         """Validate, note what is best, and count the epoch."""
         hp = self.hyperparameters
-        lessons = self.lessons
+        data = self.data
         evaluation = evaluate(
-            self.model, self.alphabet, lessons.truths, lessons.judged_pixels, batch_size=hp.batch_size
+            self.model, self.alphabet, data.references, data.validation_pixels, batch_size=hp.batch_size
         )
-        self.samples = recognised_samples(lessons.judged, lessons.judged_pixels, evaluation)
+        self.recognised = recognised_lines(data.validation, data.validation_pixels, evaluation)
         rates = evaluation.overlay_rates if hp.select_by == "OVERLAY" else evaluation.rates
         result = EpochResult(
             epoch=self.epoch + 1,
-            loss=self.loss_sum / self.lessons.lines_per_epoch,
+            loss=self.loss_sum / self.data.lines_per_epoch,
             learning_rate=hp.learning_rate(self.epoch),
             rates=rates,
             greedy=evaluation.rates,
@@ -302,26 +302,26 @@ class _Run:
             hyperparameters=self.hyperparameters,
             folder=folder,
             epoch=self.epoch,
-            training_lines=self.lessons.lines_per_epoch,
-            validation_lines=len(self.lessons.judged),
+            training_lines=self.data.lines_per_epoch,
+            validation_lines=len(self.data.validation),
             classes=len(self.alphabet),
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             batches_per_epoch=self.batches_per_epoch,
         )
 
     def _require_same_start(self, start: Start) -> None:
-        lines = self.lessons
+        data = self.data
         self.group.require_same(
             {
                 "hyperparameters": self.hyperparameters,
-                "training lines": [(one.line.name, one.columns, one.labels) for one in lines.samples],
-                "validation lines": [(one.name, one.text) for one in lines.judged],
+                "training lines": [(one.line.name, one.columns, one.labels) for one in data.samples],
+                "validation lines": [(one.name, one.text) for one in data.validation],
                 "starting points": (start.epoch, start.batch, start.model.state_dict(), start.optimiser),
             }
         )
 
     def _diverged(self, what: str, value: float, indexes: Sequence[int]) -> str:
-        names = [self.lessons.samples[index].line.name for index in indexes]
+        names = [self.data.samples[index].line.name for index in indexes]
         named = ", ".join(names[:NAMED_LINES])
         more = f" and {len(names) - NAMED_LINES} more" if len(names) > NAMED_LINES else ""
         return (

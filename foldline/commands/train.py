@@ -146,10 +146,10 @@ def command(
         dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
         if extra is not None:
             dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
-    for sentence in dataset.problems if group.leads else ():
+    for sentence in dataset.problems if group.is_rank_zero else ():
         click.echo(sentence, err=True)
     if evaluate_only:
-        if group.leads:
+        if group.is_rank_zero:
             _evaluate(checkpoint, dataset, given, device=device, threads=threads)
         return
     command_line = shlex.join(["foldline", *sys.argv[1:]])
@@ -185,7 +185,7 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
     from foldline.console.training import showing
     from train.trainer import train
 
-    if group.leads:
+    if group.is_rank_zero:
         with showing() as reporter:
             return train(*arguments, reporter=reporter, group=group, **settings)
     # All of them raise it alike. With a status of 1 here, torchrun would kill the first, perhaps before it has told.
@@ -223,9 +223,9 @@ def _hyperparameters(
     if params is not None:
         base = Hyperparameters.from_json(params)
     elif checkpoint is not None and recipe:
-        from foldline.recipe import goal_of
+        from foldline.recipe import target_of
 
-        base = goal_of(checkpoint)
+        base = target_of(checkpoint)
     elif checkpoint is not None:
         from train.checkpoint import Checkpoint
 

@@ -23,10 +23,10 @@ from train.evaluation import class_scores
 from train.experiment import BEST_CER
 from train.reporting import Reporter
 
-GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
+TARGET = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
 
 
-def recipe(home, *, hyperparameters=GOAL, folder=None, reporter=None, said=None):
+def recipe(home, *, hyperparameters=TARGET, folder=None, reporter=None, said=None):
     said = [] if said is None else said
     return run_recipe(
         hyperparameters,
@@ -46,10 +46,10 @@ def done(tmp_path_factory):
 
 
 def test_stages_go_from_float_to_the_boards_arithmetic():
-    float_stage, recurrent, hardware = (stage.hyperparameters for stage in stages_of(GOAL))
+    float_stage, recurrent, hardware = (stage.hyperparameters for stage in stages_of(TARGET))
     assert str(float_stage.experiment_name()) == "QLSTM8_W32B32A32I32_FC_W32B32"
     assert str(recurrent.experiment_name()) == "QLSTM8_W4B8A4I8_FC_W32B32"
-    assert hardware == replace(GOAL, epochs=5)
+    assert hardware == replace(TARGET, epochs=5)
     assert [stage.epochs for stage in (float_stage, recurrent, hardware)] == [2, 3, 5]
     assert [stage.prefused_bn_fc for stage in (float_stage, recurrent, hardware)] == [False, False, True]
     assert [stage.forward_arithmetic for stage in (float_stage, recurrent)] == ["ORIGINAL", "HARDWARE"]
@@ -70,12 +70,12 @@ def test_stages_go_from_float_to_the_boards_arithmetic():
 )
 def test_a_network_that_is_not_the_boards_is_refused(changes):
     with pytest.raises(ConfigError, match=r"^The recipe ends in the overlay's arithmetic: "):
-        stages_of(replace(GOAL, **changes))
+        stages_of(replace(TARGET, **changes))
 
 
 def test_too_few_epochs_for_the_stages_are_refused():
     with pytest.raises(ConfigError) as caught:
-        stages_of(replace(GOAL, epochs=2))
+        stages_of(replace(TARGET, epochs=2))
     assert str(caught.value) == "epochs is 2; the recipe's 3 stages need at least 3."
 
 
@@ -113,7 +113,7 @@ def test_an_interrupted_recipe_ends_as_if_it_had_not_been(done, tmp_path):
     # An epoch has 3 batches: in the middle of stage 1, of stage 2, and of stage 3.
     for batch in (2, 10, 8):
         result = recipe(
-            tmp_path, hyperparameters=None if folder else GOAL, folder=folder, reporter=tiny.Interrupting(batch)
+            tmp_path, hyperparameters=None if folder else TARGET, folder=folder, reporter=tiny.Interrupting(batch)
         )
         interruptions += result.design is None
         folder = result.folder
@@ -133,14 +133,14 @@ def test_a_finished_recipe_has_nothing_left_to_do(done):
 
 
 def test_with_lines_held_out_the_design_is_that_of_the_best_epoch(tmp_path):
-    result = recipe(tmp_path, hyperparameters=replace(GOAL, selection_lines=3))
+    result = recipe(tmp_path, hyperparameters=replace(TARGET, selection_lines=3))
     best = Checkpoint.load(result.stages[-1].checkpoint.parent / BEST_CER)
     assert Design.load(result.design).provenance.notes["epochs"] == str(best.epoch)
 
 
 def test_other_hyperparameters_than_the_folders_are_refused(done):
     with pytest.raises(ConfigError) as caught:
-        recipe(None, hyperparameters=replace(GOAL, lr=0.5), folder=done.folder)
+        recipe(None, hyperparameters=replace(TARGET, lr=0.5), folder=done.folder)
     assert str(caught.value) == f"{done.folder} was begun with other hyperparameters; leave them out to go on."
 
 
@@ -152,9 +152,9 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
 
 def test_the_command_runs_it_and_goes_on_with_it(tmp_path):
     data = write_dataset(tiny.dataset(), tmp_path / "lines")
-    GOAL.to_json(tmp_path / "goal.json")
+    TARGET.to_json(tmp_path / "target.json")
     common = ["train", "--recipe", "hardware", "--data", str(data)]
-    first = CliRunner().invoke(main, [*common, "-p", str(tmp_path / "goal.json"), "-e", str(tmp_path / "runs")])
+    first = CliRunner().invoke(main, [*common, "-p", str(tmp_path / "target.json"), "-e", str(tmp_path / "runs")])
     assert first.exit_code == 0, first.output
     (folder,) = (tmp_path / "runs").iterdir()
     assert first.stdout.splitlines()[-1] == f"The design: {folder / DESIGN}"
@@ -186,7 +186,7 @@ def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):
 def test_a_warm_up_stands_for_the_first_stage(done, tmp_path):
     def begun(reporter):
         return run_recipe(
-            replace(GOAL, recurrent_weight_bit_width=2),
+            replace(TARGET, recurrent_weight_bit_width=2),
             tiny.dataset(),
             experiments=tmp_path,
             warm_up=done.stages[0].checkpoint,
@@ -203,7 +203,7 @@ def test_a_warm_up_stands_for_the_first_stage(done, tmp_path):
 def test_a_warm_up_that_is_no_checkpoint_is_refused_before_a_folder_is_made(tmp_path):
     with pytest.raises(FileError):
         run_recipe(
-            GOAL,
+            TARGET,
             tiny.dataset(),
             experiments=tmp_path,
             warm_up=tmp_path / "no.pt",

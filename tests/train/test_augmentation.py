@@ -25,13 +25,13 @@ AUGMENTATIONS = st.builds(
 )
 
 
-def paper(columns: int) -> np.ndarray:
+def background(columns: int) -> np.ndarray:
     return np.zeros((columns, HEIGHT), dtype=np.uint8)
 
 
 def strokes(columns: int) -> np.ndarray:
-    """Upright strokes, 3 columns wide and 8 apart, with 4 rows and columns of paper around them."""
-    line = paper(columns)
+    """Upright strokes, 3 columns wide and 8 apart, with 4 rows and columns of background around them."""
+    line = background(columns)
     for left in range(4, columns - 6, 8):
         line[left : left + 3, 4:-4] = 255
     return line
@@ -135,7 +135,7 @@ def test_a_line_with_too_few_columns_does_not_shrink():
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_stretching_keeps_the_order_of_what_is_on_the_line(seed):
-    line = paper(240)
+    line = background(240)
     greys = np.arange(60, 250, 20)
     for place, grey in enumerate(greys):
         line[10 + 23 * place : 20 + 23 * place] = grey
@@ -160,21 +160,21 @@ def test_jitter_moves_the_middle_and_not_the_ends():
 
 
 def test_a_shift_moves_ink_by_whole_rows_and_fills_with_paper():
-    line = paper(40)
+    line = background(40)
     line[5:30, 10:14] = 200
     shifts = set()
     for seed in range(100):
         made = changed(line, seed, shift=3)
         down = int(np.flatnonzero(made[10])[0]) - 10
         shifts.add(down)
-        expected = paper(40)
+        expected = background(40)
         expected[5:30, 10 + down : 14 + down] = 200
         assert np.array_equal(made, expected)
     assert shifts == set(range(-3, 4))
 
 
 def test_scaling_changes_the_height_about_the_middle():
-    line = paper(40)
+    line = background(40)
     line[:, 8:24] = 255
     heights = []
     for seed in range(50):
@@ -185,7 +185,7 @@ def test_scaling_changes_the_height_about_the_middle():
 
 
 def test_slant_leans_to_either_side_and_keeps_the_middle():
-    line = paper(60)
+    line = background(60)
     line[28:32] = 255
     leans = []
     for seed in range(50):
@@ -201,7 +201,7 @@ def test_slant_leans_to_either_side_and_keeps_the_middle():
 @pytest.mark.parametrize("edge", [np.s_[:, :3], np.s_[:, -3:], np.s_[:3], np.s_[-3:]], ids=["top", "bottom", "l", "r"])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_ink_at_one_edge_never_appears_at_the_other(edge, seed):
-    line = paper(60)
+    line = background(60)
     line[edge] = 255
     most = {"stretch": 0.2, "jitter": 0.3, "shift": 8, "scale": 0.2, "thickness": 1}
     made = changed(line, seed, **most, slant=0.0 if line[30].any() else 0.3)
@@ -230,13 +230,13 @@ def test_thickness_is_the_share_of_lines_that_change():
 
 
 def test_the_thinnest_stroke_survives():
-    line = paper(40)
+    line = background(40)
     line[20, 4:-4] = 255
     assert min(changed(line, seed, thickness=1)[20, 16] for seed in range(100)) >= (1 - MOST_WORN) * 255 - 1
 
 
 def test_thickness_changes_nothing_far_from_an_outline():
-    line = paper(40)
+    line = background(40)
     line[10:30, :] = 255
     for seed in range(20):
         made = changed(line, seed, thickness=1)

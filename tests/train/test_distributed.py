@@ -22,7 +22,7 @@ from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.batches import Sample
 from train.data.dataset import Dataset, read_dataset, write_dataset
-from train.distributed import Group, shared_batch, torchrun_group
+from train.distributed import Group, shard_batch, torchrun_group
 from train.trainer import train
 
 pytestmark = pytest.mark.no_numpy2
@@ -238,17 +238,17 @@ def test_a_process_that_dies_is_missed(tmp_path):
 
 
 def test_lines_are_dealt_out_in_turn():
-    shares = [Group(rank=rank, size=3).share([5, 6, 7, 8]) for rank in range(3)]
+    shares = [Group(rank=rank, size=3).shard([5, 6, 7, 8]) for rank in range(3)]
     assert shares == [[5, 8], [6], [7]]
-    assert Group(rank=2, size=3).share([5, 6]) == []
-    assert shared_batch([], Group(), mask_padded=True) is None
+    assert Group(rank=2, size=3).shard([5, 6]) == []
+    assert shard_batch([], Group(), mask_padded=True) is None
 
 
 def test_without_mask_padded_a_share_is_as_wide_as_the_whole_batch(monkeypatch):
     monkeypatch.setattr(Group, "maximum", lambda self, value: max(value, 9))
     line = tiny.line("line", "a")
     sample = Sample(line=line, pixels=torch.ones(4, tiny.HEIGHT, dtype=torch.uint8), labels=torch.tensor([1]))
-    batch = shared_batch([sample], Group(size=2), mask_padded=False)
+    batch = shard_batch([sample], Group(size=2), mask_padded=False)
     assert batch.grey.shape == (9, 1, tiny.HEIGHT)
     assert batch.grey[:, 0, 0].tolist() == [1] * 4 + [0] * 5
     assert batch.lengths.tolist() == [9]

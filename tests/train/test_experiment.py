@@ -19,7 +19,7 @@ from tests.train.test_trainer import Recorder
 from train.config import Hyperparameters
 from train.data.batches import read_pixels
 from train.evaluation import evaluate_checkpoint
-from train.line_pictures import draw_sample, recognised_samples
+from train.line_pictures import draw_line, recognised_lines
 from train.starting import Pretrained
 from train.tensorboard_log import CURVES, HYPERPARAMETERS_FILE, PICTURES, hyperparameter_table
 from train.trainer import train
@@ -84,9 +84,9 @@ def test_a_picture_shows_what_the_checkpoint_reads(tmp_path):
     lines = tiny.dataset().validation
     pixels = read_pixels(lines, target_height=tiny.HEIGHT)
     accumulator = traced(run)
-    for sample in recognised_samples(lines, pixels, evaluate_checkpoint(run.last, lines)):
+    for sample in recognised_lines(lines, pixels, evaluate_checkpoint(run.last, lines)):
         image = accumulator.Images(f"{PICTURES}/{sample.name}")[-1]
-        shown, expected = Image.open(io.BytesIO(image.encoded_image_string)), draw_sample(sample)
+        shown, expected = Image.open(io.BytesIO(image.encoded_image_string)), draw_line(sample)
         assert (shown.mode, shown.size) == ("RGB", expected.size) == ("RGB", (image.width, image.height))
         assert np.array_equal(np.asarray(shown), np.asarray(expected))
 

@@ -51,7 +51,7 @@ def hardware_layer(
 
 
 def pixels(layer: QuantLSTM, lengths: torch.Tensor = LENGTHS) -> torch.Tensor:
-    """Random columns [T, B, I], many of them paper as on a page."""
+    """Random columns [T, B, I], many of them background as on a page."""
     columns = torch.randn(int(lengths.max()), len(lengths), layer.inputs) * 1.5 - 0.5
     return layer.quantize_hidden(columns)
 
@@ -237,7 +237,7 @@ def test_a_second_backward_is_refused():
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError) as refusal:
         loss.backward()
-    assert str(refusal.value) == "walk_columns keeps what its gradient needs for one backward pass only."
+    assert str(refusal.value) == "lstm keeps what its gradient needs for one backward pass only."
 
 
 @pytest.mark.parametrize("where", ["columns", "weight_ih_l0", "weight_hh_l0_reverse", "bias_hh_l0"])

@@ -131,7 +131,7 @@ def test_every_font_draws_every_character_that_it_is_given():
         for name in filter(None, (typeface.regular, typeface.italic, typeface.bold)):
             glyphs = fonts.TTFont(font_folder() / f"{name}.ttf").getBestCmap()
             for character in set(ALPHABET) - typeface.lacks:
-                drawn = typeface.printed.get(character, character)
+                drawn = typeface.substitutes.get(character, character)
                 assert glyphs[ord(drawn)] in (UV2AGL[ord(drawn)], curled.get(character)), (name, character)
 
 

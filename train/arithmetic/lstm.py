@@ -1,4 +1,4 @@
-"""`walk_columns`: the recurrence as one differentiable operation on packed lines, in floating point or as the overlay.
+"""`lstm`: the recurrence as one differentiable operation on packed lines, in floating point or as the overlay.
 
 In the overlay's arithmetic the forward pass is the hardware's, bit for bit: 16-bit sums that wrap, products rounded
 one by one where they have more than 8 fraction bits, the lookup tables, the saturating cell state, A-bit hidden
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from datapath.quantities import ACCUMULATOR
 from datapath.tables import SIGMOID, TANH
-from train.arithmetic import lstm_kernels as walk_kernels
+from train.arithmetic import lstm_kernels
 
 _SIGMOID, _TANH = SIGMOID.entries.astype(np.int32), TANH.entries.astype(np.int32)
 
@@ -33,7 +33,7 @@ class HardwareWidths:
     activation: int
 
     @property
-    def surplus(self) -> int:
+    def excess_fraction_bits(self) -> int:
         """Fraction bits of a product beyond the accumulator's; negative where there is room."""
         return (self.activation - 1) + (self.weight - 1) - ACCUMULATOR.fraction
 
@@ -83,7 +83,7 @@ class Packing:
         return np.column_stack([lines, np.tile(np.arange(directions), len(first))])
 
 
-def walk_columns(
+def lstm(
     columns: Tensor,
     packing: Packing,
     input_weights: Tensor,
@@ -99,7 +99,7 @@ def walk_columns(
     :param widths: the overlay's arithmetic in these widths; None for floating point.
     :returns: float32 [N, D * H]. In the overlay's arithmetic, all NaN if one value is NaN.
     """
-    return _Walk.apply(columns, input_weights, recurrent_weights, bias, packing, widths)
+    return LSTMFunction.apply(columns, input_weights, recurrent_weights, bias, packing, widths)
 
 
 def any_nan(*tensors: Tensor) -> bool:
@@ -134,29 +134,29 @@ class _Workspace:
         return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
 
-class _Walk(torch.autograd.Function):
+class LSTMFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx, columns, input_weights, recurrent_weights, bias, packing, widths):
         D, lanes, H = recurrent_weights.shape
         ctx.workspace = _Workspace(D * packing.rows * (lanes + 2 * H))
-        gates, cells, squashed = ctx.workspace.cut((D, packing.rows, lanes), *[(D, packing.rows, H)] * 2)
+        gates, cells, tanh_cells = ctx.workspace.cut((D, packing.rows, lanes), *[(D, packing.rows, H)] * 2)
         hidden = torch.empty(D, packing.rows, H)
         rows = columns.new_zeros(packing.rows, columns.shape[1]).index_copy_(0, packing.row, columns)
-        out = [array.numpy() for array in (gates, cells, squashed, hidden)]
+        out = [array.numpy() for array in (gates, cells, tanh_cells, hidden)]
         if widths is None:
             torch.baddbmm(bias[:, None], rows.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
             by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
-            _shared(walk_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, *out)
+            _run_in_threads(lstm_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, *out)
         else:
             values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
-            _shared(walk_kernels.hardware_forward, packing.jobs(D), packing.offsets, *values, *out)
+            _run_in_threads(lstm_kernels.hardware_forward, packing.jobs(D), packing.offsets, *values, *out)
         for array in out:
             array[:, packing.gaps] = 0
         outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
         if widths is not None and any_nan(columns, input_weights, recurrent_weights, bias):
             outputs.fill_(torch.nan)  # else it would be some integer, and nobody would notice
         ctx.save_for_backward(input_weights, recurrent_weights)
-        ctx.stages = rows, gates, cells, squashed, hidden
+        ctx.stages = rows, gates, cells, tanh_cells, hidden
         ctx.packing, ctx.high = packing, np.inf if widths is None else 1 - 2.0 ** (1 - widths.activation)
         return outputs
 
@@ -164,22 +164,22 @@ class _Walk(torch.autograd.Function):
     def backward(ctx, gradient):
         input_weights, recurrent_weights = ctx.saved_tensors
         if ctx.stages is None:
-            raise RuntimeError("walk_columns keeps what its gradient needs for one backward pass only.")
-        (rows, gates, cells, squashed, hidden), ctx.stages = ctx.stages, None
+            raise RuntimeError("lstm keeps what its gradient needs for one backward pass only.")
+        (rows, gates, cells, tanh_cells, hidden), ctx.stages = ctx.stages, None
         packing, (I, H) = ctx.packing, (rows.shape[1], hidden.shape[2])  # noqa: E741
         by_side = torch.empty_like(hidden)
         by_side.numpy()[:, packing.gaps] = 0
         for side, piece in zip(by_side, gradient.split(H, dim=1), strict=True):
             side.index_copy_(0, packing.row, piece)
-        _shared(
-            walk_kernels.backward,
+        _run_in_threads(
+            lstm_kernels.backward,
             packing.pairs(len(gates)),
             packing.offsets,
             recurrent_weights.transpose(1, 2).contiguous().numpy(),
             np.float32(ctx.high),
             gates.numpy(),
             cells.numpy(),
-            squashed.numpy(),
+            tanh_cells.numpy(),
             by_side.numpy(),
         )
         # The state before a row: the row before it, for the backward direction the row behind it.
@@ -203,17 +203,17 @@ def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: Ha
     pixels = (columns * activation_scale).to(torch.int16).numpy()
     both = torch.cat([input_weights.detach(), recurrent_weights.detach()], dim=2)
     # Exact products are done as soon as the weights are read, so half the bytes are faster; rounding takes 16 bits.
-    size = torch.int16 if widths.surplus > 0 else torch.int8
+    size = torch.int16 if widths.excess_fraction_bits > 0 else torch.int8
     weights = (both * weight_scale).to(size).transpose(1, 2).contiguous().numpy()
-    # Most pixels are paper, the lowest value; sums of exact products are linear, so paper is summed once.
-    paper = np.int16(0 if widths.surplus > 0 else -(2 ** (widths.activation - 1)))
-    start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * paper
+    # Most pixels are background, the lowest value; sums of exact products are linear, so background is summed once.
+    background = np.int16(0 if widths.excess_fraction_bits > 0 else -(2 ** (widths.activation - 1)))
+    start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * background
     raw_bias = (bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy()
-    shift, lift = max(widths.surplus, 0), max(-widths.surplus, 0)
-    return pixels, paper, weights, start, raw_bias, shift, lift, widths.activation, _SIGMOID, _TANH
+    rounding_shift, left_shift = max(widths.excess_fraction_bits, 0), max(-widths.excess_fraction_bits, 0)
+    return pixels, background, weights, start, raw_bias, rounding_shift, left_shift, widths.activation, _SIGMOID, _TANH
 
 
-def _shared(kernel: Callable, jobs: np.ndarray, *arguments) -> None:
+def _run_in_threads(kernel: Callable, jobs: np.ndarray, *arguments) -> None:
     """Run a kernel on all jobs, dealt out to as many threads as torch uses."""
     threads = min(torch.get_num_threads(), len(jobs))
     if threads <= 1:

@@ -38,20 +38,20 @@ def _tanh_index(x):
 
 
 @njit(inline="always")
-def _half_to_even(product, shift):
-    """RND_CONV: drop `shift` bits."""
+def _half_to_even(product, rounding_shift):
+    """RND_CONV: remove `rounding_shift` bits."""
     one = np.int32(1)
-    return (product + (one << (shift - one)) - one + ((product >> shift) & one)) >> shift
+    return (product + (one << (rounding_shift - one)) - one + ((product >> rounding_shift) & one)) >> rounding_shift
 
 
 @njit(inline="always")
-def _list_terms(values, rows, pixels, paper, state):
-    """List the pixels that are not paper and the hidden outputs that are not 0, and their rows in the weights: the
+def _list_terms(values, rows, pixels, background, state):
+    """List the pixels that are not background and the hidden outputs that are not 0, and their rows in the weights: the
     others add nothing. Filled up to whole passes; returns the length."""
     count = 0
     for r in range(pixels.size):
-        values[count], rows[count] = pixels[r] - paper, r
-        count += pixels[r] != paper
+        values[count], rows[count] = pixels[r] - background, r
+        count += pixels[r] != background
     for u in range(state.size):
         values[count], rows[count] = state[u], pixels.size + u
         count += state[u] != 0
@@ -62,11 +62,11 @@ def _list_terms(values, rows, pixels, paper, state):
 
 
 @njit(inline="always")
-def _through_tables(acc, bias, lift, sigmoid, tanh, total, entry, gate):
+def _through_tables(acc, bias, left_shift, sigmoid, tanh, total, entry, gate):
     """Accumulators to table outputs: `entry` in 1/64, `gate` the same as floats."""
     H = acc.size // 4
     for lane in range(4 * H):
-        total[lane] = np.int16(bias[lane] + np.int16(acc[lane] << lift))
+        total[lane] = np.int16(bias[lane] + np.int16(acc[lane] << left_shift))
     for lane in range(2 * H):
         entry[lane] = sigmoid[_sigmoid_index(total[lane])]
     for lane in range(2 * H, 3 * H):
@@ -78,36 +78,36 @@ def _through_tables(acc, bias, lift, sigmoid, tanh, total, entry, gate):
 
 
 @njit(inline="always")
-def _update_units(entry, tanh, activation_bits, cell, state, squash, cell_out, squashed_out, hidden_out):
+def _update_units(entry, tanh, activation_bits, cell, state, tanh_cell, cell_out, tanh_cell_out, hidden_out):
     """Cell states and hidden outputs of all units, raw in place and as floats in the outputs."""
     H = cell.size
-    drop, half_range = np.int32(13 - activation_bits), np.int32(1 << (activation_bits - 1))
+    rounding_shift, half_range = np.int32(13 - activation_bits), np.int32(1 << (activation_bits - 1))
     hidden_step = np.float32(1 / (1 << (activation_bits - 1)))
     for u in range(H):
         i, f, g = entry[u], entry[H + u], entry[2 * H + u]
         new = _half_to_even(i * g, np.int32(4)) + _half_to_even(f * cell[u], np.int32(6))
         cell[u] = min(max(new, np.int32(-32768)), np.int32(32767))
     for u in range(H):
-        squash[u] = tanh[_tanh_index(cell[u])]
+        tanh_cell[u] = tanh[_tanh_index(cell[u])]
     for u in range(H):
-        out = _half_to_even(squash[u] * entry[3 * H + u], drop)
+        out = _half_to_even(tanh_cell[u] * entry[3 * H + u], rounding_shift)
         out = min(max(out, -half_range), half_range - np.int32(1))
         state[u] = out
         cell_out[u] = np.float32(cell[u]) * CELL_STEP
-        squashed_out[u] = np.float32(squash[u]) * TABLE_STEP
+        tanh_cell_out[u] = np.float32(tanh_cell[u]) * TABLE_STEP
         hidden_out[u] = np.float32(out) * hidden_step
 
 
 @njit(inline="always")
-def _rounded(product, shift):
-    """RND_ZERO: drop `shift` bits, a tie goes toward zero."""
-    if shift == 0:
+def _rounded(product, rounding_shift):
+    """RND_ZERO: remove `rounding_shift` bits, a tie goes toward zero."""
+    if rounding_shift == 0:
         return product
-    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) - (product >> 15)) >> shift)
+    return np.int16(np.int16(product + ((1 << (rounding_shift - 1)) - 1) - (product >> 15)) >> rounding_shift)
 
 
-def _adder(shift):
-    """A kernel whose products lose `shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
+def _adder(rounding_shift):
+    """A kernel whose products lose `rounding_shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
     faster."""
 
     @cached_njit()
@@ -117,57 +117,72 @@ def _adder(shift):
             w0, w1, w2, w3 = matrix[rows[n]], matrix[rows[n + 1]], matrix[rows[n + 2]], matrix[rows[n + 3]]
             for lane in range(acc.size):
                 acc[lane] += (
-                    _rounded(np.int16(v0 * w0[lane]), shift)
-                    + _rounded(np.int16(v1 * w1[lane]), shift)
-                    + _rounded(np.int16(v2 * w2[lane]), shift)
-                    + _rounded(np.int16(v3 * w3[lane]), shift)
+                    _rounded(np.int16(v0 * w0[lane]), rounding_shift)
+                    + _rounded(np.int16(v1 * w1[lane]), rounding_shift)
+                    + _rounded(np.int16(v2 * w2[lane]), rounding_shift)
+                    + _rounded(np.int16(v3 * w3[lane]), rounding_shift)
                 )
 
     return add
 
 
 # Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
-_drop_0, _drop_1, _drop_2, _drop_3, _drop_4, _drop_5, _drop_6 = (_adder(shift) for shift in range(7))
+_add_0, _add_1, _add_2, _add_3, _add_4, _add_5, _add_6 = (_adder(rounding_shift) for rounding_shift in range(7))
 
 
 @cached_njit()
-def add_products(acc, values, rows, count, matrix, shift):
+def add_products(acc, values, rows, count, matrix, rounding_shift):
     """acc += values @ matrix[rows], every product rounded on its own."""
-    if shift == 0:
-        _drop_0(acc, values, rows, count, matrix)
-    elif shift == 1:
-        _drop_1(acc, values, rows, count, matrix)
-    elif shift == 2:
-        _drop_2(acc, values, rows, count, matrix)
-    elif shift == 3:
-        _drop_3(acc, values, rows, count, matrix)
-    elif shift == 4:
-        _drop_4(acc, values, rows, count, matrix)
-    elif shift == 5:
-        _drop_5(acc, values, rows, count, matrix)
+    if rounding_shift == 0:
+        _add_0(acc, values, rows, count, matrix)
+    elif rounding_shift == 1:
+        _add_1(acc, values, rows, count, matrix)
+    elif rounding_shift == 2:
+        _add_2(acc, values, rows, count, matrix)
+    elif rounding_shift == 3:
+        _add_3(acc, values, rows, count, matrix)
+    elif rounding_shift == 4:
+        _add_4(acc, values, rows, count, matrix)
+    elif rounding_shift == 5:
+        _add_5(acc, values, rows, count, matrix)
     else:
-        _drop_6(acc, values, rows, count, matrix)
+        _add_6(acc, values, rows, count, matrix)
 
 
 @cached_njit()
 def hardware_forward(
-    jobs, offsets, pixels, paper, weights, start, bias, shift, lift, bits, sigmoid, tanh, gates, cells, squashed, hidden
+    jobs,
+    offsets,
+    pixels,
+    background,
+    weights,
+    start,
+    bias,
+    rounding_shift,
+    left_shift,
+    bits,
+    sigmoid,
+    tanh,
+    gates,
+    cells,
+    tanh_cells,
+    hidden,
 ):
     """The overlay's own arithmetic (docs/spec/datapath.md); the results are floats that hold the hardware's values.
 
     :param jobs: int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first column.
     :param pixels: int16 [M, I], raw.
-    :param paper: pixel value whose products `start` int16 [D, 4H] holds already, so that such pixels cost nothing.
+    :param background: pixel value whose products `start` int16 [D, 4H] holds already, so that such pixels cost nothing.
     :param weights: int8 or int16 [D, I + H, 4H], raw; `bias` int16 [D, 4H], fraction 8.
-    :param shift: bits that RND_ZERO drops of each product, 0 to 6; `lift`, bits by which exact sums are shifted up to
+    :param rounding_shift: bits that RND_ZERO drops of each product, 0 to 6; `left_shift`, bits by which exact sums are shifted up to
         fraction 8.
     :param bits: A.
     :param sigmoid: int32 [256], the table in 1/64; `tanh` likewise.
-    :param gates: out, float32 [D, M, 4H]; `cells`, `squashed` (tanh of the cell) and `hidden` out, [D, M, H].
+    :param gates: out, float32 [D, M, 4H]; `cells`, `tanh_cells` (tanh of the cell) and `hidden` out, [D, M, H].
     """
     H, most = hidden.shape[2], weights.shape[1] + ROWS_PER_PASS
     acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
-    total, entry, squash = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
+    total, entry, tanh_cell = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
     values, rows = np.empty(most, np.int16), np.empty(most, np.int64)
     for job in range(jobs.shape[0]):
         line, d = jobs[job, 0], jobs[job, 1]
@@ -176,11 +191,11 @@ def hardware_forward(
         cell[:] = 0
         for step in range(columns):
             row = first + (step if d == 0 else columns - 1 - step)
-            count = _list_terms(values, rows, pixels[row], paper, state)
+            count = _list_terms(values, rows, pixels[row], background, state)
             acc[:] = start[d]
-            add_products(acc, values, rows, count, weights[d], shift)
-            _through_tables(acc, bias[d], lift, sigmoid, tanh, total, entry, gates[d, row])
-            _update_units(entry, tanh, bits, cell, state, squash, cells[d, row], squashed[d, row], hidden[d, row])
+            add_products(acc, values, rows, count, weights[d], rounding_shift)
+            _through_tables(acc, bias[d], left_shift, sigmoid, tanh, total, entry, gates[d, row])
+            _update_units(entry, tanh, bits, cell, state, tanh_cell, cells[d, row], tanh_cells[d, row], hidden[d, row])
 
 
 @njit(inline="always")
@@ -204,7 +219,7 @@ def _logistic(x, powers, scales):
 
 
 @cached_njit(sums_in_any_order=True)
-def float_forward(jobs, offsets, weights, gates, cells, squashed, hidden):
+def float_forward(jobs, offsets, weights, gates, cells, tanh_cells, hidden):
     """The same recurrence in floating point.
 
     :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
@@ -238,7 +253,7 @@ def float_forward(jobs, offsets, weights, gates, cells, squashed, hidden):
             _logistic(gate, powers, scales)
             for lane in range(2 * H, 3 * H):
                 gate[lane] = 2 * gate[lane] - 1
-            out, new, s = hidden[direction, row], cells[direction, row], squashed[direction, row]
+            out, new, s = hidden[direction, row], cells[direction, row], tanh_cells[direction, row]
             for u in range(H):
                 cell[u] = gate[H + u] * cell[u] + gate[u] * gate[2 * H + u]
                 new[u] = cell[u]
@@ -251,12 +266,12 @@ def float_forward(jobs, offsets, weights, gates, cells, squashed, hidden):
 
 
 @njit(inline="always")
-def _unit_gradients(row, first, high, gate, cells, squashed, gradient, dh, dc, sums):
+def _unit_gradients(row, first, high, gate, cells, tanh_cells, gradient, dh, dc, sums):
     """One column of one line: gradients of its accumulators into `gate` and `sums`, of the cell before into `dc`."""
     H = dh.size
     one = np.float32(1)
     # An empty row lies before the first column that is read, so the cell state before it is 0.
-    before, s, outer = cells[row - 1 if first else row + 1], squashed[row], gradient[row]
+    before, s, outer = cells[row - 1 if first else row + 1], tanh_cells[row], gradient[row]
     gate_i, gate_f, gate_g, gate_o = gate[:H], gate[H : 2 * H], gate[2 * H : 3 * H], gate[3 * H :]
     for u in range(H):
         d = dh[u] + outer[u]
@@ -299,7 +314,7 @@ def _spread_back(matrix, one, two, dh_one, dh_two):
 
 
 @cached_njit(sums_in_any_order=True)
-def backward(jobs, offsets, weights, high, gates, cells, squashed, gradient):
+def backward(jobs, offsets, weights, high, gates, cells, tanh_cells, gradient):
     """Gradients of the accumulators, from the last column read to the first; straight through every rounding.
 
     Tables count as the functions that they tabulate. Where the hidden output was clipped to `high`, a gradient that
@@ -334,7 +349,7 @@ def backward(jobs, offsets, weights, high, gates, cells, squashed, gradient):
                         high,
                         gates[direction, row],
                         cells[direction],
-                        squashed[direction],
+                        tanh_cells[direction],
                         gradient[direction],
                         dh[place],
                         dc[place],

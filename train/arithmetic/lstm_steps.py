@@ -1,6 +1,6 @@
-"""`walk_in_steps`: the overlay's recurrence in operations of torch, for devices and types without a kernel.
+"""`lstm_in_steps`: the overlay's recurrence in operations of torch, for devices and types without a kernel.
 
-The same numbers as `walk_columns` in every bit, and the same gradients, written anew: values stay real numbers in
+The same numbers as `lstm` in every bit, and the same gradients, written anew: values stay real numbers in
 floats, which hold all of them exactly, and nothing here is compiled. It runs wherever torch runs. We have compared it
 with the kernel on the CPU only, never run it on CUDA.
 """
@@ -24,7 +24,7 @@ PRODUCTS_AT_ONCE = 2**24
 """Products that are rounded one by one and so exist side by side: 64 MiB of float32."""
 
 
-def walk_in_steps(
+def lstm_in_steps(
     sides: Tensor, input_weights: Tensor, recurrent_weights: Tensor, bias: Tensor, widths: HardwareWidths
 ) -> Tensor:
     """Hidden outputs of padded lines, in the overlay's arithmetic.
@@ -42,7 +42,7 @@ def walk_in_steps(
     h = c = sides.new_zeros(D, B, H)
     outputs = []
     for x in sides.unbind(1):
-        sums = _Products.apply(torch.cat([x, h], dim=2), weights, widths.surplus > 0) + bias[:, None]
+        sums = _Products.apply(torch.cat([x, h], dim=2), weights, widths.excess_fraction_bits > 0) + bias[:, None]
         gates = sums.unflatten(2, (len(Gate), H)).unbind(2)
         i, f, o = (_Lookup.apply(gates[gate], sigmoid) for gate in (Gate.I, Gate.F, Gate.O))
         g = _Lookup.apply(gates[Gate.G], tanh)

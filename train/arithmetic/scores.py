@@ -36,17 +36,19 @@ class _HardwareScores(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, bias, weight_bits, feature_bits):
         ctx.save_for_backward(hidden, weight)
-        surplus = (feature_bits - 1) + (weight_bits - 1) - SCORE.fraction
+        excess_fraction_bits = (feature_bits - 1) + (weight_bits - 1) - SCORE.fraction
         raw_hidden = (hidden * 2.0 ** (feature_bits - 1)).to(torch.int16)
         raw_weight = (weight * 2.0 ** (weight_bits - 1)).to(torch.int16)
         raw_bias = (bias * 2.0**SCORE.fraction).to(torch.int16)
         if hidden.device.type == "cpu" and hidden.dtype is torch.float32:
             scores = torch.empty(len(hidden), len(weight))
             by_feature = raw_weight.T.contiguous().numpy()
-            kernel = _kernel(max(surplus, 0))
-            kernel(raw_hidden.numpy(), by_feature, raw_bias.numpy(), max(-surplus, 0), scores.numpy())
+            kernel = _kernel(max(excess_fraction_bits, 0))
+            kernel(raw_hidden.numpy(), by_feature, raw_bias.numpy(), max(-excess_fraction_bits, 0), scores.numpy())
         else:
-            scores = _in_torch(raw_hidden, raw_weight, raw_bias, surplus).to(hidden.dtype) / 2.0**SCORE.fraction
+            scores = (
+                _in_torch(raw_hidden, raw_weight, raw_bias, excess_fraction_bits).to(hidden.dtype) / 2.0**SCORE.fraction
+            )
         return scores.fill_(torch.nan) if any_nan(hidden, weight, bias) else scores
 
     @staticmethod
@@ -55,32 +57,34 @@ class _HardwareScores(torch.autograd.Function):
         return gradient @ weight, gradient.T @ hidden, gradient.sum(dim=0), None, None
 
 
-def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, surplus: int) -> Tensor:
+def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, excess_fraction_bits: int) -> Tensor:
     """Raw scores, int16, in operations of torch, class by class."""
     columns = []
     for row, offset in zip(weight.int(), bias.int(), strict=True):
         products = hidden.int() * row
-        if surplus > 0:
-            products = (products + (1 << (surplus - 1)) - 1 + ((products >> surplus) & 1)) >> surplus
-        columns.append((products.sum(dim=1) << max(-surplus, 0)) + offset)
+        if excess_fraction_bits > 0:
+            products = (
+                products + (1 << (excess_fraction_bits - 1)) - 1 + ((products >> excess_fraction_bits) & 1)
+            ) >> excess_fraction_bits
+        columns.append((products.sum(dim=1) << max(-excess_fraction_bits, 0)) + offset)
     return torch.stack(columns, dim=1).to(torch.int16)
 
 
 @njit(inline="always")
-def _rounded(product, shift):
-    """RND_CONV: drop `shift` bits."""
-    if shift == 0:
+def _rounded(product, rounding_shift):
+    """RND_CONV: drop `rounding_shift` bits."""
+    if rounding_shift == 0:
         return product
-    tie = np.int16(np.int16(product >> shift) & 1)
-    return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
+    tie = np.int16(np.int16(product >> rounding_shift) & 1)
+    return np.int16(np.int16(product + ((1 << (rounding_shift - 1)) - 1) + tie) >> rounding_shift)
 
 
 @cache
-def _kernel(shift: int) -> Callable:
-    """The kernel for products that lose `shift` bits each; a constant keeps its lanes 16 bits wide."""
+def _kernel(rounding_shift: int) -> Callable:
+    """The kernel for products that lose `rounding_shift` bits each; a constant keeps its lanes 16 bits wide."""
 
     @cached_njit()
-    def score(hidden, weight, bias, lift, scores):
+    def score(hidden, weight, bias, left_shift, scores):
         N, F = hidden.shape
         C = bias.size
         acc = np.empty(C, dtype=np.int16)
@@ -96,9 +100,11 @@ def _kernel(shift: int) -> Callable:
                 v0, v1 = values[term], values[term + 1]
                 w0, w1 = weight[rows[term]], weight[rows[term + 1]]
                 for k in range(C):
-                    acc[k] += _rounded(np.int16(v0 * w0[k]), shift) + _rounded(np.int16(v1 * w1[k]), shift)
+                    acc[k] += _rounded(np.int16(v0 * w0[k]), rounding_shift) + _rounded(
+                        np.int16(v1 * w1[k]), rounding_shift
+                    )
             for k in range(C):
-                total = np.int16(bias[k] + np.int16(acc[k] << lift))
+                total = np.int16(bias[k] + np.int16(acc[k] << left_shift))
                 scores[n, k] = np.float32(total) * np.float32(1 / 256)
 
     return score

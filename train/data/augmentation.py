@@ -1,8 +1,8 @@
 """Random changes of a training line's grey columns, such as another page or another pass of the scanner would show.
 
 A line is bent (stretched, shifted, scaled, sheared) by one interpolation, so that its strokes are blurred once at
-most; then its strokes are made thicker or thinner, and noise is added. What is moved beyond the edge is lost and paper
-follows from the other side: nothing wraps around. The lines of UW3-500 have two rows and columns of paper around the
+most; then its strokes are made thicker or thinner, and noise is added. What is moved beyond the edge is lost and background
+follows from the other side: nothing wraps around. The lines of UW3-500 have two rows and columns of background around the
 ink to spare.
 """
 
@@ -84,7 +84,7 @@ def augment(
 ) -> np.ndarray:
     """A line as it might have been scanned another time.
 
-    :param pixels: uint8 [T, I], ink bright, paper 0, left to right, top pixel first; never written to.
+    :param pixels: uint8 [T, I], ink bright, background 0, left to right, top pixel first; never written to.
     :param rng: see `line_generator`.
     :param least_columns: a line shrinks no further than to these, or their even successor: the columns that CTC
         needs. A line that has fewer from the start is not made narrower.
@@ -149,7 +149,7 @@ def _knots(old: int, new: int, jitter: float, rng: np.random.Generator) -> tuple
 
 
 def _interpolated(grey: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """`grey` [n, m] read linearly between the entries of its first axis; beyond its ends is paper.
+    """`grey` [n, m] read linearly between the entries of its first axis; beyond its ends is background.
 
     :param positions: [k, m], or [k, 1] for the same throughout; whole numbers are the entries themselves.
     :returns: float32 [k, m].

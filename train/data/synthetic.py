@@ -104,7 +104,7 @@ def synthetic_line(*, seed: int, split: str, index: int, min_characters: int = 8
     rng = np.random.default_rng(sequence)
     required = ALPHABET[index % len(ALPHABET)]
     text = line_text(rng, required, min_characters=min_characters, max_characters=max_characters)
-    return Line(f"{split}/{index:06d}", text, _printed(rng, text))
+    return Line(f"{split}/{index:06d}", text, _rendered(rng, text))
 
 
 def _require(field: str, value: int, lowest: int, highest: int | None) -> None:
@@ -116,7 +116,7 @@ def _require(field: str, value: int, lowest: int, highest: int | None) -> None:
         raise ConfigError(f"{field} is {value}; allowed is {lowest} to {highest}.")
 
 
-def _printed(rng: np.random.Generator, text: str) -> Image.Image:
+def _rendered(rng: np.random.Generator, text: str) -> Image.Image:
     """Set and scan `text`: bilevel, cut to the ink and a margin."""
     style = _style(rng, text)
     grey = np.asarray(_scan(_set(text, style), style), dtype=np.float32)
@@ -166,7 +166,7 @@ def _set(text: str, style: _Style) -> Image.Image:
     pieces, x = [], 0.0
     for number, word in enumerate(text.split(" ")):
         font = load_font(style.emphasis if number in style.emphasised else style.font, style.size)
-        printed = "".join(style.typeface.printed.get(c, c) for c in word)
+        printed = "".join(style.typeface.substitutes.get(c, c) for c in word)
         for piece in printed if style.tracking else (printed,):
             pieces.append((x, piece, font))
             x += font.getlength(piece) + style.tracking

@@ -1,4 +1,4 @@
-"""What a run learns from and is judged by: samples, their changes from epoch to epoch, and the lines held out."""
+"""`TrainingData`: the lines that a run trains on, changed from epoch to epoch, and the lines that it validates on."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from train.loss import columns_needed
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Lessons:
-    """Samples to train on, the first `own` of them in every epoch, and `hyperparameters.extra_lines` of the others;
+class TrainingData:
+    """Samples to train on, the first `base_count` of them in every epoch, and `hyperparameters.extra_lines` of the others;
     and lines to judge each epoch by, with their grey columns uint8 [T, I].
 
     `notes` has a sentence for each line that is not trained on, and one on how the best epoch is chosen.
     """
 
     samples: tuple[Sample, ...]
-    own: int
-    judged: tuple[Line, ...]
-    judged_pixels: tuple[Tensor, ...]
+    base_count: int
+    validation: tuple[Line, ...]
+    validation_pixels: tuple[Tensor, ...]
     notes: tuple[str, ...]
     augmentation: Augmentation
     hyperparameters: Hyperparameters
 
     @property
-    def truths(self) -> list[str]:
-        """The whole truth of every judged line."""
-        return [line.text for line in self.judged]
+    def references(self) -> list[str]:
+        """The whole truth of every validation line."""
+        return [line.text for line in self.validation]
 
     @property
     def lines_per_epoch(self) -> int:
         """Samples of every epoch."""
-        return self.own + min(self.hyperparameters.extra_lines, len(self.samples) - self.own)
+        return self.base_count + min(self.hyperparameters.extra_lines, len(self.samples) - self.base_count)
 
     def order(self, epoch: int) -> list[int]:
         """Indexes of the samples of an epoch, to be cut into batches: a function of seed and epoch alone."""
-        drawn = list(range(self.own))
-        if self.lines_per_epoch > self.own:
+        drawn = list(range(self.base_count))
+        if self.lines_per_epoch > self.base_count:
             generator = torch.Generator().manual_seed(self.hyperparameters.random_seed * 1_000_003 + epoch)
-            extra = torch.randperm(len(self.samples) - self.own, generator=generator)
-            drawn += (extra[: self.lines_per_epoch - self.own] + self.own).tolist()
+            extra = torch.randperm(len(self.samples) - self.base_count, generator=generator)
+            drawn += (extra[: self.lines_per_epoch - self.base_count] + self.base_count).tolist()
         widths = [self.samples[index].columns for index in drawn]
         places = epoch_order(widths, epoch=epoch, hyperparameters=self.hyperparameters)
         return [drawn[place] for place in places]
@@ -65,7 +65,7 @@ class Lessons:
         return Sample(line=sample.line, pixels=torch.from_numpy(changed), labels=sample.labels)
 
 
-def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparameters) -> Lessons:
+def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparameters) -> TrainingData:
     """Read the images and split the lines.
 
     :raises ConfigError: more selection lines than training lines.
@@ -73,19 +73,19 @@ def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparamete
     :raises ImageError: an image cannot be read.
     """
     hp = hyperparameters
-    training, judged, notes = _split(dataset, hp)
-    if not any(line.text.split() for line in judged):
-        raise DataError(f"None of the {len(judged)} validation lines holds a word, so there is no error rate.")
-    samples, left_out = _learnable(_samples(training, alphabet, hp), hp)
+    training, validation, notes = _split(dataset, hp)
+    if not any(line.text.split() for line in validation):
+        raise DataError(f"None of the {len(validation)} validation lines holds a word, so there is no error rate.")
+    samples, left_out = _ctc_feasible(_samples(training, alphabet, hp), hp)
     if not samples:
         raise DataError(f"No line can be trained on; of {len(training)} the first: {left_out[0]}")
     extra, extra_left_out = _extra(dataset.extra, alphabet, hp)
     left_out += extra_left_out
-    return Lessons(
+    return TrainingData(
         samples=(*samples, *extra),
-        own=len(samples),
-        judged=judged,
-        judged_pixels=tuple(read_pixels(judged, target_height=hp.target_height, workers=hp.num_workers)),
+        base_count=len(samples),
+        validation=validation,
+        validation_pixels=tuple(read_pixels(validation, target_height=hp.target_height, workers=hp.num_workers)),
         notes=(*notes, *left_out),
         augmentation=Augmentation(**{name: getattr(hp, f"augment_{name}") for name in AUGMENTATIONS}),
         hyperparameters=hp,
@@ -102,9 +102,9 @@ def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tup
     drawn = torch.randperm(len(dataset.training), generator=torch.Generator().manual_seed(hp.random_seed))
     held_out = set(drawn[:count].tolist())
     training = tuple(line for index, line in enumerate(dataset.training) if index not in held_out)
-    judged = tuple(line for index, line in enumerate(dataset.training) if index in held_out)
+    validation = tuple(line for index, line in enumerate(dataset.training) if index in held_out)
     note = f"Error rates during training are those of {count} held-out training lines; validation lines are not read."
-    return training, judged, [note]
+    return training, validation, [note]
 
 
 def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> list[Sample]:
@@ -117,14 +117,14 @@ def _extra(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> 
     if hp.extra_lines > len(lines):
         raise ConfigError(f"extra_lines is {hp.extra_lines}; there are {len(lines)} extra lines.")
     known = {*alphabet.symbols, *UNTRAINED_CHARACTERS}
-    sayable = tuple(line for line in lines if known.issuperset(line.text))
-    kept, notes = _learnable(_samples(sayable, alphabet, hp), hp)
-    if len(sayable) < len(lines):
-        notes.append(f"{len(lines) - len(sayable)} of {len(lines)} extra lines hold characters outside the alphabet.")
+    encodable = tuple(line for line in lines if known.issuperset(line.text))
+    kept, notes = _ctc_feasible(_samples(encodable, alphabet, hp), hp)
+    if len(encodable) < len(lines):
+        notes.append(f"{len(lines) - len(encodable)} of {len(lines)} extra lines hold characters outside the alphabet.")
     return kept, notes
 
 
-def _learnable(samples: list[Sample], hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
+def _ctc_feasible(samples: list[Sample], hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
     """The lines that CTC can say, and one sentence for each that it cannot: its loss would be infinite."""
     kept, notes = [], []
     for sample in samples:

@@ -24,7 +24,7 @@ class Typeface:
     """A family of fonts, named by their files without the suffix.
 
     `italic` and `bold` are None where the family has none. `lacks` holds the characters that any of the fonts draws
-    as something else, although its character map claims to have them; `printed` what is drawn in place of a character.
+    as something else, although its character map claims to have them; `substitutes` what is drawn in place of a character.
     """
 
     share: float
@@ -32,7 +32,7 @@ class Typeface:
     italic: str | None = None
     bold: str | None = None
     lacks: frozenset[str] = frozenset()
-    printed: dict[str, str] = field(default_factory=dict)
+    substitutes: dict[str, str] = field(default_factory=dict)
 
 
 _OLD_TEX_ENCODING = frozenset("<")
@@ -40,11 +40,11 @@ _OLD_TEX_ENCODING = frozenset("<")
 quotes are curled already."""
 
 TYPEFACES = (
-    Typeface(0.52, "STIXGeneral", "STIXGeneralItalic", "STIXGeneralBol", printed=CURLY_QUOTES),
+    Typeface(0.52, "STIXGeneral", "STIXGeneralItalic", "STIXGeneralBol", substitutes=CURLY_QUOTES),
     Typeface(0.28, "cmr10", "cmti10", "cmb10", lacks=_OLD_TEX_ENCODING),
-    Typeface(0.12, "DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSerif-Bold", printed=CURLY_QUOTES),
+    Typeface(0.12, "DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSerif-Bold", substitutes=CURLY_QUOTES),
     Typeface(0.03, "cmss10", lacks=_OLD_TEX_ENCODING),
-    Typeface(0.03, "DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", printed=CURLY_QUOTES),
+    Typeface(0.03, "DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", substitutes=CURLY_QUOTES),
     Typeface(0.02, "cmtt10"),
 )
 """`share` is the chance of a line to be set in it, as far as it has every character of the line."""
