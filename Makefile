@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NUMPY2 := 'numpy==2.4.6 ; python_version >= "3.11"' 'numpy==2.2.6 ; python_version < "3.11"'
 PYNQ_VERSIONS := 3.0.1 4.0.0
 
-.PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format bench golden wheel clean
+.PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format docs bench golden wheel clean
 
 setup: $(INSTALLED)
 
@@ -58,6 +58,10 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format -i hls_gen/library/*pp tests/hls_gen/*.cpp
 
+# Paths that the pages cite are checked by tests/test_citations.py, and their commands run in tests/test_docs.py.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: setup
 	$(BIN)/python -m benchmarks.simulator
 	$(BIN)/python -m benchmarks.training
@@ -73,5 +77,5 @@ wheel: setup
 	rm -rf build
 
 clean:
-	rm -rf .venv .numpy2 .pynq build dist demo-run *.egg-info
+	rm -rf .venv .numpy2 .pynq build dist site demo-run *.egg-info
 	find . -name '*.nb[ci]' -delete

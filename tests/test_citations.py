@@ -106,7 +106,7 @@ def names_something(dotted: str) -> bool:
         for module in (folder / "__init__.py", folder.with_suffix(".py")):
             if str(module) in places():
                 source = (REPOSITORY / module).read_text(encoding="utf-8")
-                return all(re.search(rf"\b{re.escape(name)}\b", source) for name in parts[count:])
+                return all(re.search(rf"\b{re.escape(name)}\b", source) for name in parts[count : count + 1])
     return False
 
 

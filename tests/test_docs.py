@@ -7,6 +7,8 @@ import importlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from PIL import Image
 from datapath import Design, fold
 from datapath.files import read_npz
 from datapath.manifest import Manifest
-from foldline.cli import main
+from foldline.cli import COMMANDS, main
 from foldline.hardware.board import virtual_board
 from hls_gen import write_header
 from tests.builds import random_columns
@@ -65,46 +67,95 @@ def test_examples_on_a_page(path, monkeypatch):
     assert result.failed == 0, "see the captured output"
 
 
-def test_commands_in_the_readme_run_as_they_stand(tmp_path, monkeypatch):
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("step by step:") : text.index("With internet,")]
-    commands = [line.split() for line in section.splitlines() if line.startswith("    foldline ")]
+def commands_of(page: str) -> list[list[str]]:
+    """Words of every `foldline` command that stands on a line of its own."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    lines = (line.partition("  #")[0] for line in text.splitlines() if line.startswith("    foldline "))
+    return [shlex.split(line) for line in lines]
+
+
+FEW = {"800": "20", "100": "4", "uw3-500": "lines", "synthetic:6000": "synthetic:4", "400": "2"}
+"""Lines in place of a page's: the commands are tried here, not the network."""
+
+
+def with_few_lines(words: list[str]) -> list[str]:
+    few = [FEW.get(word, word) for word in words[1:]]
+    return [*few, "--epochs", "3", "--no-cuda"] if words[1] in {"train", "recipe"} else few
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    """An empty folder, with what a checkout has."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("params", "golden_vectors"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_commands_of_the_tutorial_run_as_they_stand(workplace, csim_builds):
+    commands = commands_of("docs/tutorial.md")
     assert [words[1] for words in commands] == [
-        *("data", "train", "export", "import-header", "verify", "simulate", "compare", "golden")
+        *("data", "train", "export", "compare", "simulate", "estimate", "csim", "export", "export", "verify", "run")
     ]
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "params").symlink_to(REPOSITORY / "params")
-    smaller = {"800": "20", "100": "4"}  # lines: the commands are tried here, not the network
-    for words in commands:
-        arguments = [smaller.get(word, word) for word in words[1:]]
-        if words[1] == "train":
-            arguments += ["--epochs", "1", "--no-cuda"]
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 0, (words, result.output)
-    assert (tmp_path / "trace.npz").is_file()
+    for words in commands[:-1]:
+        runs(*with_few_lines(words))
+    assert {"trace.npz", "alphabet.txt", "net.hpp", "board"} <= {path.name for path in workplace.iterdir()}
 
 
-def test_commands_before_synthesis_run_as_they_stand(tmp_path, monkeypatch):
-    """Those of the README and of the estimates' page, with a few printed lines for the report."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = readme[readme.index("## Know before you synthesise") : readme.index("## From design to hardware")]
-    page = (REPOSITORY / "docs" / "estimates.md").read_text(encoding="utf-8")
-    commands = [line.split() for line in (section + page).splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == ["estimate", "explore", "report", "estimate"]
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "golden_vectors").symlink_to(REPOSITORY / "golden_vectors")
-    for words in commands:
-        few = ["--data", "synthetic:4"] if words[1] == "report" else []
-        result = CliRunner().invoke(main, [*words[1:], *few])
-        assert result.exit_code == 0, (words, result.output)
-    assert (tmp_path / "report.html").is_file()
+@pytest.mark.pynq
+def test_the_last_command_of_the_tutorial_runs_on_the_virtual_board(workplace):
+    *_, (_, command, design, image) = commands_of("docs/tutorial.md")
+    runs("data", "synth", "-o", "lines", "--training", "1", "--validation", "1")
+    (workplace / design).symlink_to(REPOSITORY / "golden_vectors" / "designs" / f"{CARRIED}.npz")
+    assert image in runs(command, design, image)
+
+
+def test_commands_of_the_estimates_page_run_as_they_stand(workplace):
+    ((_, *words),) = commands_of("docs/estimates.md")
+    runs(*words)
+
+
+def test_commands_of_the_pages_on_comparing_and_inspecting_run_as_they_stand(workplace):
+    compared, *_ = commands_of("docs/compare.md")
+    assert "overlay labels" in runs(*compared[1:])
+    runs("data", "synth", "-o", "lines", "--training", "1", "--validation", "1")
+    (workplace / "line.png").symlink_to(next((workplace / "lines" / "imgs").rglob("*.png")))
+    (inspected,) = commands_of("docs/inspect.md")
+    runs(*inspected[1:])
+    assert (workplace / "inspect.png").is_file()
+
+
+def test_commands_for_large_jobs_run_as_they_stand(workplace):
+    design = random_design(1, inputs=32, hidden=8, classes=5)
+    design.save("net.npz")
+    runs("data", "synth", "-o", "lines", "--training", "4", "--validation", "1")
+    scans = sorted(Path("lines/imgs").rglob("*.png"))
+    Path("scans.txt").write_text("".join(f"{scan}\n" for scan in scans))
+    folder, listed, *_, one, two = commands_of("docs/large-jobs.md")
+    results = []
+    for words in (folder, listed):
+        runs(*words[1:])
+        results.append(Path("texts.jsonl").read_bytes())
+    subprocess.run(["split", "-n", "l/2", "scans.txt", "scans."], check=True)
+    for words in (one, two):
+        runs(*words[1:])
+        results.append(Path(words[-1]).read_bytes())
+    assert results[0] == results[1] == results[2] + results[3]
+    assert len(results[0].splitlines()) == len(scans)
+
+
+def test_the_readme_fits_on_a_page_and_says_what_is_not_shown():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 900
+    assert "**Not shown yet:**" in "".join(text.splitlines(keepends=True)[:30])
 
 
 def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
     """With a small network in place of the recipe's, which takes long to train."""
     text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
     commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == ["train", "export", "csim", "export", "csim", "csim"]
+    assert [words[1] for words in commands] == ["recipe", "export", "csim", "export", "csim", "csim"]
     monkeypatch.chdir(tmp_path)
     design = random_design(1, inputs=32, hidden=8, classes=5)
     (tmp_path / commands[1][2]).parent.mkdir(parents=True)
@@ -119,6 +170,21 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
     assert {"README.md", "Makefile", "run_hls.tcl", "build.tcl"} <= {
         path.name for path in (tmp_path / "board").iterdir()
     }
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
+    pytest.importorskip("mkdocs")
+    command = (sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path))
+    built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    pages = {path.relative_to(tmp_path): path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    assert len(pages) > 40
+    for path, text in pages.items():
+        loaded = re.findall(r"<(?:script|img|link|iframe)[^>]*(?:src|href)=[\"']?(?:https?:)?//[^\"' >]+", text)
+        assert loaded == [], path
+    for name in COMMANDS:
+        assert f'id="foldline-{name}"' in pages[Path("cli/index.html")]
 
 
 # The board's page -----------------------------------------------------------------------------------------------------

@@ -471,23 +471,6 @@ def test_a_resumed_shard_is_the_same(shards, command, tmp_path):
         assert path.read_bytes() == content
 
 
-def test_the_commands_for_large_jobs_in_the_readme(work, tmp_path, monkeypatch):
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("### Large jobs") : text.index("## From Python")]
-    commands = [line.split() for line in section.splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == ["simulate", "simulate", "simulate", "simulate", "merge"]
-    monkeypatch.chdir(tmp_path)
-    Path("net.npz").write_bytes((work / "design.npz").read_bytes())
-    scans = [draw(Path("lines/imgs") / f"{n}.png", 40 + n) for n in range(5)]
-    Path("scans.txt").write_text("".join(f"{scan}\n" for scan in scans))
-    contents = []
-    for words in commands:
-        assert run(*words[1:]).exit_code == 0, words
-        contents.append(Path(words[words.index("-o") + 1]).read_bytes())
-    assert len(contents[0].splitlines()) == 5
-    assert contents[0] == contents[1] == contents[4]
-
-
 def test_missing_doubled_and_unfinished_shards_are_named(shards, tmp_path):
     one, two, three = shards(3)
     merged = tmp_path / "m.jsonl"

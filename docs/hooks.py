@@ -1,0 +1,46 @@
+"""The page of the command line, written from the click commands while the site is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from inspect import cleandoc
+from typing import Any
+
+import click
+
+from foldline.cli import main
+
+
+class MarkdownFormatter(click.HelpFormatter):
+    """Writes the sections of a help page as definition lists."""
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """:param name: heading of what is written within."""
+        self.write(f"\n**{name}**\n")
+        yield
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *_: Any, **__: Any) -> None:
+        """:param rows: option or command, and its help."""
+        for name, text in rows:
+            self.write(f"\n`{name}`\n:   {text.replace('<', '&lt;')}\n")
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Append every command to the page ``cli.md``; mkdocs calls this for each page."""
+    return markdown + "".join(_described("foldline", main, None)) if page.file.src_uri == "cli.md" else markdown
+
+
+def _described(name: str, command: click.Command, parent: click.Context | None) -> Iterator[str]:
+    """Markdown of a command and of those below it."""
+    context = command.context_class(command, info_name=name, parent=parent, **command.context_settings)
+    formatter = MarkdownFormatter()
+    command.format_options(context, formatter)
+    usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
+    help = re.sub(r"\n *\x08 *\n", "\n", cleandoc(command.help or ""))
+    yield f"\n## {context.command_path}\n\n{help}\n\n```text\n{usage}\n```\n{formatter.getvalue()}"
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            yield from _described(below, command.get_command(context, below), context)
