@@ -35,6 +35,7 @@ class Trace:
     labels     uint8 [n]       emitted labels, at most the overlay's limit
     text       str             the labels' symbols
     exceeded   tuple           limits of the overlay that the line exceeds: then no board gives this result
+    mismatch   str             first difference from the simulator, where a C simulation computed the line; else empty
     """
 
     hidden: np.ndarray
@@ -42,6 +43,7 @@ class Trace:
     labels: np.ndarray
     text: str
     exceeded: tuple[ExceededLimit, ...]
+    mismatch: str = ""
 
     @property
     def found(self) -> int:

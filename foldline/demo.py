@@ -15,9 +15,10 @@ from foldline.compare.agreement import BOARD, CSIM, SIMULATED
 from foldline.compare.comparison import TORCH, Comparison, Progress, compare
 from foldline.compare.tables import agreement_notes, failure
 from foldline.console.text import now
+from foldline.differences import Verified
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.board import open_driver
-from foldline.hardware.headers import Proof, import_design, verify_header
+from foldline.hardware.headers import import_design, verify_header
 from foldline.hardware.projects import export_project
 from foldline.report import ReportInputs, ReportRun, write_report
 from foldline.report.curves import read_curves
@@ -39,19 +40,19 @@ EMBEDDED = DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
 FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
 DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
 LINE_CHARACTERS = (16, 40)
-PROVED_LINES = 10
+VERIFIED_LINES = 10
 CSIM_LINES = 3
 """Lines of the C simulation, which computes one or two hundred columns a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proved:
-    """A design on its way to the board: the header that was written, the design that came back from it, and the proof
-    that they hold the same."""
+class VerifiedHeader:
+    """The header that was written of a network, the design that was read back from it, and the lines on which both were
+    verified."""
 
     header: Path
     design: Path
-    proof: Proof
+    verified: Verified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +63,8 @@ class DemoResult:
 
     folder: Path
     checkpoint: Path
-    trained: Proved
-    embedded: Proved
+    trained: VerifiedHeader
+    embedded: VerifiedHeader
     project: Path
     comparison: Comparison
     embedded_comparison: Comparison
@@ -93,7 +94,7 @@ def run_demo(
     log: Callable[[str], None],
     progress: Progress | None = None,
 ) -> DemoResult:
-    """Train, export to a header, read it back and prove it; then the same with the embedded network; then the trained one
+    """Train, export to a header, read it back and verify it; then the same with the embedded network; then the trained one
     as a hardware project; compare all backends, the C simulation and the virtual board among them; and write a report.
 
     :param folder: where everything is kept.
@@ -116,11 +117,11 @@ def run_demo(
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
     lines = dataset.validation
-    log("2. Export its best epoch as an LSTM-PYNQ header, read that back, and prove it.")
-    trained = _prove(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, log=log)
+    log("2. Export its best epoch as an LSTM-PYNQ header, read it back, and verify it.")
+    trained = _verify(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, log=log)
     design = Design.load(embedded)
     log(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
-    carried = _prove(design, result.folder / embedded.stem, lines, log=log)
+    carried = _verify(design, result.folder / embedded.stem, lines, log=log)
     log("4. Write the demo's network as a hardware project.")
     own = Design.load(trained.design)
     project = result.folder / "project"
@@ -163,7 +164,7 @@ def _data_of(design: Design) -> str:
     return design.provenance.notes.get("dataset") or "data that its provenance does not name"
 
 
-def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable[[str], None]) -> Proved:
+def _verify(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable[[str], None]) -> VerifiedHeader:
     """Header out, header in, and both walks on some lines.
 
     :param stem: path of the files without their suffix.
@@ -175,15 +176,14 @@ def _prove(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable
     if not design.same_network(exported):
         raise MismatchError(f"{header} does not give back the network that was exported.")
     exported.save(path)
-    columns = [line.columns(design) for line in lines[:PROVED_LINES]]
-    proof = verify_header(Design.load(path), header, columns)
+    columns = [line.columns(design) for line in lines[:VERIFIED_LINES]]
+    verified = verify_header(Design.load(path), header, columns)
     folding = exported.folding
     log(
-        f"   {header.name}, PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}: {proof.weights} "
-        f"weights, {proof.hidden_words} hidden words, {proof.scores} scores and {proof.labels} labels of {proof.lines} "
-        f"lines: all equal."
+        f"   {header.name}, PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}: all weights equal, "
+        f"{verified}."
     )
-    return Proved(header=header, design=path, proof=proof)
+    return VerifiedHeader(header=header, design=path, verified=verified)
 
 
 def compare_all(

@@ -22,7 +22,7 @@ from datapath.errors import FileError, ToolError
 from datapath.files import os_reason
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
 from hls_gen.toolchain import Toolchain
-from hls_gen.vectors import LineResult, parse_results, render_line
+from hls_gen.vectors import KernelResult, parse_results, render_line
 
 FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
 PROGRAM = "test_bench"
@@ -43,7 +43,7 @@ class CSimProgram:
         self.design = design
         self.program = _built(render_sources(design), Toolchain.find(), flags, cache or cache_folder())
 
-    def run(self, columns: np.ndarray) -> LineResult:
+    def run(self, columns: np.ndarray) -> KernelResult:
         """Compute one line; integers [T, I], raw values of ``fixed<A, 1>``.
 
         :raises DataError: a pixel outside the range, or more columns than the design's limit.

@@ -19,7 +19,7 @@ from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.sources import BENCH_FOLDER, VECTORS, design_digest, render_sources
-from hls_gen.vectors import LineResult, render_line
+from hls_gen.vectors import KernelResult, render_line
 
 _PIPELINED_LOOP = re.compile(
     r"^ *(?P<label>[A-Z_]+):\n *for .*\{\n(?:#pragma HLS loop_tripcount.*\n)?#pragma HLS pipeline II = 1$", re.MULTILINE
@@ -37,7 +37,7 @@ def render(
     design: Design,
     board: Board,
     *,
-    lines: Sequence[tuple[np.ndarray, LineResult]],
+    lines: Sequence[tuple[np.ndarray, KernelResult]],
     clock_mhz: float | None = None,
 ) -> dict[str, str]:
     """All files of a project by path. Pure and byte-deterministic: the same arguments give the same bytes.
@@ -87,7 +87,7 @@ def render(
     return dict(sorted((files | render_scripts(facts)).items()))
 
 
-def known_answers(lines: Sequence[tuple[np.ndarray, LineResult]]) -> tuple[KnownAnswer, ...]:
+def known_answers(lines: Sequence[tuple[np.ndarray, KernelResult]]) -> tuple[KnownAnswer, ...]:
     """What a driver asks the accelerator first: the first `MAX_ANSWERS` lines with labels, else the first line.
 
     A line with more labels than the output buffer holds has no answer that could be compared.

@@ -21,7 +21,7 @@ CUT_OFF = "The test bench's results are cut off."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LineResult:
+class KernelResult:
     """What the accelerator computes for a line of T columns.
 
     found     int                   labels found; more than `labels` holds where they exceed the buffer
@@ -38,7 +38,7 @@ class LineResult:
     gates: np.ndarray | None = None
 
 
-def render_line(columns: np.ndarray, *, bits: int, expected: LineResult | None = None) -> str:
+def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None = None) -> str:
     """One line for the test bench, and what it must find; without `expected` it can only be computed.
 
     :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
@@ -54,7 +54,7 @@ def render_line(columns: np.ndarray, *, bits: int, expected: LineResult | None =
     return "".join(parts)
 
 
-def parse_results(text: str, design: Design) -> list[LineResult]:
+def parse_results(text: str, design: Design) -> list[KernelResult]:
     """The lines that the test bench of `design` wrote.
 
     :raises DataError: the text is no such result, or not whole.
@@ -82,7 +82,7 @@ def parse_results(text: str, design: Design) -> list[LineResult]:
         raise DataError(f"The test bench's results cannot be read ({type(error).__name__}: {error}).") from error
 
 
-def _result(values: dict[str, np.ndarray], length: int, design: Design) -> LineResult:
+def _result(values: dict[str, np.ndarray], length: int, design: Design) -> KernelResult:
     found, labels = int(values["labels"][0]), values["labels"][1:]
     if found == REFUSED:
         raise DataError(f"The accelerator refused a line of {length} columns; it takes 1 to {design.limits.columns}.")
@@ -90,7 +90,7 @@ def _result(values: dict[str, np.ndarray], length: int, design: Design) -> LineR
         raise ValueError(f"{found} labels were found and {len(labels)} kept")
     if (labels >= design.classes).any():
         raise ValueError(f"label {labels.max()} of {design.classes} classes")
-    return LineResult(
+    return KernelResult(
         found=found,
         labels=labels.astype(np.uint8),
         hidden=_signed(values["hidden"], np.int8).reshape(length, 2, design.hidden),

@@ -14,7 +14,7 @@ from datapath import Design
 from datapath.formats import unit_format
 from fixedpoint_sim import Trace
 from hls_gen import csim
-from hls_gen.vectors import LineResult
+from hls_gen.vectors import KernelResult
 
 QUICK = ("-O1", "-DFOLDLINE_OBSERVE")
 """Three quarters of the time of the flags that users get, whose optimiser is the difference."""
@@ -34,12 +34,12 @@ def random_columns(design: Design, length: int, *, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(pixel.min, pixel.max, (length, design.inputs), np.int8, endpoint=True)
 
 
-def as_result(trace: Trace, *, gates: np.ndarray | None = None) -> LineResult:
+def as_result(trace: Trace, *, gates: np.ndarray | None = None) -> KernelResult:
     """What the accelerator gives where it computes this trace."""
-    return LineResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores, gates=gates)
+    return KernelResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores, gates=gates)
 
 
-def altered(result: LineResult, name: str, place: tuple[int, ...] | int, value: int) -> LineResult:
+def altered(result: KernelResult, name: str, place: tuple[int, ...] | int, value: int) -> KernelResult:
     """The result with one value of one of its arrays replaced."""
     values = getattr(result, name).copy()
     values[place] = value

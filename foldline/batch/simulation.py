@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import FoldlineError, LimitError
+from datapath.errors import FoldlineError, LimitError, MismatchError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
 from foldline.batch.inputs import LineInput
@@ -40,7 +40,10 @@ def simulate_inputs(
 
     def result(line: LineInput) -> tuple[str, Trace | FoldlineError]:
         try:
-            return line.name, walk.run(line.columns(walk.design), ignore_limits=ignore_limits)
+            trace = walk.run(line.columns(walk.design), ignore_limits=ignore_limits)
+            if trace.mismatch:
+                raise MismatchError(trace.mismatch)
+            return line.name, trace
         except LimitError as error:
             return line.name, LimitError(f"{error} With --ignore-limits it is computed all the same.").within(line.name)
         except FoldlineError as error:

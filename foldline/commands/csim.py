@@ -19,28 +19,28 @@ def command(
     folding: dict[str, int | None],
     **options,
 ) -> None:
-    """Compute lines with the hardware library as compiled C++, and prove them equal to the simulator.
+    """Compute lines with the HLS library as compiled C++, and verify them against the simulator.
 
-    What runs is the source that `export --project` writes for synthesis, with real ap_fixed types. Every hidden word,
-    class score and label is compared with what `simulate` computes; a line that differs fails, and the place is named.
-    Prints and writes what `simulate` does.
+    The C++ is what `export --project` writes for synthesis, with ap_fixed types. Every hidden word, class score and label
+    is compared with that of `simulate`; a line that differs fails, and the message names the place. Output is the same
+    as that of `simulate`.
 
-    The first run of a design and folding compiles it, which takes some seconds; builds are kept in ~/.cache/foldline.
+    The first run of a design and folding compiles it, which takes some seconds; builds are cached in ~/.cache/foldline.
     """
-    walks = []
+    simulators = []
 
-    def walk(design):
+    def c_simulator(design):
         from foldline.console.progress import waiting
         from foldline.hardware.csim import CSimulator
         from foldline.networks import chosen_folding
 
         chosen = chosen_folding(design=design, **folding)
         with waiting("compiling the C simulation"):
-            walks.append(CSimulator(design.refolded(chosen)))
-        return walks[0]
+            simulators.append(CSimulator(design.refolded(chosen)))
+        return simulators[0]
 
     try:
-        compute_lines(design_path, LineOptions(**options), walk)
+        compute_lines(design_path, LineOptions(**options), c_simulator)
     finally:
-        if walks and walks[0].compared.lines:
-            click.echo(f"C simulation and simulator agree on {walks[0].compared}.", err=True)
+        if simulators and simulators[0].verified.lines:
+            click.echo(f"C simulation {simulators[0].verified}.", err=True)

@@ -33,7 +33,7 @@ from foldline.compare.agreement import (
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
-    from foldline.hardware.csim import Compared
+    from foldline.differences import Verified
     from overlay_driver import BoardResult, Driver
     from train.checkpoint import Checkpoint
 
@@ -116,7 +116,7 @@ class Comparison:
     exceeding: int
     failed: tuple[str, ...] = ()
     agreement: Agreement | None = None
-    csim: Compared | None = None
+    csim: Verified | None = None
     board: BoardRun | None = None
 
 
@@ -308,18 +308,24 @@ def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
 
 def _c_simulated(
     design: Design, rows: Sequence[_Row], threads: int | None, progress: Progress
-) -> tuple[tuple[LineResult, ...], Compared]:
+) -> tuple[tuple[LineResult, ...], Verified]:
     """What the compiled C++ reads, and what of it is equal to the simulator's."""
-    from foldline.hardware.csim_level import CSimulatedLines
+    from fixedpoint_sim.simulator import run_in_order
+    from foldline.hardware.csim import CSimulator
 
     with progress("compiling the C simulation"):
-        computed = CSimulatedLines(design, longest=max(row.simulated.columns for row in rows))
-    read = []
+        simulator = CSimulator(design)
+
+    def run(row: _Row) -> LineResult:
+        trace = simulator.run(row.line.columns(design), ignore_limits=True)
+        return LineResult(labels=_plain(trace.labels), text=trace.text, mismatch=trace.mismatch)
+
+    results = []
     with progress(TITLES[CSIM]) as done:
-        for line in computed.read([partial(row.line.columns, design) for row in rows], threads=threads):
-            read.append(line)
-            done(len(read), len(rows))
-    return tuple(read), computed.compared
+        for result in run_in_order(run, rows, threads=threads):
+            results.append(result)
+            done(len(results), len(rows))
+    return tuple(results), simulator.verified
 
 
 def _hardware_results(

@@ -2,153 +2,136 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 
 from datapath.design import BACKWARD, Design, Gate, Limits
-from datapath.errors import LimitError, MismatchError
+from datapath.errors import LimitError
 from datapath.formats import bring_into_range, drop_bits
 from datapath.quantities import ACCUMULATOR
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import check_columns, exceeded_before, refuse
+from foldline.differences import Verified
 from hls_gen.csim import CSimProgram
 from hls_gen.sources import MAX_LIMIT
-from hls_gen.vectors import LineResult
+from hls_gen.vectors import KernelResult
 
 DIRECTION_NAMES = ("forward", "backward")
-
-
-@dataclass
-class Compared:
-    """How much has been compared with the simulator and found equal."""
-
-    lines: int = 0
-    columns: int = 0
-    hidden_words: int = 0
-    scores: int = 0
-    labels: int = 0
-
-    def add(self, trace: Trace) -> None:
-        self.lines += 1
-        self.columns += len(trace.scores)
-        self.hidden_words += trace.hidden.size
-        self.scores += trace.scores.size
-        self.labels += trace.labels.size
-
-    def __str__(self) -> str:
-        return (
-            f"{self.lines} lines ({self.columns} columns): {self.hidden_words} hidden words, {self.scores} scores, "
-            f"{self.labels} labels equal"
-        )
 
 
 class CSimulator:
     """A design as compiled C++, and the simulator that it must equal; `run` may be called from many threads.
 
-    Building takes some seconds the first time; see `hls_gen.csim.CSimProgram` for its errors.
+    Compiling takes some seconds the first time.
+
+    :param design: what is compiled, in its folding.
+    :raises ToolError, DesignError, FileError: as `hls_gen.csim.CSimProgram`.
     """
 
     def __init__(self, design: Design) -> None:
         self.design = design
-        self.compared = Compared()
+        self.verified = Verified()
+        """Lines on which C simulation and simulator were equal."""
         self._simulator = Simulator(design)
         self._lock = Lock()
-        self._builds = {design.limits.columns: CSimProgram(design)}
+        self._programs = {design.limits.columns: CSimProgram(design)}
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
-        """Compute one line; what comes back is the C simulation's, and equal to the simulator's.
+        """What the C simulation computes for one line; its `mismatch` names the first difference from the simulator.
 
-        :param ignore_limits: compute a line past a limit of the overlay, too, with larger buffers (labels still cut).
-        :raises DataError, LimitError: as `fixedpoint_sim.simulate`.
-        :raises MismatchError: names the first place where the two differ.
+        :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
+        :param ignore_limits: compute a line that exceeds a limit of the overlay, too, with larger buffers; its labels
+            are still cut to the limit.
+        :raises DataError, LimitError: as `fixedpoint_sim.simulate`; or more columns than a C simulation takes.
+        :raises ToolError: the compiled program fails.
         """
         columns = check_columns(self.design, columns)
-        exceeded = exceeded_before(self.design, len(columns))
-        refuse(exceeded, ignore_limits=ignore_limits)
-        result = self._build_for(len(columns)).run(columns)
+        refuse(exceeded_before(self.design, len(columns)), ignore_limits=ignore_limits)
+        result = self._program_for(len(columns)).run(columns)
         expected = self._simulator.run(columns, ignore_limits=True)
-        require_equal(self.design, columns, expected, result)
-        refuse(expected.exceeded, ignore_limits=ignore_limits)
-        trace = Trace(
+        mismatch = first_mismatch(self.design, columns, expected, result)
+        if not mismatch:
+            refuse(expected.exceeded, ignore_limits=ignore_limits)
+            with self._lock:
+                self.verified.add(expected)
+        return Trace(
             hidden=result.hidden,
             scores=result.scores,
             labels=result.labels,
             text=self.design.alphabet.text(result.labels),
             exceeded=expected.exceeded,
+            mismatch=mismatch,
         )
-        with self._lock:
-            self.compared.add(trace)
-        return trace
 
-    def _build_for(self, length: int) -> CSimProgram:
-        """The build whose buffers hold a line: the design's own, or with twice its columns, and twice again."""
-        room = buffer_columns(self.design.limits.columns, length)
+    def _program_for(self, length: int) -> CSimProgram:
+        """The program whose buffers hold a line of this length."""
+        columns = buffer_columns(self.design.limits.columns, length)
         with self._lock:
-            if room not in self._builds:
-                self._builds[room] = CSimProgram(with_room(self.design, room))
-            return self._builds[room]
+            if columns not in self._programs:
+                limits = Limits(columns=columns, labels=self.design.limits.labels)
+                self._programs[columns] = CSimProgram(replace(self.design, limits=limits))
+            return self._programs[columns]
 
 
 def buffer_columns(limit: int, length: int) -> int:
-    """Columns of the buffers for a line: the design's limit, or twice it, and twice again, so that few programs are built.
+    """Columns of the buffers for a line: the design's limit, doubled until the line fits, so that few programs are built.
 
     >>> buffer_columns(732, 732), buffer_columns(732, 733), buffer_columns(732, 3000)
     (732, 1464, 5856)
 
-    :raises LimitError: longer than a C simulation takes.
+    :param limit: columns that the design's buffers hold.
+    :param length: columns of the line.
+    :raises LimitError: the line is longer than a C simulation takes.
     """
     if length > MAX_LIMIT:
         raise LimitError(f"The line has {length} columns; a C simulation takes 1 to {MAX_LIMIT}.")
-    room = limit
-    while room < length:
-        room *= 2
-    return min(room, MAX_LIMIT)
+    while limit < length:
+        limit *= 2
+    return min(limit, MAX_LIMIT)
 
 
-def with_room(design: Design, columns: int) -> Design:
-    """The same network with another limit of columns."""
-    return replace(design, limits=Limits(columns=columns, labels=design.limits.labels))
+def first_mismatch(design: Design, columns: np.ndarray, expected: Trace, got: KernelResult) -> str:
+    """Where a line's C simulation differs first; empty if all hidden words, scores, labels and their count are equal.
 
-
-def require_equal(design: Design, columns: np.ndarray, expected: Trace, got: LineResult) -> None:
-    """Every hidden word, score and label of a line, and how many labels were found.
-
-    :raises MismatchError: names the first place that differs, with its gate where a gate is to blame.
+    :param columns: of the line, integers [T, I].
+    :param expected: the simulator's trace.
+    :param got: what the C simulation computed; where a hidden word differs, its gate accumulators are compared, too.
     """
     if not np.array_equal(expected.hidden, got.hidden):
-        raise MismatchError(_hidden_difference(design, columns, expected, got))
+        return _hidden_mismatch(design, columns, expected, got)
     if not np.array_equal(expected.scores, got.scores):
         places = np.argwhere(expected.scores != got.scores)
         column, k = places[0]
-        raise MismatchError(
+        return (
             f"The C simulation differs in {len(places)} of {expected.scores.size} scores, first in column {column}, "
             f"class {k}: expected {expected.scores[column, k]}, got {got.scores[column, k]}."
         )
     if not np.array_equal(expected.labels, got.labels):
-        raise MismatchError(
+        return (
             f"The C simulation differs in the labels: expected {expected.labels.tolist()}, got {got.labels.tolist()}."
         )
     if expected.found != got.found:
-        raise MismatchError(f"The C simulation counts {got.found} labels; expected {expected.found}.")
+        return f"The C simulation counts {got.found} labels; expected {expected.found}."
+    return ""
 
 
-def _hidden_difference(design: Design, columns: np.ndarray, expected: Trace, got: LineResult) -> str:
+def _hidden_mismatch(design: Design, columns: np.ndarray, expected: Trace, got: KernelResult) -> str:
     places = np.argwhere(expected.hidden != got.hidden)
     step, direction, unit = (int(n) for n in places[0])
     column = len(columns) - 1 - step if direction == BACKWARD else step
-    where = f"column {column} ({DIRECTION_NAMES[direction]}, step {step}), unit {unit}"
-    sentence = (
-        f"The C simulation differs in {len(places)} of {expected.hidden.size} hidden words, first in {where}: "
-        f"expected {expected.hidden[step, direction, unit]}, got {got.hidden[step, direction, unit]}"
+    message = (
+        f"The C simulation differs in {len(places)} of {expected.hidden.size} hidden words, first in column {column} "
+        f"({DIRECTION_NAMES[direction]}, step {step}), unit {unit}: expected {expected.hidden[step, direction, unit]}, "
+        f"got {got.hidden[step, direction, unit]}"
     )
     accumulators = gate_accumulators(design, columns, expected.hidden, step=step, direction=direction, unit=unit)
     computed = got.gates[step, direction, unit]
     for gate in Gate:
         if accumulators[gate] != computed[gate]:
-            return f"{sentence}; gate {gate.name}: expected accumulator {accumulators[gate]}, got {computed[gate]}."
-    return f"{sentence}; its four gate accumulators are equal, so the difference comes after them."
+            return f"{message}; gate {gate.name}: expected accumulator {accumulators[gate]}, got {computed[gate]}."
+    return f"{message}; its four gate accumulators are equal, so the difference comes after them."
 
 
 def gate_accumulators(
@@ -156,7 +139,9 @@ def gate_accumulators(
 ) -> np.ndarray:
     """The four gate accumulators of one unit at one step, before any peephole; int64 [4] in `Gate` order.
 
-    :param hidden: the hidden words [T, 2, H] of the steps before.
+    :param columns: of the line, integers [T, I].
+    :param hidden: hidden words [T, 2, H]; those of the step before are read.
+    :param step: time step of the direction; `direction` and `unit` are indices of `hidden`.
     """
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction == BACKWARD else step].astype(np.int64)

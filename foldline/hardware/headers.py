@@ -1,10 +1,9 @@
-"""Headers and designs: import one, and prove that one holds the other."""
+"""Weight headers: `import_design` reads one into a design, `verify_header` checks that one holds a design."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,11 @@ from datapath.files import file_digest
 from datapath.folded import SHAPE, unfold
 from datapath.formats import unit_format
 from datapath.version import TOOL
-from foldline.differences import describe_difference
+from foldline.differences import Verified, describe_difference
 from hls_gen import read_header
 
 PROBE_LENGTHS = (2, 16, 120)
-"""Columns of the random lines that `verify` computes where it is given none."""
+"""Columns of the random lines of `probe_lines`."""
 
 
 def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Design:
@@ -39,19 +38,6 @@ def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Des
         raise error.within(f"{header} with {alphabet}") from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class Proof:
-    """What `verify_header` compared and found equal."""
-
-    weights: int
-    lines: int
-    columns: int
-    hidden_words: int
-    scores: int
-    labels: int
-    csim: bool = False
-
-
 def verify_header(
     design: Design,
     header: str | os.PathLike,
@@ -59,67 +45,60 @@ def verify_header(
     *,
     threads: int | None = None,
     csim: bool = False,
-) -> Proof:
-    """Prove that a header holds a design, and that its folded walk gives the fast path's bits.
+) -> Verified:
+    """Check that a header holds a design, and that simulating the header in its folding's order gives the same bits.
 
-    The folding may differ; weights, widths and limits may not. Lines past the overlay's limits are computed too.
+    Weights, widths and limits must be equal; the folding may differ. Lines that exceed the overlay's limits are computed,
+    too.
 
-    :param csim: prove also that the hardware library, compiled as C++ from the header's weights in the header's folding,
-        gives the same bits.
-
-    :param lines: integers [T, I] each; None takes `probe_lines`.
+    :param design: what the header must hold.
+    :param header: path of the weight header.
+    :param lines: what is simulated, integers [T, I] each; None takes `probe_lines`.
+    :param threads: worker threads, 1 or more; None takes one per processor.
+    :param csim: compare the C simulation, too: the HLS library compiled with the header's weights in its folding.
+    :raises FileError, HeaderError: the header cannot be read.
     :raises MismatchError: names what differs, how often, and the first five places.
     :raises ToolError: with `csim`, there is no compiler or there are no types to compile with.
     """
-    # Reading a header needs no simulator; proving it does.
-    from fixedpoint_sim import simulate_folded_lines, simulate_lines
+    from fixedpoint_sim import simulate_folded_lines, simulate_lines  # import-header needs no simulator
 
     network = read_header(header)
     for name in SHAPE:
-        ours, theirs = getattr(network, name), getattr(design, name)
+        ours, theirs = getattr(design, name), getattr(network, name)
         if ours != theirs:
-            raise MismatchError(f"{header} does not hold this design: its {name} is {ours}, the design's {theirs}.")
+            raise MismatchError(f"{header} does not hold this design: its {name} is {theirs}, the design's {ours}.")
     held = unfold(network, alphabet=design.alphabet, provenance=design.provenance)
     for name, weights in design.arrays.items():
-        difference = describe_difference(weights, held.arrays[name])
-        if difference:
+        if difference := describe_difference(weights, held.arrays[name]):
             raise MismatchError(f"{header} does not hold this design: {name} differs in {difference}")
     lines = probe_lines(design) if lines is None else lines
-    fast = list(simulate_lines(design, lines, ignore_limits=True, threads=threads))
-    walked = list(simulate_folded_lines(network, design, lines, ignore_limits=True, threads=threads))
-    for number, (expected, got) in enumerate(zip(fast, walked, strict=True)):
+    verified = Verified()
+    traces = zip(
+        simulate_lines(design, lines, ignore_limits=True, threads=threads),
+        simulate_folded_lines(network, design, lines, ignore_limits=True, threads=threads),
+        strict=True,
+    )
+    for number, (expected, got) in enumerate(traces):
         for stage in ("hidden", "scores", "labels"):
-            difference = describe_difference(getattr(expected, stage), getattr(got, stage))
-            if difference:
-                raise MismatchError(f"The folded walk of {header} differs on line {number}: {stage} in {difference}")
+            if difference := describe_difference(getattr(expected, stage), getattr(got, stage)):
+                raise MismatchError(
+                    f"The folded-order simulation of {header} differs on line {number}: {stage} in {difference}"
+                )
+        verified.add(expected)
     if csim:
         _verify_csim(held.refolded(network.folding), lines, threads)
-    return Proof(
-        weights=sum(weights.size for weights in design.arrays.values()),
-        lines=len(lines),
-        columns=sum(len(line) for line in lines),
-        hidden_words=sum(trace.hidden.size for trace in fast),
-        scores=sum(trace.scores.size for trace in fast),
-        labels=sum(trace.labels.size for trace in fast),
-        csim=csim,
-    )
+    return verified
 
 
 def _verify_csim(design: Design, lines: Sequence[np.ndarray], threads: int | None) -> None:
     from fixedpoint_sim.simulator import run_in_order
     from foldline.hardware.csim import CSimulator
 
-    walk = CSimulator(design)
-
-    def compare(numbered: tuple[int, np.ndarray]) -> None:
-        number, columns = numbered
-        try:
-            walk.run(columns, ignore_limits=True)
-        except MismatchError as error:
-            raise MismatchError(f"Line {number}: {error}") from error
-
-    for _ in run_in_order(compare, enumerate(lines), threads=threads):
-        pass
+    simulator = CSimulator(design)
+    traces = run_in_order(lambda columns: simulator.run(columns, ignore_limits=True), lines, threads=threads)
+    for number, trace in enumerate(traces):
+        if trace.mismatch:
+            raise MismatchError(f"Line {number}: {trace.mismatch}")
 
 
 def probe_lines(design: Design) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ from hls_gen.boards import check_clock, load_board
 from hls_gen.project import render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
-from hls_gen.vectors import LineResult
+from hls_gen.vectors import KernelResult
 
 DEFAULT_BOARD = "pynq-z1"
 
@@ -92,11 +92,11 @@ def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]
         yield columns
 
 
-def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, LineResult]]:
+def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, KernelResult]]:
     """Each line, and what the simulator says that the accelerator must give."""
     expected = []
     for columns in lines:
         trace = simulate(design, columns, ignore_limits=True)
-        result = LineResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores)
+        result = KernelResult(found=trace.found, labels=trace.labels, hidden=trace.hidden, scores=trace.scores)
         expected.append((columns, result))
     return expected

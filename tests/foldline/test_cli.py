@@ -196,7 +196,7 @@ def test_export_import_verify_at_another_folding(design, saved, tmp_path):
     verified = run("verify", saved, header)
     assert verified.exit_code == 0
     assert verified.stdout.startswith(f"{header} holds {design.experiment}: ")
-    assert "Folded walk and fast path agree on 5 lines (170 columns): " in verified.stdout
+    assert "Folded-order simulator verified on 5 lines (170 columns): " in verified.stdout
 
 
 def test_simd_factor_stands_for_both_sides(design, saved, tmp_path):

@@ -11,7 +11,6 @@ from fixedpoint_sim import simulate
 from foldline.compare.agreement import Agreement, Disagreement, LineResult, agreement
 from foldline.compare.comparison import BACKENDS, check_backends, compare
 from foldline.compare.tables import agreement_notes, failure, notes
-from foldline.hardware.csim_level import CSimulatedLines
 from hls_gen.csim import CSimProgram
 from tests.builds import altered
 from tests.designs import random_design
@@ -382,6 +381,3 @@ def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, 
     comparison = compare(short, LINES, backends=("csim",), ignore_limits=True)
     assert comparison.csim.columns == 74
     assert comparison.exceeding == 2
-    with pytest.raises(LimitError) as error:
-        CSimulatedLines(short, longest=32768)
-    assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."

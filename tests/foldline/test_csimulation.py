@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from datapath import Design, Gate, Limits
-from datapath.errors import DataError, DesignError, LimitError, MismatchError
+from datapath.errors import DataError, DesignError, LimitError
 from fixedpoint_sim import simulate
-from foldline.hardware.csim import CSimulator, gate_accumulators, require_equal
-from hls_gen.vectors import LineResult
+from foldline.hardware.csim import CSimulator, first_mismatch, gate_accumulators
+from hls_gen.vectors import KernelResult
 from tests import reference
 from tests.builds import FakeCompiler, altered, as_result, patch_sources, random_columns
 from tests.designs import random_design
@@ -23,7 +23,7 @@ def columns(csim_design):
 
 
 @pytest.fixture
-def right(csim_design, columns) -> LineResult:
+def right(csim_design, columns) -> KernelResult:
     """What the C simulation must give; its gate accumulators by plain integers."""
     trace = simulate(csim_design, columns)
     gates = np.array(
@@ -55,17 +55,15 @@ def plain_accumulators(design: Design, columns, hidden, step: int, direction: in
     return gates
 
 
-def difference(design: Design, columns: np.ndarray, got: LineResult) -> str:
-    with pytest.raises(MismatchError) as error:
-        require_equal(design, columns, simulate(design, columns, ignore_limits=True), got)
-    return str(error.value)
+def difference(design: Design, columns: np.ndarray, got: KernelResult) -> str:
+    return first_mismatch(design, columns, simulate(design, columns, ignore_limits=True), got)
 
 
 # Sentences ----------------------------------------------------------------------------------------------------------
 
 
 def test_equal_is_silent_and_the_accumulators_are_those_of_the_page(csim_design, columns, right):
-    require_equal(csim_design, columns, simulate(csim_design, columns), right)
+    assert difference(csim_design, columns, right) == ""
     for step, direction, unit in np.ndindex(T, 2, 4):
         place = {"step": step, "direction": direction, "unit": unit}
         computed = gate_accumulators(csim_design, columns, right.hidden, **place)
@@ -142,10 +140,9 @@ def test_a_flipped_weight_bit_is_found_and_its_gate_named(csim_builds, csim_desi
         for design in (csim_design, replace(csim_design, weights_input=weights))
     )
     patch_sources(monkeypatch, "src/weights.hpp", flip_bit_39_of_the_first_word)
-    with pytest.raises(MismatchError) as error:
-        CSimulator(csim_design).run(columns)
+    mismatch = CSimulator(csim_design).run(columns).mismatch
     blame = f"gate G: expected accumulator {expected}, got {got}."
-    assert str(error.value) == sentence_of(csim_design, columns, hidden, blame)
+    assert mismatch == sentence_of(csim_design, columns, hidden, blame)
 
 
 def flip_bit_39_of_the_first_word(text: str) -> str:
@@ -166,10 +163,9 @@ def test_a_changed_table_entry_comes_after_the_accumulators(csim_builds, csim_de
     changed = [*entries[:index], -entries[index], *entries[index + 1 :]]
     monkeypatch.setattr(reference, "TANH_TABLE", changed)
     hidden = np.array(reference.reference_hidden(csim_design, columns))
-    with pytest.raises(MismatchError) as error:
-        CSimulator(csim_design).run(columns)
+    mismatch = CSimulator(csim_design).run(columns).mismatch
     end = "its four gate accumulators are equal, so the difference comes after them."
-    assert str(error.value) == sentence_of(csim_design, columns, hidden, end)
+    assert mismatch == sentence_of(csim_design, columns, hidden, end)
 
 
 def with_tanh_entry(text: str, index: int, value: int) -> str:
@@ -184,22 +180,22 @@ def with_tanh_entry(text: str, index: int, value: int) -> str:
 
 
 def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(csim_builds, csim_design):
-    walk = CSimulator(csim_design)
+    simulator = CSimulator(csim_design)
     columns = random_columns(csim_design, 81)
     with pytest.raises(LimitError) as error:
-        walk.run(columns)
+        simulator.run(columns)
     assert str(error.value) == (
         "The line exceeds the overlay: 81 columns, allowed at most 40; 81 columns, allowed an even number."
     )
-    assert walk.compared.lines == 0
-    trace = walk.run(columns, ignore_limits=True)  # twice the columns are too few, four times are enough
+    assert simulator.verified.lines == 0
+    trace = simulator.run(columns, ignore_limits=True)  # twice the columns are too few, four times are enough
     expected = simulate(csim_design, columns, ignore_limits=True)
     for stage in ("hidden", "scores", "labels"):
         assert np.array_equal(getattr(trace, stage), getattr(expected, stage))
     assert (trace.text, trace.exceeded) == (expected.text, expected.exceeded)
-    walk.run(columns[:40])
-    assert str(walk.compared) == (
-        f"2 lines (121 columns): {121 * 2 * 4} hidden words, {121 * 5} scores, "
+    simulator.run(columns[:40])
+    assert str(simulator.verified) == (
+        f"verified on 2 lines (121 columns): {121 * 2 * 4} hidden words, {121 * 5} scores, "
         f"{len(trace.labels) + len(simulate(csim_design, columns[:40]).labels)} labels equal"
     )
 
@@ -209,13 +205,13 @@ def test_larger_buffers_are_built_once_for_each_doubling(csim_builds, csim_desig
     monkeypatch.setattr(
         "foldline.hardware.csim.CSimProgram", lambda design: built.append(design.limits.columns) or Stub
     )
-    walk = CSimulator(csim_design)
+    simulator = CSimulator(csim_design)
     for length in (2, 40, 41, 80, 82, 160, 42, 20_481, 32_767):
         with pytest.raises(ZeroDivisionError):
-            walk.run(random_columns(csim_design, length), ignore_limits=True)
+            simulator.run(random_columns(csim_design, length), ignore_limits=True)
     assert built == [40, 80, 160, 32_767]  # 40 * 2^10 = 40 960 is beyond the counters, which take 32 767
     with pytest.raises(LimitError) as error:
-        walk.run(random_columns(csim_design, 32_768), ignore_limits=True)
+        simulator.run(random_columns(csim_design, 32_768), ignore_limits=True)
     assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."
 
 
@@ -229,9 +225,9 @@ class Stub:
 
 def test_a_line_is_checked_before_it_reaches_the_program(csim_builds, csim_design, monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", str(FakeCompiler(tmp_path, program="exit 9").path))
-    walk = CSimulator(csim_design)
+    simulator = CSimulator(csim_design)
     with pytest.raises(DataError) as error:
-        walk.run(np.full((2, 8), 127, dtype=np.int8))
+        simulator.run(np.full((2, 8), 127, dtype=np.int8))
     assert str(error.value) == "Pixel 0 of column 0 is 127; 4 bits allow -8 to 7."
     with pytest.raises(DesignError) as error:
         CSimulator(random_design(1, limits=Limits(columns=40_000)))

@@ -74,7 +74,7 @@ def test_the_demo_says_its_steps_and_keeps_what_it_makes(ran):
         *(path for one in (result.trained, result.embedded) for path in (one.header, one.design)),
     )
     assert {path.name for path in kept} <= {path.name for path in result.folder.iterdir()}
-    assert result.trained.proof.lines == result.embedded.proof.lines == 3
+    assert result.trained.verified.lines == result.embedded.verified.lines == 3
 
 
 def test_it_ends_with_a_report_of_both_networks_and_the_training(ran):

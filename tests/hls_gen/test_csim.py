@@ -11,7 +11,7 @@ from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.csim import gate_accumulators, require_equal
 from hls_gen.csim import CSimProgram
-from hls_gen.vectors import LineResult
+from hls_gen.vectors import KernelResult
 from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import lines
@@ -35,7 +35,7 @@ def golden_design(name: str) -> Design:
     return Design.load(DEFAULT_FOLDER / "designs" / f"{name}.npz").refolded(folding)
 
 
-def assert_gates_equal(design: Design, columns: np.ndarray, result: LineResult, *, seed: int) -> None:
+def assert_gates_equal(design: Design, columns: np.ndarray, result: KernelResult, *, seed: int) -> None:
     """The accumulators that the compiled code shows, at twenty places and the corners."""
     random = np.random.default_rng(seed)
     shape = (len(columns), 2, design.hidden)
@@ -45,7 +45,7 @@ def assert_gates_equal(design: Design, columns: np.ndarray, result: LineResult, 
         assert np.array_equal(result.gates[step, direction, unit], expected), (step, direction, unit)
 
 
-def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.ndarray) -> LineResult:
+def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.ndarray) -> KernelResult:
     result = program.run(columns)
     require_equal(design, columns, simulate(design, columns, ignore_limits=True), result)
     assert_gates_equal(design, columns, result, seed=len(columns))

@@ -74,38 +74,39 @@ def test_the_foldings_are_as_many_and_as_different_as_promised(shared_data):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_networks_on_their_short_lines(name, shared_data, full_csim):
-    walk = CSimulator(network(shared_data, name))
+    simulator = CSimulator(network(shared_data, name))
     vectors = [line for line in lines(shared_data / "golden" / f"published_{name}.npz") if len(line.pixels) <= SHORT]
     assert len(vectors) == 3
-    assert_vectors(walk, vectors)
+    assert_vectors(simulator, vectors)
 
 
 @pytest.mark.parametrize("name", STRESS)
 def test_stress_networks_on_all_lines(name, shared_data, full_csim):
-    walk = CSimulator(network(shared_data, name))
+    simulator = CSimulator(network(shared_data, name))
     vectors = list(lines(shared_data / "golden" / f"stress_{name}.npz"))
     assert len(vectors) >= 2
-    assert_vectors(walk, vectors)
+    assert_vectors(simulator, vectors)
 
 
-def assert_vectors(walk: CSimulator, vectors) -> None:
-    """Equal to the simulator, which `run` checks, and to the published C++'s results."""
+def assert_vectors(simulator: CSimulator, vectors) -> None:
+    """Equal to the simulator and to the published C++'s results."""
     for number, line in enumerate(vectors):
-        trace = walk.run(line.pixels, ignore_limits=True)
+        trace = simulator.run(line.pixels, ignore_limits=True)
         for stage in ("hidden", "scores", "labels"):
             assert np.array_equal(getattr(trace, stage), getattr(line, stage)), (number, stage)
-    assert walk.compared.lines == len(vectors)
+    assert simulator.verified.lines == len(vectors)
 
 
 @pytest.mark.parametrize("name", PEEPHOLE)
 def test_peepholes_on_all_lines(name, shared_data, full_csim):
     """Their vectors are hidden words; scores and labels come from the reference in plain integers."""
     design = network(shared_data, name)
-    walk = CSimulator(design)
+    simulator = CSimulator(design)
     vectors = list(lines(shared_data / "golden" / f"peephole_{name}.npz"))
     assert len(vectors) == 2
     for line in vectors:
-        trace = walk.run(line.pixels, ignore_limits=True)
+        trace = simulator.run(line.pixels, ignore_limits=True)
+        assert trace.mismatch == ""
         assert np.array_equal(trace.hidden, line.hidden)
         scores = reference_scores(design, line.hidden.tolist())
         assert trace.scores.tolist() == scores
@@ -152,10 +153,11 @@ def test_every_width_of_weights_and_of_activations_is_there():
 @pytest.mark.parametrize(("seed", "widths"), list(enumerate(WIDTHS)), ids=str)
 def test_random_designs(seed, widths, full_csim):
     design = any_design(seed, *widths)
-    walk = CSimulator(design)
+    simulator = CSimulator(design)
     for length in (1, 2, 3, 29, 2 * design.limits.columns + 1):
         columns = random_columns(design, length, seed=length)
-        trace = walk.run(columns, ignore_limits=True)
+        trace = simulator.run(columns, ignore_limits=True)
+        assert trace.mismatch == ""
         hidden, scores, labels = reference(replace(design, limits=Limits()), columns)
         assert (trace.hidden.tolist(), trace.scores.tolist()) == (hidden, scores)
         assert (trace.labels.tolist(), trace.found) == (labels[: design.limits.labels], len(labels))

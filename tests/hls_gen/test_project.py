@@ -13,7 +13,7 @@ from foldline.hardware.projects import expected_lines
 from hls_gen.boards import load_board
 from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
-from hls_gen.vectors import LineResult
+from hls_gen.vectors import KernelResult
 from tests.designs import random_design
 from tests.hls_gen import project as scripts
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
@@ -86,9 +86,9 @@ def test_a_design_of_any_folding_is_built_with_our_kernel(tmp_path):
     assert Manifest.read(path).kernel is Kernel.HLS
 
 
-def _line(length: int, labels: tuple[int, ...], found: int | None = None) -> tuple[np.ndarray, LineResult]:
+def _line(length: int, labels: tuple[int, ...], found: int | None = None) -> tuple[np.ndarray, KernelResult]:
     nothing = np.zeros(0)
-    result = LineResult(
+    result = KernelResult(
         found=len(labels) if found is None else found,
         labels=np.array(labels, dtype=np.uint8),
         hidden=nothing,

@@ -12,7 +12,7 @@ from datapath import Limits
 from datapath.errors import DataError
 from datapath.packing import pack_columns
 from fixedpoint_sim import simulate
-from hls_gen.vectors import LineResult, parse_results, render_line
+from hls_gen.vectors import KernelResult, parse_results, render_line
 from tests.builds import as_result, random_columns
 from tests.designs import random_design
 from tests.strategies import designs
@@ -28,20 +28,20 @@ def entry(name: str, values: np.ndarray) -> str:
     return f"{name} {len(words):x}\n" + "\n".join(rows) + "\n"
 
 
-def results_text(result: LineResult) -> str:
+def results_text(result: KernelResult) -> str:
     labels = np.array([result.found, *result.labels])
     parts = zip(("hidden", "scores", "gates"), (result.hidden, result.scores, result.gates), strict=True)
     return f"columns {len(result.scores):x}\n{entry('labels', labels)}" + "".join(entry(*part) for part in parts)
 
 
-def result_of(design, length: int, seed: int) -> LineResult:
+def result_of(design, length: int, seed: int) -> KernelResult:
     random = np.random.default_rng(seed)
     trace = simulate(design, random_columns(design, length, seed=seed), ignore_limits=True)
     gates = random.integers(-(1 << 15), 1 << 15, size=(length, 2, design.hidden, 4)).astype(np.int16)
     return as_result(trace, gates=gates)
 
 
-def assert_same(got: LineResult, expected: LineResult) -> None:
+def assert_same(got: KernelResult, expected: KernelResult) -> None:
     assert got.found == expected.found
     for name in ("labels", "hidden", "scores", "gates"):
         values = getattr(got, name)
