@@ -66,6 +66,14 @@ class Folding:
                 raise DesignError(f"simd_factor is {factor}; it must divide the {size} {name}.")
         return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor, pe_out=pe_out)
 
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(Folding(pe=2, simd_input=32, simd_recurrent=128))
+        'PE 2, SIMD 32 and 128, PE_OUT 1'
+        """
+        return f"PE {self.pe}, SIMD {self.simd_input} and {self.simd_recurrent}, PE_OUT {self.pe_out}"
+
     def check(self, *, inputs: int, hidden: int, classes: int) -> None:
         """Refuse a folding that does not divide the dimensions. `pe_out` need not divide: its last block is filled up.
 
@@ -285,7 +293,7 @@ class Design:
     def __repr__(self) -> str:
         peepholes = "" if self.peepholes is None else f"peepholes={self.peephole_format}, "
         return (
-            f"Design({self.experiment}, inputs={self.inputs}, classes={self.classes}, {peepholes}folding={self.folding}, "
+            f"Design({self.experiment}, inputs={self.inputs}, classes={self.classes}, {peepholes}folding={self.folding!r}, "
             f"limits={self.limits}, provenance={self.provenance})"
         )
 

@@ -21,6 +21,9 @@ command's own spelling). Anything else is a defect of Foldline and shows its tra
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class FoldlineError(Exception):
     """Base of all errors a user can cause; its text is one sentence that names field, value and range.
@@ -101,3 +104,16 @@ class BoardError(FoldlineError):
 
 class MismatchError(FoldlineError):
     """Two results that must be equal and are not."""
+
+
+def suggestion(name: object, known: Sequence[str]) -> str:
+    """How a message on an unknown name ends: with the nearest known name, or with all of them.
+
+    >>> suggestion("PYNQ-Z3", ["pynq-z1", "zcu104"]), suggestion("bord", ["pynq-z1", "zcu104"])
+    ("; did you mean 'pynq-z1'?", '; known are pynq-z1, zcu104.')
+
+    :param name: the unknown name.
+    :param known: the names that exist, in lower case.
+    """
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."

@@ -178,11 +178,7 @@ def _verify(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callabl
     exported.save(path)
     columns = [line.columns(design) for line in lines[:VERIFIED_LINES]]
     verified = verify_header(Design.load(path), header, columns)
-    folding = exported.folding
-    log(
-        f"   {header.name}, PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}: all weights equal, "
-        f"{verified}."
-    )
+    log(f"   {header.name}, {exported.folding}: all weights equal, {verified}.")
     return VerifiedHeader(header=header, design=path, verified=verified)
 
 

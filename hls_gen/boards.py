@@ -6,7 +6,6 @@ file say where its figures come from.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from enum import Enum
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from datapath.errors import ConfigError
+from datapath.errors import ConfigError, suggestion
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # Python 3.11
@@ -156,7 +155,7 @@ class Board:
         known = [one.name for one in fields(cls)]
         for name in values:
             if name not in known:
-                raise ConfigError(f"{source}: there is no field {name!r}{_hint(name, known)}")
+                raise ConfigError(f"{source}: there is no field {name!r}{suggestion(name, known)}")
         for name in known:
             if name not in values:
                 raise ConfigError(f"{source}: the field {name!r} is missing.")
@@ -188,7 +187,7 @@ def load_board(name: str) -> Board:
     """
     known = board_names()
     if name not in known:
-        raise ConfigError(f"There is no board {name!r}{_hint(name, known)}")
+        raise ConfigError(f"There is no board {name!r}{suggestion(name, known)}")
     source = f"{name}.json"
     try:
         values = json.loads((_folder() / source).read_text(encoding="utf-8"))
@@ -208,11 +207,6 @@ def _folder() -> Traversable:
 
 def _is_number(value: object, *types: type) -> bool:
     return isinstance(value, types) and not isinstance(value, bool)
-
-
-def _hint(name: object, known: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(str(name).lower(), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
 
 
 def _read(name: str, value: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import os
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
-from datapath.errors import ConfigError
+from datapath.errors import ConfigError, suggestion
 from datapath.files import read_text, write_text
 from datapath.precision import HARDWARE_BITS, NEURON_TYPES, ExperimentName
 
@@ -295,9 +294,7 @@ class Hyperparameters:
         known = [one.name for one in fields(cls)]
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(str(name), known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
-                raise ConfigError(f"{source}: there is no hyperparameter {shown(name)}{hint}")
+                raise ConfigError(f"{source}: there is no hyperparameter {shown(name)}{suggestion(name, known)}")
         try:
             return cls(**values)
         except ConfigError as error:

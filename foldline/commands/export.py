@@ -75,7 +75,7 @@ def _write(design, output: Path, fast_csim: bool) -> None:
         from hls_gen import write_header
 
         write_header(output, fold(design), csim_bytes=fast_csim)
-    click.echo(f"{output}: {design.experiment}, {_in_words(design.folding)}")
+    click.echo(f"{output}: {design.experiment}, {design.folding}")
 
 
 def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:
@@ -87,15 +87,10 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
     exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
     fit = exported.fit
     click.echo(
-        f"{folder}: {design.experiment}, {_in_words(design.folding)}, {exported.files} files for {fit.board.title}; its "
+        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}; its "
         f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
         f"The test bench has {exported.lines} lines with {exported.labels} labels."
     )
     warning = too_large(estimate(Architecture.of(design), kernel=Kernel.HLS, board=exported.fit.board.name, columns=1))
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
-
-
-def _in_words(folding) -> str:
-    outputs = "" if folding.pe_out == 1 else f", PE_OUT {folding.pe_out}"
-    return f"PE {folding.pe}, SIMD_INPUT {folding.simd_input}, SIMD_RECURRENT {folding.simd_recurrent}{outputs}"

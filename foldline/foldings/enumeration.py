@@ -120,7 +120,7 @@ class FoldingFront:
             return f"{asked}; no folding of {self.architecture.experiment} fits {where}, as estimated."
         return (
             f"{asked}; the fastest folding of {self.architecture.experiment} that fits {where} reaches "
-            f"{self.fastest.columns_per_second:.0f}, as modelled: {folding_text(self.fastest.folding)}."
+            f"{self.fastest.columns_per_second:.0f}, as modelled: {self.fastest.folding}."
         )
 
 
@@ -232,15 +232,6 @@ def published_point(front: FoldingFront) -> PublishedPoint | None:
         return None
     point = front.point(overlay.architecture.folding)
     return PublishedPoint(name=overlay.name, point=point, better=front.better_than(point))
-
-
-def folding_text(folding: Folding) -> str:
-    """A folding in words.
-
-    >>> folding_text(Folding(pe=2, simd_input=32, simd_recurrent=128))
-    'PE 2, SIMD 32 and 128, PE_OUT 1'
-    """
-    return f"PE {folding.pe}, SIMD {folding.simd_input} and {folding.simd_recurrent}, PE_OUT {folding.pe_out}"
 
 
 def share_text(point: FoldingPoint) -> str:

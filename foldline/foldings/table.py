@@ -14,7 +14,6 @@ from foldline.foldings.enumeration import (
     FoldingPoint,
     PublishedPoint,
     folding_arguments,
-    folding_text,
     point_values,
     published_point,
     share_text,
@@ -80,12 +79,12 @@ def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dic
 def published_sentence(published: PublishedPoint, front: FoldingFront) -> str:
     """How the published folding stands to the front."""
     point, better = published.point, published.better
-    what = f"The published {published.name} folding, {folding_text(point.folding)},"
+    what = f"The published {published.name} folding, {point.folding},"
     if published.on_front:
         return f"{what} is on the front."
     if better is not None:
         faster = f"{better.columns_per_second:.0f} columns/s for {point.columns_per_second:.0f}"
-        return f"{what} is beaten by {folding_text(better.folding)}: {faster}, and no more of any resource."
+        return f"{what} is beaten by {better.folding}: {faster}, and no more of any resource."
     return f"{what} does not fit {front.board.title}, by the estimate: it needs {share_text(point)}."
 
 
@@ -133,7 +132,7 @@ def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
         yield f"Not reached: {error}"
         return
     yield (
-        f"The cheapest folding with {rate:.10g} columns/s or more: {folding_text(point.folding)}, "
+        f"The cheapest folding with {rate:.10g} columns/s or more: {point.folding}, "
         f"{point.columns_per_second:.0f} columns/s (modelled), {share_text(point)} (estimated)."
     )
     clock, board = front.clock_mhz, front.board.name

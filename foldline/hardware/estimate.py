@@ -121,11 +121,9 @@ def estimate(
 
 def report(found: Estimate) -> Iterator[str]:
     """The estimate in lines of text."""
-    folding = found.architecture.folding
     yield (
-        f"{found.architecture.experiment}, PE {folding.pe}, SIMD_INPUT {folding.simd_input}, SIMD_RECURRENT "
-        f"{folding.simd_recurrent}, PE_OUT {folding.pe_out}, in the {found.kernel.value} kernel on {found.board.title} "
-        f"at {found.clock_mhz:g} MHz."
+        f"{found.architecture.experiment}, {found.architecture.folding}, in the {found.kernel.value} kernel on "
+        f"{found.board.title} at {found.clock_mhz:g} MHz."
     )
     yield ""
     yield from plain_table(list(_stage_rows(found)), text_columns=1)

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from datapath.manifest import Kernel
 from foldline.console.text import plain_table
-from foldline.foldings.enumeration import folding_text, point_values, share_text
+from foldline.foldings.enumeration import point_values, share_text
 from foldline.foldings.table import export_command
 from foldline.study.result import StudyResult, TrialResult
 
@@ -73,7 +73,7 @@ def _cells(trial: TrialResult) -> tuple[str, ...]:
     return (
         str(trial.number),
         "" if trial.choice is None else trial.choice.name,
-        trial.state if point is None else folding_text(point.folding),
+        trial.state if point is None else str(point.folding),
         trial.state if rates is None else f"{rates.cer:.2f}",
         "" if rates is None else f"{rates.wer:.1f}",
         "" if point is None else f"{point.columns_per_second:.0f}",
@@ -95,7 +95,7 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
         settings = study.settings
         yield (
             f"The cheapest with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
-            f"{folding_text(trial.point.folding)}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
+            f"{trial.point.folding}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
         )
         command = export_command(
             trial.error_rates.design,

@@ -12,7 +12,6 @@ from datapath.manifest import Kernel
 from foldline.foldings.enumeration import (
     FoldingPoint,
     folding_front,
-    folding_text,
     point_from,
     point_values,
     share_text,
@@ -257,7 +256,7 @@ class Worker:
         except (ConfigError, DesignError) as error:
             raise TrialPrunedError(str(error)) from error
         self._note(trial, POINT, point_values(point))
-        self._say(f"Trial {trial.number}: {choice.name}, {folding_text(point.folding)}.")
+        self._say(f"Trial {trial.number}: {choice.name}, {point.folding}.")
         curve = {int(epoch): cer for epoch, cer in trial.user_attrs.get(CURVE, {}).items()}
 
         def keep_epoch(epoch: int, cer: float) -> None:

@@ -188,7 +188,7 @@ def test_export_import_verify_at_another_folding(design, saved, tmp_path):
         *("export", saved, "-o", header, "--pe", 4, "--simd-input", 8, "--simd-recurrent", 2),
         *("--alphabet", alphabet),
     )
-    assert result.stdout == f"{header}: {design.experiment}, PE 4, SIMD_INPUT 8, SIMD_RECURRENT 2\n"
+    assert result.stdout == f"{header}: {design.experiment}, PE 4, SIMD 8 and 2, PE_OUT 1\n"
     assert run("import-header", header, "--alphabet", alphabet, "-o", again).exit_code == 0
     imported = Design.load(again)
     assert imported.same_network(design)
@@ -202,7 +202,7 @@ def test_export_import_verify_at_another_folding(design, saved, tmp_path):
 def test_simd_factor_stands_for_both_sides(design, saved, tmp_path):
     header = tmp_path / "h.hpp"
     result = run("export", saved, "-o", header, "--simd-factor", 4)
-    assert result.stdout == f"{header}: {design.experiment}, PE 2, SIMD_INPUT 8, SIMD_RECURRENT 2\n"
+    assert result.stdout == f"{header}: {design.experiment}, PE 2, SIMD 8 and 2, PE_OUT 1\n"
     fails(
         "--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.",
         *("export", saved, "-o", header, "--simd-factor", 4, "--simd-input", 8),

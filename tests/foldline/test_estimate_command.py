@@ -90,7 +90,7 @@ def test_without_options_it_is_the_designs_own_folding():
 def test_what_is_printed():
     lines = run(W2A2, "--pe", 2, "--simd-factor", 1).stdout.splitlines()
     assert lines[0] == (
-        "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD_INPUT 32, SIMD_RECURRENT 128, PE_OUT 1, in the published kernel on "
+        "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD 32 and 128, PE_OUT 1, in the published kernel on "
         "Digilent PYNQ-Z1 at 100 MHz."
     )
     assert [line.split("  ")[0] for line in lines[4:12]] == [

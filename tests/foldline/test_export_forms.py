@@ -28,7 +28,7 @@ def saved(design, tmp_path):
 def test_either_form_of_a_header_holds_the_design(form, design, saved, tmp_path):
     header, alphabet, again = tmp_path / "h.hpp", tmp_path / "alphabet.txt", tmp_path / "again.npz"
     result = run("export", saved, "-o", header, "--pe-out", 3, "--alphabet", alphabet, *form)
-    assert result.stdout == f"{header}: {design.experiment}, PE 2, SIMD_INPUT 4, SIMD_RECURRENT 2, PE_OUT 3\n"
+    assert result.stdout == f"{header}: {design.experiment}, PE 2, SIMD 4 and 2, PE_OUT 3\n"
     assert ("#ifndef __SYNTHESIS__" in header.read_text()) == bool(form)
     assert run("verify", saved, header).exit_code == 0
     assert run("import-header", header, "--alphabet", alphabet, "-o", again).exit_code == 0
