@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, folding_options, target_options
+from foldline.commands.options import FILE, GroupedCommand, folding_options, target_options
 
 
-@click.command("estimate")
+@click.command("estimate", cls=GroupedCommand)
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @folding_options
 @target_options()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
 def command(
     source: Path,
     folding: dict[str, int | None],
@@ -24,10 +24,10 @@ def command(
     kernel: str | None,
     as_json: bool,
 ) -> None:
-    """Estimate cycles and resources of a design in a folding, before it is synthesised.
+    """Estimate cycles and resources of a design in a folding, without synthesis.
 
-    What is left out keeps the design's folding. The kernel is the published LSTM-PYNQ one, whose times are known from
-    boards, unless --pe-out is above 1, which only Foldline's own has; docs/estimates.md tells how far off it all is.
+    A folding option that is not given keeps the design's value. LSTM-PYNQ's kernel has no PE_OUT: with PE_OUT above 1 the
+    kernel is that of `foldline export --project`. docs/estimates.md compares estimates with measurements.
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
@@ -36,8 +36,7 @@ def command(
     from foldline.networks import chosen_folding, open_network
 
     design = open_network(source).design
-    chosen = chosen_folding(design=design, **folding)
-    design = design.refolded(chosen)
+    design = design.refolded(chosen_folding(design=design, **folding))
     found = estimate(
         Architecture.of(design),
         kernel=Kernel.of(design) if kernel is None else Kernel(kernel),

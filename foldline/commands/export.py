@@ -6,20 +6,22 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, folding_options
+from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+
+_header, _project, _other = option_group("Header"), option_group("Project"), option_group("Other files")
 
 
-@click.command("export")
+@click.command("export", cls=GroupedCommand)
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
-@click.option("-o", "--output", type=FILE, help="The header to write, .hpp; .npz writes the design.")
-@click.option("--project", type=FILE, help="Write a whole hardware project into this folder.")
-@click.option("--board", metavar="NAME", help="With --project: the board, such as pynq-z1 (the default).")
-@click.option("--clock-mhz", type=float, help="With --project: the accelerator's clock; default: the board's.")
-@click.option("--lines", multiple=True, type=FILE, help="With --project: image or folder for its test bench, too.")
+@_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design.")
+@_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
+@_project("--project", type=FILE, help="Folder to write a hardware project into.")
+@_project("--board", metavar="NAME", help="Board of the project [default: pynq-z1].")
+@_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
+@_project("--lines", multiple=True, type=FILE, help="Image or folder of images that the test bench computes, too.")
 @folding_options
-@click.option("--fast-csim", is_flag=True, help="Write the header so that C simulation compiles it in seconds.")
-@click.option("--design", "design_path", type=FILE, help="Also write the design, .npz.")
-@click.option("--alphabet", type=FILE, help="Also write the alphabet: class n on line n.")
+@_other("--design", "design_path", type=FILE, help="Design to write, .npz.")
+@_other("--alphabet", type=FILE, help="Alphabet to write: class n on line n.")
 def command(
     source: Path,
     output: Path | None,
@@ -32,12 +34,13 @@ def command(
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
-    """Write a checkpoint or a design for hardware, at any folding that divides the network.
+    """Write a checkpoint or a design as a weight header, as a hardware project, or both.
 
-    -o writes an LSTM-PYNQ weight header. --project writes a project of Foldline's own HLS library: C++ and weights, a
-    test bench with lines to compare, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
+    -o writes the weight header of LSTM-PYNQ. --project writes a project with Foldline's HLS library: C++ and weights, a
+    test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
 
-    What is left out keeps the design's folding; a checkpoint starts from PE 1 with all products in parallel.
+    A folding option that is not given keeps the design's value; a checkpoint has PE 1 and computes all products of a gate
+    in parallel.
     """
     from datapath.files import require_different
     from foldline.networks import chosen_folding, open_network
@@ -45,17 +48,15 @@ def command(
     if output is None and project is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, or both.")
     if project is None and (board is not None or clock_mhz is not None or lines):
-        raise click.UsageError("--board, --clock-mhz and --lines go with --project FOLDER.")
+        raise click.UsageError("--board, --clock-mhz and --lines need --project FOLDER.")
     if fast_csim and (output is None or output.suffix == ".npz"):
-        raise click.UsageError("--fast-csim is a form of the header; it goes with -o FILE.hpp.")
+        raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
     require_different(output=output, design=design_path, alphabet=alphabet)
     network = open_network(source)
-    design = network.design
-    chosen = chosen_folding(design=design, **folding)
-    design = design.refolded(chosen)
-    for sentence in network.notes:
-        click.echo(sentence, err=True)
+    design = network.design.refolded(chosen_folding(design=network.design, **folding))
+    for note in network.notes:
+        click.echo(note, err=True)
     if project is not None:
         _write_project(design, project, board, clock_mhz, lines)
     if output is not None:
@@ -87,8 +88,8 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
     exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
     fit = exported.fit
     click.echo(
-        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}; its "
-        f"weights and buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
+        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}. Weights and "
+        f"buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
         f"The test bench has {exported.lines} lines with {exported.labels} labels."
     )
     warning = too_large(estimate(Architecture.of(design), kernel=Kernel.HLS, board=exported.fit.board.name, columns=1))

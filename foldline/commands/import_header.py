@@ -11,10 +11,15 @@ from foldline.commands.options import FILE
 
 @click.command("import-header")
 @click.argument("header", metavar="HEADER.hpp", type=FILE)
-@click.option("--alphabet", required=True, type=FILE, help="Class n on line n; line 0, the blank, empty.")
-@click.option("-o", "--output", required=True, type=FILE, help="The design to write, .npz.")
+@click.option(
+    "--alphabet",
+    required=True,
+    type=FILE,
+    help="Alphabet: class n on line n, counted from 0; line 0, the blank, is empty.",
+)
+@click.option("-o", "--output", required=True, type=FILE, help="Design to write, .npz.")
 def command(header: Path, alphabet: Path, output: Path) -> None:
-    """Read an LSTM-PYNQ weight header, with the alphabet that it does not carry, into a design."""
+    """Write the design that an LSTM-PYNQ weight header and an alphabet hold."""
     from datapath.files import require_different
     from foldline.hardware.headers import import_design
 

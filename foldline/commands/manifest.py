@@ -11,15 +11,19 @@ from foldline.commands.options import FILE, kernel_option
 
 @click.command("manifest")
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="The manifest to write: NAME.json for NAME.bit.")
-@kernel_option("Whose accelerator is in the bitstream.", default="published", show_default=True)
-@click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="The board that it is for.")
-@click.option("--clock-mhz", type=float, help="The accelerator's clock; default: the board's.")
+@click.option("-o", "--output", required=True, type=FILE, help="Manifest to write: NAME.json for NAME.bit.")
+@kernel_option(
+    "Kernel in the bitstream: that of LSTM-PYNQ (published), or that of `foldline export --project` (hls).",
+    default="published",
+    show_default=True,
+)
+@click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="Board of the bitstream.")
+@click.option("--clock-mhz", type=float, help="Clock of the accelerator, in MHz [default: the board's].")
 def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz: float | None) -> None:
-    """Write what a bitstream holds, for the driver: DESIGN's dimensions and digest, and lines with known answers.
+    """Write the manifest of a bitstream: the dimensions and digest of its DESIGN, and lines with their labels.
 
-    The driver takes NAME.json beside NAME.bit, refuses any other design, and reads the known lines first. A project of
-    `foldline export` has its manifest; the published bitstreams have none.
+    The driver loads NAME.json with NAME.bit, refuses any other design, and first checks the labels of these lines on the
+    board. A project of `foldline export` has its manifest; the published bitstreams have none.
     """
     from datapath.design import Design
     from datapath.files import require_different

@@ -14,8 +14,8 @@ from foldline.commands.options import FILE
 @click.argument("header", metavar="HEADER.hpp", type=FILE)
 @click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
 @click.option("--pixels", type=FILE, help="Raw pixels instead of images: .npz with pixels_0, ... [T, I].")
-@click.option("--csim", is_flag=True, help="Compile the HLS library with the header's weights, and compare it, too.")
-@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
+@click.option("--csim", is_flag=True, help="Compare a C simulation of the header, too.")
+@click.option("--threads", type=click.IntRange(min=1), help="Worker threads [default: one per processor].")
 def command(
     design_path: Path, header: Path, images: tuple[Path, ...], pixels: Path | None, csim: bool, threads: int | None
 ) -> None:

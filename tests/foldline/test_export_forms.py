@@ -42,6 +42,6 @@ def test_a_design_has_no_form_for_c_simulation(saved, tmp_path):
     output = tmp_path / "d.npz"
     result = run("export", saved, "-o", output, "--fast-csim")
     assert result.exit_code == 2
-    message = "Error: --fast-csim is a form of the header; it goes with -o FILE.hpp."
+    message = "Error: --fast-csim needs -o FILE.hpp: it changes the header."
     assert result.stderr.splitlines()[-1] == message
     assert not output.exists()

@@ -42,8 +42,8 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
-        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 21 files for AMD Kria KV260; "
-        "its weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 21 files for AMD Kria KV260. "
+        "Weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
         f"The test bench has 4 lines with {labels} labels.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
@@ -137,11 +137,11 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
     ("arguments", "sentence"),
     [
         ((), "Error: Give -o FILE, --project FOLDER, or both."),
-        (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines go with --project FOLDER."),
+        (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines need --project FOLDER."),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),
-        (("--project", "p", "--fast-csim"), "Error: --fast-csim is a form of the header; it goes with -o FILE.hpp."),
+        (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],
 )
 def test_what_cannot_be_exported_is_refused_in_one_sentence(saved, arguments, sentence, tmp_path, monkeypatch):
