@@ -1,99 +1,204 @@
-"""`cached_njit`: how every room compiles its numba kernels, and keeps them for the next process.
+"""`cached_njit`: compile a numba kernel, and keep the machine code on disk for the next process.
 
-With ``njit(cache=True)`` processes that fill one cache together come by wrong code, and silently. We met this with numba
-0.68, in two ways:
+In place of ``njit(cache=True)``, with which processes that fill one cache at the same time can load wrong code without
+a message. We met this with numba 0.68, in two ways:
 
 - Code is linked by a symbol made of the function's qualified name, its argument types and a number that counts the
-  compilations of one process. Kernels made by one factory differ in that number alone. Two processes that compile them
+  compilations of one process. Kernels of one factory differ in that number alone, so two processes that compile them
   in different orders give two of them the same symbol, and a third that loads both runs one for the other.
-- The index of a function's files is read, extended and written back without a lock: two processes that add two types of
-  argument at a time choose the same file for both.
+- The index of a function's files is read, extended and written again without a lock: two processes that add two types
+  of argument at the same time choose the same file for both.
 
-Therefore a kernel's name holds the values that it closes over, and each kernel lies in a file of its own that is named
-after what it was compiled from, and says so itself. There is no index.
+Here a digest of the kernel's content is part of its symbol and of its file's name, and there is no index. The content
+is the bytecode, the options and all that the kernel refers to, in any file: other kernels (their content), constants
+and closure values. A change of any of it, in whatever file, gives another digest.
+
+No private name of numba is used; what stands in ``numba.core`` may change between its releases all the same.
 """
 
 from __future__ import annotations
 
+import dis
+import enum
 import hashlib
-import numbers
-import pickle
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache, IndexDataCacheFile
-from numba.core.serialize import loads
+from numba.core import types
+from numba.core.caching import CompileResultCacheImpl
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+from numba.core.registry import CPUDispatcher
+from numba.core.serialize import dumps, loads
+from numba.core.sigutils import normalize_signature
+
+from datapath.errors import FileError
+from datapath.files import atomic_write
+
+LIBRARIES = {"builtins", "math", "numba", "numpy"}
+"""What kernels use of these is known by its name: their versions are part of the key."""
+
+PLAIN = (bool, int, float, complex, str, bytes, slice, type(None), type(...), np.generic)
+"""Types of constants whose repr gives the value."""
 
 
 def cached_njit(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callable]:
-    """A decorator for kernels that release the GIL, kept for the next process.
+    """A decorator for kernels that release the GIL and are kept on disk, beside the sources or in NUMBA_CACHE_DIR.
 
-    They may close over numbers, which are constants to the compiler. What else they use must stand in their own file: by
-    a change of that file alone a kept kernel is known to be out of date. Where kernels cannot be kept, neither beside
-    the sources nor in the home, or where the disk is full, they are compiled for this process only.
+    Where neither the sources' folder nor the home can be written to, or the disk is full, a kernel is compiled for
+    this process only.
 
     :param sums_in_any_order: let floating-point sums be taken in vectors and fused with products.
-    :raises TypeError: the kernel closes over something that is no number.
+    :raises TypeError: (on the first call) the kernel refers to something that cannot be part of a key: a list, a
+        module of ours as a whole, or a plain ``njit`` function that is not inlined.
     """
-    flags = ("contract", "reassoc") if sums_in_any_order else ()
-    options = {"nogil": True, "fastmath": set(flags) or False}
-    described = repr({**options, "fastmath": flags})  # a set is written in another order by each process
+    fastmath = {"contract", "reassoc"} if sums_in_any_order else False
 
-    def compile_(function: Callable) -> Callable:
-        _name_by_values(function)
-        kernel = numba.njit(**options)(function)
-        with suppress(RuntimeError):  # no place
-            kernel._cache = _KernelCache(function, described)
-        return kernel
+    def compile_(function: FunctionType) -> Callable:
+        kernel = numba.njit(nogil=True, fastmath=fastmath)(function)
+        if not isinstance(kernel, Dispatcher):  # NUMBA_DISABLE_JIT
+            return kernel
+        return CachedKernel(py_func=function, targetoptions=kernel.targetoptions)
 
     return compile_
 
 
-def _name_by_values(function: Callable) -> None:
-    """Add the values that the function closes over to its qualified name."""
-    cells = (cell.cell_contents for cell in function.__closure__ or ())
-    for name, value in zip(function.__code__.co_freevars, cells, strict=True):
-        if not isinstance(value, numbers.Real):
-            raise TypeError(f"{function.__qualname__} closes over {name}, which is no number.")
-        function.__qualname__ += f".{name}_{value}"
+class CachedKernel(CPUDispatcher):
+    """A numba dispatcher that reads machine code from disk before it compiles, and writes what it has compiled."""
 
+    def compile(self, sig: object) -> object:
+        """The entry point for a signature, loaded or compiled; called by numba."""
+        with global_compiler_lock:
+            arguments, result = normalize_signature(sig)
+            if tuple(arguments) in self.overloads:
+                return super().compile(sig)
+            key = self._key((*arguments, result))
+            path = self._folder and self._folder / f"{self.py_func.__module__}.{self.py_func.__name__}.{key[:32]}.nbc"
+            compiled = path and self._loaded(path, key)
+            if compiled:
+                self.targetctx.insert_user_function(compiled.entry_point, compiled.fndesc, [compiled.library])
+                self.add_overload(compiled)
+                return compiled.entry_point
+            entry_point = self._compiled_under_own_symbol(sig)
+            compiled = self.overloads[tuple(arguments)]
+            if path and self._files.check_cachable(compiled):
+                code = dumps(self._files.reduce(compiled))
+                with suppress(FileError), atomic_write(path) as file:
+                    file.write(_checksum(key, code) + code)
+            return entry_point
 
-class _KernelCache(FunctionCache):
-    """numba's cache of one function, with other files."""
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of the kernel's content.
 
-    def __init__(self, function: Callable, options: str) -> None:
-        super().__init__(function)
-        if type(getattr(self, "_cache_file", None)) is not IndexDataCacheFile:
-            raise RuntimeError("This numba keeps its files otherwise: they cannot be replaced.")
-        stamp = self._impl.locator.get_source_stamp()
-        self._cache_file = _FilePerKernel(self.cache_path, self._impl.filename_base, stamp, options)
+        :raises TypeError: something in it cannot be part of a key.
+        """
+        return hashlib.sha256(repr([*_contents(self)]).encode()).hexdigest()
 
-    def save_overload(self, sig: object, data: object) -> None:
-        with suppress(OSError):
-            super().save_overload(sig, data)
-
-
-class _FilePerKernel(IndexDataCacheFile):
-    """Compiled code by numba's key for it: argument types, processor, bytecode and closure."""
-
-    def __init__(self, cache_path: str, filename_base: str, source_stamp: object, options: str) -> None:
-        super().__init__(cache_path, filename_base, source_stamp)
-        self._base = filename_base
-        self._made_with = (numba.__version__, np.__version__, options, source_stamp)
-
-    def save(self, key: tuple, data: object) -> None:
-        code = self._dump(data)
-        self._save_data(self._name(key), (key, hashlib.sha256(code).digest(), code))
-
-    def load(self, key: tuple) -> object | None:
+    def _compiled_under_own_symbol(self, sig: object) -> object:
+        name = self.py_func.__qualname__
+        self.py_func.__qualname__ = f"{name}_{self.digest[:32]}"
         try:
-            kept_key, digest, code = self._load_data(self._name(key))
-        except (OSError, EOFError, ValueError, pickle.UnpicklingError):  # not there, or cut off by a power cut
-            return None
-        return loads(code) if kept_key == key and hashlib.sha256(code).digest() == digest else None
+            return super().compile(sig)
+        finally:
+            self.py_func.__qualname__ = name
 
-    def _name(self, key: tuple) -> str:
-        made_from = repr((*self._made_with, key))
-        return f"{self._base}.{hashlib.sha256(made_from.encode()).hexdigest()[:32]}.nbc"
+    @cached_property
+    def _files(self) -> CompileResultCacheImpl:
+        return CompileResultCacheImpl(self.py_func)
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        """Where files of this kernel lie; None where nothing can be written."""
+        with suppress(RuntimeError, OSError):
+            self._files.locator.ensure_cache_path()
+            return Path(self._files.locator.get_cache_path())
+        return None
+
+    def _key(self, signature: tuple) -> str:
+        """SHA-256, in hex, of all that decides the machine code."""
+        target = self.targetctx.codegen().magic_tuple()
+        versions = (numba.__version__, np.__version__, sys.implementation.cache_tag)
+        signature = [_type_contents(one) for one in signature]
+        return hashlib.sha256(repr((self.digest, signature, target, versions)).encode()).hexdigest()
+
+    def _loaded(self, path: Path, key: str) -> object | None:
+        """The compile result in a file; None where there is none, or it is damaged or of another key."""
+        try:
+            checksum, code = (whole := path.read_bytes())[:32], whole[32:]
+        except OSError:
+            return None
+        if checksum != _checksum(key, code):
+            return None
+        self.targetctx.refresh()
+        return self._files.rebuild(self.targetctx, loads(code))
+
+
+def _checksum(key: str, code: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + code).digest()
+
+
+def _type_contents(type_: types.Type | None) -> tuple:
+    """An argument's type; the repr of a named tuple's leaves out the fields."""
+    parts = getattr(type_, "types", ())
+    return (repr(type_), getattr(type_, "fields", None), [_type_contents(part) for part in parts])
+
+
+def _contents(kernel: Dispatcher) -> Iterator[object]:
+    """What decides the machine code of a kernel but its argument types, as values whose repr is the same in every process."""
+    function = kernel.py_func
+    yield function.__module__, function.__qualname__
+    options = kernel.targetoptions.items()
+    yield sorted((name, sorted(value) if isinstance(value, set) else value) for name, value in options)
+    yield [_described(value, function) for value in function.__defaults__ or ()]
+    names = function.__code__.co_freevars
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        yield name, _described(cell.cell_contents, function)
+    for code in _codes(function.__code__):
+        yield code.co_code, code.co_names, code.co_varnames
+        yield [_described(value, function) for value in code.co_consts if not isinstance(value, CodeType)]
+        for name in sorted({step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}):
+            if name in function.__globals__:
+                yield name, _described(function.__globals__[name], function)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions and comprehensions in it."""
+    yield code
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _codes(value)
+
+
+def _described(value: object, user: FunctionType) -> object:
+    """What `value` is to the compiler, as a value whose repr is the same in every process."""
+    if isinstance(value, CachedKernel):
+        return value.digest if value.py_func is not user else "itself"
+    if isinstance(value, Dispatcher) and value.targetoptions.get("inline") == "always":
+        return [*_contents(value)]
+    if isinstance(value, PLAIN):
+        return type(value).__name__, repr(value)
+    if isinstance(value, tuple):
+        return type(value).__name__, getattr(value, "_fields", ()), [_described(part, user) for part in value]
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, enum.EnumMeta):
+        return value.__name__, [(one.name, repr(one.value)) for one in value]
+    if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields"):
+        return value.__name__, value._fields
+    if isinstance(value, ModuleType) and value.__name__.partition(".")[0] in LIBRARIES:
+        return value.__name__
+    if isinstance(value, type | np.ufunc | BuiltinFunctionType | FunctionType):
+        module = getattr(value, "__module__", None) or "numpy"
+        if module.partition(".")[0] in LIBRARIES:
+            return module, value.__name__
+    raise TypeError(
+        f"The kernel {user.__qualname__} uses {value!r}, which cannot be part of its key: use numbers, tuples, arrays, "
+        f"cached kernels and kernels that are inlined."
+    )

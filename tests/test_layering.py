@@ -133,32 +133,6 @@ def _is_constant(node: ast.expr, value: bool) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
-def imports_of_kernels(tree: ast.Module) -> list[str]:
-    """What numba's kernels use from other files, but for numpy and math: a change there would not compile them again."""
-    foreign = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    } - {"np", "math"}
-    for node in tree.body:  # constants made of what is imported
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None and _names(node.value) & foreign:
-            foreign |= {name for target in getattr(node, "targets", None) or [node.target] for name in _names(target)}
-    return [
-        f"{name.lineno}: {name.id}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and _is_kernel(node)
-        for part in (node.args, *node.body)
-        for name in ast.walk(part)
-        if isinstance(name, ast.Name) and name.id in foreign
-    ]
-
-
-def _is_kernel(function: ast.FunctionDef) -> bool:
-    decorators = (getattr(decorator, "func", decorator) for decorator in function.decorator_list)
-    return any(ast.unparse(decorator) in {"cached_njit", *NUMBA_DECORATORS} for decorator in decorators)
-
-
 def printing_lines(tree: ast.Module) -> list[int]:
     return [
         node.lineno
@@ -315,11 +289,6 @@ def test_nothing_forbidden(path):
     assert list(forbidden_constructs(tree_of(path))) == []
 
 
-@each_source(("fixedpoint_sim", "train"))
-def test_kernels_use_nothing_of_other_files(path):
-    assert imports_of_kernels(tree_of(path)) == []
-
-
 @each_source(LIBRARY)
 def test_library_code_never_prints(path):
     assert printing_lines(tree_of(path)) == []
@@ -387,24 +356,6 @@ from . import y
     assert imported_packages(ast.parse(source)) == {
         *("numpy", "train", "hls_gen", "importlib", "foldline", "computed import", "relative import")
     }
-
-
-def test_imports_of_kernels_are_found():
-    source = """
-import numpy as np
-from datapath.quantities import SCORE, SUM
-LIMIT, OWN = SUM.max + 1, 2
-def plain():
-    return SUM
-def factory(shift):
-    @cached_njit()
-    def kernel(x):
-        return np.sqrt(x) + SCORE
-@njit
-def inlined(x, y=SUM):
-    return x + LIMIT
-"""
-    assert imports_of_kernels(ast.parse(source)) == ["12: SUM", "13: LIMIT", "10: SCORE"]
 
 
 def test_imported_parts_of_foldline_are_found():

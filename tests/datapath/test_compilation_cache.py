@@ -1,5 +1,6 @@
-"""Kernels that processes compile apart and in any order, kept in one place, stay the kernels that they are."""
+"""Processes that compile kernels in any order and share a cache compute with the kernels of their sources."""
 
+import importlib
 import json
 import os
 import shutil
@@ -8,12 +9,41 @@ import sys
 
 import numpy as np
 import pytest
-from numba.core.caching import NullCache
+from numba import njit
 
-from datapath.compilation_cache import cached_njit
+import datapath
+from datapath.compilation_cache import CachedKernel, cached_njit
 from tests.golden_data import REPOSITORY
 
 pytestmark = pytest.mark.slow
+
+HELPERS = """
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from datapath.compilation_cache import cached_njit
+
+BASE = 0
+TABLE = np.array([0, 0])
+
+class Pair(NamedTuple):
+    one: int
+    other: int
+
+@njit(inline="always")
+def inlined(value):
+    return value + 0
+
+@cached_njit()
+def called(value):
+    return value + 0
+
+@cached_njit()
+def calling(value):
+    return called(value)
+"""
 
 KERNELS = """
 import os, sys
@@ -25,6 +55,7 @@ import numpy as np
 exec(sys.argv[1])
 
 from datapath.compilation_cache import cached_njit
+from helpers import BASE, TABLE, Pair, called, calling, inlined
 
 OFFSET = 0
 
@@ -42,13 +73,44 @@ def add_3(values, out):
     add_1(values, out)
     add_2(out, out)
 
+@cached_njit()
+def add_base(values, out):
+    for n in range(values.size):
+        out[n] = values[n] + BASE
+
+@cached_njit()
+def add_table(values, out):
+    for n in range(values.size):
+        out[n] = values[n] + TABLE[1]
+
+@cached_njit()
+def add_inlined(values, out):
+    for n in range(values.size):
+        out[n] = values[n] + inlined(0)
+
+@cached_njit()
+def add_calling(values, out):
+    for n in range(values.size):
+        out[n] = values[n] + calling(0)
+
+@cached_njit()
+def add_one_of(values, out, pair):
+    for n in range(values.size):
+        out[n] = values[n] + pair.one
+
+def add_one(values, out):
+    add_one_of(values, out, Pair(one=1, other=2))
+add_one.stats = add_one_of.stats
+
+KERNELS = (add_1, add_2, add_half, add_3, add_base, add_table, add_inlined, add_calling, add_one, called, calling)
+
 results = {}
 for call in sys.argv[2:]:
     name, dtype = call.split(":")
     out = np.zeros(3, dtype=dtype)
     globals()[name](np.arange(3, dtype=dtype), out)
     results[call] = out.tolist()
-compiled_here = sum(sum(kernel.stats.cache_misses.values()) for kernel in (add_1, add_2, add_half, add_3))
+compiled_here = sum(sum(kernel.stats.cache_misses.values()) for kernel in KERNELS)
 print(dumps([results, compiled_here]))
 """
 
@@ -58,15 +120,18 @@ EXPECTED = {
     "add_3:int16": [3, 4, 5],
     "add_1:int8": [1, 2, 3],
     "add_half:float64": [0.5, 1.5, 2.5],
+    "add_one:int16": [1, 2, 3],
+    **{f"add_{name}:int16": [0, 1, 2] for name in ("base", "table", "inlined", "calling")},
 }
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Call kernels in a process of its own, whose cache is the folder, require what they give, and return how many it
-    compiled. `first` is done there beforehand."""
+    """Call kernels in a process of its own, whose cache is the folder, require their results, and return how many it
+    compiled. `first` is executed there before them."""
     module = tmp_path / "kernels.py"
     module.write_text(KERNELS)
+    (tmp_path / "helpers.py").write_text(HELPERS)
 
     def run_(cache, *calls, first="", offset=0):
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache), "PYTHONPATH": str(REPOSITORY)}
@@ -88,8 +153,8 @@ def test_processes_that_compile_in_other_orders_share_a_cache(run):
 
 
 def test_processes_that_fill_a_cache_at_the_same_time_lose_nothing(run, tmp_path):
-    """Two caches filled apart and laid together: what two processes leave that both found an empty one."""
-    calls = [*EXPECTED]
+    """Two caches filled separately and merged: the files of two processes that both found an empty one."""
+    calls = [call for call in EXPECTED if call.startswith(("add_1", "add_2", "add_3", "add_half"))]
     together = tmp_path / "together"
     for number, call in enumerate(calls):
         run(f"cache{number}", call)
@@ -98,13 +163,50 @@ def test_processes_that_fill_a_cache_at_the_same_time_lose_nothing(run, tmp_path
         assert run("together", *order) == 0
 
 
-def test_a_change_of_what_a_kernel_uses_compiles_it_again(run, tmp_path):
+def test_a_change_of_a_constant_in_its_file_compiles_a_kernel_again(run, tmp_path):
     """Its own bytecode stays the same."""
     run("cache", "add_3:int16")
     source = tmp_path / "kernels.py"
     source.write_text(source.read_text().replace("OFFSET = 0", "OFFSET = 5"))
     assert run("cache", "add_1:int16", offset=5) == 1
     assert run("cache", "add_3:int16", offset=10) == 2
+
+
+@pytest.mark.parametrize(
+    ("kernel", "line", "changed", "kernels"),
+    [
+        ("add_base", "BASE = 0", "BASE = 5", 1),
+        ("add_table", "TABLE = np.array([0, 0])", "TABLE = np.array([0, 5])", 1),
+        ("add_inlined", "def inlined(value):\n    return value + 0", "def inlined(value):\n    return value + 5", 1),
+        ("add_calling", "def called(value):\n    return value + 0", "def called(value):\n    return value + 5", 3),
+    ],
+)
+def test_a_change_in_another_file_compiles_a_kernel_again(run, tmp_path, kernel, line, changed, kernels):
+    """Of a constant, of an array, of a helper that is inlined, and of one that another helper calls."""
+    assert run("cache", f"{kernel}:int16") == kernels
+    assert run("cache", f"{kernel}:int16") == 0
+    helpers = tmp_path / "helpers.py"
+    assert line in HELPERS
+    helpers.write_text(HELPERS.replace(line, changed))
+    assert run("cache", f"{kernel}:int16", offset=5) == kernels
+    helpers.write_text(HELPERS)
+    assert run("cache", f"{kernel}:int16") == 0
+
+
+def test_other_fields_of_a_named_tuple_compile_a_kernel_again(run, tmp_path):
+    """Neither the bytecode nor the name of the argument's type shows their order."""
+    assert run("cache", "add_one:int16") == 1
+    swapped = HELPERS.replace("    one: int\n    other: int", "    other: int\n    one: int")
+    assert swapped != HELPERS
+    (tmp_path / "helpers.py").write_text(swapped)
+    assert run("cache", "add_one:int16") == 1
+
+
+def test_a_change_elsewhere_in_the_file_compiles_nothing_again(run, tmp_path):
+    run("cache", "add_1:int16")
+    source = tmp_path / "kernels.py"
+    source.write_text("# A comment.\n" + source.read_text())
+    assert run("cache", "add_1:int16") == 0
 
 
 @pytest.mark.parametrize("module", ["np", "numba"])
@@ -153,24 +255,72 @@ def test_of_one_function_with_other_options_each_is_its_own():
     for value in values:
         expected += value
     assert in_order(values) == expected
-    assert in_order._cache._cache_file._name(()) != in_any_order._cache._cache_file._name(())
+    assert in_order.digest != in_any_order.digest
 
 
-def test_a_numba_that_keeps_its_files_otherwise_compiles_for_each_process(monkeypatch):
-    monkeypatch.setattr("datapath.compilation_cache.IndexDataCacheFile", dict)
+def test_where_nothing_can_be_written_kernels_are_compiled_for_each_process(monkeypatch):
+    def no_place(function):
+        raise RuntimeError("no locator available")
+
+    monkeypatch.setattr("datapath.compilation_cache.CompileResultCacheImpl", no_place)
 
     @cached_njit()
     def add(value):
         return value + 1
 
     assert add(1) == 2
-    assert type(add._cache) is NullCache
 
 
-def test_a_kernel_closes_over_numbers_alone():
-    steps = [1, 2]
-    with pytest.raises(TypeError, match=r"add closes over steps, which is no number\."):
+STEPS = [1, 2]
 
-        @cached_njit()
-        def add(value):
-            return value + steps[0]
+
+@njit
+def compiled_elsewhere(value):
+    return value
+
+
+def test_a_kernel_may_use_only_what_a_key_can_hold():
+    steps = {1: 2}
+
+    @cached_njit()
+    def closes_over(value):
+        return value + steps[0]
+
+    @cached_njit()
+    def reads(value):
+        return value + STEPS[0]
+
+    @cached_njit()
+    def calls(value):
+        return compiled_elsewhere(value)
+
+    @cached_njit()
+    def looks_into(value):
+        return value + datapath.LIMIT
+
+    for kernel, used in [
+        (closes_over, r"\{1: 2\}"),
+        (reads, r"\[1, 2\]"),
+        (calls, "elsewhere"),
+        (looks_into, "datapath"),
+    ]:
+        with pytest.raises(TypeError, match=rf"{kernel.py_func.__name__} uses .*{used}.* cannot be part of its key"):
+            kernel(1)
+
+
+KERNEL_MODULES = [
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    for package in ("fixedpoint_sim", "train")
+    for path in sorted((REPOSITORY / package).rglob("*.py"))
+    if "@cached_njit(" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("module", KERNEL_MODULES)
+def test_every_kernel_of_ours_has_a_key(module):
+    """And is compiled through the cache, or inlined into one that is."""
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, CachedKernel):
+            assert len(value.digest) == 64
+        elif hasattr(value, "targetoptions"):
+            assert value.targetoptions.get("inline") == "always", value
