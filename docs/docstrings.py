@@ -9,6 +9,7 @@ from griffe import Extension, Object
 
 DOCTEST = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
 TABLE = re.compile(r"^=+ +=.*(?:\n(?!\n).*)*", re.MULTILINE)
+POWER = re.compile(r"(`+)[^`]+\1|(?<=\d)\*\*")
 LIST = re.compile(r"^\S+(?:, \w+)* {2,}\S.*(?:\n(?!\n).*)*", re.MULTILINE)
 
 
@@ -21,6 +22,7 @@ class CodeBlocks(Extension):
             text = re.sub(r"::$", ":", obj.docstring.value, flags=re.MULTILINE)
             text = text.replace(":raises:", ":raises FoldlineError:")
             text = re.sub(r":raises [\w, ]+:", lambda found: found[0].replace(", ", "|"), text)
+            text = POWER.sub(lambda found: found[0] if found[1] else r"\*\*", text)
             for pattern, language in ((DOCTEST, "pycon"), (TABLE, "text"), (LIST, "text")):
                 text = pattern.sub(lambda found, name=language: f"```{name}\n{found[0]}\n```", text)
             obj.docstring.value = text
