@@ -1,8 +1,12 @@
-"""From a network to the hardware tools and back: the weight header that LSTM-PYNQ's HLS sources compile in.
+"""Hardware from a design: weight headers, HLS projects, their C simulation, and resource estimates.
 
-`render_header` and `parse_header` are each other's inverse on a `FoldedNetwork`; `write_header` and `read_header` do
-the same with a file. The parser has a tokenizer and an expression evaluator of its own, so that an error names the
-line and column, and so that nothing in a header is ever executed.
+header/         LSTM-PYNQ's weight header ``r_model_fw_bw.hpp``, written and parsed
+library/        the accelerator in C++ for HLS; templates/: the generated files of a project
+resources/      estimates of LUTs, flip-flops, block RAMs and DSP slices
+sources, roms   C++ of a design: the library, its constants and packed weights
+project, project_scripts, vectors     a project with its scripts, and lines for its test bench
+csim, toolchain                       the project compiled and run by the system's compiler
+boards, bench_line                    boards as data; one line as a C header
 """
 
 from hls_gen.header import parse_header, read_header, render_header, write_header

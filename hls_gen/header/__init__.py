@@ -1,4 +1,8 @@
-"""The weight header ``r_model_fw_bw.hpp`` as a file: what LSTM-PYNQ's hardware sources compile in."""
+"""The weight header ``r_model_fw_bw.hpp``, which LSTM-PYNQ's HLS sources include.
+
+`render_header` and `parse_header` are inverses on a `FoldedNetwork`; `write_header` and `read_header` do the same with a
+file. Nothing in a header is executed, and an error names line and column.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,21 @@ __all__ = ["parse_header", "read_header", "render_header", "write_header"]
 
 
 def read_header(path: str | os.PathLike) -> FoldedNetwork:
-    """Read a weight header, see `parse_header`.
+    """Parse a file, see `parse_header`.
 
+    :param path: of the weight header.
     :raises FileError: the file is missing, unreadable or not UTF-8.
-    :raises HeaderError: its text is no weight header, or contradicts itself.
+    :raises HeaderError: its text is not a weight header, or contradicts itself.
     """
     return parse_header(read_text(path), name=str(path))
 
 
 def write_header(path: str | os.PathLike, network: FoldedNetwork, *, csim_bytes: bool = False) -> None:
-    """Write a weight header whole or not at all, see `render_header`, also for `csim_bytes`.
+    """Write a weight header to a file, atomically; see `render_header`.
 
+    :param path: of the file, which is replaced.
+    :param network: weights in the header's folding.
+    :param csim_bytes: see `render_header`.
     :raises FileError: the file cannot be written.
     :raises DesignError: the network contradicts itself.
     """

@@ -1,4 +1,4 @@
-"""A header's copies for C simulation against its arrays: both readers of the header must get the same network."""
+"""Copies of arrays for C simulation, in a header: they must equal the arrays that synthesis reads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from hls_gen.header.tokenizer import Source
 
 
 def check_copy(source: Source, copy: CsimCopy, array: ArrayText, values: list[int]) -> None:
-    """Refuse a copy that C simulation would read as another array than synthesis does.
+    """Refuse a copy that differs from its array.
 
+    :param source: text of the header.
+    :param copy: what C simulation reads.
+    :param array: what synthesis reads.
     :param values: the array's elements in memory order.
-    :raises HeaderError: another type, shape or number of elements, or an element that differs: it names the first
-        place, both values, and how many differ.
+    :raises HeaderError: type, shape, number of elements or an element differs; of elements it names the first place,
+        both values, and how many differ.
     """
     if (copy.bits, copy.shape) != (array.bits, array.shape):
         raise source.error(

@@ -1,4 +1,4 @@
-"""The nested braces of a header's array, read into numbers."""
+"""Nested braces of an array in a header, parsed into numbers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from hls_gen.header.tokenizer import NUMBER, Source, Token, literal_value
 def read_elements(source: Source, array: ArrayText) -> tuple[list[int], list[int]]:
     """Elements of an array in memory order, and the offset of each in the source.
 
-    C++ would fill up a list that is too short with zeros, and take inner braces as optional. Here every brace must
-    stand, and hold exactly what its dimension says: a weight that is missing is an error, not a zero.
+    C++ pads a short list with zeros, and inner braces are optional. Here all braces are required, with exactly as many
+    elements as the dimension: a missing weight is an error, not a zero.
 
-    :raises HeaderError: braces that do not match the shape at some level, or an element that is no number.
+    :param source: text of the header.
+    :param array: its initializer and shape.
+    :raises HeaderError: braces that do not match the shape at some level, or an element that is not a number.
     """
     return _Braces(source, array).read()
 
 
 class _Braces:
-    """A walk through nested braces.
+    """Parser of nested braces.
 
-    `_counts` holds, for every brace that is open, how many elements in it are complete; `_ready` says whether an
-    element may begin here.
+    `_counts` has one number for each open brace: its complete elements. `_ready`: an element may begin here.
     """
 
     def __init__(self, source: Source, array: ArrayText) -> None:
@@ -35,7 +36,7 @@ class _Braces:
         self._ready = True
         self._values: list[int] = []
         self._offsets: list[int] = []
-        self._known: dict[str, int] = {}  # few spellings fill an array: reading each of them once is much faster
+        self._known: dict[str, int] = {}  # values by spelling: an array has few different ones
 
     def read(self) -> tuple[list[int], list[int]]:
         for token in self._array.body:
@@ -91,7 +92,6 @@ class _Braces:
         else:
             wanted = "',' or '}'" if self._counts else "';'"
         return self._source.error(
-            f"{token} stands where {wanted} of array {self._array.name} belongs "
-            f"(its shape is {brackets(self._array.shape)}).",
+            f"Expected {wanted} of array {self._array.name}, got {token} (its shape is {brackets(self._array.shape)}).",
             token.offset,
         )

@@ -1,6 +1,6 @@
-"""Small integer expressions in a header: what a define or a dimension is worth.
+"""Integer expressions in a header: values of defines and dimensions.
 
-As in C, a define stands for its tokens, not its value: with ``#define A 8+1`` the expression ``A*2`` is 10.
+As in C, a define is replaced by its tokens, not by its value: with ``#define A 8+1`` the expression ``A*2`` is 10.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from hls_gen.header.tokenizer import END, IDENTIFIER, NUMBER, Source, Token, literal_value, tokenize
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
-"""Range of C's int on every compiler concerned; beyond it a compiler and we might differ, so it is refused."""
+"""Range of C's int; a value outside it is refused, because a compiler may compute another."""
 
 MAX_SHIFT = 31
 MAX_TOKENS = 64
-"""Longest expression with its defines put in; bounds the recursion and a chain of defines that doubles at each step."""
+"""Longest expression after replacement of its defines; bounds the recursion, and defines that double at each step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Define:
     """One ``#define``: the offset of its name, and where its replacement begins and ends.
 
-    The replacement is not looked into until it is needed, so that a header may carry defines that are none of our
-    business (strings, floating point) as long as nothing uses them.
+    The replacement is parsed when it is used, so that a header may hold other defines (strings, floating point).
     """
 
     name: str
@@ -38,9 +37,12 @@ def evaluate(source: Source, tokens: Sequence[Token], end: int, defines: Mapping
 
     Division truncates toward zero, and the remainder has the dividend's sign (C++ standard, [expr.mul]).
 
-    :param end: offset behind the expression, the place of an error about something missing.
-    :raises HeaderError: a name that is not defined, or through itself; a division by zero; a shift count outside
-        0..31; a value outside C's int, or below 0 among unsigned numbers; anything that is no such expression.
+    :param source: text of the header.
+    :param tokens: the expression.
+    :param end: offset behind the expression, the place of an error about a missing number.
+    :param defines: by name.
+    :raises HeaderError: a name that is not defined, or defined through itself; a division by zero; a shift count outside
+        0..31; a value outside C's int, or below 0 with unsigned numbers; anything else that is not such an expression.
     """
     expanded = _expand(source, tokens, defines, ())
     return _Expression(source, [*expanded, Token(END, "", end)]).value()
@@ -58,7 +60,7 @@ def define_value(source: Source, define: Define, defines: Mapping[str, Define]) 
 def _expand(
     source: Source, tokens: Sequence[Token], defines: Mapping[str, Define], within: tuple[str, ...]
 ) -> list[Token]:
-    """Put defines in for their names; `within` is the chain of defines that led here."""
+    """Replace names by their defines; `within` are the defines that are being replaced, outermost first."""
     expanded: list[Token] = []
     for token in tokens:
         if token.kind == IDENTIFIER:
@@ -100,7 +102,7 @@ class _Expression:
         self._source = source
         self._tokens = tokens
         self._next = 0
-        # Among unsigned numbers C computes modulo a power of two; we do not, and refuse where it would differ.
+        # C computes with unsigned numbers modulo a power of two; here a value below 0 is refused instead.
         self._low = 0 if any(t.kind == NUMBER and _is_unsigned(t.text) for t in tokens) else INT_MIN
 
     def value(self) -> int:

@@ -1,4 +1,4 @@
-"""What stands in a weight header and in which order (docs/spec/header.md): the one place that knows its names."""
+"""Names and order of the defines, typedefs and arrays of a weight header (docs/spec/header.md): the one place that knows its names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH_DEFINES = {
 """Field of `Precision` -> the define that holds it, in file order."""
 
 COUNTED_DEFINES = ("NUMBER_OF_NEURONS", "HEIGHT_IN_PIX", "NUMBER_OF_CLASSES", "MAX_NUMBER_COLUMNS_TEST_SET")
-"""Numbers that loops count to; the width of each one's counter is the define of that name with `TYPEWIDTH` behind."""
+"""Bounds of loops; the define of that name with the suffix `TYPEWIDTH` is the width of the loop's counter."""
 
 TYPEWIDTH = "_TYPEWIDTH"
 
@@ -31,10 +31,10 @@ OPTIONAL_DEFINES = (
     "PACKEDWIDTH",
     "DATAWIDTH",
 )
-"""What the rest of a header decides: it is checked where it stands and may be absent.
+"""Defines that follow from the rest of a header: they may be absent, and are checked where they are present.
 
-The original exporter forgot the number of classes (pytorch-ocr issue 4), which the shape of wfc gives; counters and DMA
-words carry no weights and follow from the dimensions.
+The original exporter omits the number of classes (pytorch-ocr issue 4), which the shape of wfc gives; widths of counters
+and DMA words follow from the dimensions.
 """
 
 REQUIRED_DEFINES = (
@@ -51,17 +51,16 @@ REQUIRED_DEFINES = (
 )
 
 FIXED_DEFINES = {"DATAWIDTH": WORD_BITS, "OUTPUTACTIVATIONOUTPUTLAYERWIDTH": SCORE.bits}
-"""Defines with one value in every header: the DMA word, and the class score."""
+"""Defines with one value in every header: the widths of a DMA word and of a class score."""
 
 PE_OUT = "PE_OUT"
-"""Classes in parallel, our extension: it stands only where it is not the published library's 1."""
+"""Classes in parallel, Foldline's extension: written only where it is not 1, the published library's value."""
 
 PEEPHOLE_DEFINES = {"bits": "PEEPHOLE_BITS", "integer": "PEEPHOLE_INT_BITS"}
-"""Field of `PeepholeFormat` -> the define that holds it. Our extension, only in a network that has peepholes."""
+"""Field of `PeepholeFormat` -> the define that holds it; Foldline's extension, only in a network with peepholes."""
 
 PEEPHOLE_PREFIX = "PEEPHOLE"
-"""How the names of defines about peepholes begin; one that is not known may change what the network computes."""
-
+"""Prefix of the defines of peepholes; an unknown one is refused, because it may change what the network computes."""
 
 PEEPHOLES = "peepholes"
 """Field of a `FoldedNetwork` that holds peepholes or None."""
@@ -69,10 +68,12 @@ PEEPHOLES = "peepholes"
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderArray:
-    """One array of a header: its name there, and where it lies in a `FoldedNetwork`.
+    """One array of a header, and where its values are in a `FoldedNetwork`.
 
-    `member` is the network's field, `part` the index into it, mostly a `Gate` (None: the whole field), `width` the
-    field of `Precision` that its elements have, or of `PeepholeFormat` among peepholes.
+    name        in the header
+    member      field of the network
+    part        index into the field, mostly a `Gate`; None: all of it
+    width       field of `Precision` with the bits of an element; of `PeepholeFormat` for peepholes
     """
 
     name: str
@@ -92,11 +93,15 @@ class HeaderArray:
 
     @property
     def format_defines(self) -> tuple[str, ...]:
-        """The defines that its format follows from: its width, and its integer bits where they are not always 1."""
+        """The defines that its format follows from: its width, and for peepholes its integer bits."""
         return tuple(PEEPHOLE_DEFINES.values()) if self.member == PEEPHOLES else (WIDTH_DEFINES[self.width],)
 
     def format(self, precision: Precision, peepholes: PeepholeFormat | None) -> Format:
-        """The format that its typedef states. Elements are exact in it, so its rounding and overflow never act."""
+        """The format of its typedef. Its rounding and overflow have no effect: elements are exact in it.
+
+        :param precision: widths of the network.
+        :param peepholes: format of the peepholes; None without them.
+        """
         stated = peepholes if self.member == PEEPHOLES else precision
         return Format(
             bits=getattr(stated, self.width),
@@ -108,7 +113,7 @@ class HeaderArray:
 
 
 HEADER_GATES = (Gate.I, Gate.F, Gate.O, Gate.G)
-"""Gate order in the file, which is not the order of stacked arrays."""
+"""Gate order in the file; it differs from that of stacked arrays."""
 
 
 def _per_gate(letter: str, side: str, *, member: str, width: str) -> tuple[HeaderArray, ...]:
@@ -138,17 +143,17 @@ TYPEDEFS = (*_WEIGHTS, *_BIASES, _FC_WEIGHTS, _FC_BIASES)
 PEEPHOLE_ARRAYS = tuple(
     HeaderArray(name=f"p{gate}p", member=PEEPHOLES, part=part, width="bits") for part, gate in enumerate("ifo")
 )
-"""Behind the others in both orders, in a network that has peepholes: input, forget and output gate."""
+"""After the other arrays in both orders, in a network with peepholes: input, forget and output gate."""
 
 BYTES = "_bytes"
-"""What stands behind an array's name in the name of its copy for C simulation."""
+"""Suffix of an array's name in the name of its copy for C simulation."""
 
 SYNTHESIS = "__SYNTHESIS__"
-"""The macro that HLS tools define while they synthesise, and no C simulation does."""
+"""The macro that HLS tools define in synthesis and not in C simulation."""
 
 
 def storage(bits: int) -> tuple[str, int]:
-    """Type of one element in an array's copy for C simulation, and its size in bytes: that of an ``ap_uint<bits>``."""
+    """C type and size in bytes of an element of an array's copy for C simulation; as large as an ``ap_uint<bits>``."""
     return ("unsigned char", 1) if bits <= 8 else ("unsigned short", 2)
 
 
@@ -161,11 +166,17 @@ DIMENSIONS = {
     "fc_biases": "[1][2*NUMBER_OF_CLASSES]",
     PEEPHOLES: "[PE][2*NUMBER_OF_NEURONS/PE]",
 }
-"""The shapes in the header's own names, for error messages."""
+"""The shapes in the names of the header, for error messages."""
 
 
 def array_shapes(*, inputs: int, hidden: int, classes: int, folding: Folding) -> dict[str, tuple[int, ...]]:
-    """Shape of one header array of each field of a `FoldedNetwork`, for a folding that divides."""
+    """Shape of one array of the header for each field of a `FoldedNetwork`.
+
+    :param inputs: I, pixels of a column.
+    :param hidden: H, hidden units per direction.
+    :param classes: C, classes with the blank.
+    :param folding: one that divides the dimensions.
+    """
     units = (folding.pe, DIRECTIONS * hidden // folding.pe)
     return {
         "weights_input": (folding.simd_input, inputs // folding.simd_input, *units),

@@ -1,6 +1,6 @@
-"""Reading a weight header: its declarations compared with each other, and its arrays.
+"""`parse_header`: a weight header to a `FoldedNetwork`.
 
-The rules are those of docs/spec/header.md. A part that contradicts another one, or that the hardware cannot run, is refused.
+The rules are those of docs/spec/header.md. A declaration that contradicts another one or the hardware is refused.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ from hls_gen.header.tokenizer import Source
 def parse_header(text: str, *, name: str) -> FoldedNetwork:
     """The network that a weight header holds.
 
-    Defines may be integer expressions. Where NUMBER_OF_CLASSES is absent (the original exporter forgot it), the
-    classes are counted in wfc; what else follows from the rest may be absent too: the ``_TYPEWIDTH`` defines,
-    PACKEDWIDTH, DATAWIDTH, and the typedefs if there are none at all. Our extensions of the format, PE_OUT and
-    peepholes, are read where they stand; copies for C simulation must equal their arrays.
+    Defines may be integer expressions. Without NUMBER_OF_CLASSES (the original exporter omits it) the classes are counted
+    in wfc. The ``_TYPEWIDTH`` defines, PACKEDWIDTH, DATAWIDTH and all typedefs together may be absent, too. Foldline's
+    extensions are PE_OUT, peepholes, and copies for C simulation, which must equal their arrays.
 
+    :param text: of the header.
     :param name: what errors call the text, usually its path.
-    :returns: arrays of signed int8 (peepholes int16), shaped as `FoldedNetwork` says; `Limits` from MAX_NUMBER_COLUMNS_TEST_SET and
-        SIZE_OF_OUTPUT_BUFFER (whose first word is the count of labels).
-    :raises HeaderError: text that is no such header, or parts of it that contradict each other or the hardware;
-        ``name:line:column:`` stands in front where the mistake has a place.
+    :returns: arrays of signed int8 (peepholes int16); `Limits` from MAX_NUMBER_COLUMNS_TEST_SET and
+        SIZE_OF_OUTPUT_BUFFER, whose first word is the count of labels.
+    :raises HeaderError: the text is not such a header, or its parts contradict each other or the hardware; the message
+        begins with ``name:line:column:`` where the error has a place.
     """
     source = Source(name, text)
     return _Header(source, read_declarations(source)).network()
 
 
 class _Header:
-    """Declarations of one header on their way to a network."""
+    """The declarations of one header, checked and converted."""
 
     def __init__(self, source: Source, found: Declarations) -> None:
         self._source = source
@@ -89,12 +89,11 @@ class _Header:
         return FoldedNetwork(precision=precision, folding=folding, limits=limits, **members)
 
     def _define_values(self) -> dict[str, int]:
-        """Values of the defines that a weight header is made of.
+        """Values of the known defines.
 
-        Others are allowed and not even evaluated unless one of these or a dimension uses them: builds add guards,
-        dates and clock periods, and nothing here depends on them. A misspelled required define still cannot pass
-        unnoticed, for the one that was meant is then missing; a misspelled optional one costs only its check. What
-        is called after peepholes and not known is refused: it may say that this is another network.
+        Other defines (guards, dates, clock periods) are allowed, and evaluated only where a known one or a dimension
+        uses them. Of a misspelled required define the error says that it is missing; a misspelled optional one is not
+        checked. An unknown define with the prefix of peepholes is refused: it may change what the network computes.
         """
         defines = self._found.defines
         known = tuple(PEEPHOLE_DEFINES.values())
@@ -125,7 +124,7 @@ class _Header:
         return Precision(**{field: self._numbers[name] for field, name in WIDTH_DEFINES.items()})
 
     def _peephole_format(self) -> PeepholeFormat | None:
-        """Format of the peepholes, None where no define speaks of them."""
+        """Format of the peepholes; None without their defines."""
         present = [name for name in PEEPHOLE_DEFINES.values() if name in self._numbers]
         if not present:
             return None
@@ -192,7 +191,7 @@ class _Header:
 
     def _check_typedefs(self, formats: dict[HeaderArray, Format]) -> None:
         by_name = {array.typedef: array for array in formats}
-        if not self._found.typedefs:  # they repeat the width defines; a header without any says nothing less
+        if not self._found.typedefs:  # they repeat the width defines
             return
         self._check_names("typedef", self._found.typedefs, by_name)
         for name, typedef in self._found.typedefs.items():
@@ -248,7 +247,7 @@ class _Header:
         return columns // DIRECTIONS
 
     def _check_counters(self, classes: int) -> None:
-        """Check that every counter reaches its number: a narrower one would wrap and its loop never end."""
+        """Check that every counter reaches its bound: a narrower one would wrap, and its loop would not end."""
         for counted in COUNTED_DEFINES:
             width = counted + TYPEWIDTH
             if width not in self._numbers:
@@ -284,7 +283,7 @@ class _Header:
 
 
 def _signed(patterns: np.ndarray, bits: int) -> np.ndarray:
-    """Two's-complement bit patterns -> the values that they stand for, int8 for up to 8 bits, else int16."""
+    """Values of two's-complement bit patterns, int8 for up to 8 bits, else int16."""
     return (patterns - ((patterns >> (bits - 1)) << bits)).astype(np.int8 if bits <= 8 else np.int16)
 
 

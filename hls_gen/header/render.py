@@ -1,4 +1,4 @@
-"""Writing a weight header. Same network, same bytes: nothing of the day, the machine or the version goes in."""
+"""`render_header`: a `FoldedNetwork` to the text of a weight header; no date, machine or version goes in."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ TEMPLATE = "r_model_fw_bw.hpp.j2"
 def render_header(network: FoldedNetwork, *, csim_bytes: bool = False) -> str:
     """The text of ``r_model_fw_bw.hpp`` for a network: defines, typedefs and arrays in the order of docs/spec/header.md.
 
-    Pure and byte-deterministic; `parse_header` reads it back to the same arrays. Beyond the published format stand a
-    `PE_OUT` other than 1, and peepholes, only in a network that has them.
+    Deterministic; `parse_header` gives the same arrays. Two extensions of the published format are written only for a
+    network that has them: a `PE_OUT` other than 1, and peepholes.
 
-    :param csim_bytes: write each array a second time, as plain bytes that C simulation sees through the same types
-        (docs/decisions/0005); g++ takes minutes and gigabytes to construct a full-size network's ``ap_uint``, and a
-        second to read its bytes. HLS synthesis sees the arrays as always.
+    :param network: weights in the header's folding.
+    :param csim_bytes: write each array a second time, as plain bytes that C simulation reads through the same types
+        (docs/decisions/0005): g++ needs minutes and gigabytes to construct the ``ap_uint`` of a large network, and a
+        second for its bytes. HLS synthesis reads the arrays.
     :raises DesignError: the network's arrays contradict its folding, dimensions or widths (not after `fold`), or
-        a limit goes beyond an int.
+        a limit exceeds C's int.
     """
     _check(network)
     peepholes = () if network.peepholes is None else PEEPHOLE_ARRAYS
@@ -132,7 +133,7 @@ def _row(patterns: np.ndarray) -> str:
 
 
 def _check(network: FoldedNetwork) -> None:
-    """Refuse what a header would hide: a value cut to its width, a shape that its defines do not state."""
+    """Refuse a value that exceeds its width, and a shape that differs from the defines."""
     if network.weights_input.ndim != 5 or network.fc_weights.ndim != 2:
         raise DesignError(
             f"weights_input has {network.weights_input.ndim} dimensions and fc_weights {network.fc_weights.ndim}; "

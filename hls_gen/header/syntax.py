@@ -1,4 +1,4 @@
-"""The declarations of a weight header, taken apart but not yet compared with each other.
+"""Parser of the declarations of a weight header; `parse` checks them against each other.
 
     header      = { directive | typedef | array }
     typedef     = "typedef" "ap_fixed" "<" expr "," expr "," name "," name ">" name ";"
@@ -10,8 +10,8 @@
                   "static" "const" "ap_uint" "<" bits ">" "(" "&" name ")" dims "="
                   "reinterpret_cast" "<" "const" "ap_uint" "<" bits ">" "(" "&" ")" dims ">" "(" name_bytes ")" ";"
 
-(A header may hold the conditional `csim` where it may hold a directive; its two branches declare the same names.)
-Expressions are evaluated where they stand, with the defines above them, as a compiler does.
+(The conditional `csim` may be where a directive may be; its two branches declare the same names.)
+As in C, expressions are evaluated with the defines above them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ RESERVED = frozenset(
         *(array.name + BYTES for array in (*ARRAYS, *PEEPHOLE_ARRAYS)),
     )
 )
-"""Names that a define must not replace: the preprocessor would rewrite the declarations, and we would misread them."""
+"""Names that a define must not replace: a preprocessor would rewrite the declarations, and this parser does not."""
 
 IGNORED_DIRECTIVES = ("pragma", "include")
 DIRECTIVES = ("define", "ifdef", "ifndef", "endif", *IGNORED_DIRECTIVES)
@@ -52,7 +52,7 @@ class Typedef:
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayText:
-    """``const ap_uint<bits> name shape = ...;`` at `offset`; `body` is what stands between ``=`` and ``;``."""
+    """``const ap_uint<bits> name shape = body;`` at `offset`."""
 
     name: str
     offset: int
@@ -63,7 +63,7 @@ class ArrayText:
 
 @dataclass(frozen=True, kw_only=True)
 class CsimCopy:
-    """What C simulation sees in place of array `name`: an ``ap_uint<bits>`` of `shape`, and the `elements` behind it."""
+    """What C simulation reads in place of array `name`: an ``ap_uint<bits>`` of `shape`, with these `elements`."""
 
     name: str
     offset: int
@@ -74,7 +74,7 @@ class CsimCopy:
 
 @dataclass(frozen=True)
 class Declarations:
-    """Everything a header declares, by name; copies by the name of their array."""
+    """All declarations of a header, by name; copies by the name of their array."""
 
     defines: dict[str, Define] = field(default_factory=dict)
     typedefs: dict[str, Typedef] = field(default_factory=dict)
@@ -83,10 +83,11 @@ class Declarations:
 
 
 def read_declarations(source: Source) -> Declarations:
-    """Take a header apart.
+    """Parse the declarations of a header.
 
-    :raises HeaderError: a token or line that the grammar above has no room for, a name declared twice or replaced by
-        a define, a conditional that leaves something out, or a file that ends within a declaration.
+    :param source: its text.
+    :raises HeaderError: a token or line that is not in the grammar above, a name that is declared twice or replaced by a
+        define, a conditional that excludes a part, or a file that ends within a declaration.
     """
     return _Reader(source).read()
 
@@ -111,7 +112,7 @@ class _Reader:
                 self._array()
             else:
                 raise self._source.error(
-                    f"{token} begins no declaration; allowed is 'typedef', 'const' or a preprocessor line.",
+                    f"{token} does not begin a declaration; allowed is 'typedef', 'const' or a preprocessor line.",
                     token.offset,
                 )
         if self._conditionals:
@@ -138,7 +139,7 @@ class _Reader:
     def _unexpected(self, token: Token, wanted: str, where: str) -> HeaderError:
         if token.kind == END:
             return self._source.error(f"The file ends within {where}; it is cut off.", token.offset)
-        return self._source.error(f"{token} stands where {wanted} of {where} belongs.", token.offset)
+        return self._source.error(f"Expected {wanted} of {where}, got {token}.", token.offset)
 
     def _directive(self, line: Token) -> None:
         end = line.end
@@ -180,10 +181,9 @@ class _Reader:
         )
 
     def _conditional(self, keyword: Token, name: Token, end: int) -> None:
-        """Accept include guards; what they enclose is always taken.
+        """Accept include guards; refuse a conditional that excludes a part.
 
-        A conditional that would leave something out is refused instead of obeyed: the header would then mean one
-        thing here and another in a build with other defines.
+        Such a header would have another meaning in a build with other defines.
         """
         if name.kind != IDENTIFIER:
             raise self._source.error(f"#{keyword.text} wants a name before {name}.", name.offset)
@@ -200,7 +200,7 @@ class _Reader:
     def _end_of_line(self, last: Token, end: int) -> None:
         token = next_token(self._source, last.end, end)
         if token.kind != END:
-            raise self._source.error(f"{token} stands behind '{last.text}', where the line must end.", token.offset)
+            raise self._source.error(f"Expected the end of the line after '{last.text}', got {token}.", token.offset)
 
     def _typedef(self) -> None:
         self._expect("ap_fixed", "a typedef")
@@ -238,7 +238,7 @@ class _Reader:
         return tuple(shape)
 
     def _elements(self, name: Token, bits: int, shape: tuple[int, ...], where: str) -> ArrayText:
-        """The initializer of an array, not looked into."""
+        """The initializer of an array, not parsed yet."""
         self._expect("=", where)
         start = self._next
         while (token := self._take()).text != ";":
@@ -248,7 +248,7 @@ class _Reader:
         return ArrayText(name=name.text, offset=name.offset, bits=bits, shape=shape, body=body)
 
     def _csim(self) -> None:
-        """The one conditional that has two branches: copies for C simulation, then their arrays for synthesis."""
+        """The conditional with two branches: copies for C simulation, then their arrays for synthesis."""
         where = "the conditional for C simulation"
         copies: dict[str, CsimCopy] = {}
         while (token := self._take()).text == "static":
@@ -274,7 +274,7 @@ class _Reader:
         self._end_of_line(found, line.end)
 
     def _copy(self) -> CsimCopy:
-        """Elements in plain bytes, their size asserted, and the reference through which the hardware source sees them."""
+        """Elements as plain bytes, the assertion of their size, and the reference that the HLS source reads."""
         where = "a copy for C simulation"
         self._expect_all("const unsigned", where)
         element = self._identifier("'char' or 'short'", where)
@@ -312,7 +312,7 @@ class _Reader:
             self._expect(text, where)
 
     def _expression(self, closing: tuple[str, ...], where: str) -> int:
-        """Value of the tokens up to a closing one outside parentheses, which is taken too."""
+        """Value of the tokens up to a closing one outside parentheses, which is consumed, too."""
         start, depth = self._next, 0
         while (token := self._take()).text not in closing or depth:
             depth += (token.text == "(") - (token.text == ")")

@@ -1,7 +1,7 @@
-"""Tokens of the C++ subset that weight headers are written in, each with its place.
+"""Tokenizer of the C++ subset of weight headers.
 
-White space, comments and line continuations separate tokens and mean nothing else. A preprocessor line is one token,
-from its ``#`` to the end of the logical line; who reads it tokenizes the part that matters with `tokenize` again.
+White space, comments and line continuations separate tokens. A preprocessor line is one token, from its ``#`` to the end
+of the logical line; its parser calls `tokenize` on the part that it needs.
 """
 
 from __future__ import annotations
@@ -66,26 +66,33 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name under which errors speak of it."""
+    """Text of a header, and its name in errors, usually its path."""
 
     name: str
     text: str
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both counted from 1. Worked out on demand: only errors need them."""
+        """Line and column of an offset, both counted from 1."""
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
-    def error(self, sentence: str, offset: int | None = None) -> HeaderError:
-        """The error to raise: ``name:line:column: sentence``, or ``name: sentence`` where there is no place."""
+    def error(self, message: str, offset: int | None = None) -> HeaderError:
+        """The error to raise: ``name:line:column: message``, or ``name: message`` without a place.
+
+        :param message: one sentence.
+        :param offset: the place in the text; None for an error of the whole file.
+        """
         if offset is None:
-            return HeaderError(f"{self.name}: {sentence}")
+            return HeaderError(f"{self.name}: {message}")
         line, column = self.place(offset)
-        return HeaderError(f"{self.name}:{line}:{column}: {sentence}")
+        return HeaderError(f"{self.name}:{line}:{column}: {message}")
 
 
 def next_token(source: Source, start: int, end: int) -> Token:
-    """The first token at or behind `start`; of kind `END`, at `end`, where there is none.
+    """The first token at or behind an offset; of kind `END`, at `end`, where there is none.
 
+    :param source: text of the header.
+    :param start: where to begin, an offset.
+    :param end: where to stop.
     :raises HeaderError: a character that no token begins with, or a comment that does not end.
     """
     match = _TOKEN.match(source.text, start, end)
@@ -94,8 +101,11 @@ def next_token(source: Source, start: int, end: int) -> Token:
 
 
 def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Token]:
-    """All tokens from `start` to `end` (default: the whole text), closed by one of kind `END`.
+    """All tokens of a part of the text, and one of kind `END`.
 
+    :param source: text of the header.
+    :param start: where to begin, an offset.
+    :param end: where to stop; None for the end of the text.
     :raises HeaderError: a character that no token begins with, a comment that does not end, or a ``#`` within a line.
     """
     text = source.text
@@ -110,7 +120,7 @@ def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Tok
             if kind == END:
                 break
             if len(tokens) > 1 and "\n" not in text[tokens[-2].end : token.offset]:
-                raise source.error("'#' stands within a line; a preprocessor line begins with it.", token.offset)
+                raise source.error("'#' is within a line; it must begin a preprocessor line.", token.offset)
     return tokens
 
 
@@ -130,7 +140,9 @@ def _checked(source: Source, token: Token) -> Token:
 def literal_value(source: Source, token: Token) -> int:
     """Value of a number as C reads it: ``0x`` hex, a leading 0 octal, else decimal; suffixes u, l, ll are allowed.
 
-    :raises HeaderError: the token is no whole number so written, or longer than `MAX_LITERAL` characters.
+    :param source: text of the header.
+    :param token: of kind `NUMBER`.
+    :raises HeaderError: the token is not such an integer, or longer than `MAX_LITERAL` characters.
     """
     if len(token.text) > MAX_LITERAL:
         raise source.error(
@@ -139,7 +151,7 @@ def literal_value(source: Source, token: Token) -> int:
     match = _LITERAL.fullmatch(token.text)
     if match is None:
         raise source.error(
-            f"{token} is no whole number; allowed is decimal, 0x and hex digits, or 0 and octal digits.", token.offset
+            f"{token} is not an integer; allowed is decimal, 0x and hex digits, or 0 and octal digits.", token.offset
         )
     base = match.lastgroup
     return int(match[base], _BASES[base])

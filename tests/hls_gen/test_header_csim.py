@@ -19,7 +19,7 @@ from tests.strategies import designs
 
 pytestmark = pytest.mark.no_numpy2
 
-WHERE = "of the conditional for C simulation belongs."
+WHERE = "of the conditional for C simulation"
 
 
 def without_white_space(text: str) -> str:
@@ -95,7 +95,7 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "bfc_bytes [6] = { 0x89, ",
             "bfc_bytes [6] = { -1, ",
             "-1",
-            "'-' stands where a number of array bfc_bytes belongs (its shape is [6]).",
+            "Expected a number of array bfc_bytes, got '-' (its shape is [6]).",
         ),
         (
             "(&bfc) [1][6] = reinterpret_cast<const ap_uint<8> (&) [1][6]>",
@@ -114,15 +114,15 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "(&bfc) [1][6] = reinterpret_cast<const ap_uint<8> (&) [1][6]>",
             "(&bfc) [1][6] = reinterpret_cast<const ap_uint<8> (&) [6][1]>",
             "6][1]>",
-            "'6' stands where '1' of copy bfc_bytes belongs.",
+            "Expected '1' of copy bfc_bytes, got '6'.",
         ),
         (
             "(&bfc) [1][6] = reinterpret_cast<const ap_uint<8> (&) [1][6]>(bfc_bytes)",
             "(&bfc) [1][6] = reinterpret_cast<const ap_uint<8> (&) [1][6]>(wfc_bytes)",
             "wfc_bytes)",
-            "'wfc_bytes' stands where 'bfc_bytes' of copy bfc_bytes belongs.",
+            "Expected 'bfc_bytes' of copy bfc_bytes, got 'wfc_bytes'.",
         ),
-        ("(&bfc)", "(&wfc)", "wfc) [1]", "'wfc' stands where 'bfc' of copy bfc_bytes belongs."),
+        ("(&bfc)", "(&wfc)", "wfc) [1]", "Expected 'bfc' of copy bfc_bytes, got 'wfc'."),
         (
             "unsigned short pip_bytes",
             "unsigned char pip_bytes",
@@ -145,26 +145,26 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "unsigned char bfc_bytes",
             "unsigned char bfc",
             "bfc [6]",
-            "'bfc' stands where a name with _bytes of a copy for C simulation belongs.",
+            "Expected a name with _bytes of a copy for C simulation, got 'bfc'.",
         ),
         (
             "static const unsigned char bfc_bytes",
             "const unsigned char bfc_bytes",
             "const unsigned char bfc_bytes",
-            f"'const' stands where 'static' or '#else' {WHERE}",
+            f"Expected 'static' or '#else' {WHERE}, got 'const'.",
         ),
-        ("#else", "#elif 1", "#elif", f"'#elif 1' stands where 'static' or '#else' {WHERE}"),
-        ("#else", "", "const ap_uint", f"'const' stands where 'static' or '#else' {WHERE}"),
-        ("#else", "#else 1", "1", "'1' stands behind 'else', where the line must end."),
-        ("#else", "#define X\n#else", "#define X", f"'#define X' stands where 'static' or '#else' {WHERE}"),
-        ("#else", "#else\n#define X", "#define X", f"'#define X' stands where 'const' or '#endif' {WHERE}"),
-        ("#endif", "#else", "#else", f"'#else' stands where 'const' or '#endif' {WHERE}"),
+        ("#else", "#elif 1", "#elif", f"Expected 'static' or '#else' {WHERE}, got '#elif 1'."),
+        ("#else", "", "const ap_uint", f"Expected 'static' or '#else' {WHERE}, got 'const'."),
+        ("#else", "#else 1", "1", "Expected the end of the line after 'else', got '1'."),
+        ("#else", "#define X\n#else", "#define X", f"Expected 'static' or '#else' {WHERE}, got '#define X'."),
+        ("#else", "#else\n#define X", "#define X", f"Expected 'const' or '#endif' {WHERE}, got '#define X'."),
+        ("#endif", "#else", "#else", f"Expected 'const' or '#endif' {WHERE}, got '#else'."),
         ("#endif", "", "", "The file ends within the conditional for C simulation; it is cut off."),
         (
             "#ifndef __SYNTHESIS__",
             "#ifndef __SYNTHESIS__ 1",
             "1",
-            "'1' stands behind '__SYNTHESIS__', where the line must end.",
+            "Expected the end of the line after '__SYNTHESIS__', got '1'.",
         ),
         (
             "#ifndef __SYNTHESIS__",
@@ -177,7 +177,7 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "#ifndef __SYNTHESIS__",
             "#ifndef SYNTHESIS",
             "static",
-            "'static' begins no declaration; allowed is 'typedef', 'const' or a preprocessor line.",
+            "'static' does not begin a declaration; allowed is 'typedef', 'const' or a preprocessor line.",
         ),
         (
             "#pragma once",

@@ -92,7 +92,7 @@ def test_part_of_a_text_keeps_its_places():
         ("a $", "t:1:3: '$' has no meaning in a weight header."),
         ("a\né", "t:2:1: 'é' has no meaning in a weight header."),
         ("\0", "t:1:1: '\\x00' has no meaning in a weight header."),
-        ("a #define B", "t:1:3: '#' stands within a line; a preprocessor line begins with it."),
+        ("a #define B", "t:1:3: '#' is within a line; it must begin a preprocessor line."),
     ],
 )
 def test_what_is_no_token_is_refused_with_its_place(text, message):
@@ -127,7 +127,7 @@ def test_what_is_no_whole_number_is_refused(text):
     (token, _end) = tokenize(Source("t", text))
     with pytest.raises(HeaderError) as error:
         literal_value(Source("t", text), token)
-    sentence = f"'{text}' is no whole number; allowed is decimal, 0x and hex digits, or 0 and octal digits."
+    sentence = f"'{text}' is not an integer; allowed is decimal, 0x and hex digits, or 0 and octal digits."
     assert str(error.value) == f"t:1:1: {sentence}"
 
 
