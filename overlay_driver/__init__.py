@@ -1,4 +1,4 @@
-"""The board: the driver for it, and the virtual board. Needs numpy, Pillow and pynq, and neither torch nor numba.
+"""The driver for a PYNQ board, and a virtual board. Needs numpy, Pillow and pynq, but neither torch nor numba.
 
 >>> from overlay_driver import Driver, this_board
 >>> with Driver(design, board=this_board(), manifest=manifest, bitstream=path) as driver:  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The accelerator's registers and buffers: start one line, see that it is done, read its labels."""
+"""The accelerator's registers and buffers: start a line, poll until it is done, read its labels."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from datapath.registers import Control, Register
 from overlay_driver.board import Board
 
 MIN_WORDS = 1024
-"""Words of a buffer at least, 8 KiB: XRT 2.17 gives smaller ones addresses that the accelerator does not reach, and only
-pynq 3.1.1 and later know of it. The published overlay's host code allocates 128 words for the output."""
+"""Smallest buffer, 64-bit words (8 KiB): XRT 2.17 places smaller ones where the accelerator does not reach them, and only
+pynq 3.1.1 and later avoid that. The published overlay's host code allocates 128 words for the output."""
 
 ADDRESS_SPACE = 1 << 32
-"""The master port of the published overlay has addresses of 32 bits."""
+"""Bytes that the master port of the published overlay addresses, with 32 bits."""
 
-UNTOUCHED = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-"""What an output buffer is filled with before a line: a word that the accelerator did not write is no label."""
+UNWRITTEN = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+"""The output buffer is filled with this word before each line, so that words that were not written are recognised."""
 
-_WORD = 0xFFFF_FFFF
+_LOW_WORD = 0xFFFF_FFFF
 
 
 class LineBuffer:
-    """Memory that both the processor and the accelerator reach, for one line: its columns, and room for its labels.
+    """Physically contiguous memory for one line: its columns, and its labels. It is allocated once and reused.
 
-    Allocated once, used for line after line, and freed by `free`.
+    :param board: the board that allocates it.
+    :param design: sets the sizes: pixels of a column, and limits of columns and labels.
+    :raises BoardError: there is no memory, or the accelerator cannot address it.
     """
 
     def __init__(self, board: Board, design: Design) -> None:
@@ -44,10 +46,10 @@ class LineBuffer:
         self.allocate(np.zeros(0, dtype=WORD_DTYPE))
 
     def allocate(self, contents: np.ndarray) -> None:
-        """Allocate its memory, all or nothing.
+        """Allocate both buffers, or neither.
 
-        :param contents: words that the input begins with.
-        :raises BoardError: there is no memory.
+        :param contents: words to write to the input, uint64 [n].
+        :raises BoardError: there is no memory, or the accelerator cannot address it.
         """
         with ExitStack() as unless_whole:
             unless_whole.callback(self.free)
@@ -56,28 +58,29 @@ class LineBuffer:
             unless_whole.pop_all()
         self._write(contents)
 
-    def set_aside(self) -> np.ndarray:
-        """Free the memory; what the input held, for `allocate`."""
+    def save_and_free(self) -> np.ndarray:
+        """Free the memory and return the words of the input, for `allocate`."""
         contents = np.array(np.asarray(self.input))
         self.free()
         return contents
 
     def _allocate(self, words: int) -> tuple[Any, int]:
-        """A buffer and its physical address."""
+        """Allocate a buffer; returns it with its physical address."""
         buffer = self._board.allocate(words)
         self._allocated.append(buffer)
-        with self._board.doing("ask for a buffer's address"):
+        with self._board.wrap_errors("ask for a buffer's address"):
             address = int(buffer.physical_address)
         if address + 8 * words > ADDRESS_SPACE:
             raise BoardError(
-                f"A buffer lies at 0x{address:X}; the accelerator reaches addresses below 0x{ADDRESS_SPACE:X}."
+                f"A buffer is at 0x{address:X}; the accelerator reaches addresses below 0x{ADDRESS_SPACE:X}."
             )
         return buffer, address
 
     def fill(self, columns: np.ndarray) -> None:
-        """Pack a line's columns, int8 [T, I], into the buffer, and mark its output as not written.
+        """Pack a line into the input buffer, and clear the output buffer.
 
-        :raises DataError: a pixel outside the range of its format.
+        :param columns: raw pixels, int8 [T, I].
+        :raises DataError: a pixel is outside the range of its format.
         """
         words = pack_columns(columns, self._design.precision.activation)
         self._write(words)
@@ -85,63 +88,64 @@ class LineBuffer:
 
     def _write(self, words: np.ndarray) -> None:
         np.asarray(self.input)[: len(words)] = words
-        np.asarray(self.output)[:] = UNTOUCHED
+        np.asarray(self.output)[:] = UNWRITTEN
 
     def to_device(self) -> None:
-        """Let the accelerator see what the processor wrote; whole buffers, as slices are not safe in every pynq."""
-        with self._board.doing("synchronise the buffers"):
+        """Write the buffers from the caches to memory. Always whole: slices fail in some versions of pynq."""
+        with self._board.wrap_errors("synchronise the buffers"):
             self.input.sync_to_device()
             self.output.sync_to_device()
 
     def labels(self, *, counts_all: bool) -> np.ndarray:
         """The labels that the accelerator wrote, uint8 [n].
 
-        :param counts_all: whether its count goes on where the buffer ends.
-        :raises LimitError: there are more than the accelerator writes.
-        :raises BoardError: what is there cannot be its result.
+        :param counts_all: whether the kernel also counts labels that exceed the buffer.
+        :raises LimitError: the line has more labels than the buffer holds.
+        :raises BoardError: the words cannot be a result: no count, a count or label outside its range, or more words.
         """
-        with self._board.doing("synchronise the output buffer"):
+        with self._board.wrap_errors("synchronise the output buffer"):
             self.output.sync_from_device()
         words = np.array(np.asarray(self.output), dtype=WORD_DTYPE)
         limit, classes = self._design.limits.labels, self._design.classes
-        if words[0] == UNTOUCHED:
+        if words[0] == UNWRITTEN:
             raise BoardError(
-                "The accelerator says that it is done and has written no result: it refused the line, or what it writes "
-                "does not arrive in the buffer."
+                "The accelerator reports done but wrote no result: it refused the line, or its writes do not reach the "
+                "buffer."
             )
         count = int(words[0])
         if counts_all and limit < count <= self.columns:
             raise LimitError(f"The line has {count} labels; the accelerator writes at most {limit}.")
         if count > limit:
             raise BoardError(
-                f"The accelerator counts {count} labels; for {self.columns} columns allowed is 0 to {limit}."
+                f"The accelerator counts {count} labels for {self.columns} columns; the allowed range is 0 to {limit}."
             )
         found = words[1 : 1 + count]
         wrong = np.flatnonzero((found == 0) | (found >= classes))
         if len(wrong):
-            place = int(wrong[0])
+            index = int(wrong[0])
             raise BoardError(
-                f"The accelerator wrote 0x{int(found[place]):X} as label {place}; allowed is 1 to {classes - 1}."
+                f"The accelerator wrote 0x{int(found[index]):X} as label {index}; the allowed range is 1 to {classes - 1}."
             )
-        behind = words[1 + count :]
-        if not counts_all and behind[:1] == classes:
-            behind = behind[1:]  # the published kernel's mark of the end, which it writes where there is room
-        written = np.flatnonzero(behind != UNTOUCHED)
+        rest = words[1 + count :]
+        if not counts_all and rest[:1] == classes:
+            rest = rest[1:]  # the end mark that the published kernel writes where the buffer has room
+        written = np.flatnonzero(rest != UNWRITTEN)
         if len(written):
-            raise BoardError(f"The accelerator wrote {len(written)} words behind its {len(found)} labels.")
+            raise BoardError(f"The accelerator wrote {len(written)} words after its {len(found)} labels.")
         return unpack_labels(words)
 
     def free(self) -> None:
-        """Give the memory back; the accelerator must not be running. On a board that is gone there is none to give."""
+        """Free the memory; the accelerator must be idle. Errors of a board that no longer answers are ignored."""
         while self._allocated:
             buffer = self._allocated.pop()
-            with suppress(BoardError), self._board.doing("free a buffer"):
+            with suppress(BoardError), self._board.wrap_errors("free a buffer"):
                 buffer.freebuffer()
 
 
 class Accelerator:
-    """The accelerator behind its registers.
+    """The accelerator, controlled through its registers.
 
+    :param board: the board that maps the registers.
     :param base: byte address of the registers.
     """
 
@@ -152,11 +156,13 @@ class Accelerator:
 
     def control(self) -> Control:
         """The control register; reading it clears ap_done."""
-        with self._board.doing(f"read the control register at 0x{self.base:08X}"):
+        with self._board.wrap_errors(f"read the control register at 0x{self.base:08X}"):
             return Control(int(self._mmio.read(Register.CONTROL)) & 0xF)
 
     def start(self, buffer: LineBuffer) -> None:
-        """Start a line that lies in a buffer and has been synchronised.
+        """Start a line.
+
+        :param buffer: holds the line, and has been synchronised by `LineBuffer.to_device`.
 
         :raises BoardError: the accelerator is not idle.
         """
@@ -164,23 +170,23 @@ class Accelerator:
         if Control.IDLE not in state or Control.START in state:
             raise BoardError(
                 f"The accelerator at 0x{self.base:08X} is not idle (control register {int(state):#x}): another program "
-                "uses it, or the bitstream has something else there."
+                "uses it, or the bitstream has another block at this address."
             )
         values = {
             Register.COLUMNS: buffer.columns,
             Register.RECORDS: 2 * buffer.columns,
             Register.INPUT_BYTES: buffer.input_bytes,
         }
-        with self._board.doing(f"write the registers at 0x{self.base:08X}"):
+        with self._board.wrap_errors(f"write the registers at 0x{self.base:08X}"):
             for register, value in values.items():
                 self._write(register, value)
             for register, address in (
                 (Register.INPUT_ADDRESS, buffer.input_address),
                 (Register.OUTPUT_ADDRESS, buffer.output_address),
             ):
-                self._write(register, address & _WORD)
+                self._write(register, address & _LOW_WORD)
                 self._write(register + 4, address >> 32)
             self._write(Register.CONTROL, Control.START)
 
     def _write(self, offset: int, value: int) -> None:
-        self._mmio.write(int(offset), int(value))  # pynq takes Python's own integers alone
+        self._mmio.write(int(offset), int(value))  # pynq accepts only Python's int

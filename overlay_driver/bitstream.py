@@ -1,4 +1,4 @@
-"""A ``.bit`` file: what its header says, what its name says, and whether that fits a board and a design."""
+"""A ``.bit`` file: its header, the network that its name stands for, and checks against a board and a design."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHED_NETWORKS = {
     "plain": {"inputs": 32, "hidden": 128, "classes": 82, "peepholes": False},
     "fraktur": {"inputs": 25, "hidden": 100, "classes": 110, "peepholes": True},
 }
-"""Dimensions of the published networks, by the data set that their bitstreams' names begin with."""
+"""Dimensions of the published networks, by the dataset at the start of the bitstream's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,31 +30,32 @@ class BitFile:
     path: Path
 
     design: str
-    """Name of the Vivado design, with what its tool says of itself."""
+    """Name of the Vivado design, with the tool's version and options."""
 
     part: str
-    """Part that it is for, as the header spells it: ``7z020clg400``."""
+    """Part, as the header spells it: ``7z020clg400``."""
 
     date: str
     time: str
 
     @property
     def handoff(self) -> Path | None:
-        """The hardware handoff file (``.hwh``) beside it, which PYNQ's `Overlay` needs; None where there is none."""
+        """The hardware handoff file (``.hwh``) of the same name, which PYNQ's `Overlay` needs; None if there is none."""
         path = self.path.with_suffix(".hwh")
         return path if path.is_file() else None
 
     @property
     def manifest(self) -> Path | None:
-        """The manifest beside it; None where there is none."""
+        """The manifest of the same name; None if there is none."""
         path = self.path.with_suffix(".json")
         return path if path.is_file() else None
 
 
 def read_bit_file(path: Path) -> BitFile:
-    """Read a bitstream's header and check that its data is whole.
+    """Read a bitstream's header, and check the length of its data.
 
-    :raises FileError: missing, cut off, or no bitstream.
+    :param path: the .bit file.
+    :raises FileError: it is missing, truncated, or not a .bit file.
     """
     try:
         with path.open("rb") as file:
@@ -71,18 +72,19 @@ def read_bit_file(path: Path) -> BitFile:
         texts[_FIELDS[key]] = text.rstrip(b"\0").decode("latin-1")
         position += 3 + length
     if key != _DATA or set(texts) != set(_FIELDS.values()):
-        raise FileError(f"{path} is no bitstream: it does not begin with the header of a .bit file.")
+        raise FileError(f"{path} is not a bitstream: it does not begin with the header of a .bit file.")
     length = int.from_bytes(head[position + 1 : position + 5], "big")
     actual = size - position - 5
     if actual != length:
-        raise FileError(f"{path} is damaged: its header counts {length} bytes of data, the file holds {actual}.")
+        raise FileError(f"{path} is damaged: its header states {length} bytes of data, the file holds {actual}.")
     return BitFile(path=path, **texts)
 
 
 def require_part(bit: BitFile, part: str) -> None:
     """Refuse a bitstream for another part than the board's; the speed grade may differ.
 
-    :param part: as Vivado spells it, e.g. ``xc7z020clg400-1``.
+    :param bit: the bitstream.
+    :param part: the board's part, as Vivado spells it, e.g. ``xc7z020clg400-1``.
     :raises BoardError: names both parts.
     """
     if _bare_part(bit.part) != _bare_part(part):
@@ -90,7 +92,7 @@ def require_part(bit: BitFile, part: str) -> None:
 
 
 def _bare_part(part: str) -> str:
-    """Part and package alone: `xc7z020clg400-1` and `7z020clg400` are one.
+    """Part and package without prefix and speed grade: `xc7z020clg400-1` and `7z020clg400` are equal.
 
     >>> _bare_part("xc7z020clg400-1"), _bare_part("xczu3eg-sbva484-1-e")
     ('7z020clg400', 'zu3eg-sbva484')
@@ -99,11 +101,13 @@ def _bare_part(part: str) -> str:
 
 
 def require_named(path: Path, design: Design) -> None:
-    """Refuse a design that is not of the widths and dimensions that a published bitstream's name stands for.
+    """Refuse a design whose widths or dimensions differ from those in a published bitstream's name.
 
-    Published names are ``DATASET-WxAy-pynq.bit``; another name says nothing.
+    Published names are ``DATASET-WxAy-pynq.bit``; any other name is accepted.
 
-    :raises DesignError: names what differs.
+    :param path: the bitstream.
+    :param design: the design to run.
+    :raises DesignError: names each value that differs.
     """
     name = _PUBLISHED.fullmatch(path.name)
     if name is None:

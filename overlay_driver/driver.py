@@ -1,4 +1,4 @@
-"""The driver: lines in, labels and text out."""
+"""The driver: sends lines to an accelerator, and reads their labels."""
 
 from __future__ import annotations
 
@@ -25,33 +25,37 @@ from overlay_driver.board import Board
 from overlay_driver.results import BoardResult
 
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
-"""A line has this many times its modelled time, and this long at least. The folding in a design file need not be the
-bitstream's, so the model may be well off; a hang costs a second."""
+"""Time-out of a line: a multiple of its modelled time, and at least so many seconds. The factor is large because the
+design file may have another folding than the bitstream, which the model does not know."""
 
-NOT_THERE = "The accelerator is not there: its bitstream could not be loaded again. Enter the driver once more."
+NOT_LOADED = "The accelerator is not loaded: loading its bitstream again failed. Enter the driver's with block again."
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A line that the accelerator is at work on."""
+    """The line that the accelerator computes.
+
+    buffer      holds the line
+    started     time of its start, seconds
+    """
 
     buffer: LineBuffer
     started: float
 
 
 class Driver:
-    """Reads lines on a board that holds a design. Use it in a `with` statement: it frees the buffers in any case.
+    """Computes lines on a board, within a `with` statement, which frees the buffers.
 
-    On entering, the bitstream is loaded, the clock set and read back, two buffers are allocated, and the lines with
-    known answers are read.
+    Entering it loads the bitstream, sets the clock, allocates two buffers, and computes the known-answer lines.
 
-    :param board: the board, a remote one or the virtual one.
-    :param manifest: what the bitstream holds; must be the design.
-    :param bitstream: the .bit file; the virtual board can do without.
-    :raises DesignError: the bitstream is that of another design.
+    :param design: the network that the bitstream holds.
+    :param board: this board, a remote board or the virtual board.
+    :param manifest: describes the bitstream; its network must be the design's.
+    :param bitstream: the .bit file; optional on the virtual board.
+    :raises DesignError: the bitstream or the manifest belongs to another design.
     :raises FileError: the bitstream cannot be read.
-    :raises BoardError: it is for another part; or, on entering: it cannot be loaded, the clock cannot be set, there is
-        no memory, or a line with a known answer gives another one.
+    :raises BoardError: the bitstream is for another part. On entering: it cannot be loaded, the clock cannot be set,
+        there is no memory, or a known-answer line fails or gives other labels.
     """
 
     def __init__(self, design: Design, *, board: Board, manifest: Manifest, bitstream: Path | None = None) -> None:
@@ -66,14 +70,14 @@ class Driver:
         self._accelerator: Accelerator | None = None
         self._buffers: list[LineBuffer] = []
         self._running: _Run | None = None
-        self._reader: object = None
-        self._doubtful = False
+        self._iterator: object = None
+        self._needs_check = False
 
     def __enter__(self) -> Driver:
         with ExitStack() as unless_ready:
             unless_ready.callback(self.close)
             self._load()
-            self._doubtful = False
+            self._needs_check = False
             for _ in range(2):
                 self._buffers.append(LineBuffer(self.board, self.design))
             self.check()
@@ -86,43 +90,43 @@ class Driver:
         self.close()
 
     def close(self) -> None:
-        """Wait for a line that is still being computed, then free the buffers."""
+        """Wait for a line that is still running, then free the buffers."""
         try:
-            self._settle()
+            self._stop()
         finally:
             while self._buffers:
                 self._buffers.pop().free()
 
     def _load(self) -> None:
         self._accelerator = None
-        self.board.set_clock(self.manifest.clock_mhz)  # else the logic would begin with whatever clock was left
+        self.board.set_clock(self.manifest.clock_mhz)  # before loading, so that the logic never runs at an older clock
         base = self.board.load(self._bit)
         self.board.set_clock(self.manifest.clock_mhz)
         self._accelerator = Accelerator(self.board, self.manifest.control_base if base is None else base)
 
     def _load_again(self) -> None:
-        """Load the bitstream once more, which stops the accelerator whatever it is at.
+        """Load the bitstream again, which stops the accelerator.
 
-        Some versions of XRT refuse what comes after that while buffers are allocated. They are then given back, and
-        allocated anew with what they held.
+        Some versions of XRT then fail while buffers are allocated. In this case, the buffers are freed, and allocated
+        again with the same contents.
         """
-        self._doubtful = True
+        self._needs_check = True
         try:
             self._load()
         except BoardError:
-            contents = [buffer.set_aside() for buffer in self._buffers]
+            contents = [buffer.save_and_free() for buffer in self._buffers]
             self._load()
             try:
                 for buffer, words in zip(self._buffers, contents, strict=True):
                     buffer.allocate(words)
             except BoardError:
-                self._accelerator = None  # there is nothing to give it
+                self._accelerator = None  # it has no buffers
                 raise
 
     def check(self) -> None:
-        """Read the lines with known answers.
+        """Compute the known-answer lines.
 
-        :raises BoardError: one fails, or gives other labels than the design does.
+        :raises BoardError: a line fails, or gives other labels than the design.
         """
         for answer in self.manifest.answers:
             try:
@@ -136,29 +140,29 @@ class Driver:
         return self._bit.path.name if self._bit else "the board"
 
     def _fails(self, answer: KnownAnswer, error: BoardError) -> BoardError:
-        return BoardError(
-            f"On {self._where} a line of {len(answer.columns)} columns with a known answer fails: {error}"
-        )
+        return BoardError(f"On {self._where}, a known-answer line of {len(answer.columns)} columns fails: {error}")
 
     def _require_answer(self, answer: KnownAnswer, labels: np.ndarray) -> None:
         if not np.array_equal(labels, answer.labels):
             raise BoardError(
-                f"This bitstream does not hold this design: a line of {len(answer.columns)} columns with a known answer "
-                f"reads {self._text(labels)!r} on {self._where}, the design reads {self._text(answer.labels)!r}."
+                f"This bitstream does not hold this design: a known-answer line of {len(answer.columns)} columns gives "
+                f"{self._text(labels)!r} on {self._where}, and {self._text(answer.labels)!r} with the design."
             )
 
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
-        """Read one scanned line.
+        """Compute one scanned line.
 
+        :param image: an image, or the path of one.
         :raises ImageError: the image cannot be read, or gives no columns.
         :raises LimitError, BoardError: as `read_columns`.
         """
         return self.read_columns(self._columns_of(image))
 
     def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[BoardResult]:
-        """Read scanned lines; while the accelerator computes one, the next is prepared in a second buffer.
+        """Compute scanned lines; while the accelerator computes one, the driver prepares the next in a second buffer.
 
-        :raises: as `read_text`; the first line that fails ends it.
+        :param images: images, or paths of images.
+        :raises: as `read_text`, at the first line that fails.
         """
         for result in self.read_lines(self._columns_or_error(image) for image in images):
             if isinstance(result, FoldlineError):
@@ -166,11 +170,12 @@ class Driver:
             yield result
 
     def read_columns(self, columns: np.ndarray) -> BoardResult:
-        """Read one line of raw pixels, integers [T, I].
+        """Compute one line of raw pixels.
 
-        :raises LimitError: the accelerator does not take so many columns, or an odd number of them.
-        :raises DataError: another shape, or a pixel outside the range.
-        :raises BoardError: the accelerator does not answer in time, or its answer cannot be right.
+        :param columns: integers [T, I].
+        :raises LimitError: T is not accepted by the accelerator, or the line has more labels than it writes.
+        :raises DataError: another shape or type, or a pixel outside its range.
+        :raises BoardError: the accelerator does not finish in time, or its output cannot be a result.
         """
         (result,) = self.read_lines([columns])
         if isinstance(result, FoldlineError):
@@ -178,46 +183,46 @@ class Driver:
         return result
 
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
-        """Read lines of raw pixels in order, each with its result: a reading, or the error of that line.
+        """Compute lines of raw pixels; yields for each its result or its error, in order.
 
-        While the accelerator computes a line, the next one is taken and packed into a second buffer. An error among
-        the lines, of an image that cannot be read, comes out at its place.
+        While the accelerator computes a line, the next one is taken and packed into a second buffer.
 
-        :raises BoardError: other lines are being read; end that first.
+        :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index.
+        :raises BoardError: another iterator of this driver is not exhausted.
         """
         if self._running is not None:
-            raise BoardError("The driver is reading other lines; read them to their end, or close what reads them.")
-        self._reader = reader = object()
+            raise BoardError("The driver is reading other lines; exhaust or close their iterator first.")
+        self._iterator = iterator = object()
         try:
             for number, line in enumerate(lines):
-                ready = self._filled(self._buffers[number % 2], line)
-                before = None if self._running is None else self._finished()
-                failed = ready if isinstance(ready, FoldlineError) else self._started(ready)
-                if before is not None:
-                    yield before
-                if failed is not None:
-                    yield failed
+                filled = self._fill(self._buffers[number % 2], line)
+                previous = None if self._running is None else self._finish()
+                error = filled if isinstance(filled, FoldlineError) else self._start_checked(filled)
+                if previous is not None:
+                    yield previous
+                if error is not None:
+                    yield error
             if self._running is not None:
-                yield self._finished()
+                yield self._finish()
         finally:
-            if self._reader is reader:  # else what runs is a later reader's
-                self._settle()
+            if self._iterator is iterator:  # else the running line belongs to a later iterator
+                self._stop()
 
     def _columns_of(self, image: Image.Image | str | os.PathLike) -> np.ndarray:
         return image_columns(image, target_height=self.design.inputs, bits=self.design.precision.activation)
 
     def _columns_or_error(self, image: Image.Image | str | os.PathLike) -> np.ndarray | FoldlineError:
-        """An error in its line's place, so that the line before it, which is still being computed, is read."""
+        """The columns or the error, so that the previous line, which is still running, is not lost."""
         try:
             return self._columns_of(image)
         except FoldlineError as error:
             return error
 
-    def _filled(self, buffer: LineBuffer, line: np.ndarray | FoldlineError) -> LineBuffer | FoldlineError:
+    def _fill(self, buffer: LineBuffer, line: np.ndarray | FoldlineError) -> LineBuffer | FoldlineError:
         if isinstance(line, FoldlineError):
             return line
         if self._accelerator is None:
-            return BoardError(NOT_THERE)
+            return BoardError(NOT_LOADED)
         columns = np.asarray(line)
         try:
             self._require_within(columns)
@@ -227,7 +232,7 @@ class Driver:
         return buffer
 
     def _require_within(self, columns: np.ndarray) -> None:
-        """Refuse a line before it reaches the hardware, which would not survive it."""
+        """Refuse a line on which the hardware would hang."""
         inputs, limits = self.design.inputs, self.manifest.limits
         if columns.ndim != 2 or columns.shape[1] != inputs or not np.issubdtype(columns.dtype, np.integer):
             raise DataError(
@@ -240,12 +245,12 @@ class Driver:
                 f"The line has {len(columns)} columns; the published overlay takes an even number of them."
             )
 
-    def _started(self, buffer: LineBuffer) -> FoldlineError | None:
-        """Start a line; the error if that fails. After a hang, lines with known answers go before it."""
+    def _start_checked(self, buffer: LineBuffer) -> FoldlineError | None:
+        """Start a line, after a hang the known-answer lines first; returns the error if that fails."""
         if self._accelerator is None:
-            return BoardError(NOT_THERE)
+            return BoardError(NOT_LOADED)
         try:
-            if self._doubtful:
+            if self._needs_check:
                 self._check_again(next(other for other in self._buffers if other is not buffer))
             self._start(buffer)
         except BoardError as error:
@@ -253,19 +258,19 @@ class Driver:
         return None
 
     def _check_again(self, buffer: LineBuffer) -> None:
-        """As `check`, with a buffer that is free."""
+        """As `check`, with a given buffer."""
         for answer in self.manifest.answers:
             buffer.fill(answer.columns)
             self._start(buffer)
-            result = self._finished()
+            result = self._finish()
             if isinstance(result, FoldlineError):
                 raise self._fails(answer, result)
             self._require_answer(answer, result.labels)
-        self._doubtful = False
+        self._needs_check = False
 
     def _start(self, buffer: LineBuffer) -> None:
         buffer.to_device()
-        self._running = _Run(buffer, self.board.timer.now())  # what interrupts us now must find it
+        self._running = _Run(buffer, self.board.timer.now())  # set before the start, for an interrupt in between
         try:
             self._accelerator.start(buffer)
         except BoardError:
@@ -273,8 +278,8 @@ class Driver:
             raise
         self._running = _Run(buffer, self.board.timer.now())
 
-    def _finished(self) -> BoardResult | FoldlineError:
-        """Wait for the running line; the reading, or the error of that line, after which the next one can run."""
+    def _finish(self) -> BoardResult | FoldlineError:
+        """Wait for the running line; returns its result or its error. The accelerator is then idle."""
         run = self._running
         try:
             seconds, at_most = self._wait(run)
@@ -282,9 +287,9 @@ class Driver:
             labels = run.buffer.labels(counts_all=self.manifest.kernel is Kernel.HLS)
         except FoldlineError as error:
             try:
-                self._settle()
-            except BoardError as another:
-                return BoardError(f"{error} It cannot be set right: {another}")
+                self._stop()
+            except BoardError as second:
+                return BoardError(f"{error} Recovery failed: {second}")
             return error
         return BoardResult(
             text=self._text(labels),
@@ -297,16 +302,16 @@ class Driver:
         )
 
     def _wait(self, run: _Run) -> tuple[float, bool]:
-        """Look until the accelerator has done: seconds since the start, and whether it may have been less."""
+        """Poll until the accelerator is done; returns seconds since the start, and whether they are an upper bound."""
         timer = self.board.timer
         allowed = self._timeout(run.buffer.columns)
-        looks = 0
+        polls = 0
         while True:
             state = self._accelerator.control()
             elapsed = timer.now() - run.started
-            looks += 1
+            polls += 1
             if Control.DONE in state:
-                return elapsed, looks == 1 or self.board.distant
+                return elapsed, polls == 1 or self.board.remote
             if elapsed > allowed:
                 raise BoardError(self._no_answer(run, state, allowed))
             timer.pause()
@@ -317,29 +322,27 @@ class Driver:
         return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
 
     def _no_answer(self, run: _Run, state: Control, allowed: float) -> str:
-        sentence = (
+        message = (
             f"The accelerator did not finish a line of {run.buffer.columns} columns within {allowed:g} s "
             f"(control register {int(state):#x})."
         )
         if Control.IDLE in state:
-            return (
-                f"{sentence} It never started: the bitstream has its registers elsewhere, or is not this accelerator."
-            )
+            return f"{message} It never started: the bitstream has its registers elsewhere, or is not this accelerator."
         return (
-            f"{sentence} It started and hangs: likely the line has more labels than the {self.manifest.limits.labels} that "
-            "fit (the published overlay then never ends), or the bitstream is of another design or clock."
+            f"{message} It started and hangs: the line may have more than {self.manifest.limits.labels} labels (the "
+            "published overlay then never finishes), or the bitstream is for another design or clock."
         )
 
-    def _settle(self) -> None:
-        """Bring the accelerator to rest, if it is at work: wait for it, else load the bitstream again.
+    def _stop(self) -> None:
+        """Make the accelerator idle: wait for the running line, or load the bitstream again.
 
-        Until then it may write to its buffer, which must not be freed or used.
+        Before that, it may write to its buffer, which must be neither freed nor used.
         """
-        run = self._running  # until it is at rest: a second Ctrl-C, too, must find it
+        run = self._running  # cleared only when the accelerator is idle, in case of a second Ctrl-C
         if run is None:
             return
         try:
-            if self._accelerator is not None and (self._rests() or self._ends(run)):
+            if self._accelerator is not None and (self._is_idle() or self._finishes(run)):
                 self._running = None
                 return
         except BoardError:
@@ -347,16 +350,16 @@ class Driver:
         try:
             self._load_again()
         except BoardError:
-            self._running = None  # all that can be done has been done
+            self._running = None  # nothing more can be done
             raise
         self._running = None
 
-    def _rests(self) -> bool:
+    def _is_idle(self) -> bool:
         state = self._accelerator.control()
         return Control.IDLE in state and Control.START not in state
 
-    def _ends(self, run: _Run) -> bool:
-        """Wait for a line whose time is not up."""
+    def _finishes(self, run: _Run) -> bool:
+        """Wait for the line, unless it has already timed out."""
         if self.board.timer.now() - run.started > self._timeout(run.buffer.columns):
             return False
         self._wait(run)

@@ -1,8 +1,8 @@
-"""A board across the network, through PYNQ.remote: pynq 3.1 or newer here, an image with its server there.
+"""A board that is reached over the network through PYNQ.remote; needs pynq 3.1 or newer, and an image with its server.
 
-pynq keeps the name of a bitstream's file, and does not send a file again whose name is on the board already: of two
-bitstreams of one name it would load the first twice. So the file is sent here, each time. pynq's calls wait for ever on
-a board that was switched off; they get a time-out here, and after one that found no board, no other is tried.
+pynq does not send a bitstream whose file name is already on the board, and so would load an older file of the same name.
+This module sends the file each time. pynq's calls have no time-out, and block if the board is switched off. This module
+sets one, and makes no more calls after one that got no answer.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from pynq.pl_server.remote_device import RemoteDevice
 
 PORT = 7967
-"""Where the board's server listens."""
+"""Default port of the board's server."""
 
 CALL_SECONDS = 30.0
-"""Time-out of a call; sending the largest bitstream takes the longest, 19 MB."""
+"""Time-out of a call, seconds; the longest one sends a bitstream of up to 19 MB."""
 
 FIRMWARE = "/lib/firmware"
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0"
 LOADED = "operating"
-"""What the FPGA manager says when a bitstream has been loaded; the server does not tell when it refuses one."""
+"""State of the FPGA manager after a bitstream was loaded; the server does not report a rejected bitstream."""
 
 _HOST = re.compile(r"(?P<host>[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\])(:(?P<port>[^:/]*))?", re.ASCII)
 
@@ -40,26 +40,28 @@ _HOST = re.compile(r"(?P<host>[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\])(:(?P<port>[^:/]*)
 class RemoteBoard(Board):
     """A `Board` that is reached over the network.
 
+    :param device: pynq's device.
     :param address: host and port, for messages.
+    :param part: see `Board`.
     """
 
     kind = "remote board"
-    distant = True
+    remote = True
 
     def __init__(self, device: RemoteDevice, *, address: str, part: str | None) -> None:
         super().__init__(device, part=part)
         self.address = address
         self._lost = False
-        for stub in device._stub.values():
+        for stub in device._stub.values():  # pynq has no public way to set a time-out
             for name, call in vars(stub).items():
                 setattr(stub, name, partial(call, timeout=CALL_SECONDS))
 
     @contextmanager
-    def doing(self, what: str, errors: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
-        """As `Board.doing`; a board that does not answer is not asked again."""
+    def wrap_errors(self, what: str, errors: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
+        """As `Board.wrap_errors`; after a call without an answer, every other one fails at once."""
         import grpc
 
-        with super().doing(what, errors):
+        with super().wrap_errors(what, errors):
             if self._lost:
                 raise ConnectionError(f"the connection to {self.address} is lost")
             try:
@@ -67,22 +69,24 @@ class RemoteBoard(Board):
             except grpc.RpcError as error:
                 code = error.code()
                 if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-                    raise RuntimeError(f"{self.address} refuses it ({code.name}: {error.details()})") from error
+                    raise RuntimeError(f"{self.address} rejects the call ({code.name}: {error.details()})") from error
                 self._lost = True
-                self.device.client.channel.close()  # else each buffer would wait for the board when it is collected
+                self.device.client.channel.close()  # else freeing each buffer would wait for the board
                 raise ConnectionError(f"{self.address} does not answer ({code.name}: {error.details()})") from error
 
     def load(self, bit: BitFile | None) -> int | None:
-        """As `Board.load`; the bitstream is sent in any case."""
+        """As `Board.load`; always sends the bitstream."""
         if bit is None:
             return super().load(bit)
-        with self.doing(f"load {bit.path}"):
+        with self.wrap_errors(f"load {bit.path}"):
             self._send(bit.path)
         base = super().load(bit)
-        with self.doing(f"load {bit.path}"):
+        with self.wrap_errors(f"load {bit.path}"):
             state = self.device.read_file(f"{FPGA_MANAGER}/state").decode().strip()
         if state != LOADED:
-            raise BoardError(f"Cannot load {bit.path}: the board's FPGA manager says {state!r}; must be {LOADED!r}.")
+            raise BoardError(
+                f"Cannot load {bit.path}: the board's FPGA manager is in state {state!r}; it must be {LOADED!r}."
+            )
         return base
 
     def _send(self, path: Path) -> None:
@@ -97,7 +101,7 @@ class RemoteBoard(Board):
             self.device.set_axi_port_width(parser)
 
     def allocate(self, words: int) -> Any:
-        """As `Board.allocate`. A server that has no memory left says so with an empty name."""
+        """As `Board.allocate`. Without memory, the server returns an empty buffer name."""
         buffer = super().allocate(words)
         if not buffer.buffer_id:
             buffer.freed = True
@@ -106,15 +110,16 @@ class RemoteBoard(Board):
 
 
 def _firmware_name(path: Path) -> str:
-    """Where pynq looks for a bitstream's data on the board."""
+    """Name of the file on the board from which pynq loads a bitstream."""
     return f"{path.stem}.bin"
 
 
 def remote_board(host: str) -> RemoteBoard:
-    """The board at ``HOST`` or ``HOST:PORT``.
+    """Connect to a board.
 
-    :raises ConfigError: that is neither.
-    :raises BoardError: pynq is too old, or no board answers there.
+    :param host: ``HOST`` or ``HOST:PORT``, an IPv6 address in brackets.
+    :raises ConfigError: `host` has another form, or a port outside 1 to 65535.
+    :raises BoardError: pynq is older than 3.1, or no board answers at this address.
     """
     name, port = _host_and_port(host)
     address = f"{name}:{port}"
@@ -135,7 +140,7 @@ def remote_board(host: str) -> RemoteBoard:
 
 
 def _host_and_port(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST[:PORT]``, with brackets around an IPv6 address.
+    """Split ``HOST[:PORT]``.
 
     >>> _host_and_port("pynq"), _host_and_port("[fe80::1]:80")
     (('pynq', 7967), ('[fe80::1]', 80))

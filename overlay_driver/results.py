@@ -1,4 +1,4 @@
-"""What comes back for a line."""
+"""The result of one line on a board."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoardResult:
-    """One line as the board read it."""
+    """Labels, text and time of one line that a board computed."""
 
     text: str
 
     labels: np.ndarray
-    """uint8 [n], class indexes."""
+    """Class indexes, uint8 [n]."""
 
     columns: int
-    """T, columns of the line."""
+    """Columns T of the line."""
 
     milliseconds: float
-    """From the start to the moment when the driver saw that the accelerator had done."""
+    """Time from the start to the poll that found the accelerator done."""
 
     at_most: bool
-    """Whether it may have taken less: it had done before the driver looked, or is looked at through a network."""
+    """Whether the time is an upper bound: the first poll found it done, or the polls go through a network."""
 
     modelled: bool
-    """Whether the time is that of a model, not of a board."""
+    """Whether the time comes from the cycle model instead of a board."""
 
     operations: int
-    """Operations of the line, counted as the original counts them."""
+    """Arithmetic operations of the line, counted as LSTM-PYNQ counts them."""
 
     @property
     def gops(self) -> float:

@@ -1,4 +1,4 @@
-"""Time as the driver sees it: a board's is the computer's, a virtual board's its own."""
+"""Clocks for the driver: real time for a board, simulated time for the virtual board."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """A clock, and what to do between two looks at the accelerator."""
+    """A clock, and what the driver does between two polls of the accelerator."""
 
     modelled: bool
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since an arbitrary start."""
         ...
 
     def pause(self) -> None:
-        """Pass the time until the next look."""
+        """Wait for the next poll."""
         ...
 
 
 class RealTime:
-    """This computer's clock. Nothing is done between two looks: a line takes milliseconds, a sleep half of one."""
+    """The computer's clock. It does not sleep between polls: a line takes milliseconds, and a sleep half a millisecond."""
 
     modelled = False
 

@@ -1,6 +1,6 @@
-"""A board that is not there: pynq's own library on top, physical memory, registers and an accelerator below.
+"""A virtual board: the real pynq library on simulated memory, registers and accelerator.
 
-The accelerator computes what it is given to compute with; `foldline.hardware.board` gives it the bit-exact simulator.
+The caller supplies the function that computes a line; `foldline.hardware.board` supplies the bit-exact simulator.
 """
 
 from overlay_driver.virtual.core import Computed, VirtualCore

@@ -1,4 +1,4 @@
-"""The accelerator's registers and what it does when it is started, in its own time."""
+"""The virtual accelerator: its registers, and what it does when it is started, in simulated time."""
 
 from __future__ import annotations
 
@@ -20,20 +20,27 @@ from overlay_driver.virtual.memory import PhysicalMemory
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """Labels of a line up to the design's limit, uint8 [n], and how many there would be without it."""
+    """The labels of a line.
+
+    labels  class indexes up to the design's limit, uint8 [n]
+    found   number of labels without that limit
+    """
 
     labels: np.ndarray
     found: int
 
 
 class VirtualCore:
-    """An accelerator that holds a design.
+    """An accelerator with one design.
 
-    It reads its columns when it is started, and writes the labels when its time is up. Lines past a limit do here what
-    they do there: more labels than fit let the published kernel hang; columns past the limit overwrite the first ones
-    in its buffers; an odd column is lost. Our kernel refuses what it does not take, and counts on.
+    It reads the columns when it is started, and writes the labels after the modelled time. Lines that exceed a limit
+    behave as in hardware. The published kernel hangs if a line has more labels than fit, overwrites its first columns
+    with those above the limit, and drops the last column of an odd line. The HLS kernel refuses such lines, and counts
+    labels above the limit.
 
-    :param compute: gives a line's labels, from int8 [T, I] of any T.
+    :param design: the network, its folding and limits.
+    :param kernel: which kernel to model.
+    :param compute: computes the labels of raw pixels, int8 [T, I] with any T.
     """
 
     def __init__(self, design: Design, kernel: Kernel, compute: Callable[[np.ndarray], Computed]) -> None:
@@ -45,15 +52,21 @@ class VirtualCore:
         self.reset()
 
     def reset(self) -> None:
-        """The state after a bitstream has been loaded: nothing written, nothing under way."""
+        """Set the state after a bitstream was loaded: registers are 0, no line is running."""
         self._registers.clear()
         self._control = Control.IDLE
         self._output: np.ndarray | None = None
         self.done_at = math.inf
-        """When the line that is under way ends, seconds; infinite if none is, or it hangs."""
+        """End of the running line, seconds; infinite if no line is running, or it hangs."""
 
     def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
-        """A register's value; ap_done and ap_ready clear on read."""
+        """Read a register; reading the control register clears ap_done and ap_ready.
+
+        :param offset: byte offset of the register.
+        :param now: time, seconds.
+        :param memory: physical memory, to which a line that has ended writes its labels.
+        :param faults: faults to simulate.
+        """
         self._advance(now, memory, faults)
         if offset != Register.CONTROL:
             return self._registers.get(offset, 0)
@@ -64,7 +77,15 @@ class VirtualCore:
     def write(
         self, offset: int, value: int, *, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults
     ) -> None:
-        """Write a register; ap_start starts the line, unless one is under way."""
+        """Write a register; ap_start starts a line if none is running.
+
+        :param offset: byte offset of the register.
+        :param value: 32-bit value.
+        :param now: time, seconds.
+        :param clock_mhz: clock of the accelerator.
+        :param memory: physical memory, from which a started line reads its columns.
+        :param faults: faults to simulate.
+        """
         self._advance(now, memory, faults)
         if offset != Register.CONTROL:
             self._registers[offset] = value
@@ -74,7 +95,7 @@ class VirtualCore:
     def _start(self, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults) -> None:
         self._control = Control.START
         columns = self._registers.get(Register.COLUMNS, 0)
-        self._output = self._outcome(columns, memory)
+        self._output = self._output_of(columns, memory)
         if self._output is not None and not faults.done_never_rises:
             self.done_at = now + self._cycles.milliseconds(columns, clock_mhz) / 1000
 
@@ -93,18 +114,18 @@ class VirtualCore:
     def _address(self, register: Register) -> int:
         return self._registers.get(register, 0) | self._registers.get(register + 4, 0) << 32
 
-    def _outcome(self, columns: int, memory: PhysicalMemory) -> np.ndarray | None:
-        """The words that will be written for a line; None if it never ends."""
+    def _output_of(self, columns: int, memory: PhysicalMemory) -> np.ndarray | None:
+        """The words to write for a line; None if it never ends."""
         limits = self.design.limits
         record = column_words(self.design.inputs, self.design.precision.activation) * WORD_DTYPE.itemsize
         records, length = (self._registers.get(register, 0) for register in (Register.RECORDS, Register.INPUT_BYTES))
         consistent = (records, length) == (2 * columns, 2 * columns * record)
         if self.kernel is Kernel.PUBLISHED and not consistent:
-            return None  # one of its stages waits for data for ever
+            return None  # a stage waits for data forever
         if self.kernel is Kernel.HLS and not (consistent and 1 <= columns <= limits.columns):
             return np.array([REFUSED], dtype=WORD_DTYPE)
         data = memory.read(self._address(Register.INPUT_ADDRESS), 2 * columns * record)
-        line = self._as_taken(self._forward_columns(data))
+        line = self._as_buffered(self._forward_columns(data))
         computed = self._compute(line) if len(line) else Computed(np.zeros(0, np.uint8), 0)
         if self.kernel is Kernel.PUBLISHED and computed.found > limits.labels:
             return None
@@ -115,8 +136,8 @@ class VirtualCore:
         bits = self.design.precision.activation
         return unpack_records(data.view(WORD_DTYPE), inputs=self.design.inputs, bits=bits)[:, 0]
 
-    def _as_taken(self, columns: np.ndarray) -> np.ndarray:
-        """What the published kernel's buffers make of a line that they do not hold."""
+    def _as_buffered(self, columns: np.ndarray) -> np.ndarray:
+        """The columns in the kernel's buffers; the published kernel wraps around at the limit and drops an odd column."""
         limit = self.design.limits.columns
         if self.kernel is Kernel.PUBLISHED:
             columns = columns[: len(columns) - len(columns) % 2]

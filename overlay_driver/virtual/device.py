@@ -1,4 +1,4 @@
-"""The virtual board as a device of pynq: MMIO, allocate, Bitstream, Overlay and Clocks are the library's own code.
+"""The virtual board as a pynq device: MMIO, allocate, Bitstream, Overlay and Clocks are pynq's code.
 
 Importing this module imports pynq.
 """
@@ -22,11 +22,11 @@ from overlay_driver.virtual.core import VirtualCore
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import Allocation, PhysicalMemory
 
-LOOK_SECONDS = 1e-3
-"""How far time goes on between two looks at an accelerator that will not end."""
+POLL_SECONDS = 1e-3
+"""Simulated time between two polls of an accelerator that hangs."""
 
-# Zynq-7000's system-level control registers (UG585, appendix B.28), as far as pynq's Clocks reads them: the I/O PLL
-# multiplies 50 MHz by 20, FCLK0 divides that by 5 and 2.
+# The system-level control registers of a Zynq-7000 that pynq's Clocks reads (UG585, appendix B.28): the I/O PLL
+# multiplies 50 MHz by 20, and FCLK0 divides the result by 5 and 2.
 SLCR_BASE, SLCR_BYTES = 0xF800_0000, 0x200
 IO_PLL_CTRL, FPGA0_CLK_CTRL = 0x108, 0x170
 REFERENCE_MHZ = 50
@@ -38,8 +38,9 @@ _WORD = 4
 class VirtualDevice(Device):
     """A Zynq-7000 with an accelerator in its programmable logic.
 
-    It has a time of its own, `now`, in seconds: registers take none, and waiting jumps to what happens next.
+    Its time `now`, in seconds, is simulated: register accesses take no time, and waiting jumps to the next event.
 
+    :param core: the accelerator.
     :param base: byte address of the accelerator's registers.
     """
 
@@ -58,14 +59,14 @@ class VirtualDevice(Device):
         self._loaded = False
         self._slcr = dict(SLCR_AT_BOOT)
 
-    # What pynq's MMIO asks for
+    # Called by pynq's MMIO
 
     def read_registers(self, address: int, length: int) -> bytes:
-        """32-bit registers from a byte address on, little-endian."""
+        """Bytes of 32-bit registers, little-endian, from a byte address."""
         return b"".join(self._read(address + place).to_bytes(_WORD, "little") for place in range(0, length, _WORD))
 
     def write_registers(self, address: int, data: bytes) -> None:
-        """32-bit registers from a byte address on, little-endian."""
+        """Bytes of 32-bit registers, little-endian, from a byte address."""
         for place in range(0, len(data), _WORD):
             self._write(address + place, int.from_bytes(bytes(data[place : place + _WORD]), "little"))
 
@@ -88,21 +89,21 @@ class VirtualDevice(Device):
             self._slcr[address - SLCR_BASE] = value
 
     def _interrupt(self, offset: int) -> None:
-        if self.faults.interrupted_look is None or offset:
+        if self.faults.interrupted_poll is None or offset:
             return
-        self.faults.interrupted_look -= 1
-        if self.faults.interrupted_look < 0:
-            self.faults.interrupted_look = None
+        self.faults.interrupted_poll -= 1
+        if self.faults.interrupted_poll < 0:
+            self.faults.interrupted_poll = None
             raise KeyboardInterrupt
 
     @property
     def clock_mhz(self) -> float:
-        """FCLK0 as its dividers say."""
+        """FCLK0, computed from its dividers."""
         control = self._slcr[FPGA0_CLK_CTRL]
         multiplied = REFERENCE_MHZ * (self._slcr[IO_PLL_CTRL] >> 12 & 0x7F)
         return multiplied / ((control >> 8 & 0x3F) * (control >> 20 & 0x3F))
 
-    # What pynq's allocate and its buffers ask for
+    # Called by pynq's allocate and its buffers
 
     def allocate(self, shape: Any, dtype: Any, **_: Any) -> PynqBuffer:
         if not self._loaded:
@@ -121,14 +122,17 @@ class VirtualDevice(Device):
             coherent=False,
         )
         buffer.memory = self.memory
-        buffer.pointer, buffer.return_to = (allocation, weakref.ref(buffer)), self  # handed back when it is freed
+        buffer.pointer, buffer.return_to = (
+            (allocation, weakref.ref(buffer)),
+            self,
+        )  # passed to `return_pointer` when it is freed
         return buffer
 
     def return_pointer(self, pointer: tuple[Allocation, weakref.ref]) -> None:
         allocation, reference = pointer
         self.memory.free(allocation)
         if (buffer := reference()) is not None:
-            del buffer.memory  # or pynq would free it once more when it collects the buffer
+            del buffer.memory  # else pynq would free it again when it collects the buffer
 
     def flush(self, bo: Allocation, offset: int, _address: int, length: int) -> None:
         bo.flush(offset, length)
@@ -136,22 +140,21 @@ class VirtualDevice(Device):
     def invalidate(self, bo: Allocation, offset: int, _address: int, length: int) -> None:
         bo.invalidate(offset, length)
 
-    # What pynq's Bitstream and Overlay ask for
+    # Called by pynq's Bitstream and Overlay
 
     def download(self, bitstream: Any, parser: Any = None) -> None:
-        """Load a bitstream: whatever the file holds, the core is ours, and at rest from now on."""
+        """Load a bitstream: the file's content is ignored, and the core is reset."""
         self.downloads.append(bitstream.bitfile_name)
         self.reload()
         if parser is not None:
             self.reset(parser, None, bitstream.bitfile_name)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """What pynq's parser reads in the .hwh beside a bitstream.
+        """Parse the .hwh file of a bitstream with pynq's parser.
 
-        The file itself is read each time: pynq's own devices keep a pickle of the last one in pynq's folder, and load it
-        for as long as the bitstream stays the same.
+        The file is read each time; pynq's own devices cache it as a pickle in pynq's folder.
 
-        :raises RuntimeError: as pynq's devices do where there is no .hwh.
+        :raises RuntimeError: there is no .hwh file, as in pynq's devices.
         """
         handoff = Path(bitfile_name).with_suffix(".hwh")
         if not handoff.is_file():
@@ -168,7 +171,7 @@ class VirtualDevice(Device):
         return parser
 
     def reload(self) -> None:
-        """Programmable logic as after a bitstream has been loaded."""
+        """Set the programmable logic to its state after a bitstream was loaded."""
         self._loaded = True
         self.core.reset()
         if self.faults.load_needs_free_memory and self.memory.allocations:
@@ -176,9 +179,10 @@ class VirtualDevice(Device):
 
 
 class VirtualBoard(Board):
-    """A `Board` around a `VirtualDevice`; its time is the device's.
+    """A `Board` with a `VirtualDevice`, and that device's time.
 
-    :param manifest: where the registers are, and which part to play.
+    :param core: the accelerator.
+    :param manifest: gives the registers' address and the part.
     """
 
     kind = "virtual board"
@@ -189,20 +193,20 @@ class VirtualBoard(Board):
 
     @property
     def faults(self) -> Faults:
-        """Faults to switch on and off."""
+        """The faults to simulate."""
         return self.device.faults
 
     def load(self, bit: BitFile | None) -> int | None:
-        """As a board does; without a bitstream the accelerator is there all the same."""
+        """As `Board.load`; without a bitstream, resets the accelerator."""
         if bit is not None:
             return super().load(bit)
-        with self.doing("load the virtual accelerator"):
+        with self.wrap_errors("load the virtual accelerator"):
             self.device.reload()
         return None
 
 
 class VirtualTime:
-    """The device's time: waiting takes none of ours."""
+    """The device's simulated time."""
 
     modelled = True
 
@@ -213,7 +217,7 @@ class VirtualTime:
         return self._device.now
 
     def pause(self) -> None:
-        """Go on to the moment when the accelerator ends, or a little if it does not."""
+        """Advance the time to the end of the line, or by `POLL_SECONDS` if it hangs."""
         device = self._device
         end = device.core.done_at
-        device.now = device.now + LOOK_SECONDS if math.isinf(end) else max(end, device.now)
+        device.now = device.now + POLL_SECONDS if math.isinf(end) else max(end, device.now)

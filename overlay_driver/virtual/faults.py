@@ -1,4 +1,4 @@
-"""What can be made to go wrong on the virtual board."""
+"""Faults that the virtual board can simulate."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 @dataclass(kw_only=True)
 class Faults:
-    """Faults to switch on and off, at any time. A bitstream of another network is a core of another network."""
+    """Switches for faults; they can be changed at any time. For a wrong bitstream, use a core with another design."""
 
     start_ignored: bool = False
     """The accelerator stays idle when it is started."""
 
     done_never_rises: bool = False
-    """It starts and does not end."""
+    """The accelerator starts, and never reports done."""
 
     no_memory: bool = False
-    """No buffer can be allocated."""
+    """Every allocation fails."""
 
     load_needs_free_memory: bool = False
-    """A bitstream is loaded, and an error raised all the same, while a buffer is allocated, as some XRT do."""
+    """Loading a bitstream while a buffer is allocated works, but raises an error, as in some versions of XRT."""
 
     flipped_bit: tuple[int, int] | None = None
-    """Word and bit of the output buffer that arrives inverted in memory."""
+    """Word and bit of the output buffer to invert."""
 
-    interrupted_look: int | None = None
-    """Number of looks at the control register until one is interrupted as by Ctrl-C; counts down, then is off."""
+    interrupted_poll: int | None = None
+    """Number of polls of the control register before one raises KeyboardInterrupt; counts down, then None."""
 
     stuck_clock_mhz: float | None = None
-    """FCLK0 runs at this clock, MHz, whatever it is set to."""
+    """FCLK0 stays at this clock, MHz, whatever it is set to."""

@@ -1,4 +1,4 @@
-"""Physical memory, seen twice: by the processor through its caches, and by the accelerator."""
+"""Physical memory in two views: the processor's caches, and what the accelerator reads and writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 PAGE = 4096
 FIRST_ADDRESS = 0x1600_0000
-"""Where a Z2's contiguous memory begins; any address of the 512 MiB would do."""
+"""Start of a PYNQ-Z2's contiguous memory; any address within its 512 MiB works."""
 
 CAPACITY = 128 << 20
 """Bytes that can be allocated, as on the images for PYNQ-Z1 and Z2."""
@@ -16,7 +16,12 @@ CAPACITY = 128 << 20
 
 @dataclass(eq=False)
 class Allocation:
-    """Memory at a physical address, in two views that agree only after `flush` or `invalidate`."""
+    """A buffer in two views, uint8 [n], which are equal only after `flush` or `invalidate`.
+
+    address     physical byte address
+    processor   bytes in the processor's caches
+    device      bytes in memory, which the accelerator reads and writes
+    """
 
     address: int
     processor: np.ndarray
@@ -27,29 +32,30 @@ class Allocation:
         return self.address + len(self.device)
 
     def flush(self, start: int, length: int) -> None:
-        """Write the processor's bytes back: the accelerator sees them from now on."""
+        """Copy bytes from the processor's caches to memory."""
         self.device[start : start + length] = self.processor[start : start + length]
 
     def invalidate(self, start: int, length: int) -> None:
-        """Drop the processor's bytes: it sees what the accelerator wrote."""
+        """Replace bytes in the processor's caches by those in memory."""
         self.processor[start : start + length] = self.device[start : start + length]
 
 
 @dataclass
 class PhysicalMemory:
-    """What the processor has allocated, and what the accelerator did outside of it."""
+    """The allocated buffers, and a log of the accelerator's accesses outside them."""
 
     allocations: list[Allocation] = field(default_factory=list)
 
     stray: list[str] = field(default_factory=list)
-    """Accesses of the accelerator to memory that is not allocated, or not any more."""
+    """Accesses of the accelerator to memory that is not, or no longer, allocated."""
 
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def allocate(self, length: int) -> Allocation:
-        """Memory full of what was there before, different in the two views.
+        """Allocate a buffer with random contents, different in the two views.
 
-        :raises MemoryError: no room is left.
+        :param length: bytes.
+        :raises MemoryError: `CAPACITY` is used up.
         """
         address = FIRST_ADDRESS
         for taken in sorted(self.allocations, key=lambda one: one.address):
@@ -67,14 +73,14 @@ class PhysicalMemory:
         self.allocations.remove(allocation)
 
     def read(self, address: int, length: int) -> np.ndarray:
-        """Bytes that the accelerator reads; zeros where nothing is allocated."""
+        """Bytes that the accelerator reads, uint8 [length]; zeros if they are not allocated."""
         found = self._holding(address, length, "read")
         if found is None:
             return np.zeros(length, dtype=np.uint8)
         return found.device[address - found.address :][:length].copy()
 
     def write(self, address: int, data: np.ndarray) -> None:
-        """Bytes that the accelerator writes."""
+        """Write bytes, uint8 [n], as the accelerator; ignored if they are not allocated."""
         found = self._holding(address, len(data), "wrote")
         if found is not None:
             found.device[address - found.address :][: len(data)] = data

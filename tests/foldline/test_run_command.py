@@ -111,8 +111,8 @@ def test_a_wrong_answer_at_start_up_prints_no_line(images, tmp_path):
     manifest = tmp_path / "wrong.json"
     Manifest.of(Design.load(DESIGN), answers=(wrong,)).write(manifest)
     result = fails(
-        "This bitstream does not hold this design: a line of 312 columns with a known answer reads '12 describes the' on "
-        "the board, the design reads '1971 been expected'.",
+        "This bitstream does not hold this design: a known-answer line of 312 columns gives '12 describes the' on "
+        "the board, and '1971 been expected' with the design.",
         *(DESIGN, images[0], "--manifest", manifest),
     )
     assert result.stdout == ""

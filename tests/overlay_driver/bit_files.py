@@ -1,4 +1,4 @@
-"""A `.bit` file as Vivado writes it, with a header that says what it is told to, and any data."""
+"""Writes `.bit` files in the format of Vivado, with a given header and any data."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ PART = "7z020clg400"
 
 
 def bit_file(*, part: str = PART, design: str = DESIGN, data: bytes = bytes(64)) -> bytes:
-    """The contents of a bitstream; its data is what a configuration would be."""
+    """The bytes of a .bit file; `data` stands for the configuration."""
     fields = {b"a": design, b"b": part, b"c": "2018/03/07", b"d": "12:00:00"}
     contents = PREAMBLE
     for key, text in fields.items():

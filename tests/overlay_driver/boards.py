@@ -1,4 +1,4 @@
-"""Drivers on the virtual board, and what they must read."""
+"""Drivers on the virtual board, and lines with their expected labels."""
 
 from dataclasses import replace
 
@@ -16,10 +16,10 @@ from tests.golden_data import REPOSITORY
 GOLDEN = REPOSITORY / "golden_vectors"
 TRAINED = "QLSTM128_W2B8A4I8_FC_W8B8"
 SMALL = "stress_w2a2_fold"
-"""A network of 12 units, whose lines take no time."""
+"""A network of 12 units, which is simulated quickly."""
 
 MANY_LABELS = "stress_w3a5_odd"
-"""A network that takes three labels, with a line that has more."""
+"""A network with a limit of three labels, and a line that has more."""
 
 
 def golden_design(name: str) -> Design:

@@ -1,4 +1,4 @@
-"""The accelerator driven through pynq by hand, as in a notebook, without our driver."""
+"""The accelerator used through pynq directly, as in a notebook, without `Driver`."""
 
 import numpy as np
 import pynq
@@ -7,12 +7,12 @@ from datapath.manifest import Kernel, Manifest
 from datapath.packing import pack_columns
 from datapath.registers import CONTROL_BASE, CONTROL_BYTES, Control, Register
 from foldline.hardware.board import simulated_core
-from overlay_driver.accelerator import UNTOUCHED
+from overlay_driver.accelerator import UNWRITTEN
 from overlay_driver.virtual.device import VirtualBoard
 
 
 class ByHand:
-    """An accelerator driven through pynq by hand, as a notebook does."""
+    """An accelerator used through pynq directly."""
 
     def __init__(self, design, kernel=Kernel.PUBLISHED):
         self.design = design
@@ -22,7 +22,7 @@ class ByHand:
         self.mmio = pynq.MMIO(CONTROL_BASE, CONTROL_BYTES, device=self.device)
         self.input = pynq.allocate(shape=(8192,), dtype="u8", target=self.device)
         self.output = pynq.allocate(shape=(128,), dtype="u8", target=self.device)
-        np.asarray(self.output)[:] = UNTOUCHED
+        np.asarray(self.output)[:] = UNWRITTEN
         self.output.sync_to_device()
 
     def fill(self, columns):
@@ -40,9 +40,9 @@ class ByHand:
     def control(self):
         return Control(self.mmio.read(Register.CONTROL.value))
 
-    def wait(self, looks=50):
-        """Whether it has done within so many looks."""
-        for _ in range(looks):
+    def wait(self, polls=50):
+        """Whether it has done within so many polls."""
+        for _ in range(polls):
             if Control.DONE in self.control():
                 return True
             self.board.timer.pause()

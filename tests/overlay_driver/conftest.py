@@ -1,6 +1,6 @@
-"""The small network and its line that most tests of the driver use.
+"""The small network and the line that most tests of the driver use.
 
-Their imports stand in the fixtures: this file is read where pynq cannot be imported, too, and the tests are skipped.
+The fixtures import what they need: this file is also loaded without pynq, where the tests are skipped.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""A hardware handoff file (.hwh) of our block design, written by hand after what pynq's parsers read.
+"""A hardware handoff file (.hwh) of our block design with the parts that pynq's parsers read.
 
 Vivado wrote none of this: there is none where we work. Elements, attributes and parameters are those that Vivado gives
 these blocks, as far as a parser of pynq 2.7 to 4.0 looks at them; the two interconnects, the reset block and all but a

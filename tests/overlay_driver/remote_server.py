@@ -1,4 +1,4 @@
-"""A PYNQ.remote server in this process, whose hardware is the virtual device: what a board's remote image runs.
+"""A PYNQ.remote server in this process, whose hardware is the virtual device; a board's remote image runs the same service.
 
 It answers as PYNQ's server does: no memory is an empty buffer name, what is not known is NOT_FOUND, writing a file
 always succeeds, and whether the FPGA manager took a bitstream is in its state file alone.
@@ -62,15 +62,15 @@ class RemoteServer:
         self.stop()
 
     def stop(self) -> None:
-        """Gone, as a board that loses its power."""
+        """Stop at once, as a board without power."""
         self._server.stop(grace=None).wait()
 
     def stop_soon(self) -> None:
-        """The same from inside a call, which is not answered any more."""
+        """The same from within a call, which gets no answer."""
         self._server.stop(grace=None)
 
     def load(self, name: str) -> None:
-        """What the FPGA manager does when its firmware file is written."""
+        """Act as the FPGA manager after a write to its firmware file."""
         self.loaded.append(self.files[FIRMWARE + name])
         self.files[MANAGER + "state"] = self.state_after_load
         self.device.reload()
@@ -105,18 +105,18 @@ class Files(remote_device_pb2_grpc.RemoteDeviceServicer):
 
 
 class Registers(mmio_pb2_grpc.MmioServicer):
-    """The device's registers; its time goes on with each look at one."""
+    """The device's registers; each poll advances its time."""
 
     def __init__(self, device: VirtualDevice) -> None:
         self._device = device
         self._time = VirtualTime(device)
         self._bases: list[int] = []
         self.before_read = lambda: None
-        """Called before each look."""
+        """Called before each poll."""
 
         self.go_on = Event()
         self.go_on.set()
-        """While it is clear, a look waits."""
+        """Polls wait until it is set."""
 
     def get_mmio(self, request, context):
         self._bases.append(request.base_addr)
@@ -135,7 +135,7 @@ class Registers(mmio_pb2_grpc.MmioServicer):
 
 
 class Buffers(buffer_pb2_grpc.RemoteBufferServicer):
-    """The device's memory as the processor sees it; `flush` and `invalidate` work its caches."""
+    """The device's memory in the processor's view, with `flush` and `invalidate`."""
 
     def __init__(self, device: VirtualDevice) -> None:
         self._device = device
@@ -143,7 +143,7 @@ class Buffers(buffer_pb2_grpc.RemoteBufferServicer):
         self._count = 0
 
     def forget(self) -> None:
-        """What a server that was restarted knows of its buffers."""
+        """Forget the buffers, as after a restart of the server."""
         self._allocations.clear()
 
     def _named(self, name: str, context) -> Allocation:

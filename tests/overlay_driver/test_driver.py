@@ -1,4 +1,4 @@
-"""The driver on the virtual board: what it reads is what the simulator computes."""
+"""The driver on the virtual board gives the labels of the simulator."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ TRAINED_NETWORKS = [name for name in ALL_GOLDEN if name.startswith("QLSTM")]
 
 @pytest.mark.pynq_versions
 @pytest.mark.parametrize("name", ALL_GOLDEN)
-def test_every_golden_line_reads_as_its_vector(name):
+def test_labels_of_every_golden_line_equal_its_vector(name):
     design = golden_design(name)
     lines = golden_lines(name)
     with driver_of(design, answers=(golden_answer(name),), kernel=Kernel.HLS) as driver:
@@ -49,7 +49,7 @@ def test_every_golden_line_reads_as_its_vector(name):
 
 
 @pytest.mark.pynq_versions
-def test_images_read_as_their_columns_do():
+def test_an_image_gives_the_labels_of_its_columns():
     vectors = read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz")
     images = [Image.fromarray(vectors[f"image_{number}"]) for number in range(2)]
     with driver_of(golden_design(TRAINED)) as driver:
@@ -57,7 +57,7 @@ def test_images_read_as_their_columns_do():
         assert driver.read_text(images[1]).text == str(vectors["text_1"])
 
 
-def test_a_reading_has_the_time_of_the_board_and_the_originals_throughput():
+def test_a_result_has_the_board_s_time_and_the_published_throughput():
     design = golden_design(TRAINED)
     ((columns, labels), *_) = golden_lines(TRAINED)
     with driver_of(design) as driver:
@@ -72,7 +72,7 @@ def test_a_reading_has_the_time_of_the_board_and_the_originals_throughput():
     assert reading.text == design.alphabet.text(labels)
 
 
-def test_time_goes_with_the_clock():
+def test_time_is_inversely_proportional_to_the_clock():
     columns = random_line(small_design(), 40)
     times = []
     for clock in (100, 50):
@@ -81,7 +81,7 @@ def test_time_goes_with_the_clock():
     assert times[1] == pytest.approx(2 * times[0])
 
 
-def test_while_one_line_is_computed_the_next_is_taken():
+def test_the_next_line_is_prepared_while_one_is_computed():
     design = small_design()
     with driver_of(design) as driver:
         core = driver.board.device.core
@@ -98,7 +98,7 @@ def test_while_one_line_is_computed_the_next_is_taken():
         np.testing.assert_array_equal(reading.labels, simulate(design, random_line(design, 20, seed)).labels)
 
 
-def test_lines_of_every_length_follow_each_other_in_the_same_buffers():
+def test_lines_of_every_length_reuse_the_buffers():
     design = small_design(columns=60)
     lengths = [60, 2, 4, 58, 2, 60]
     with driver_of(design) as driver:
@@ -111,14 +111,14 @@ def test_lines_of_every_length_follow_each_other_in_the_same_buffers():
     assert driver.board.device.memory.stray == []
 
 
-def test_a_failing_line_comes_out_at_its_place():
+def test_errors_are_yielded_in_order():
     design = small_design(columns=60)
     good = random_line(design, 10)
     lines = [good, random_line(design, 62), ImageError("a.png is no image."), good, good[:, :3], good[:5], good]
     with driver_of(design) as driver:
         results = list(driver.read_lines(lines))
-    said = [str(result) if isinstance(result, FoldlineError) else None for result in results]
-    assert said == [
+    messages = [str(result) if isinstance(result, FoldlineError) else None for result in results]
+    assert messages == [
         None,
         "The line has 62 columns; the accelerator takes 1 to 60.",
         "a.png is no image.",
@@ -130,7 +130,7 @@ def test_a_failing_line_comes_out_at_its_place():
 
 
 @pytest.mark.parametrize("length", [0, 61, 62, 100])
-def test_a_line_past_the_limit_never_reaches_the_hardware(length):
+def test_a_line_that_exceeds_the_limit_is_not_started(length):
     design = small_design(columns=60)
     with driver_of(design, kernel=Kernel.HLS) as driver:
         before = dict(driver.board.device.core._registers)
@@ -139,7 +139,7 @@ def test_a_line_past_the_limit_never_reaches_the_hardware(length):
         assert driver.board.device.core._registers == before
 
 
-def test_our_kernel_takes_odd_lines():
+def test_the_hls_kernel_accepts_odd_lines():
     design = small_design()
     columns = line_with_labels(design, 31)
     with driver_of(design, kernel=Kernel.HLS) as driver:
@@ -171,17 +171,17 @@ def test_an_image_that_cannot_be_read_ends_a_stream_of_texts(tmp_path):
     ("columns", "labels", "words"),
     [(732, 95, (1464, MIN_WORDS)), (512, 1023, (MIN_WORDS, MIN_WORDS)), (513, 1024, (1026, 1025))],
 )
-def test_buffers_hold_a_line_and_its_labels_and_are_never_small(columns, labels, words):
+def test_buffer_sizes_have_a_minimum(columns, labels, words):
     """A record of this design is one word; XRT 2.17 gives buffers under 4 KiB addresses that are out of reach."""
     with driver_of(small_design(columns=columns, labels=labels)) as driver:
         assert [(len(buffer.input), len(buffer.output)) for buffer in driver._buffers] == [words, words]
     assert MIN_WORDS * 8 == 8192
 
 
-def test_lines_are_not_read_between_other_lines():
+def test_a_second_iterator_is_refused_until_the_first_ends():
     design = small_design()
     line = random_line(design, 10)
-    expected = r"^The driver is reading other lines; read them to their end, or close what reads them\.$"
+    expected = r"^The driver is reading other lines; exhaust or close "
     with driver_of(design) as driver:
         first = driver.read_lines([line] * 4)
         next(first)
@@ -195,12 +195,12 @@ def test_lines_are_not_read_between_other_lines():
 
 
 def test_a_bitstream_with_another_network_gives_other_labels_at_start_up():
-    """The networks read the same text on the same line; upside down they guess at it differently."""
+    """The networks read the same text on the same line, but different texts on an inverted one."""
     design, other = golden_design(TRAINED), golden_design("QLSTM128_W4B8A4I8_FC_W8B8")
     driver = driver_of(design, answers=known_answers(design), loaded=other)
     expected = (
-        r"^This bitstream does not hold this design: a line of 258 columns with a known answer reads 'poodxa uaaq 6I' on "
-        r"the board, the design reads 'pomodxa uaaq \(6t'\.$"
+        r"^This bitstream does not hold this design: a known-answer line of 258 columns gives 'poodxa uaaq 6I' on "
+        r"the board, and 'pomodxa uaaq \(6t' with the design\.$"
     )
     with pytest.raises(BoardError, match=expected), driver:
         pass
@@ -209,12 +209,12 @@ def test_a_bitstream_with_another_network_gives_other_labels_at_start_up():
 
 @pytest.mark.parametrize("name", ["QLSTM128_W2B8A2I8_FC_W8B8", "QLSTM128_W4B8A8I8_FC_W8B8"])
 def test_a_bitstream_with_wider_or_narrower_columns_hangs_at_start_up(name):
-    """The published kernel waits for data that does not come, or is not taken."""
+    """The published kernel waits for data that does not arrive, or that it does not read."""
     design, other = golden_design(TRAINED), golden_design(name)
     driver = driver_of(design, answers=known_answers(design), loaded=other)
     expected = (
-        r"^On the board a line of 258 columns with a known answer fails: The accelerator did not finish .* or the "
-        r"bitstream is of another design or clock\.$"
+        r"^On the board, a known-answer line of 258 columns fails: The accelerator did not finish .* or the "
+        r"bitstream is for another design or clock\.$"
     )
     with pytest.raises(BoardError, match=expected), driver:
         pass
@@ -228,7 +228,7 @@ def test_a_manifest_of_another_network_is_refused():
         Driver(design, board=driver_of(design).board, manifest=manifest)
 
 
-def test_a_known_answer_is_read_each_time_it_is_asked_for():
+def test_every_check_computes_the_known_answer_lines():
     design = small_design()
     columns = line_with_labels(design, 40)
     wrong = KnownAnswer(columns, np.array([1, 2, 3], dtype=np.uint8))
@@ -249,7 +249,7 @@ def test_a_design_with_golden_vectors_is_checked_with_them():
     assert len(lines) == 3
 
 
-def test_another_design_is_checked_with_what_the_simulator_says():
+def test_another_design_is_checked_with_simulated_labels():
     design = small_design(labels=94)
     with open_driver(design) as driver:
         assert len(driver.manifest.answers) > 0

@@ -1,4 +1,4 @@
-"""What faults that were put into the driver and the virtual board on purpose have shown to need a test of its own."""
+"""Details of the driver and the virtual board; each test fails for a mutation that the other tests missed."""
 
 import importlib.util
 import time
@@ -25,7 +25,7 @@ from foldline.batch.inputs import LineInput
 from foldline.hardware.board import known_answers, open_driver, simulated_core
 from foldline.hardware.known_answer_lines import printed_lines
 from overlay_driver import Driver, board, read_bit_file, this_board
-from overlay_driver.accelerator import ADDRESS_SPACE, UNTOUCHED, LineBuffer
+from overlay_driver.accelerator import ADDRESS_SPACE, UNWRITTEN, LineBuffer
 from overlay_driver.bitstream import require_named, require_part
 from overlay_driver.driver import TIMEOUT_FACTOR
 from overlay_driver.timing import RealTime
@@ -68,7 +68,7 @@ def driver_with(design, bitstream: Path, **facts) -> Driver:
 
 
 def require_at_rest(driver: Driver):
-    """Nothing is allocated, and an accelerator that is still at work touches nothing."""
+    """No buffer is allocated, and a still running accelerator accesses no other memory."""
     device = driver.board.device
     assert device.memory.allocations == []
     driver.board.timer.pause()
@@ -79,7 +79,7 @@ def require_at_rest(driver: Driver):
 # Time -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_slow_line_is_given_a_multiple_of_its_time(design):
+def test_the_time_out_is_a_multiple_of_the_modelled_time(design):
     line = random_line(design, 732)
     modelled = cycles_of(Architecture.of(design), Kernel.PUBLISHED).milliseconds(len(line), 0.5) / 1000
     assert TIMEOUT_FACTOR * modelled > 2
@@ -91,8 +91,8 @@ def test_a_slow_line_is_given_a_multiple_of_its_time(design):
 
 
 @pytest.mark.parametrize("late", [0, 10])
-def test_a_line_that_ended_while_the_next_was_prepared_took_that_long_at_most(design, line, late):
-    """Even longer than it may take: it has ended."""
+def test_the_time_of_a_line_that_ended_before_the_first_poll_is_an_upper_bound(design, line, late):
+    """Even after the time-out: the line has ended."""
     with driver_of(design) as driver:
 
         def lines():
@@ -106,9 +106,9 @@ def test_a_line_that_ended_while_the_next_was_prepared_took_that_long_at_most(de
     assert first.milliseconds == pytest.approx(second.milliseconds + 1000 * late)
 
 
-def test_a_board_behind_a_network_has_taken_that_long_at_most(design, line, monkeypatch):
+def test_the_time_on_a_remote_board_is_an_upper_bound(design, line, monkeypatch):
     with driver_of(design) as driver:
-        monkeypatch.setattr(driver.board, "distant", True)
+        monkeypatch.setattr(driver.board, "remote", True)
         assert driver.read_columns(line).at_most
 
 
@@ -131,7 +131,7 @@ def test_peepholes_do_not_count_as_operations():
 # At rest --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_stream_that_is_held_does_not_keep_the_accelerator_running(design, line):
+def test_closing_the_driver_stops_an_unfinished_iterator(design, line):
     driver = driver_of(design)
     with driver:
         held = driver.read_lines([line] * 5)
@@ -140,7 +140,7 @@ def test_a_stream_that_is_held_does_not_keep_the_accelerator_running(design, lin
     del held
 
 
-def test_buffers_are_freed_even_where_the_accelerator_cannot_be_brought_to_rest(design, line, bitstream):
+def test_buffers_are_freed_even_if_the_accelerator_cannot_be_stopped(design, line, bitstream):
     driver = driver_with(design, bitstream)
     with pytest.raises(BoardError, match=r"^Cannot load .*net\.bit: OSError: "), driver:
         held = driver.read_lines([line] * 5)
@@ -151,14 +151,14 @@ def test_buffers_are_freed_even_where_the_accelerator_cannot_be_brought_to_rest(
     del held
 
 
-def test_a_line_that_ends_is_no_reason_to_load_again(design, line, bitstream):
+def test_a_line_that_ends_does_not_reload_the_bitstream(design, line, bitstream):
     with driver_with(design, bitstream) as driver:
         for _ in driver.read_lines([line] * 5):
             break
         assert driver.board.device.downloads == [str(bitstream)]
 
 
-def test_a_clock_that_has_changed_is_set_again_with_the_bitstream(design, line):
+def test_reloading_sets_the_clock_again(design, line):
     with driver_of(design) as driver:
         driver.board.set_clock(50)
         driver.board.faults.done_never_rises = True
@@ -173,7 +173,7 @@ def test_a_clock_that_has_changed_is_set_again_with_the_bitstream(design, line):
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((8,), "int8"), ((10, 8, 1), "int8"), ((10, 8), "float64"), ((10, 8), "bool")]
 )
-def test_only_whole_numbers_in_rows_are_a_line(design, shape, dtype):
+def test_a_line_must_be_a_matrix_of_integers(design, shape, dtype):
     expected = (
         rf"^The line has shape \[{', '.join(map(str, shape))}\] and type {dtype}; it must be integers \[T, 8\]\.$"
     )
@@ -181,7 +181,7 @@ def test_only_whole_numbers_in_rows_are_a_line(design, shape, dtype):
         driver.read_columns(np.zeros(shape, dtype=dtype))
 
 
-def test_a_line_with_too_many_labels_for_our_kernel_costs_that_line_alone():
+def test_too_many_labels_for_the_hls_kernel_fail_only_that_line():
     design = golden_design(MANY_LABELS)
     many, few = line_with_labels(design, 120, more_than=design.limits.labels), line_with_labels(design, 12)
     with driver_of(design, kernel=Kernel.HLS) as driver:
@@ -191,7 +191,7 @@ def test_a_line_with_too_many_labels_for_our_kernel_costs_that_line_alone():
         np.testing.assert_array_equal(reading.labels, simulate(design, few).labels)
 
 
-def test_texts_end_with_the_first_line_that_fails():
+def test_read_texts_raises_at_the_first_line_that_fails():
     images = [Image.fromarray(read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz")["image_0"])] * 3
     images[1] = Image.new("L", (2000, 32), 255)
     read = []
@@ -212,7 +212,7 @@ def test_the_line_before_the_one_that_fails_is_read(bad):
     assert read == ["1971 been expected"]
 
 
-def test_a_reader_that_is_dropped_late_takes_nothing_from_the_next(design, line):
+def test_closing_an_old_iterator_does_not_stop_a_new_one(design, line):
     with driver_of(design) as driver:
         first = driver.read_lines([line])
         next(first)  # its only line, and it does not know yet that there is no other
@@ -234,14 +234,16 @@ def test_an_error_keeps_its_kind_when_it_is_named(design):
 
 def test_a_wrong_bitstream_is_named(design, line, bitstream):
     wrong = KnownAnswer(line, np.array([1, 2], dtype=np.uint8))
-    with pytest.raises(BoardError, match=r"with a known answer reads '.*' on net\.bit, the design reads '.*'\.$"):
+    with pytest.raises(
+        BoardError, match=r"known-answer line of \d+ columns gives '.*' on net\.bit, and '.*' with the design\.$"
+    ):
         driver_with(design, bitstream, answers=(wrong,)).__enter__()
 
 
 # What the accelerator writes ------------------------------------------------------------------------------------------
 
 
-def test_as_many_labels_as_fit_are_read(line):
+def test_as_many_labels_as_the_buffer_holds_are_read(line):
     design = small_design(labels=simulate(small_design(), line).found)
     for kernel in Kernel:
         with driver_of(design, kernel=kernel) as driver:
@@ -258,33 +260,39 @@ def test_a_count_of_one_more_than_fits_is_refused():
     with driver_of(small_design(labels=found)) as driver:
         driver.board.faults.flipped_bit = (0, 0)
         with pytest.raises(
-            BoardError, match=rf"^The accelerator counts {found + 1} labels; for 40 columns allowed is 0 to {found}\.$"
+            BoardError,
+            match=rf"^The accelerator counts {found + 1} labels for 40 columns; the allowed range is 0 to {found}\.$",
         ):
             driver.read_columns(line)
 
 
 @pytest.mark.parametrize(
-    ("kernel", "bit", "kind", "sentence"),
+    ("kernel", "bit", "kind", "message"),
     [
-        (Kernel.PUBLISHED, 4, BoardError, "The accelerator counts {} labels; for 40 columns allowed is 0 to 12."),
+        (
+            Kernel.PUBLISHED,
+            4,
+            BoardError,
+            "The accelerator counts {} labels for 40 columns; the allowed range is 0 to 12.",
+        ),
         (Kernel.HLS, 4, LimitError, "The line has {} labels; the accelerator writes at most 12."),
-        (Kernel.HLS, 20, BoardError, "The accelerator counts {} labels; for 40 columns allowed is 0 to 12."),
+        (Kernel.HLS, 20, BoardError, "The accelerator counts {} labels for 40 columns; the allowed range is 0 to 12."),
     ],
     ids=["published", "ours", "ours-beyond-its-columns"],
 )
-def test_only_our_kernel_may_count_past_its_limit_and_no_further_than_columns(line, kernel, bit, kind, sentence):
+def test_only_the_hls_kernel_may_count_above_its_limit_up_to_the_columns(line, kernel, bit, kind, message):
     found = simulate(small_design(), line).found
     assert found <= 12
     with driver_of(small_design(labels=12), kernel=kernel) as driver:
         driver.board.faults.flipped_bit = (0, bit)
         with pytest.raises(kind) as caught:
             driver.read_columns(line)
-    assert str(caught.value) == sentence.format(found | 1 << bit)
+    assert str(caught.value) == message.format(found | 1 << bit)
 
 
 @pytest.mark.parametrize("wrong", [0, 11])
-def test_the_labels_next_to_the_alphabet_are_none(design, wrong):
-    """The blank and the number of classes, which the published kernel has inside for the end of a line."""
+def test_labels_outside_the_alphabet_are_refused(design, wrong):
+    """The blank, and the number of classes, which is the published kernel's end mark."""
     for seed in range(100):
         line = random_line(design, 40, seed)
         labels = simulate(design, line).labels.tolist()
@@ -292,7 +300,9 @@ def test_the_labels_next_to_the_alphabet_are_none(design, wrong):
             break
     with driver_of(design) as driver:
         driver.board.faults.flipped_bit = (1, (labels[0] ^ wrong).bit_length() - 1)
-        with pytest.raises(BoardError, match=rf"^The accelerator wrote 0x{wrong:X} as label 0; allowed is 1 to 10\.$"):
+        with pytest.raises(
+            BoardError, match=rf"^The accelerator wrote 0x{wrong:X} as label 0; the allowed range is 1 to 10\.$"
+        ):
             driver.read_columns(line)
 
 
@@ -331,13 +341,13 @@ def test_a_start_that_is_pending_is_not_idle(design, line):
 
 
 @pytest.mark.parametrize("above", [False, True])
-def test_memory_ends_where_the_accelerators_addresses_do(design, monkeypatch, above):
+def test_a_buffer_above_the_accelerator_s_addresses_is_refused(design, monkeypatch, above):
     driver = driver_of(design)
     driver.board.load(None)
     first = ADDRESS_SPACE - 2 * design.limits.columns * 8 + above
     monkeypatch.setattr(memory, "FIRST_ADDRESS", first)
     refused = first if above else ADDRESS_SPACE  # where the input fits, the output is the first that does not
-    expected = rf"^A buffer lies at 0x{refused:X}; the accelerator reaches addresses below 0x100000000\.$"
+    expected = rf"^A buffer is at 0x{refused:X}; the accelerator reaches addresses below 0x100000000\.$"
     with pytest.raises(BoardError, match=expected):
         LineBuffer(driver.board, design)
     assert driver.board.device.memory.allocations == []
@@ -346,32 +356,30 @@ def test_memory_ends_where_the_accelerators_addresses_do(design, monkeypatch, ab
 # The board ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_clock_that_is_near_enough_is_taken(design, line):
+def test_a_clock_within_the_tolerance_is_accepted(design, line):
     with driver_of(design, clock_mhz=143) as driver:
         assert driver.board.device.clock_mhz == pytest.approx(1000 / 7)
         driver.read_columns(line)
 
 
 @pytest.mark.filterwarnings("ignore:Setting frequency to the closest possible value:UserWarning")
-@pytest.mark.parametrize(
-    ("asked", "sentence"), [(145, "145 MHz and reads 142.857"), (141, "141 MHz and reads 142.857")]
-)
-def test_a_clock_that_is_too_slow_or_too_fast_is_not(design, asked, sentence):
-    with pytest.raises(BoardError, match=rf"^FCLK0 was set to {sentence} MHz; the accelerator needs {asked}\.$"):
+@pytest.mark.parametrize(("asked", "clocks"), [(145, "145 MHz and reads 142.857"), (141, "141 MHz and reads 142.857")])
+def test_a_clock_outside_the_tolerance_is_refused(design, asked, clocks):
+    with pytest.raises(BoardError, match=rf"^FCLK0 was set to {clocks} MHz; the accelerator needs {asked}\.$"):
         driver_of(design, clock_mhz=asked).__enter__()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, MemoryError, ValueError, KeyError])
-def test_what_pynq_raises_is_one_sentence(design, monkeypatch, kind):
+def test_an_exception_of_pynq_becomes_a_message_of_one_line(design, monkeypatch, kind):
     driver = driver_of(design)
 
     def fails(*_, **__):
         raise kind("no\n  memory.\n")  # of a KeyError Python shows the repr
 
     monkeypatch.setattr(driver.board.device, "allocate", fails)
-    said = r"'no\\n memory\.\\n'\." if kind is KeyError else r"no memory\."
+    reason = r"'no\\n memory\.\\n'\." if kind is KeyError else r"no memory\."
     with (
-        pytest.raises(BoardError, match=rf"^Cannot allocate a buffer of 11712 bytes: {kind.__name__}: {said}$"),
+        pytest.raises(BoardError, match=rf"^Cannot allocate a buffer of 11712 bytes: {kind.__name__}: {reason}$"),
         driver,
     ):
         pass
@@ -386,7 +394,7 @@ def test_each_board_keeps_to_its_own_device(design):
     assert first.registers(CONTROL_BASE).device is first.device
 
 
-def test_the_board_s_part_goes_before_the_manifest_s(design, bitstream):
+def test_the_board_s_part_takes_precedence_over_the_manifest_s(design, bitstream):
     manifest = Manifest.of(design, answers=())
     virtual = driver_of(design).board
     virtual.part = "xczu3eg-sbva484-1-e"
@@ -415,7 +423,7 @@ def a_device(design, monkeypatch):
         (None, None),
     ],
 )
-def test_this_board_is_known_by_the_name_that_its_image_gives_it(a_device, monkeypatch, tmp_path, name, part):
+def test_the_part_follows_from_the_board_name_in_the_image(a_device, monkeypatch, tmp_path, name, part):
     path = tmp_path / "pynq_board"
     if name is not None:
         path.write_text(name)
@@ -425,8 +433,8 @@ def test_this_board_is_known_by_the_name_that_its_image_gives_it(a_device, monke
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, AttributeError, OSError])
-def test_whatever_pynq_raises_where_xrt_is_missing_is_no_board(monkeypatch, kind):
-    """pynq 3.0.1 looks for a board even then, and stumbles over the library that is not there."""
+def test_without_xrt_every_exception_of_pynq_means_no_board(monkeypatch, kind):
+    """pynq 3.0.1 looks for a board even without XRT, and fails at the missing library."""
 
     def nothing(self):
         raise kind("no xrt")
@@ -436,7 +444,7 @@ def test_whatever_pynq_raises_where_xrt_is_missing_is_no_board(monkeypatch, kind
         this_board()
 
 
-def test_where_there_is_no_board_one_sentence_says_so(monkeypatch):
+def test_without_a_board_the_error_is_one_line(monkeypatch):
     for name in ("_active_device", "_devices"):
         if name in vars(pynq.Device):
             monkeypatch.delattr(pynq.Device, name)
@@ -462,7 +470,7 @@ def test_registers_in_memory_are_refused_before_anything_is_loaded(bitstream):
     assert driver.board.device.downloads == []
 
 
-def test_two_accelerators_are_one_too_many(bitstream, monkeypatch):
+def test_two_accelerators_in_a_handoff_are_refused(bitstream, monkeypatch):
     handoff = write_handoff(bitstream)
     block = {"phys_addr": CONTROL_BASE, "type": f"xilinx.com:hls:{TOP}:1.0"}
     overlay = SimpleNamespace(ip_dict={"second": block, KERNEL: block}, parser=None)
@@ -474,8 +482,8 @@ def test_two_accelerators_are_one_too_many(bitstream, monkeypatch):
     assert driver.board.device.downloads == []
 
 
-def test_a_bitstream_is_loaded_with_what_its_handoff_says(bitstream):
-    """A board's device takes the memories from there."""
+def test_a_bitstream_is_loaded_with_the_parser_of_its_handoff(bitstream):
+    """A board's device reads the memories from the parser."""
     write_handoff(bitstream)
     driver = driver_with(golden_design(SMALL), bitstream)
     device, parsers = driver.board.device, []
@@ -491,7 +499,7 @@ def test_a_bitstream_is_loaded_with_what_its_handoff_says(bitstream):
         assert set(parser.ip_dict) == {"ps", KERNEL}
 
 
-def test_a_folder_is_no_file_beside_a_bitstream(bitstream):
+def test_folders_with_the_names_of_handoff_and_manifest_are_ignored(bitstream):
     bitstream.with_suffix(".hwh").mkdir()
     bitstream.with_suffix(".json").mkdir()
     bit = read_bit_file(bitstream)
@@ -515,13 +523,11 @@ def test_a_header_has_any_preamble_and_any_letters(bitstream):
 
 
 @pytest.mark.parametrize("change", [(b"c\0\x0b2018/03/07\0", b""), (b"e\0\0\0\x40", b"f\0\0\0\x40")])
-def test_a_header_with_a_field_missing_or_unknown_is_none(bitstream, change):
+def test_a_header_with_a_missing_or_unknown_field_is_refused(bitstream, change):
     contents = bit_file()
     assert change[0] in contents
     bitstream.write_bytes(contents.replace(*change))
-    with pytest.raises(
-        FileError, match=r"net\.bit is no bitstream: it does not begin with the header of a \.bit file\.$"
-    ):
+    with pytest.raises(FileError, match=r"net\.bit is not a bitstream: "):
         read_bit_file(bitstream)
 
 
@@ -529,7 +535,7 @@ def test_a_part_is_the_same_in_capitals(bitstream):
     require_part(read_bit_file(write_bit_file(bitstream, part="7Z020CLG400")), "XC7Z020CLG400-1")
 
 
-def test_a_published_name_is_one_in_any_case_and_with_nothing_behind_it():
+def test_a_published_name_matches_in_any_case_but_as_a_whole():
     other = golden_design("QLSTM128_W4B8A4I8_FC_W8B8")
     require_named(Path("plain-W2A4-pynq.bit.bit"), other)
     expected = r"^Plain-w2a4-PYNQ\.BIT is the published bitstream with weight bits 2, the design has 4\.$"
@@ -540,7 +546,7 @@ def test_a_published_name_is_one_in_any_case_and_with_nothing_behind_it():
         require_named(Path("PLAIN-W2A4-pynq.bit"), small)
 
 
-def test_a_driver_asks_the_bitstreams_name(tmp_path):
+def test_the_driver_checks_the_bitstream_s_name(tmp_path):
     path = write_bit_file(tmp_path / "plain-W2A4-pynq.bit")
     with pytest.raises(DesignError, match=r"^plain-W2A4-pynq\.bit is the published bitstream with weight bits 2, "):
         open_driver(golden_design("QLSTM128_W4B8A4I8_FC_W8B8"), bitstream=path)
@@ -549,7 +555,7 @@ def test_a_driver_asks_the_bitstreams_name(tmp_path):
 # The virtual board ----------------------------------------------------------------------------------------------------
 
 
-def test_a_start_while_a_line_is_under_way_changes_nothing(by_hand, line):
+def test_a_start_while_a_line_is_running_is_ignored(by_hand, line):
     by_hand.fill(line)
     by_hand.input.sync_to_device()
     by_hand.start()
@@ -573,7 +579,7 @@ def test_only_the_start_bit_starts(by_hand, line):
 @pytest.mark.parametrize(
     ("register", "value"), [(Register.COLUMNS, 0), (Register.RECORDS, 8), (Register.INPUT_BYTES, 8)]
 )
-def test_our_kernel_refuses_registers_that_cannot_be(design, line, register, value):
+def test_the_hls_kernel_refuses_inconsistent_registers(design, line, register, value):
     by_hand = ByHand(design, Kernel.HLS)
     by_hand.fill(line)
     by_hand.input.sync_to_device()
@@ -587,7 +593,7 @@ def test_our_kernel_refuses_registers_that_cannot_be(design, line, register, val
     assert by_hand.wait()
     by_hand.output.sync_from_device()
     words = np.asarray(by_hand.output)
-    assert words[0] == UNTOUCHED
+    assert words[0] == UNWRITTEN
     assert (words[1:] == 7).all()
 
 
@@ -598,7 +604,7 @@ def test_the_high_half_of_an_address_counts(by_hand, line):
     assert by_hand.device.memory.stray == [f"read 640 bytes at 0x{1 << 32 | by_hand.input.physical_address:X}"]
 
 
-def test_what_begins_in_a_buffer_must_end_in_it(by_hand, line):
+def test_a_transfer_across_the_end_of_a_buffer_is_logged(by_hand, line):
     by_hand.fill(line)
     by_hand.input.sync_to_device()
     last = by_hand.output.physical_address + by_hand.output.nbytes - 8
@@ -608,7 +614,7 @@ def test_what_begins_in_a_buffer_must_end_in_it(by_hand, line):
     assert [access.partition(" at ")[2] for access in by_hand.device.memory.stray] == [f"0x{last:08X}"]
 
 
-def test_a_bitstream_that_is_loaded_leaves_nothing_of_the_line_before(by_hand, line):
+def test_loading_a_bitstream_discards_the_running_line(by_hand, line):
     by_hand.fill(line)
     by_hand.start()
     by_hand.device.reload()
@@ -632,7 +638,7 @@ def test_a_slice_is_read_back_as_a_slice(by_hand, line):
     by_hand.output[1:3].sync_from_device()
     words = np.asarray(by_hand.output)
     assert words[1:3].tolist() == simulate(by_hand.design, line).labels[:2].tolist()
-    assert words[0] == words[3] == UNTOUCHED
+    assert words[0] == words[3] == UNWRITTEN
 
 
 def test_memory_holds_what_was_there_before_and_the_accelerator_sees_something_else(by_hand):
@@ -657,18 +663,18 @@ def test_the_clock_at_boot_is_that_of_both_dividers(design):
 # Known answers --------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_that_fills_the_room_for_labels_is_no_known_answer():
+def test_a_line_that_fills_the_label_buffer_is_not_a_known_answer():
     assert [len(answer.labels) for answer in known_answers(golden_design(MANY_LABELS))] == [1]
 
 
-def test_a_golden_line_that_is_too_long_is_no_known_answer():
+def test_a_golden_line_that_is_too_long_is_not_a_known_answer():
     design = replace(golden_design(TRAINED), limits=Limits(columns=300, labels=95))
     answers = known_answers(design)
     assert answers
     assert all(len(answer.columns) <= 300 for answer in answers)
 
 
-def test_another_text_design_is_checked_with_a_printed_line():
+def test_another_text_design_is_checked_with_a_synthetic_line():
     trained = golden_design(TRAINED)
     biases = trained.fc_biases.copy()
     biases[0, 0] ^= 1

@@ -1,4 +1,4 @@
-"""A bitstream with its .hwh: pynq's own parser reads it, on the virtual board as on a real one."""
+"""A bitstream with its .hwh file, which pynq's parser reads, on the virtual board as on a real one."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from tests.overlay_driver.handoff import KERNEL, write_handoff
 pytestmark = [pytest.mark.pynq, pytest.mark.pynq_versions]
 
 ELSEWHERE = 0x43C1_0000
-"""Where the registers are on the board and in the .hwh, but not in the manifest."""
+"""Address of the registers on the board and in the .hwh file, but not in the manifest."""
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def refusal(bitstream: Path) -> str:
 
 
 @pytest.mark.parametrize("name", [SMALL, TRAINED])
-def test_golden_lines_are_read_at_the_address_that_the_handoff_has(bitstream, name):
+def test_the_handoff_s_address_is_used_for_golden_lines(bitstream, name):
     write_handoff(bitstream, base=ELSEWHERE)
     with driver_with(bitstream, name) as driver:
         for columns, labels in golden_lines(name):
@@ -89,12 +89,12 @@ def test_the_accelerator_is_found_by_its_name_or_its_type(bitstream, handoff):
         pass
 
 
-def test_a_handoff_without_the_accelerator_is_refused_with_what_it_has(bitstream):
+def test_a_handoff_without_the_accelerator_is_refused_with_its_blocks(bitstream):
     handoff = write_handoff(bitstream, kernel=None)
     assert refusal(bitstream) == f"{handoff} has 0 {TOP}; it must have one. Its blocks are: ps, timer."
 
 
-def test_the_three_files_of_a_project_are_all_that_the_driver_needs(tmp_path):
+def test_the_driver_needs_only_three_files_of_a_project(tmp_path):
     design = golden_design(SMALL)
     export_project(design, tmp_path / "project", board="pynq-z2")
     bitstream = write_bit_file(tmp_path / "project" / f"{design.experiment}.bit")  # what Vivado would leave there
@@ -126,8 +126,8 @@ def test_the_clock_is_the_manifest_s_and_not_the_handoff_s(bitstream):
         assert driver.board.device.clock_mhz == 100
 
 
-def test_another_board_s_clock_is_left_alone(bitstream):
-    """pynq keeps one `Clocks` for the first device that it met."""
+def test_another_board_s_clock_is_not_changed(bitstream):
+    """pynq's `Clocks` stays with the first device that it was used with."""
     first = driver_with(bitstream).board
     first.set_clock(50)
     write_handoff(bitstream, base=ELSEWHERE)
@@ -143,7 +143,7 @@ def cut(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("damage", "sentence"),
+    ("damage", "reason"),
     [
         (lambda _: "", "ParseError: no element found: line 1, column 0."),
         (lambda _: "hand-off", "ParseError: syntax error: line 1, column 0."),
@@ -163,7 +163,7 @@ def cut(text: str) -> str:
         *("no-clock", "no-such-port", "two-inputs", "no-address"),
     ],
 )
-def test_a_damaged_handoff_is_one_sentence_and_nothing_is_loaded(bitstream, damage, sentence):
+def test_a_damaged_handoff_is_an_error_of_one_line_and_nothing_is_loaded(bitstream, damage, reason):
     handoff = write_handoff(bitstream, base=ELSEWHERE)
     text = handoff.read_text(encoding="utf-8")
     damaged = damage(text)
@@ -175,8 +175,8 @@ def test_a_damaged_handoff_is_one_sentence_and_nothing_is_loaded(bitstream, dama
     message = str(caught.value)
     assert message.startswith(f"Cannot read {handoff}: ")
     assert message.endswith(".") and "\n" not in message
-    if sentence is not None:
-        assert message == f"Cannot read {handoff}: {sentence}"
+    if reason is not None:
+        assert message == f"Cannot read {handoff}: {reason}"
     assert driver.board.device.downloads == []
 
 
@@ -184,7 +184,7 @@ def test_a_damaged_handoff_is_one_sentence_and_nothing_is_loaded(bitstream, dama
 
 
 class Trap:
-    """Where it is unpickled, a folder appears."""
+    """Unpickling it creates a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -195,7 +195,7 @@ class Trap:
 
 @pytest.fixture
 def trap(bitstream, tmp_path, monkeypatch):
-    """The folder that appears where pynq's pickle of the last .hwh is loaded; it claims to be this bitstream's."""
+    """The folder that is created if pynq's cached pickle is loaded; the pickle claims to be this bitstream's."""
     state = tmp_path / "pl_server"
     state.mkdir()
     monkeypatch.setattr(embedded_device, "__file__", str(state / "embedded_device.py"))
@@ -211,7 +211,7 @@ def trap(bitstream, tmp_path, monkeypatch):
 pynq_warns = pytest.mark.filterwarnings(
     "ignore:The `parse_obj` method is deprecated", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
-"""Of what its cache does; without these the trap would not close in a test."""
+"""Warnings of pynq's cache; without these, the trap would not work in a test."""
 
 
 @pynq_warns
@@ -226,14 +226,14 @@ def test_no_pickle_is_loaded_or_written(bitstream, trap):
 
 
 @pynq_warns
-def test_the_trap_closes_on_pynq_s_own_way(bitstream, trap):
+def test_the_trap_catches_pynq_s_own_cache(bitstream, trap):
     write_handoff(bitstream)
     with pytest.raises(embedded_device.CacheMetadataError):  # what it has loaded is no parser
         embedded_device.BitfileHandler(str(bitstream))._get_cache()
     assert trap.exists()
 
 
-def test_nothing_is_written_beside_pynq_or_the_bitstream(bitstream):
+def test_no_file_is_written_next_to_pynq_or_the_bitstream(bitstream):
     write_handoff(bitstream, base=ELSEWHERE)
     folders = (Path(embedded_device.__file__).parent, bitstream.parent)
     before = [sorted(folder.glob("[!_]*")) + sorted(folder.glob("*.pkl")) for folder in folders]

@@ -1,4 +1,4 @@
-"""The published networks on the real lines, through the driver on the virtual board: every label is the simulator's."""
+"""The published networks on real lines, through the driver on the virtual board: all labels equal the simulator's."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_validation_lines_within_the_limits(shared_data, tmp_path, name):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_vectors_of_the_real_hls_source(shared_data, name):
-    """Labels that the hardware's own C++ computes, read through registers and DMA."""
+    """Labels of the published C++, read through registers and DMA."""
     design = published_network(shared_data, name)
     compared = 0
     with driver_of(design) as driver:

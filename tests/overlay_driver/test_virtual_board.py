@@ -1,4 +1,4 @@
-"""The virtual board behaves as a board does: memory in two views, registers as HLS makes them, hangs where it hangs."""
+"""The virtual board behaves as a board: memory in two views, the registers of an HLS core, and its hangs."""
 
 import numpy as np
 import pynq
@@ -9,7 +9,7 @@ from datapath.manifest import Kernel, Manifest
 from datapath.registers import Control, Register
 from fixedpoint_sim import simulate
 from foldline.hardware.board import simulated_core
-from overlay_driver.accelerator import UNTOUCHED
+from overlay_driver.accelerator import UNWRITTEN
 from overlay_driver.virtual.device import VirtualBoard
 from tests.overlay_driver.boards import (
     MANY_LABELS,
@@ -34,11 +34,11 @@ def line(by_hand):
     return line_with_labels(by_hand.design, 40, more_than=3)
 
 
-def test_a_run_by_hand_gives_the_simulators_labels(by_hand, line):
+def test_driving_it_by_hand_gives_the_simulator_s_labels(by_hand, line):
     np.testing.assert_array_equal(by_hand.run(line), simulate(by_hand.design, line).labels)
 
 
-def test_what_was_not_flushed_does_not_reach_the_accelerator(by_hand, line):
+def test_without_a_flush_the_accelerator_does_not_see_the_line(by_hand, line):
     by_hand.fill(line)
     by_hand.start()
     assert by_hand.wait()
@@ -46,7 +46,7 @@ def test_what_was_not_flushed_does_not_reach_the_accelerator(by_hand, line):
     assert not np.array_equal(by_hand.labels(), simulate(by_hand.design, line).labels)
 
 
-def test_a_stale_line_is_read_where_the_next_was_not_flushed(by_hand, line):
+def test_without_a_flush_the_previous_line_is_computed_again(by_hand, line):
     by_hand.run(line)
     by_hand.fill(line_with_labels(by_hand.design, 40, more_than=5)[::-1].copy())
     by_hand.start()
@@ -55,15 +55,15 @@ def test_a_stale_line_is_read_where_the_next_was_not_flushed(by_hand, line):
     np.testing.assert_array_equal(by_hand.labels(), simulate(by_hand.design, line).labels)
 
 
-def test_what_was_not_invalidated_is_not_seen(by_hand, line):
+def test_without_an_invalidate_the_labels_are_not_seen(by_hand, line):
     by_hand.fill(line)
     by_hand.input.sync_to_device()
     by_hand.start()
     assert by_hand.wait()
-    assert (np.asarray(by_hand.output) == UNTOUCHED).all()
+    assert (np.asarray(by_hand.output) == UNWRITTEN).all()
 
 
-def test_what_is_flushed_after_the_start_comes_too_late(by_hand, line):
+def test_a_flush_after_the_start_is_too_late(by_hand, line):
     by_hand.fill(line)
     by_hand.start()
     by_hand.input.sync_to_device()
@@ -114,20 +114,20 @@ def test_the_published_kernel_hangs_on_more_labels_than_fit():
 
 
 @pytest.mark.parametrize("room", [True, False])
-def test_the_published_kernel_marks_the_end_where_there_is_room(line, room):
-    """LSTM-PYNQ's `Stream2Mem` writes what it reads, its end mark included, and leaves when the buffer is full."""
+def test_the_published_kernel_writes_an_end_mark_if_it_fits(line, room):
+    """LSTM-PYNQ's `Stream2Mem` writes what it reads, including its end mark, and stops when the buffer is full."""
     found = simulate(small_design(), line).found
     design = small_design(labels=found + room)
     by_hand = ByHand(design)
     by_hand.run(line)
     words = np.asarray(by_hand.output)
     assert words[0] == found
-    assert words[1 + found] == (design.classes if room else UNTOUCHED)
-    assert (words[2 + found :] == UNTOUCHED).all()
+    assert words[1 + found] == (design.classes if room else UNWRITTEN)
+    assert (words[2 + found :] == UNWRITTEN).all()
 
 
 @pytest.mark.parametrize("kernel", list(Kernel))
-def test_the_mark_of_the_end_is_no_word_too_many_from_the_kernel_that_writes_it(line, kernel):
+def test_an_end_mark_is_accepted_only_from_the_published_kernel(line, kernel):
     found = simulate(small_design(), line).found
     for labels in (found, found + 1, found + 2):
         design = small_design(labels=labels)
@@ -135,7 +135,7 @@ def test_the_mark_of_the_end_is_no_word_too_many_from_the_kernel_that_writes_it(
             np.testing.assert_array_equal(driver.read_columns(line).labels, simulate(design, line).labels)
 
 
-def test_our_kernel_counts_on_where_the_published_one_hangs():
+def test_the_hls_kernel_counts_labels_on_which_the_published_one_hangs():
     design = golden_design(MANY_LABELS)
     line = line_with_labels(design, 120, more_than=design.limits.labels)
     by_hand = ByHand(design, Kernel.HLS)
@@ -144,10 +144,10 @@ def test_our_kernel_counts_on_where_the_published_one_hangs():
     trace = simulate(design, line, ignore_limits=True)
     assert words[0] == trace.found > design.limits.labels
     np.testing.assert_array_equal(words[1 : 1 + design.limits.labels], trace.labels)
-    assert (words[1 + design.limits.labels :] == UNTOUCHED).all()
+    assert (words[1 + design.limits.labels :] == UNWRITTEN).all()
 
 
-def test_past_its_columns_the_published_kernel_misbehaves_and_ours_refuses():
+def test_with_too_many_columns_the_published_kernel_misbehaves_and_the_hls_kernel_refuses():
     design = small_design(columns=60)
     line = line_with_labels(design, 80, more_than=5)
     assert not np.array_equal(
@@ -159,10 +159,10 @@ def test_past_its_columns_the_published_kernel_misbehaves_and_ours_refuses():
     ours.start()
     assert ours.wait()
     ours.output.sync_from_device()
-    assert (np.asarray(ours.output) == UNTOUCHED).all()  # a count of all ones
+    assert (np.asarray(ours.output) == UNWRITTEN).all()  # a count of all ones
 
 
-def test_an_odd_line_is_read_wrongly_by_the_published_kernel_alone():
+def test_only_the_published_kernel_misreads_an_odd_line():
     design = small_design()
     line = line_with_labels(design, 41, more_than=3)
     last = simulate(design, line[:-1]).labels
@@ -175,7 +175,7 @@ def test_an_odd_line_is_read_wrongly_by_the_published_kernel_alone():
 
 
 @pytest.mark.parametrize("register", [Register.RECORDS, Register.INPUT_BYTES])
-def test_registers_that_contradict_each_other_let_the_published_kernel_wait_for_ever(by_hand, line, register):
+def test_inconsistent_registers_hang_the_published_kernel(by_hand, line, register):
     by_hand.fill(line)
     by_hand.input.sync_to_device()
     by_hand.mmio.write(register.value, 8)
@@ -183,7 +183,7 @@ def test_registers_that_contradict_each_other_let_the_published_kernel_wait_for_
     assert not by_hand.wait()
 
 
-def test_an_address_outside_of_all_buffers_is_noticed(by_hand, line):
+def test_an_access_outside_all_buffers_is_logged(by_hand, line):
     by_hand.fill(line)
     by_hand.mmio.write(Register.OUTPUT_ADDRESS.value, 0x1000)
     by_hand.start()
@@ -194,7 +194,7 @@ def test_an_address_outside_of_all_buffers_is_noticed(by_hand, line):
 
 
 def simulated_labels(by_hand):
-    """Labels of the junk that lies in an input buffer that was not flushed."""
+    """Number of labels of an input buffer that was not flushed."""
     data = by_hand.device.memory.read(by_hand.input.physical_address, by_hand.mmio.read(Register.INPUT_BYTES.value))
     columns = by_hand.device.core._forward_columns(data)
     return simulate(by_hand.design, columns).found
@@ -207,7 +207,7 @@ def test_nothing_can_be_allocated_before_a_bitstream_is_loaded():
         pynq.allocate(shape=(8,), dtype="u8", target=board.device)
 
 
-def test_freed_memory_is_given_out_again(by_hand):
+def test_freed_memory_is_allocated_again(by_hand):
     first = pynq.allocate(shape=(1000,), dtype="u8", target=by_hand.device)
     address = first.physical_address
     first.freebuffer()
@@ -215,12 +215,12 @@ def test_freed_memory_is_given_out_again(by_hand):
     assert pynq.allocate(shape=(1000,), dtype="u8", target=by_hand.device).physical_address == address
 
 
-def test_memory_ends(by_hand):
+def test_memory_has_a_capacity(by_hand):
     with pytest.raises(MemoryError, match=r"^no 134217728 bytes of contiguous memory are left$"):
         pynq.allocate(shape=(16 << 20,), dtype="u8", target=by_hand.device)
 
 
-def test_time_passes_only_while_it_is_waited(by_hand, line):
+def test_time_advances_only_while_waiting(by_hand, line):
     by_hand.fill(line)
     before = by_hand.board.timer.now()
     by_hand.start()
