@@ -39,10 +39,9 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     from train.export import design_from_checkpoint
 
     checkpoint = Checkpoint.load(path)
-    sizes = checkpoint.hyperparameters
-    unfolded = Folding(pe=1, simd_input=sizes.target_height, simd_recurrent=sizes.layer_size)
-    exported = design_from_checkpoint(path, folding=folding or unfolded)
-    return Network(design=exported.design, checkpoint=checkpoint, notes=_notes(exported, sizes.prefused_bn_fc))
+    exported = design_from_checkpoint(checkpoint, folding=folding)
+    notes = _notes(exported, checkpoint.hyperparameters.prefused_bn_fc)
+    return Network(design=exported.design, checkpoint=checkpoint, notes=notes)
 
 
 def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datapath.design import Design, Folding
+from datapath.design import Design
 from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder, read_text, write_text
 from foldline.compare.comparison import Comparison, compare
@@ -156,10 +156,9 @@ def run_recipe(
         results.append(result)
         log(stage_line(result))
     final = results[-1].checkpoint
-    chosen = final.parent / BEST_CER if target.selection_lines else final
-    unfolded = Folding(pe=1, simd_input=target.target_height, simd_recurrent=target.layer_size)
-    design = design_from_checkpoint(chosen, folding=unfolded).design
-    comparison = compare(design, dataset.validation, checkpoint=Checkpoint.load(chosen), ignore_limits=True)
+    chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
+    design = design_from_checkpoint(chosen).design
+    comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
     _with_error_rates(design, comparison, dataset).save(kept / DESIGN)
     return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN, comparison=comparison)
 
@@ -210,18 +209,15 @@ def _run_stage(
     begun = sorted(home.glob(f"*/{LAST}"))
     if len(begun) > 1:
         raise CheckpointError(f"{home} holds {len(begun)} runs; a recipe has one in every stage.")
-    if begun and Checkpoint.load(begun[0]).epoch >= stage.hyperparameters.epochs:
+    source = Checkpoint.load(begun[0]) if begun else before
+    if begun and source.epoch >= stage.hyperparameters.epochs:
         return StageResult(stage=stage, checkpoint=begun[0], last_epoch=None)
-    if begun:
-        source, policy = begun[0], Pretrained.RESUME
-    else:
-        source, policy = before, Pretrained.RETRAIN
     outcome = train(
         stage.hyperparameters,
         dataset,
         experiments=home,
         checkpoint=source,
-        policy=policy,
+        policy=Pretrained.RESUME if begun else Pretrained.RETRAIN,
         init_bn_fc_fusion=stage.fuses and not begun,
         reporter=reporter,
         **settings,

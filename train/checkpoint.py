@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import os
@@ -10,7 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -38,10 +39,17 @@ DAMAGE = (
 class Checkpoint:
     """State of a run after `epoch` whole epochs and `batch` batches of the one that follows.
 
-    `model` and `optimiser` are state dicts (`optimiser` None where only weights are kept); `loss_sum` is the loss of
-    the running epoch so far, summed over its lines; `best_cer` and `best_wer` are the best validation error rates so
-    far in percent, infinite before the first; `rng` is torch's global generator state; `provenance` tells command
-    line, dataset, author and tool.
+    :param hyperparameters: of the run.
+    :param alphabet: of the network's classes.
+    :param model: state dict of the network.
+    :param optimiser: state dict of the optimiser; None where only the weights are saved.
+    :param loss_sum: loss of the running epoch so far, summed over its lines, in nats.
+    :param best_cer: best character error rate on the validation lines so far, in percent; infinite before the first.
+    :param best_wer: best word error rate, the same.
+    :param rng: state of torch's global random number generator, uint8.
+    :param provenance: command line, dataset, author and tool, by name.
+    :param path: file that it was loaded from; None for a checkpoint in memory.
+    :param sha256: digest of that file, in hex.
     """
 
     hyperparameters: Hyperparameters
@@ -55,6 +63,13 @@ class Checkpoint:
     best_wer: float
     rng: Tensor
     provenance: dict[str, str]
+    path: Path | None = None
+    sha256: str = ""
+
+    @property
+    def name(self) -> str:
+        """Path of its file, for messages."""
+        return str(self.path or "a checkpoint in memory")
 
     def recogniser(self) -> Recogniser:
         """A model with these weights, in evaluation mode.
@@ -70,7 +85,7 @@ class Checkpoint:
 
         :raises FileError: it cannot be written.
         """
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {name: getattr(self, name) for name in _FIELD_TYPES}
         plain |= {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -90,7 +105,10 @@ class Checkpoint:
         :raises FileError: missing or unreadable.
         :raises CheckpointError: damaged, no checkpoint of Foldline, or of another version.
         """
-        plain = _read_plain(Path(path))
+        path = Path(path)
+        require_file(path)
+        content = read_bytes(path)
+        plain = _read_plain(path, content)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise CheckpointError(f"{path} is a file of torch, but no Foldline checkpoint.")
         if plain.get("version") != FORMAT_VERSION:
@@ -98,21 +116,29 @@ class Checkpoint:
                 f"{path} is a checkpoint of version {shown(plain.get('version'))}; "
                 f"this Foldline reads version {FORMAT_VERSION}."
             )
-        for one in fields(cls):
-            if one.name not in plain:
-                raise CheckpointError(f"{path} is not a whole checkpoint: it has no {one.name!r}.")
-        values = {one.name: plain[one.name] for one in fields(cls)}
+        for name in _FIELD_TYPES:
+            if name not in plain:
+                raise CheckpointError(f"{path} is not a whole checkpoint: it has no {name!r}.")
+        values = {name: plain[name] for name in _FIELD_TYPES}
         try:
             _require_types(values)
             values["hyperparameters"] = Hyperparameters.from_dict(values["hyperparameters"], source="hyperparameters")
             values["alphabet"] = Alphabet(tuple(values["alphabet"]))
-            loaded = cls(**values)
+            loaded = cls(**values, path=path, sha256=hashlib.sha256(content).hexdigest())
             # On torch's device without memory: names, shapes and types only.
             with torch.device("meta"):
                 _require_fitting(Recogniser(loaded.hyperparameters, len(loaded.alphabet)), loaded.model)
         except (ConfigError, DesignError, CheckpointError) as error:
             raise CheckpointError(f"{path} is not a valid checkpoint: {error}") from error
         return loaded
+
+
+def opened(checkpoint: str | os.PathLike | Checkpoint) -> Checkpoint:
+    """A checkpoint from its path, or the one that is given.
+
+    :raises FileError, CheckpointError: see `Checkpoint.load`.
+    """
+    return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.load(checkpoint)
 
 
 def load_weights(model: Recogniser, weights: dict[str, Tensor]) -> None:
@@ -205,10 +231,9 @@ _FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
 """Of every field of `Checkpoint` as `save` writes it: what it must be, and that in words."""
 
 
-def _read_plain(path: Path) -> object:
+def _read_plain(path: Path, file: bytes) -> object:
     """The object in a file of torch, after its checksums were verified."""
-    require_file(path)
-    content = io.BytesIO(read_bytes(path))
+    content = io.BytesIO(file)
     try:
         if not zipfile.is_zipfile(content):
             raise CheckpointError(f"{path} is not a checkpoint, or it is cut off.")

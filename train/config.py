@@ -12,22 +12,13 @@ from typing import Any
 
 from datapath.errors import ConfigError, suggestion
 from datapath.files import read_text, write_text
-from datapath.precision import HARDWARE_BITS, NEURON_TYPES, ExperimentName
+from datapath.precision import INTERNAL_BITS, NEURON_TYPES, ExperimentName
+from train.hardware import FIXED_BITS, FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT, supported, unsupported
 
-FLOAT_BITS = 32
-"""The width that stands for floating point."""
-
-FIXED_BITS = range(2, 17)
-"""Widths that a fixed-point quantizer takes. The hardware stores at most 8 bits; wider ones are for comparison."""
-
-FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT = "FP", "SIGNED_FIXED_UNIT", "UNSIGNED_FIXED_UNIT"
 SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
 
 MAX_COUNT = 1_000_000
 """More than any run can use, of epochs or of batches; a number beyond it is a slip."""
-
-TABLE_BITS = 8
-"""Width of the overlay's sigmoid and tanh outputs."""
 
 CYCLE_START, CYCLE_END = 0.04, 0.001
 """ONE_CYCLE begins and ends at these parts of lr."""
@@ -218,27 +209,13 @@ class Hyperparameters:
 
     def _check_hardware(self) -> None:
         """Refuse what the overlay's arithmetic has no rule for."""
-        wanted = {"neuron_type": "QLSTM", "quantize_input": True, "internal_activation_bit_width": TABLE_BITS}
-        parts = ["recurrent_weight", "recurrent_activation"]
-        parts += ["recurrent_bias"] if self.recurrent_bias_enabled else []
-        parts += [part for part in ("fc_weight", "fc_bias") if not self.float_fc]
-        wanted |= {f"{part}_quantization": SIGNED_FIXED_UNIT for part in parts}
-        for name, value in wanted.items():
-            if getattr(self, name) != value:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)} with forward_arithmetic HARDWARE; it takes {value}."
-                )
-        for name in (f"{part}_bit_width" for part in parts):
-            if getattr(self, name) not in HARDWARE_BITS:
-                raise ConfigError(
-                    f"{name} is {getattr(self, name)} with forward_arithmetic HARDWARE; allowed is 2 to "
-                    f"{HARDWARE_BITS.stop - 1}."
-                )
-        if not self.float_fc and not self.prefused_bn_fc:
-            raise ConfigError(
-                "prefused_bn_fc is False with forward_arithmetic HARDWARE and a fixed-point FC layer; the overlay has "
-                "no batch norm between the two."
-            )
+        allowed = {**supported(self), "internal_activation_bit_width": (INTERNAL_BITS,)}
+        if not self.float_fc:
+            allowed |= {f"fc_{part}_quantization": (SIGNED_FIXED_UNIT,) for part in ("weight", "bias")}
+            allowed["prefused_bn_fc"] = (True,)
+        sentence = unsupported(self, allowed)
+        if sentence is not None:
+            raise ConfigError(f"forward_arithmetic is HARDWARE, but {sentence}")
 
     @property
     def float_fc(self) -> bool:

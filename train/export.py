@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,14 +11,14 @@ from torch import Tensor
 
 from datapath import Design, Folding, Limits, Precision, Provenance
 from datapath.errors import CheckpointError, ConfigError
-from datapath.files import file_digest
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import SCORE
 from datapath.version import TOOL
 from train.arithmetic.quantizers import Quantizer, parameter_quantizer
-from train.checkpoint import Checkpoint, require_finite
-from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, Hyperparameters
+from train.checkpoint import Checkpoint, opened, require_finite
+from train.config import FLOAT_BITS, SIGNED_FIXED_UNIT, Hyperparameters
 from train.fusion import fuse_batch_norm
+from train.hardware import supported, unsupported
 from train.model import Recogniser
 
 FC_BITS = 8
@@ -46,7 +45,7 @@ class ExportResult:
 def design_from_checkpoint(
     checkpoint: str | os.PathLike | Checkpoint,
     *,
-    folding: Folding,
+    folding: Folding | None = None,
     limits: Limits | None = None,
     fc_weight_bits: int | None = None,
     fc_bias_bits: int | None = None,
@@ -58,6 +57,7 @@ def design_from_checkpoint(
     weights and biases to fill [-1, 1) before they are rounded.
 
     :param checkpoint: its path, or the checkpoint itself.
+    :param folding: None takes PE 1 with all products of a gate in parallel.
     :param limits: None takes those of the published overlay.
     :param fc_weight_bits: width of fully connected weights that were trained in floating point, 1 to 8; None takes 8.
         Likewise `fc_bias_bits`.
@@ -67,14 +67,11 @@ def design_from_checkpoint(
     :raises ConfigError: an FC width for a layer that already has one.
     :raises DesignError: the folding does not divide, or a width is outside 1..8.
     """
-    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.load(checkpoint)
-    source = "a checkpoint in memory"
+    loaded = opened(checkpoint)
     try:
         model = _exportable(loaded)
     except CheckpointError as error:
-        raise error if loaded is checkpoint else CheckpointError(f"{checkpoint}: {error}") from error
-    if loaded is not checkpoint:
-        source = f"{Path(checkpoint).name}, sha256 {file_digest(checkpoint)}"
+        raise error.within(loaded.name) from error
     hp = loaded.hyperparameters
     precision = _precision(hp, fc_weight_bits=fc_weight_bits, fc_bias_bits=fc_bias_bits)
     fixed_fc = hp.prefused_bn_fc and hp.fc_weight_quantization == hp.fc_bias_quantization == SIGNED_FIXED_UNIT
@@ -82,10 +79,10 @@ def design_from_checkpoint(
     arrays, clipped = _integers(model, precision, scale)
     design = Design(
         precision=precision,
-        folding=folding,
+        folding=folding or Folding(pe=1, simd_input=hp.target_height, simd_recurrent=hp.layer_size),
         limits=limits or Limits(),
         alphabet=loaded.alphabet,
-        provenance=_provenance(loaded, source, scale),
+        provenance=_provenance(loaded, scale),
         **arrays,
     )
     return ExportResult(design=design, clipped=clipped, fc_scale=scale)
@@ -93,7 +90,10 @@ def design_from_checkpoint(
 
 def _exportable(checkpoint: Checkpoint) -> Recogniser:
     """The network without batch norm, its weights in floating point."""
-    _require_hardware(checkpoint.hyperparameters)
+    hp = checkpoint.hyperparameters
+    sentence = unsupported(hp, {**supported(hp), "bidirectional": (True,)})
+    if sentence is not None:
+        raise CheckpointError(sentence)
     trained = checkpoint.recogniser()
     require_finite(trained)
     fused = fuse_batch_norm(trained)
@@ -102,30 +102,6 @@ def _exportable(checkpoint: Checkpoint) -> Recogniser:
     except CheckpointError as error:
         raise CheckpointError(f"Its batch norm cannot be fused: {error}") from error
     return fused
-
-
-def _require_hardware(hp: Hyperparameters) -> None:
-    """Refuse a network that the accelerator cannot compute."""
-    if hp.neuron_type != "QLSTM":
-        raise CheckpointError(f"neuron_type is {hp.neuron_type}; only QLSTM has fixed-point weights to export.")
-    if not hp.bidirectional:
-        raise CheckpointError("bidirectional is false; the hardware reads every line from both ends.")
-    if not hp.quantize_input:
-        raise CheckpointError("quantize_input is false; the hardware reads pixels of recurrent_activation_bit_width.")
-    parts = ["recurrent_weight", "recurrent_activation"]
-    parts += ["recurrent_bias"] if hp.recurrent_bias_enabled else []
-    for part in parts:
-        scheme = getattr(hp, f"{part}_quantization")
-        if scheme != SIGNED_FIXED_UNIT:
-            raise CheckpointError(f"{part}_quantization is {scheme}; the hardware needs {SIGNED_FIXED_UNIT}.")
-    for part in ("fc_weight", "fc_bias"):
-        scheme = getattr(hp, f"{part}_quantization")
-        if scheme not in (SIGNED_FIXED_UNIT, FP):
-            raise CheckpointError(f"{part}_quantization is {scheme}; the hardware needs {SIGNED_FIXED_UNIT} or FP.")
-    for part in (*parts, "fc_weight", "fc_bias"):
-        bits = getattr(hp, f"{part}_bit_width")
-        if bits not in (*HARDWARE_BITS, FLOAT_BITS):
-            raise CheckpointError(f"{part}_bit_width is {bits}; the hardware stores at most {HARDWARE_BITS.stop - 1}.")
 
 
 def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits: int | None) -> Precision:
@@ -198,8 +174,10 @@ def _integers(model: Recogniser, precision: Precision, scale: float) -> tuple[di
     return arrays, clipped
 
 
-def _provenance(checkpoint: Checkpoint, source: str, scale: float) -> Provenance:
-    told = dict(checkpoint.provenance)
+def _provenance(checkpoint: Checkpoint, scale: float) -> Provenance:
+    told = checkpoint.provenance
+    file = checkpoint.path
+    source = f"{file.name}, sha256 {checkpoint.sha256}" if file else checkpoint.name
     notes = {
         "command": told.get("command", ""),
         "dataset": told.get("dataset", ""),

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
-from train.checkpoint import Checkpoint, load_weights
+from train.checkpoint import Checkpoint, load_weights, opened
 from train.config import QUANTIZED_PARTS, Hyperparameters, shown
 from train.data.dataset import Dataset
 from train.experiment import HYPERPARAMETERS, LAST
@@ -84,10 +84,18 @@ def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fu
 
 
 def start_from(
-    path: str | os.PathLike, policy: Pretrained, hyperparameters: Hyperparameters | None, *, fusion: bool, writes: bool
+    source: str | os.PathLike | Checkpoint,
+    policy: Pretrained,
+    hyperparameters: Hyperparameters | None,
+    *,
+    fusion: bool,
+    writes: bool,
 ) -> Start:
     """The state that a checkpoint gives.
 
+    :param source: the checkpoint or its path.
+    :param policy: what is taken from it.
+    :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
     :param hyperparameters: None takes the checkpoint's.
     :param writes: whether the run will keep anything on disk.
     :raises ConfigError: options that contradict each other.
@@ -95,23 +103,27 @@ def start_from(
     :raises CheckpointError: it is damaged, does not fit the hyperparameters, or going on from it would overwrite what
         its run has reached since.
     """
-    checkpoint = Checkpoint.load(path)
+    checkpoint = opened(source)
     hyperparameters = hyperparameters or checkpoint.hyperparameters
     try:
         if policy is Pretrained.RETRAIN:
             return _retrain(checkpoint, hyperparameters, fusion=fusion)
         if fusion:
             raise ConfigError("init_bn_fc_fusion changes the network, so the run cannot be resumed; use RETRAIN.")
-        folder = Path(path).resolve().parent
+        if checkpoint.path is None:
+            raise ConfigError("A checkpoint in memory has no run to resume; give its file, or use RETRAIN.")
+        folder = checkpoint.path.resolve().parent
         if writes and (folder / HYPERPARAMETERS).is_file():
             _require_latest(checkpoint, folder / LAST)
         return _resume(checkpoint, hyperparameters, folder)
     except CheckpointError as error:
-        raise error.within(path) from error
+        raise error.within(checkpoint.name) from error
 
 
 def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
-    """Refuse to go on from an earlier state than the folder's last: that one would be overwritten."""
+    """Refuse to resume from an earlier state than the folder's last: that one would be overwritten."""
+    if checkpoint.path.resolve() == last:
+        return
     try:
         latest = Checkpoint.load(last)
     except (FileError, CheckpointError):

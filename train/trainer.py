@@ -17,7 +17,7 @@ import torch
 from datapath import Alphabet
 from datapath.errors import TrainingError
 from datapath.version import TOOL
-from train.checkpoint import Checkpoint
+from train.checkpoint import Checkpoint, opened
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
 from train.data.training_data import prepare
@@ -60,7 +60,7 @@ def train(
     dataset: Dataset,
     *,
     experiments: str | os.PathLike | None,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike | Checkpoint | None = None,
     policy: Pretrained = Pretrained.RESUME,
     init_bn_fc_fusion: bool = False,
     device: str = "cpu",
@@ -80,7 +80,7 @@ def train(
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
     :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
-    :param checkpoint: a checkpoint to start from.
+    :param checkpoint: a checkpoint to start from, or its path.
     :param policy: what to take from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
@@ -108,6 +108,7 @@ def train(
         if checkpoint is None:
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
         else:
+            checkpoint = opened(checkpoint)
             start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion, writes=writes)
         provenance = {
             "command": command,
@@ -121,7 +122,7 @@ def train(
         torch.set_rng_state(start.rng)
         if start.finished:
             reporter.note(
-                f"Nothing is left to do: {checkpoint} has {start.epoch} of {run.hyperparameters.epochs} epochs."
+                f"Nothing is left to do: {checkpoint.name} has {start.epoch} of {run.hyperparameters.epochs} epochs."
             )
             return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
         return _recorded(run, _folder(start, experiments) if writes else None)

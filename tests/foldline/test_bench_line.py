@@ -170,7 +170,7 @@ def test_what_cannot_be_is_refused(folder, checkpoint, tmp_path):
     floating = train(tiny.hyperparameters(epochs=0), tiny.dataset(), experiments=None).last
     floating.save(tmp_path / "f.pt")
     refuses(
-        f"{tmp_path / 'f.pt'}: recurrent_weight_quantization is FP; the hardware needs SIGNED_FIXED_UNIT.",
+        f"{tmp_path / 'f.pt'}: recurrent_weight_quantization is FP; the hardware takes SIGNED_FIXED_UNIT.",
         export(folder, tmp_path / "f.pt"),
     )
     kept = shutil.copy(checkpoint, tmp_path / "kept.npz")

@@ -9,6 +9,7 @@ import torch
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, FileError
+from datapath.files import file_digest
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.model import Recogniser
@@ -50,8 +51,9 @@ def test_everything_comes_back(tmp_path):
     before.save(tmp_path / "run.pt")
     after = Checkpoint.load(tmp_path / "run.pt")
     for one in dataclasses.fields(Checkpoint):
-        if one.name not in ("model", "rng"):
+        if one.name not in ("model", "rng", "path", "sha256"):
             assert getattr(after, one.name) == getattr(before, one.name), one.name
+    assert (after.path, after.sha256) == (tmp_path / "run.pt", file_digest(tmp_path / "run.pt"))
     assert torch.equal(after.rng, before.rng)
     assert after.model.keys() == before.model.keys()
     assert all(torch.equal(after.model[name], before.model[name]) for name in before.model)

@@ -218,41 +218,26 @@ def hardware(**changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "allowed"),
     [
-        ({"neuron_type": "LSTM"}, None),
-        ({"quantize_input": False}, "quantize_input is False with forward_arithmetic HARDWARE; it takes True."),
-        (
-            {"internal_activation_bit_width": 6},
-            "internal_activation_bit_width is 6 with forward_arithmetic HARDWARE; it takes 8.",
-        ),
-        (
-            {"recurrent_weight_bit_width": 32, "recurrent_weight_quantization": "FP"},
-            "recurrent_weight_quantization is FP with forward_arithmetic HARDWARE; it takes SIGNED_FIXED_UNIT.",
-        ),
-        (
-            {"recurrent_activation_bit_width": 9},
-            "recurrent_activation_bit_width is 9 with forward_arithmetic HARDWARE; allowed is 2 to 8.",
-        ),
-        (
-            {"fc_bias_bit_width": 32, "fc_bias_quantization": "FP"},
-            "fc_bias_quantization is FP with forward_arithmetic HARDWARE; it takes SIGNED_FIXED_UNIT.",
-        ),
-        (
-            {"prefused_bn_fc": False},
-            "prefused_bn_fc is False with forward_arithmetic HARDWARE and a fixed-point FC layer; the overlay has no "
-            "batch norm between the two.",
-        ),
-        (
-            {"forward_arithmetic": "ORIGINAL", "weight_decay": 0.1},
-            "weight_decay is 0.1 with optimiser ADAM; it needs ADAMW.",
-        ),
+        ({"quantize_input": False}, "True"),
+        ({"internal_activation_bit_width": 6}, "8"),
+        ({"recurrent_weight_quantization": "FP", "recurrent_weight_bit_width": 32}, "SIGNED_FIXED_UNIT"),
+        ({"recurrent_activation_bit_width": 9}, "2 to 8"),
+        ({"fc_bias_quantization": "FP", "fc_bias_bit_width": 32}, "SIGNED_FIXED_UNIT"),
+        ({"prefused_bn_fc": False}, "True"),
     ],
 )
-def test_what_the_overlay_has_no_rule_for_is_refused(changes, sentence):
-    with pytest.raises(ConfigError) as caught:
+def test_what_the_overlay_has_no_rule_for_is_refused(changes, allowed):
+    field, value = next(iter(changes.items()))
+    with pytest.raises(ConfigError, match=f"forward_arithmetic is HARDWARE, .*{field} is {value}; .*takes {allowed}"):
         hardware(**changes)
-    assert sentence is None or str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("changes", [{"neuron_type": "LSTM"}, {"forward_arithmetic": "ORIGINAL", "weight_decay": 0.1}])
+def test_hyperparameters_that_contradict_each_other_are_refused(changes):
+    with pytest.raises(ConfigError):
+        hardware(**changes)
 
 
 def test_the_overlays_arithmetic_goes_with_a_float_fc_layer_and_batch_norm_and_without_biases():

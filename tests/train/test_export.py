@@ -1,6 +1,7 @@
 """Checkpoint -> Design: the integers are the trained values, and what the hardware cannot compute is refused."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -138,45 +139,30 @@ def test_scaled_scores_cannot_wrap():
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "allowed"),
     [
-        ({"bidirectional": False}, "bidirectional is false; the hardware reads every line from both ends."),
-        (
-            {"quantize_input": False},
-            "quantize_input is false; the hardware reads pixels of recurrent_activation_bit_width.",
-        ),
-        (
-            {"recurrent_weight_quantization": "FP", "recurrent_weight_bit_width": 32},
-            "recurrent_weight_quantization is FP; the hardware needs SIGNED_FIXED_UNIT.",
-        ),
-        (
-            {"recurrent_bias_quantization": "FP", "recurrent_bias_bit_width": 32},
-            "recurrent_bias_quantization is FP; the hardware needs SIGNED_FIXED_UNIT.",
-        ),
-        (
-            {"recurrent_activation_quantization": "UNSIGNED_FIXED_UNIT"},
-            "recurrent_activation_quantization is UNSIGNED_FIXED_UNIT; the hardware needs SIGNED_FIXED_UNIT.",
-        ),
-        (
-            {"fc_bias_quantization": "UNSIGNED_FIXED_UNIT"},
-            "fc_bias_quantization is UNSIGNED_FIXED_UNIT; the hardware needs SIGNED_FIXED_UNIT or FP.",
-        ),
-        ({"recurrent_weight_bit_width": 9}, "recurrent_weight_bit_width is 9; the hardware stores at most 8."),
+        ({"bidirectional": False}, "True"),
+        ({"quantize_input": False}, "True"),
+        ({"recurrent_weight_quantization": "FP", "recurrent_weight_bit_width": 32}, "SIGNED_FIXED_UNIT"),
+        ({"recurrent_bias_quantization": "FP", "recurrent_bias_bit_width": 32}, "SIGNED_FIXED_UNIT"),
+        ({"recurrent_activation_quantization": "UNSIGNED_FIXED_UNIT"}, "SIGNED_FIXED_UNIT"),
+        ({"fc_bias_quantization": "UNSIGNED_FIXED_UNIT"}, "SIGNED_FIXED_UNIT or FP"),
+        ({"recurrent_weight_bit_width": 9}, "2 to 8"),
+        ({"fc_weight_bit_width": 9}, "2 to 8"),
     ],
 )
-def test_what_the_hardware_cannot_compute_is_refused_with_its_field(changes, sentence):
-    with pytest.raises(CheckpointError) as caught:
+def test_what_the_hardware_cannot_compute_is_refused_with_its_field(changes, allowed):
+    field, value = next(iter(changes.items()))
+    with pytest.raises(CheckpointError, match=f"{field} is {value}; the hardware takes {allowed}"):
         export(tiny.quantized(**changes))
-    assert str(caught.value) == sentence
 
 
 def test_a_weight_that_is_no_number_is_refused_by_name_and_file(tmp_path):
     source = trained(tiny.quantized())
     source.model["recurrent.weight_ih_l0"][0, :2] = float("nan")
     sentence = "recurrent.weight_ih_l0: 2 of 256 values are not finite, the first nan."
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError, match=re.escape(sentence)):
         design_from_checkpoint(source, folding=FOLDING)
-    assert str(caught.value) == sentence
     source.save(tmp_path / "nan.pt")
     with pytest.raises(CheckpointError) as caught:
         design_from_checkpoint(tmp_path / "nan.pt", folding=FOLDING)
@@ -186,17 +172,13 @@ def test_a_weight_that_is_no_number_is_refused_by_name_and_file(tmp_path):
 def test_a_batch_norm_that_cannot_be_fused_is_refused():
     source = trained(tiny.quantized(prefused_bn_fc=False))
     source.model["batch_norm.running_var"][3] = -1.0
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError, match=r"batch norm .*fc\.weight: 5 of 80 values .*nan"):
         design_from_checkpoint(source, folding=FOLDING)
-    assert str(caught.value) == (
-        "Its batch norm cannot be fused: fc.weight: 5 of 80 values are not finite, the first nan."
-    )
 
 
 def test_a_plain_lstm_is_refused():
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError, match=r"neuron_type is LSTM; .*QLSTM"):
         export(tiny.hyperparameters(neuron_type="LSTM"))
-    assert str(caught.value) == "neuron_type is LSTM; only QLSTM has fixed-point weights to export."
 
 
 def test_a_trained_width_is_not_changed_in_passing():
