@@ -1,4 +1,4 @@
-"""One line as a C header for a test bench: raw pixels, and the labels and text that must come out."""
+"""One line as a C header for a test bench: raw pixels, expected labels and text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ TEMPLATE = "bench_line.hpp.j2"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BenchLine:
-    """A line and what a network answers.
+    """A line and what a network computes for it.
 
-    name, network    what the comment calls them
+    name             of the line, for the comment
+    network          its name, for the comment
     columns          integers [T, I], raw values of ``fixed<bits, 1>``
-    labels           uint8 [n], by the overlay's label rule, and their `text`
-    greedy_labels    uint8 [m], by greedy CTC from the same class scores, and their `greedy_text`
-    truth            what is printed
+    bits             of a pixel
+    labels           uint8 [n], by the overlay's label rule
+    text             of `labels`
+    greedy_labels    uint8 [m], by greedy CTC from the same class scores
+    greedy_text      of `greedy_labels`
+    reference        ground truth, the text on the image
     """
 
     name: str
@@ -33,36 +37,37 @@ class BenchLine:
     text: str
     greedy_labels: np.ndarray
     greedy_text: str
-    truth: str
+    reference: str
 
 
-def render_bench_line(image: BenchLine) -> str:
-    """The text of a header, which C and C++ compile. Same line, same bytes.
+def render_bench_line(line: BenchLine) -> str:
+    """The text of a header for C and C++; deterministic.
 
+    :param line: its pixels, labels and texts.
     :raises DesignError: no column, or a pixel that does not fit `bits`.
     """
-    format = unit_format(image.bits)
-    if image.columns.ndim != 2 or not image.columns.size:
-        raise DesignError(f"The columns have shape {list(image.columns.shape)}; it must be [T, I], both at least 1.")
-    if image.columns.min() < format.min or image.columns.max() > format.max:
+    format = unit_format(line.bits)
+    if line.columns.ndim != 2 or not line.columns.size:
+        raise DesignError(f"The columns have shape {list(line.columns.shape)}; it must be [T, I], both at least 1.")
+    if line.columns.min() < format.min or line.columns.max() > format.max:
         raise DesignError(
-            f"The columns have values {image.columns.min()} to {image.columns.max()}; "
+            f"The columns have values {line.columns.min()} to {line.columns.max()}; "
             f"{format.bits} bits allow {format.min} to {format.max}."
         )
     return render_template(
         "hls_gen",
         TEMPLATE,
-        name=_comment(image.name),
-        network=_comment(image.network),
-        columns=len(image.columns),
-        rows=image.columns.shape[1],
-        bits=image.bits,
-        pixels=[_numbers(column) for column in image.columns],
-        labels=_array(image.labels),
-        greedy_labels=_array(image.greedy_labels),
-        text=c_string(image.text),
-        greedy_text=c_string(image.greedy_text),
-        truth=c_string(image.truth),
+        name=_comment(line.name),
+        network=_comment(line.network),
+        columns=len(line.columns),
+        rows=line.columns.shape[1],
+        bits=line.bits,
+        pixels=[_numbers(column) for column in line.columns],
+        labels=_array(line.labels),
+        greedy_labels=_array(line.greedy_labels),
+        text=c_string(line.text),
+        greedy_text=c_string(line.greedy_text),
+        reference=c_string(line.reference),
     )
 
 
@@ -76,7 +81,7 @@ def c_string(text: str) -> str:
 
 
 def _c_character(byte: int) -> str:
-    """Octal, always of three digits, so that no digit behind it counts; ``?`` is escaped since two begin a trigraph."""
+    """Three octal digits, so that a digit after them is not part of the escape; ``?`` is escaped: two begin a trigraph."""
     character = chr(byte)
     if character in '"\\?':
         return f"\\{character}"
@@ -84,7 +89,7 @@ def _c_character(byte: int) -> str:
 
 
 def _comment(text: str) -> str:
-    """In one line of a comment, which no line break ends and no backslash goes beyond."""
+    """A text for a comment of one line: without line breaks and backslashes."""
     return "".join(character if character.isprintable() and character not in "\\?" else "_" for character in text)
 
 

@@ -1,7 +1,6 @@
-"""Boards as data: one JSON file each in ``hls_gen/boards/``, read into a `Board`.
+"""Boards: one JSON file each in ``hls_gen/boards/``, loaded into a `Board`.
 
-Sizes and addresses stand in the files as text, ``"0x43C00000"``, because JSON has no hexadecimal. The `sources` of each
-file say where its figures come from.
+Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no hexadecimal numbers.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable  # Python 3.11
 
 CLOCKS_MHZ = (10, 250)
-"""Slowest and fastest PL clock that a project may ask of the processing system, in MHz."""
+"""Slowest and fastest clock of a project, in MHz."""
 
 
 class Family(Enum):
-    """Which processing system a part has, and with it the names of its ports in a block design."""
+    """Processing system of a part; it decides the names of the ports in a block design."""
 
     ZYNQ7000 = "zynq7000"
     ZYNQMP = "zynqmp"
@@ -47,19 +46,19 @@ class Board:
     """
 
     name: str
-    """What the command line calls it, also the name of its file."""
+    """Name on the command line, and of its file."""
 
     title: str
-    """What its maker calls it."""
+    """Full name, with its maker."""
 
     part: str
     """Part number as Vivado spells it."""
 
     board_part: str
-    """Pattern of Vivado's board file id, whose vendor and version vary; the project does without them if need be."""
+    """Pattern of Vivado's board file id, whose vendor and version vary; board files are optional."""
 
     family: Family
-    """Which processing system it has."""
+    """Its processing system."""
 
     clock_mhz: float
     """Default clock of the accelerator, MHz."""
@@ -74,34 +73,34 @@ class Board:
     """Flip-flops of the part."""
 
     bram36: int
-    """Block RAMs of the part, 36 Kbit each; a half is an own RAM of 18 Kbit."""
+    """Block RAMs of the part, 36 Kbit each; half of one is a RAM of 18 Kbit."""
 
     dsps: int
     """DSP slices of the part."""
 
     uram: int
-    """UltraRAMs of the part, 288 Kbit each; they cannot start with contents, so no weights go there."""
+    """UltraRAMs of the part, 288 Kbit each; they have no initial contents, so they cannot hold weights."""
 
     control_base: int
-    """Byte address of the accelerator's registers, as the driver expects it."""
+    """Byte address of the accelerator's registers."""
 
     control_bytes: int
     """Size of the accelerator's register window, bytes."""
 
     memory_base: int
-    """First byte address that the accelerator reaches through HP0."""
+    """First byte address that the accelerator can access through HP0."""
 
     memory_bytes: int
-    """Bytes from `memory_base` on that the accelerator reaches."""
+    """Bytes from `memory_base` on that the accelerator can access."""
 
     sources: str
-    """Where these figures come from."""
+    """Documents that these figures are from."""
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "part", "board_part", "sources"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
-                raise ConfigError(f"{name} is {value!r}; it must be text that is not empty.")
+                raise ConfigError(f"{name} is {value!r}; it must be a text that is not empty.")
         if not re.fullmatch(r"[0-9A-Za-z-]+", self.part):
             raise ConfigError(f"part is {self.part!r}; it must be letters, digits and hyphens.")
         if not re.fullmatch(r"[0-9A-Za-z.:_*-]+", self.board_part):
@@ -119,13 +118,13 @@ class Board:
         for name in RESOURCES:
             value, least = getattr(self, name), 0 if name == "uram" else 1
             if not _is_number(value, int) or value < least:
-                raise ConfigError(f"{name} is {value!r}; it must be a whole number of {least} or more.")
+                raise ConfigError(f"{name} is {value!r}; it must be an integer of {least} or more.")
 
     def _check_addresses(self) -> None:
         for name in HEXADECIMAL:
             value = getattr(self, name)
             if not _is_number(value, int) or value < 0:
-                raise ConfigError(f"{name} is {value!r}; it must be a whole number of 0 or more.")
+                raise ConfigError(f"{name} is {value!r}; it must be an integer of 0 or more.")
         for base, size in (("control_base", "control_bytes"), ("memory_base", "memory_bytes")):
             start, count = getattr(self, base), getattr(self, size)
             if count < 0x1000 or count & (count - 1):
@@ -142,14 +141,15 @@ class Board:
 
     @property
     def memory_last(self) -> int:
-        """Last byte address that the accelerator reaches."""
+        """Last byte address that the accelerator can access."""
         return self.memory_base + self.memory_bytes - 1
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object], *, source: str) -> Board:
         """A board from the fields of its file.
 
-        :param source: what to name in errors, such as the file's name.
+        :param values: by field.
+        :param source: name in errors, such as that of the file.
         :raises ConfigError: an unknown field (with the nearest known one), a missing one, or a value out of range.
         """
         known = [one.name for one in fields(cls)]
@@ -166,8 +166,9 @@ class Board:
 
 
 def check_clock(clock_mhz: float) -> None:
-    """Refuse a clock that no project may ask for.
+    """Refuse a clock outside `CLOCKS_MHZ`.
 
+    :param clock_mhz: in MHz.
     :raises ConfigError: not a number, or outside `CLOCKS_MHZ`.
     """
     least, most = CLOCKS_MHZ
@@ -176,14 +177,15 @@ def check_clock(clock_mhz: float) -> None:
 
 
 def board_names() -> tuple[str, ...]:
-    """The names that `load_board` knows, sorted."""
+    """Names of all boards, sorted."""
     return tuple(sorted(one.name.removesuffix(".json") for one in _folder().iterdir() if one.name.endswith(".json")))
 
 
 def load_board(name: str) -> Board:
-    """The board of this name.
+    """Load a board.
 
-    :raises ConfigError: no such board (with the nearest known one), or a file that does not describe one.
+    :param name: one of `board_names`.
+    :raises ConfigError: no such board (with the nearest known one), or its file is invalid.
     """
     known = board_names()
     if name not in known:
@@ -210,7 +212,7 @@ def _is_number(value: object, *types: type) -> bool:
 
 
 def _read(name: str, value: object) -> object:
-    """A JSON value as its field holds it; what cannot be read is left for `Board` to refuse."""
+    """The value of a field from JSON; `Board` refuses what is invalid."""
     if name in HEXADECIMAL and isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]+", value):
         return int(value, 16)
     if name == "family" and value in [family.value for family in Family]:

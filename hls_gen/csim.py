@@ -1,7 +1,6 @@
-"""C simulation: the hardware library compiled by the system's compiler with real ``ap_fixed`` types.
+"""C simulation: the C++ of a design, compiled by the system's compiler with ``ap_fixed`` types.
 
-What runs is the C++ that a synthesis takes, weights and all. Builds are kept by digest, so that a design is compiled
-once.
+Library, weights and constants are those of synthesis. Programs are cached by digest, so that a design is compiled once.
 """
 
 from __future__ import annotations
@@ -28,15 +27,18 @@ FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
 PROGRAM = "test_bench"
 BUILDING = "building-"
 STALE_SECONDS = 24 * 3600
-"""Age of an unfinished build that nobody can be working on any more: its process was killed."""
+"""Age at which an unfinished build is removed: its process was killed."""
 
 
 class CSimProgram:
-    """A design's compiled C simulation; `run` may be called from many threads.
+    """The compiled test bench of a design; `run` may be called from many threads.
 
-    :raises ToolError: no compiler, no types, or a build that fails.
-    :raises DesignError: the kernel cannot take the design's limits.
-    :raises FileError: the build cannot be kept.
+    :param design: what is compiled, in its folding.
+    :param flags: of the compiler.
+    :param cache: folder of compiled programs; None for `cache_folder`.
+    :raises ToolError: no compiler, no types, or the compiler fails.
+    :raises DesignError: a limit of the design exceeds the kernel's counters.
+    :raises FileError: the program cannot be written to the cache.
     """
 
     def __init__(self, design: Design, *, flags: tuple[str, ...] = FLAGS, cache: Path | None = None) -> None:
@@ -44,8 +46,9 @@ class CSimProgram:
         self.program = _built(render_sources(design), Toolchain.find(), flags, cache or cache_folder())
 
     def run(self, columns: np.ndarray) -> KernelResult:
-        """Compute one line; integers [T, I], raw values of ``fixed<A, 1>``.
+        """Compute one line.
 
+        :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
         :raises DataError: a pixel outside the range, or more columns than the design's limit.
         :raises ToolError: the program fails.
         """
@@ -63,19 +66,19 @@ class CSimProgram:
 
 
 def cache_folder() -> Path:
-    """Where builds are cached: ``$XDG_CACHE_HOME/foldline/csim``, by default ``~/.cache/foldline/csim``."""
+    """Folder of compiled programs: ``$XDG_CACHE_HOME/foldline/csim``, by default ``~/.cache/foldline/csim``."""
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "foldline" / "csim"
 
 
 def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...], cache: Path) -> Path:
-    """The program of these sources: as it is kept, or else compiled now."""
+    """The program of these sources, from the cache or compiled now."""
     digest = hashlib.sha256(f"{toolchain.digest()}\n{flags}\n".encode())
     for path, text in sorted(sources.items()):
         digest.update(f"{path}\n{text}\n".encode())
-    kept = cache / digest.hexdigest()[:32]
-    if (kept / PROGRAM).is_file():
-        return kept / PROGRAM
+    cached = cache / digest.hexdigest()[:32]
+    if (cached / PROGRAM).is_file():
+        return cached / PROGRAM
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_stale(cache)
@@ -83,16 +86,21 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
             folder = Path(work) / "build"
             units = write_sources(folder, sources)
             toolchain.compile(units, folder / PROGRAM, include=folder / SOURCE_FOLDER, flags=flags)
-            _keep(folder, kept)
+            _publish(folder, cached)
     except OSError as error:
         raise FileError(
-            f"Cannot keep a build in {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another."
+            f"Cannot write a build to {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another folder."
         ) from error
-    return kept / PROGRAM
+    return cached / PROGRAM
 
 
 def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
-    """Write what `render_sources` gave; the files that a compiler is given."""
+    """Write the files of `render_sources`.
+
+    :param folder: where to write them; made where it is missing.
+    :param sources: text by path.
+    :returns: the files to compile.
+    """
     for path, text in sources.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
@@ -101,15 +109,15 @@ def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
 
 def _remove_stale(cache: Path) -> None:
     for folder in cache.glob(f"{BUILDING}*"):
-        with suppress(FileNotFoundError):  # its own process may have finished just now
+        with suppress(FileNotFoundError):  # its process may have finished meanwhile
             if time.time() - folder.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep(folder: Path, kept: Path) -> None:
-    """Let a build appear as a whole; another process may have been faster with the same one."""
+def _publish(folder: Path, cached: Path) -> None:
+    """Move a finished build into the cache; another process may have moved the same one before."""
     try:
-        folder.rename(kept)
+        folder.rename(cached)
     except OSError:
-        if not (kept / PROGRAM).is_file():
+        if not (cached / PROGRAM).is_file():
             raise

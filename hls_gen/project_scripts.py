@@ -1,8 +1,4 @@
-"""The files of a hardware project that are not C++: scripts for the vendor's tools, Makefile, README.
-
-`render_scripts` fills the templates in ``templates/project/`` with a `ProjectFacts`. It touches no disk, and the same
-facts give the same bytes.
-"""
+"""Scripts for the vendor's tools, Makefile and README of a hardware project, from ``templates/project/``."""
 
 from __future__ import annotations
 
@@ -19,10 +15,10 @@ from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.sources import banner
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = "control", "gmem"
-"""Bundles of the function's interface pragmas: the core's ports are s_axi_control and m_axi_gmem."""
+"""Bundles of the interface pragmas of the top function: the core's ports are s_axi_control and m_axi_gmem."""
 
 SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
-"""What `render_scripts` writes, as paths in the project."""
+"""Files of `render_scripts`, as paths in the project."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
@@ -30,9 +26,9 @@ _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectFacts:
-    """What the scripts of a project say.
+    """Values in the scripts and the README of a project.
 
-    :raises ConfigError: a name or path that a script cannot carry, or a clock out of range.
+    :raises ConfigError: a name or path with other characters than a script takes, or a clock out of range.
     """
 
     name: str
@@ -62,7 +58,7 @@ class ProjectFacts:
     """A, bits of a pixel and of a hidden output."""
 
     peepholes: bool
-    """Whether the cells have peepholes."""
+    """The cells have peepholes."""
 
     folding: Folding
     limits: Limits
@@ -71,19 +67,19 @@ class ProjectFacts:
     """C++ files of the core, as paths in the project."""
 
     headers: tuple[str, ...]
-    """Headers that they and the test bench include."""
+    """Headers that the core and the test bench include, as paths in the project."""
 
     testbench: tuple[str, ...]
-    """C++ files of the test bench."""
+    """C++ files of the test bench, as paths in the project."""
 
     vectors: str
-    """Lines and their expected labels for the test bench."""
+    """Lines of the test bench with their expected labels, as a path in the project."""
 
     pipelines: tuple[tuple[str, str], ...]
-    """Loops with an initiation interval of 1, as file and label, for the README."""
+    """Loops that must reach an initiation interval of 1, file and label."""
 
     fit: FitReport
-    """What the weights take of the board's part."""
+    """Memory of the board's part that weights and buffers take."""
 
     def __post_init__(self) -> None:
         check_clock(self.clock_mhz)
@@ -107,12 +103,12 @@ class ProjectFacts:
 
     @property
     def manifest(self) -> str:
-        """The file that tells a driver what the bitstream holds."""
+        """The manifest of the bitstream, for the driver, as a path in the project."""
         return f"{self.name}.json"
 
     @property
     def period_ns(self) -> str:
-        """Clock period in ns, in picoseconds of precision and never longer than the clock's."""
+        """Clock period in ns with three decimals, rounded down."""
         return f"{int(1_000_000 / self.clock_mhz) / 1000:.3f}"
 
     @property
@@ -127,7 +123,10 @@ class ProjectFacts:
 
 
 def render_scripts(facts: ProjectFacts) -> dict[str, str]:
-    """README, Makefile and the scripts for HLS and Vivado, by their paths in the project."""
+    """README, Makefile and the scripts for HLS and Vivado, text by path; deterministic.
+
+    :param facts: the values in them.
+    """
     values = _values(facts)
     return {path: render_template("hls_gen", f"project/{path}.j2", **values) for path in SCRIPTS}
 

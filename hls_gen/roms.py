@@ -1,7 +1,7 @@
-"""Weights as the hardware library reads them: ROMs of packed words, one word per processing element and cycle.
+"""Weights of the HLS library: ROMs of packed words, one word per processing element and cycle.
 
-A word is a few limbs, unsigned integers of up to 64 bits: C++ reads them without running a constructor for any. Element
-k lies in limb k // n at bit (k % n) * bits, with n elements per limb; none straddles two limbs.
+A word is a few limbs, unsigned integers of up to 64 bits, for which C++ runs no constructor. Element k lies in limb
+k // n at bit (k % n) * bits, with n elements per limb; no element lies in two limbs.
 """
 
 from __future__ import annotations
@@ -17,25 +17,32 @@ LIMB_BITS = (8, 16, 32, 64)
 
 
 def limb_bits(width: int) -> int:
-    """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
+    """Bits of a limb: those of the narrowest C++ integer that holds the word; 64 for a wider word.
+
+    :param width: bits of the word that hold weights.
+    """
     return next((bits for bits in LIMB_BITS if bits >= width), LIMB_BITS[-1])
 
 
 def limb_widths(*, bits: int, count: int) -> tuple[int, ...]:
-    """Bits of each limb that hold weights, of a word of `count` elements of `bits` bits."""
+    """Bits of each limb of a word that hold weights.
+
+    :param bits: of an element.
+    :param count: elements of the word.
+    """
     per_limb = limb_bits(bits * count) // bits
     return tuple(min(per_limb, count - first) * bits for first in range(0, count, per_limb))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rom:
-    """One ROM of each processing element.
+    """One ROM for each processing element.
 
-    name       its name in C++
-    contents   what a word holds, in one sentence
+    name       in C++
+    contents   of a word, for its comment
     bits       width of an element
     elements   signed integers [parallel, depth, elements per word]
-    read       whether anything reads it: without peepholes theirs is only a name, and no hardware
+    read       the kernel reads it; without peepholes theirs is a placeholder, and no hardware
     """
 
     name: str
@@ -46,7 +53,7 @@ class Rom:
 
     @property
     def parallel(self) -> int:
-        """Memories that are read at the same time, one per processing element."""
+        """Memories that are read in the same cycle, one per processing element."""
         return self.elements.shape[0]
 
     @property
@@ -66,7 +73,7 @@ class Rom:
 
     @property
     def limb_bits(self) -> int:
-        """Bits of a limb: the narrowest integer of C++ that holds a whole word, 64 for a wider one."""
+        """Bits of a limb, see `limb_bits`."""
         return limb_bits(self.width)
 
     @property
@@ -83,7 +90,10 @@ class Rom:
 
 
 def design_roms(design: Design) -> tuple[Rom, ...]:
-    """All ROMs of a design in its own folding, in the order in which the kernel takes them."""
+    """All ROMs of a design in its folding, in the order of the kernel's arguments.
+
+    :param design: its weights.
+    """
     network = fold(design)
     bits = design.precision
     pe = design.folding.pe

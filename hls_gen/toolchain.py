@@ -1,4 +1,4 @@
-"""The C++ compiler and the fixed-point types that a C simulation is built with."""
+"""The C++ compiler and the fixed-point types of a C simulation."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from datapath.errors import ToolError
 
 COMPILERS = ("g++", "clang++", "c++")
 TYPE_VARIABLES = ("XILINX_HLS", "VIVADO_HLS")
-"""Environment variables that name an installation of the vendor's tool, in the order in which they are asked."""
+"""Environment variables with the folder of a vendor's tool; the first one that is set is used."""
 
 TYPE_HEADERS = ("ap_fixed.h", "ap_int.h", "hls_stream.h")
 
 STANDARD = "-std=c++11"
-"""What Vivado HLS 2019.2 understands."""
+"""The newest C++ standard of Vivado HLS 2019.2."""
 
 WARNINGS = (
     "-Wall",
@@ -30,12 +30,16 @@ WARNINGS = (
     "-Wno-uninitialized",  # the vendor's types mask the unused bits of members that have no value yet
     "-Wno-maybe-uninitialized",  # the same; clang++ does not know it
 )
-"""Warnings are errors in the library and in all that is generated; the types are system headers."""
+"""Warnings are errors in the library and in generated files; the types are system headers."""
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler, and the folder that holds the fixed-point types."""
+    """A compiler and fixed-point types.
+
+    compiler    path of the program
+    types       folder with ``ap_fixed.h``
+    """
 
     compiler: str
     types: Path
@@ -44,20 +48,24 @@ class Toolchain:
     def find(cls) -> Toolchain:
         """$CXX or else g++, clang++, c++; types of an installed vendor tool or else those in the package hls4ml.
 
-        :raises ToolError: one of the two is missing; the sentence says what to install.
+        :raises ToolError: one of the two is missing; the message says what to install.
         """
         return cls(_find_compiler(), find_types())
 
     def digest(self) -> str:
-        """SHA-256, in hex, of what a build depends on: the compiler's version and the text of the types."""
+        """SHA-256, in hex, of the compiler's version and the text of the types."""
         digest = hashlib.sha256(f"{self.compiler}\n{_run([self.compiler, '--version'])}".encode())
         for header in sorted((*self.types.glob("ap_*.h"), *self.types.glob("hls_*.h"), *self.types.glob("etc/ap_*.h"))):
             digest.update(f"\n{header.name}\n".encode() + header.read_bytes())
         return digest.hexdigest()
 
     def command(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> list[str]:
-        """The words that build one program.
+        """The command that builds one program.
 
+        :param sources: files to compile.
+        :param output: the program.
+        :param include: folder of the headers.
+        :param flags: of the compiler, besides standard and warnings.
         :raises ToolError: the compiler cannot be started.
         """
         warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
@@ -65,9 +73,9 @@ class Toolchain:
         return [self.compiler, *options, *map(str, sources), "-o", str(output)]
 
     def compile(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> None:
-        """Build one program.
+        """Build one program, see `command`.
 
-        :raises ToolError: the compiler fails; its first complaint is named.
+        :raises ToolError: the compiler fails; the message has its first error.
         """
         _run(self.command(sources, output, include=include, flags=flags))
 
@@ -75,7 +83,7 @@ class Toolchain:
 def find_types() -> Path:
     """The folder with ``ap_fixed.h``.
 
-    :raises ToolError: it is nowhere, or where a variable says that it is, it is not.
+    :raises ToolError: there is no such folder, or not where an environment variable says.
     """
     for variable in TYPE_VARIABLES:
         if installed := os.environ.get(variable):
@@ -101,7 +109,7 @@ def _find_compiler() -> str:
     if chosen := os.environ.get("CXX"):
         if found := shutil.which(chosen):
             return found
-        raise ToolError(f"$CXX is {chosen}, which is no program here; unset it, or name a C++ compiler.")
+        raise ToolError(f"$CXX is {chosen}, which is not a program here; unset it, or name a C++ compiler.")
     for name in COMPILERS:
         if found := shutil.which(name):
             return found

@@ -1,7 +1,8 @@
-"""Lines for the test bench of a project, and its answers: text, a name and a count, then values in hexadecimal.
+"""Text files of the test bench: lines with expected results, and computed results.
 
-`columns T` begins a line. ``pixels`` are the words of the input buffer; ``labels`` holds the accelerator's own count
-and then the labels that were kept, ``hidden`` [T, 2, H] and ``scores`` [T, C] two's complement of 16 bits.
+An entry is a name, a count, and as many values in hexadecimal. `columns T` begins a line. ``pixels`` are the words of the
+input buffer; ``labels`` are the count of labels and the labels in the output buffer; ``hidden`` [T, 2, H], ``scores``
+[T, C] and ``gates`` [T, 2, H, 4] are two's complement of 16 bits.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ CUT_OFF = "The test bench's results are cut off."
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class KernelResult:
-    """What the accelerator computes for a line of T columns.
+    """What the kernel computes for a line of T columns.
 
-    found     int                   labels found; more than `labels` holds where they exceed the buffer
-    labels    uint8 [n]             those that the output buffer has room for
+    found     int                   labels found, including those that exceed the output buffer
+    labels    uint8 [n]             labels in the output buffer
     hidden    int8 [T, 2, H]        hidden words at time steps
     scores    int16 [T, C]          class scores in image order
-    gates     int16 [T, 2, H, 4]    accumulators in `Gate` order, before any peephole; None where they were not kept
+    gates     int16 [T, 2, H, 4]    accumulators in `Gate` order, before any peephole; None if unknown
     """
 
     found: int
@@ -39,9 +40,11 @@ class KernelResult:
 
 
 def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None = None) -> str:
-    """One line for the test bench, and what it must find; without `expected` it can only be computed.
+    """One line for the test bench.
 
     :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
+    :param bits: of a pixel.
+    :param expected: what the test bench compares with; None where the line is only computed.
     :raises DataError: a pixel outside the range.
     """
     parts = [f"columns {len(columns):x}\n", _entry("pixels", pack_columns(columns, bits))]
@@ -55,9 +58,11 @@ def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None
 
 
 def parse_results(text: str, design: Design) -> list[KernelResult]:
-    """The lines that the test bench of `design` wrote.
+    """The results that a test bench wrote, one for each line.
 
-    :raises DataError: the text is no such result, or not whole.
+    :param text: of the file.
+    :param design: of the test bench.
+    :raises DataError: the text is cut off, or not such a file.
     """
     if not text.endswith("\n"):
         raise DataError(CUT_OFF)
@@ -72,7 +77,7 @@ def parse_results(text: str, design: Design) -> list[KernelResult]:
                 lines.append({})
                 continue
             values = [int(next(tokens), 16) for _ in range(count)]
-            if any(value < 0 for value in values):  # numpy 1 would take its complement
+            if any(value < 0 for value in values):  # numpy 1 would convert it to its complement
                 raise OverflowError("a value is negative")
             lines[-1][name] = np.array(values, dtype=np.uint64)
         return [_result(values, length, design) for values, length in zip(lines, lengths, strict=True)]
@@ -100,7 +105,10 @@ def _result(values: dict[str, np.ndarray], length: int, design: Design) -> Kerne
 
 
 def _signed(values: np.ndarray, dtype: type[np.signedinteger]) -> np.ndarray:
-    """Two's complement of 16 bits as `dtype`; a value that this has no room for is an error, and never cut."""
+    """Values in two's complement of 16 bits.
+
+    :raises ValueError: a value exceeds 16 bits, or `dtype`.
+    """
     limits = np.iinfo(dtype)
     if (values > 0xFFFF).any():
         raise ValueError(f"{values.max():x} has more than 16 bits")

@@ -1,1 +1,1 @@
-"""A design on its way to hardware: headers, projects, C simulation, estimates, boards."""
+"""Hardware for a design: weight headers, projects, C simulation, resource estimates, drivers."""

@@ -1,4 +1,4 @@
-"""A validation line as a test image for a C simulation: raw pixels with the answer, as ``.npz`` and as a C header."""
+"""A validation line as a test image: raw pixels with the expected labels, as ``.npz`` and as a C header."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SUFFIXES = (".npz", ".hpp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """Where the line went, and what it says."""
+class ExportedTestImage:
+    """A test image, and its two files."""
 
     pixels: Path
     header: Path
@@ -32,16 +32,17 @@ class Written:
 
 def export_test_image(
     design: Design, dataset: Dataset, output: str | os.PathLike, *, line: str | None, keep: str | os.PathLike
-) -> Written:
-    """Write a validation line, and what the accelerator makes of it, to `output`.npz and `output`.hpp.
+) -> ExportedTestImage:
+    """Write a validation line and its expected labels to `output`.npz and `output`.hpp; deterministic.
 
     The ``.npz`` has `pixels_0` int8 [T, I], which `foldline simulate --pixels` reads, `labels_0`, `greedy_labels_0`
-    (uint8), `text_0`, `greedy_text_0`, `truth_0` and `name_0`; the header holds the same. All labels are those of the
-    bit-exact datapath of `design`. Same design and line, same bytes.
+    (uint8), `text_0`, `greedy_text_0`, `truth_0` and `name_0`; the header has the same. All labels are the simulator's.
 
-    :param output: with either suffix or without.
-    :param line: name of the line; None takes the first that the overlay can take.
-    :param keep: the checkpoint, which is not written over.
+    :param design: the network.
+    :param dataset: its validation lines are searched.
+    :param output: path with either suffix or without.
+    :param line: name of the line; None takes the first that is within the overlay's limits.
+    :param keep: path of the checkpoint, which must not be overwritten.
     :raises DataError: no validation line has that name.
     :raises LimitError: the line, or every line, exceeds a limit of the overlay.
     :raises FileError: a file cannot be written.
@@ -52,7 +53,7 @@ def export_test_image(
     require_different(CHECKPOINT=keep, pixels=pixels, header=header)
     chosen, columns, trace = _first_fitting(design, dataset) if line is None else _named(design, dataset, line)
     greedy = greedy_labels(trace.scores)
-    image = BenchLine(
+    bench_line = BenchLine(
         name=chosen.name,
         network=str(design.experiment),
         columns=columns,
@@ -61,23 +62,23 @@ def export_test_image(
         text=trace.text,
         greedy_labels=greedy,
         greedy_text=design.alphabet.text(greedy),
-        truth=chosen.text,
+        reference=chosen.text,
     )
-    header_text = render_bench_line(image)
-    write_npz(pixels, _arrays(image))
+    header_text = render_bench_line(bench_line)
+    write_npz(pixels, _arrays(bench_line))
     write_text(header, header_text)
-    return Written(pixels=pixels, header=header, image=image)
+    return ExportedTestImage(pixels=pixels, header=header, image=bench_line)
 
 
-def _arrays(image: BenchLine) -> dict[str, np.ndarray]:
+def _arrays(line: BenchLine) -> dict[str, np.ndarray]:
     return {
-        "pixels_0": image.columns,
-        "labels_0": image.labels,
-        "greedy_labels_0": image.greedy_labels,
-        "text_0": np.array(image.text),
-        "greedy_text_0": np.array(image.greedy_text),
-        "truth_0": np.array(image.truth),
-        "name_0": np.array(image.name),
+        "pixels_0": line.columns,
+        "labels_0": line.labels,
+        "greedy_labels_0": line.greedy_labels,
+        "text_0": np.array(line.text),
+        "greedy_text_0": np.array(line.greedy_text),
+        "truth_0": np.array(line.reference),
+        "name_0": np.array(line.name),
     }
 
 

@@ -1,4 +1,4 @@
-"""A driver for a design on a board, a remote board, or the virtual board, whose accelerator is our simulator."""
+"""A driver for a design on a board, a remote board, or the virtual board, whose accelerator is the simulator."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from golden_vectors import FOLDER
 from overlay_driver import BitFile, Board, Driver, read_bit_file, this_board
 
 if TYPE_CHECKING:
+    from overlay_driver.virtual import VirtualCore
     from overlay_driver.virtual.device import VirtualBoard
 
 BOARD, VIRTUAL, REMOTE = "board", "virtual", "remote"
@@ -25,15 +26,16 @@ BOARD, VIRTUAL, REMOTE = "board", "virtual", "remote"
 def open_driver(
     design: Design, *, device: str = VIRTUAL, bitstream: Path | None = None, manifest: Path | None = None
 ) -> Driver:
-    """A driver that holds a design on a device; enter it to load the bitstream.
+    """A driver for a design on a device; entering it as a context loads the bitstream.
 
+    :param design: what the bitstream holds.
     :param device: ``board``, ``virtual`` or ``remote:HOST[:PORT]``.
-    :param manifest: what the bitstream holds; by default the ``.json`` beside the bitstream, or what is known of the
-        design.
-    :raises ConfigError: another device, or no bitstream for one that needs it.
-    :raises DesignError: the bitstream is that of another design.
-    :raises FileError: a file that cannot be read.
-    :raises BoardError: no board, or a bitstream for another one; the design's answers are not known here.
+    :param bitstream: the ``.bit`` file; None for the virtual board.
+    :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
+    :raises ConfigError: an unknown device, or no bitstream for one that needs it.
+    :raises DesignError: the bitstream holds another design.
+    :raises FileError: a file cannot be read.
+    :raises BoardError: no board, a bitstream for another board, or no known-answer lines.
     """
     host = _remote_host(device)
     if bitstream is None and device != VIRTUAL:
@@ -58,10 +60,13 @@ def _remote_host(device: str) -> str:
 
 
 def manifest_for(design: Design, bit: BitFile | None = None, path: Path | None = None) -> Manifest:
-    """The manifest that is named, else the one beside the bitstream, else what is known of the design.
+    """The manifest of a file, else the one beside the bitstream, else one made of the design.
 
+    :param design: of the bitstream.
+    :param bit: the bitstream; None for the virtual board.
+    :param path: of the manifest.
     :raises FileError: it cannot be read.
-    :raises BoardError: there is none, and no line with a known answer either.
+    :raises BoardError: there is no file, and no known-answer line.
     """
     if path is None and bit is not None:
         path = bit.manifest
@@ -71,8 +76,9 @@ def manifest_for(design: Design, bit: BitFile | None = None, path: Path | None =
 
 
 def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
-    """Lines whose labels are known for a design: its golden vectors, or a printed line through the simulator.
+    """Lines with their labels for a design: its golden vectors, or synthetic lines through the simulator.
 
+    :param design: the network.
     :raises BoardError: it has no golden vectors, and the simulator is not installed.
     """
     for path in sorted((FOLDER / "designs").glob("*.npz")):
@@ -80,16 +86,16 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
             return _golden_answers(design, read_npz(FOLDER / "vectors" / path.name))
     if importlib.util.find_spec("numba") is None:
         raise BoardError(
-            "No line is known whose labels this design must give, and the simulator is not installed here: make a manifest "
-            "where it is (foldline manifest DESIGN.npz -o NAME.json) and put it beside the bitstream, with its name."
+            "There is no known-answer line for this design, and the simulator is not installed here: make a manifest where "
+            "it is (foldline manifest DESIGN.npz -o NAME.json) and put it beside the bitstream, as NAME.json for NAME.bit."
         )
-    from foldline.hardware.known_answer_lines import printed_lines, random_lines
+    from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 
-    return simulated_answers(design, printed_lines(design) or random_lines(design))
+    return simulated_answers(design, synthetic_lines(design) or random_lines(design))
 
 
 def _golden_answers(design: Design, vectors: dict[str, np.ndarray]) -> tuple[KnownAnswer, ...]:
-    """The golden lines that every kernel takes, and that do not fill the room for labels."""
+    """The golden lines that both kernels take, and whose labels do not fill the output buffer."""
     lines = [(vectors[f"pixels_{i}"], vectors[f"labels_{i}"]) for i in range(len(vectors)) if f"pixels_{i}" in vectors]
     return tuple(
         KnownAnswer(columns, labels)
@@ -99,7 +105,11 @@ def _golden_answers(design: Design, vectors: dict[str, np.ndarray]) -> tuple[Kno
 
 
 def simulated_answers(design: Design, lines: Iterable[np.ndarray]) -> tuple[KnownAnswer, ...]:
-    """What the simulator says of lines, without those that go past a limit."""
+    """Lines with the labels of the simulator, without those that exceed a limit.
+
+    :param design: the network.
+    :param lines: raw columns, integers [T, I] each.
+    """
     from fixedpoint_sim import Simulator
 
     simulator = Simulator(design)
@@ -108,14 +118,22 @@ def simulated_answers(design: Design, lines: Iterable[np.ndarray]) -> tuple[Know
 
 
 def virtual_board(design: Design, manifest: Manifest) -> VirtualBoard:
-    """The virtual board with a design in it."""
+    """The virtual board with a design loaded.
+
+    :param design: the network.
+    :param manifest: names its kernel.
+    """
     from overlay_driver.virtual.device import VirtualBoard
 
     return VirtualBoard(simulated_core(design, manifest.kernel), manifest)
 
 
-def simulated_core(design: Design, kernel: Kernel):
-    """The accelerator of a design, computed by the simulator."""
+def simulated_core(design: Design, kernel: Kernel) -> VirtualCore:
+    """The accelerator of a design, computed by the simulator.
+
+    :param design: the network.
+    :param kernel: whose registers and limits it has.
+    """
     from fixedpoint_sim import Simulator
     from overlay_driver.virtual import Computed, VirtualCore
 

@@ -1,7 +1,6 @@
-"""What a design would do on a board before anyone synthesises it: modelled cycles, estimated resources.
+"""Estimate of a design on a board: modelled cycles, estimated resources.
 
-Nothing here is a measurement, and everything that shows it says so. What was measured is told beside it, where the network
-and its folding are those of a published overlay.
+No figure is a measurement, except those of a published overlay, where network and folding are the same.
 """
 
 from __future__ import annotations
@@ -55,27 +54,29 @@ class Estimate:
 
     @property
     def gops(self) -> float:
-        """Operations per second as the original counts them, in thousands of millions."""
+        """Operations per second as the original counts them, in 10**9."""
         return operations_per_column(self.architecture) * self.columns_per_second / 1e9
 
     @property
     def exceeded(self) -> tuple[str, ...]:
-        """Names of the resources of which it needs more than the board's part has."""
+        """Names of the resources that exceed the board's part."""
         total = self.resources.total
         return tuple(name for name in RESOURCE_TITLES if getattr(total, name) > getattr(self.board, name))
 
     @property
     def published(self) -> PublishedOverlay | None:
-        """The overlay that was published of this network in this folding; what it took is measured."""
+        """The published overlay of this network in this folding, whose figures are measured; None without one."""
         overlay = published_overlay(self.architecture)
         same = overlay is not None and overlay.architecture.folding == self.architecture.folding
         return overlay if same and self.kernel is Kernel.PUBLISHED else None
 
 
 def line_columns(asked: int | None, architecture: Architecture) -> int:
-    """Columns of the line that is modelled; None takes the published notebooks', or all that the architecture takes.
+    """Columns of the modelled line.
 
-    :raises ConfigError: the architecture takes no such line.
+    :param asked: None takes those of the published notebooks, or the limit of the architecture where it is lower.
+    :param architecture: its limits.
+    :raises ConfigError: more columns than the limit, or fewer than 1.
     """
     most = architecture.limits.columns
     columns = min(COLUMNS, most) if asked is None else asked
@@ -92,13 +93,15 @@ def estimate(
     clock_mhz: float | None = None,
     columns: int | None = None,
 ) -> Estimate:
-    """Model an architecture.
+    """Estimate an architecture.
 
-    :param board: a name that `load_board` knows.
-    :param clock_mhz: None takes the board's.
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: decides cycles and resources.
+    :param board: name, see `load_board`.
+    :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `line_columns`.
-    :raises ConfigError: no such board, a clock out of range, a line that the architecture does not take, or a folding that
-        the kernel does not know.
+    :raises ConfigError: no such board, a clock out of range, a line that exceeds the limits, or a folding that the kernel
+        does not have.
     """
     on = load_board(board)
     clock = on.clock_mhz if clock_mhz is None else clock_mhz
@@ -120,7 +123,10 @@ def estimate(
 
 
 def report(found: Estimate) -> Iterator[str]:
-    """The estimate in lines of text."""
+    """The estimate in lines of text.
+
+    :param found: an estimate.
+    """
     yield (
         f"{found.architecture.experiment}, {found.architecture.folding}, in the {found.kernel.value} kernel on "
         f"{found.board.title} at {found.clock_mhz:g} MHz."
@@ -203,7 +209,10 @@ def _over(found: Estimate, name: str) -> str:
 
 
 def as_json(found: Estimate) -> dict:
-    """All of it; every figure is modelled or estimated, but those under "published"."""
+    """The estimate for JSON; figures are modelled or estimated, those under "published" measured.
+
+    :param found: an estimate.
+    """
     total, overlay = found.resources.total, found.published
     return {
         "experiment": str(found.architecture.experiment),
@@ -238,6 +247,6 @@ def as_json(found: Estimate) -> dict:
 
 
 def _published_json(overlay: PublishedOverlay) -> dict:
-    """What was measured of it, and counted."""
+    """The measured figures of a published overlay."""
     names = ("name", "milliseconds", "cycles_per_column", *RESOURCE_TITLES)
     return {name: getattr(overlay, name) for name in names}

@@ -25,6 +25,8 @@ PROBE_LENGTHS = (2, 16, 120)
 def import_design(header: str | os.PathLike, alphabet: str | os.PathLike) -> Design:
     """The design that a header and an alphabet file hold.
 
+    :param header: path of the weight header.
+    :param alphabet: path of the alphabet, class n on line n.
     :raises HeaderError, FileError, DesignError: a file that cannot be read, or two that do not fit each other.
     """
     network = read_header(header)
@@ -102,7 +104,10 @@ def _verify_csim(design: Design, lines: Sequence[np.ndarray], threads: int | Non
 
 
 def probe_lines(design: Design) -> list[np.ndarray]:
-    """Lines that exercise a header: random pixels of several lengths, then both ends of the pixel range."""
+    """Lines for `verify_header`, int8 [T, I]: random pixels of several lengths, then both ends of the pixel range.
+
+    :param design: its inputs and width of a pixel.
+    """
     format = unit_format(design.precision.activation)
     return [
         *random_pixels(design, PROBE_LENGTHS),
@@ -111,7 +116,11 @@ def probe_lines(design: Design) -> list[np.ndarray]:
 
 
 def random_pixels(design: Design, lengths: Sequence[int]) -> list[np.ndarray]:
-    """Lines of these lengths, int8 [T, I], uniform over the pixel range (seed 0)."""
+    """Lines of random pixels, int8 [T, I], uniform over the pixel range (seed 0).
+
+    :param design: its inputs and width of a pixel.
+    :param lengths: columns of each line.
+    """
     random = np.random.default_rng(0)
     format = unit_format(design.precision.activation)
     return [

@@ -1,4 +1,4 @@
-"""Lines of our own making that a design is tried with, where no images are given."""
+"""Lines for the test bench and the manifest of any design: random pixels, and synthetic lines."""
 
 from __future__ import annotations
 
@@ -9,24 +9,28 @@ from foldline.hardware.headers import random_pixels
 from train.data.synthetic import synthetic_line
 
 RANDOM_LENGTHS = (2, 7)
-"""Columns of the lines of random pixels: the shortest of interest, and an odd one."""
+"""Columns of the lines of random pixels: one even, one odd."""
 
-PRINTED_CHARACTERS = (8, 12)
-"""Length of the printed line: random pixels give a trained network nothing to read, hence no labels to compare."""
+SYNTHETIC_CHARACTERS = (8, 12)
+"""Fewest and most characters of the synthetic line; a trained network finds labels there, and none in random pixels."""
 
 
 def random_lines(design: Design) -> list[np.ndarray]:
-    """Lines of random pixels (seed 0), integers [T, I], none longer than the design takes."""
+    """Lines of random pixels (seed 0), integers [T, I], within the limit of columns.
+
+    :param design: its inputs, width of a pixel and limits.
+    """
     return random_pixels(design, [length for length in RANDOM_LENGTHS if length <= design.limits.columns] or [1])
 
 
-def printed_lines(design: Design) -> list[np.ndarray]:
-    """A short printed line and the same upside down, integers [T, I]; none where the design does not take so many columns.
+def synthetic_lines(design: Design) -> list[np.ndarray]:
+    """A short synthetic line and the same upside down, integers [T, I]; none where it exceeds the limit of columns.
 
-    Networks that read the line alike guess at it differently where it stands upside down. T is even, so that the
-    published kernel takes them as well.
+    Networks with equal labels on the line differ on it upside down. T is even, as the published kernel requires.
+
+    :param design: its inputs, width of a pixel and limits.
     """
-    low, high = PRINTED_CHARACTERS
+    low, high = SYNTHETIC_CHARACTERS
     line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)
     columns = line.columns(design)
     columns = columns[: len(columns) // 2 * 2]

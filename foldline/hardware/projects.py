@@ -1,4 +1,4 @@
-"""A design as a hardware project on disk, with lines that the simulator has computed for its test bench."""
+"""A design as a hardware project on disk; the simulator computes the expected results of its test bench."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
-from foldline.hardware.known_answer_lines import printed_lines, random_lines
+from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 from hls_gen.boards import check_clock, load_board
 from hls_gen.project import render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
@@ -27,7 +27,13 @@ DEFAULT_BOARD = "pynq-z1"
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProject:
-    """How many files were written, lines in the test bench and labels in these, and what the memories take of the part."""
+    """A project that was written.
+
+    files     how many
+    lines     of the test bench
+    labels    expected on all lines
+    fit       memory of the part that weights and buffers take
+    """
 
     files: int
     lines: int
@@ -43,18 +49,21 @@ def export_project(
     clock_mhz: float | None = None,
     images: Sequence[Path] = (),
 ) -> ExportedProject:
-    """Write a project for a board, `DEFAULT_BOARD` if it is None.
+    """Write a project for a board.
 
-    :param images: images and folders of images whose lines the test bench runs besides its own.
+    :param design: the network in its folding.
+    :param folder: a new or empty folder, or one with a project.
+    :param board: name, see `load_board`; None takes `DEFAULT_BOARD`.
+    :param clock_mhz: of the accelerator; None takes the board's.
+    :param images: images and folders of images that the test bench computes, after random and synthetic lines.
     :raises ConfigError: an unknown board, or a clock out of range.
     :raises DesignError: the weights do not fit the board's part.
-    :raises FileError, ImageError, DataError: an image that cannot be read; the folder holds something else, or cannot
-        be written.
-    :raises LimitError: an image with more columns than the accelerator takes.
+    :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files, or cannot be written.
+    :raises LimitError: an image exceeds the limit of columns.
     """
     chosen = load_board(board or DEFAULT_BOARD)
     fit = check_fits(kernel_memories(Architecture.of(design)), chosen)
-    columns = [*random_lines(design), *printed_lines(design), *_image_lines(design, images)]
+    columns = [*random_lines(design), *synthetic_lines(design), *_image_lines(design, images)]
     lines = expected_lines(design, columns)
     files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)
     write_project(folder, files)
@@ -63,10 +72,12 @@ def export_project(
 
 
 def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | None = None) -> Manifest:
-    """The manifest of a bitstream that was not made by a project of ours.
+    """The manifest of a bitstream from elsewhere, such as a published one.
 
+    :param board: name, see `load_board`.
+    :param design: what the bitstream holds.
     :param kernel: value of a `Kernel`.
-    :param clock_mhz: None takes the board's.
+    :param clock_mhz: of the accelerator; None takes the board's.
     :raises ConfigError: an unknown board, or a clock out of range.
     """
     chosen = load_board(board)
@@ -93,7 +104,11 @@ def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]
 
 
 def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, KernelResult]]:
-    """Each line, and what the simulator says that the accelerator must give."""
+    """Lines with the results of the simulator, whatever their limits.
+
+    :param design: the network.
+    :param lines: raw columns, integers [T, I] each.
+    """
     expected = []
     for columns in lines:
         trace = simulate(design, columns, ignore_limits=True)

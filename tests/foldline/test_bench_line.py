@@ -190,7 +190,14 @@ AWKWARD = 'a"b\\c??/ µ漢1%s\n*/ //'
 
 def bench_line(**changes) -> BenchLine:
     values = {
-        **{"name": "1180/010028\\", "network": "QLSTM8", "bits": 4, "truth": AWKWARD, "text": "", "greedy_text": "é1"},
+        **{
+            "name": "1180/010028\\",
+            "network": "QLSTM8",
+            "bits": 4,
+            "reference": AWKWARD,
+            "text": "",
+            "greedy_text": "é1",
+        },
         "columns": np.arange(-8, 8).reshape(4, 4),
         "labels": np.zeros(0, dtype=np.uint8),
         "greedy_labels": np.array([1, 255], dtype=np.uint8),
@@ -228,7 +235,7 @@ def test_compilers_read_the_same_numbers(compiler, tmp_path):
     strict = ("-Wall", "-Wextra", "-pedantic", "-Werror")
     subprocess.run([*compiler, *strict, program, "-o", tmp_path / "bench"], check=True)
     said = subprocess.run([tmp_path / "bench"], capture_output=True, text=True, check=True).stdout.split("\n")
-    texts = [list(text.encode()) for text in (line.text, line.greedy_text, line.truth)]
+    texts = [list(text.encode()) for text in (line.text, line.greedy_text, line.reference)]
     assert [numbers(row) for row in said[:-1]] == [line.columns.ravel().tolist(), [], [1, 255], *texts]
 
 

@@ -12,7 +12,7 @@ from datapath import Design, Limits, image_columns
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
-from foldline.hardware.known_answer_lines import printed_lines, random_lines
+from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 from foldline.hardware.projects import expected_lines, export_project
 from hls_gen.resources import estimate_resources
 from hls_gen.toolchain import find_types
@@ -37,7 +37,7 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     result = run("export", saved, "--project", folder, "--board", "kv260", "--pe-out", 2, "--simd-input", 8)
     assert result.exit_code == 0
     design = Design.load(saved)
-    lines = expected_lines(design, [*random_lines(design), *printed_lines(design)])
+    lines = expected_lines(design, [*random_lines(design), *synthetic_lines(design)])
     labels = sum(expected.found for _, expected in lines)
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
@@ -69,7 +69,7 @@ def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(tmp_path):
 
 def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
     design = Design.load(EMBEDDED)
-    (printed, expected), (turned, guessed) = expected_lines(design, printed_lines(design))
+    (printed, expected), (turned, guessed) = expected_lines(design, synthetic_lines(design))
     assert expected.found >= 5
     assert guessed.found >= 5
     np.testing.assert_array_equal(turned, printed[::-1, ::-1])
@@ -91,7 +91,7 @@ def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
 def test_no_line_is_longer_than_the_accelerator_takes(columns, lengths):
     design = random_design(3, inputs=32, limits=Limits(columns=columns))
     assert [len(line) for line in random_lines(design)] == lengths
-    assert printed_lines(design) == []
+    assert synthetic_lines(design) == []
 
 
 def test_an_image_that_is_too_wide_or_none_is_refused(saved, tmp_path):

@@ -76,7 +76,7 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, sentence):
     ("changes", "sentence"),
     [
         ({"brams": 3}, "x.json: there is no field 'brams'; did you mean 'bram36'?"),
-        ({"name": ""}, "x.json: name is ''; it must be text that is not empty."),
+        ({"name": ""}, "x.json: name is ''; it must be a text that is not empty."),
         ({"part": "xc7z020]"}, "x.json: part is 'xc7z020]'; it must be letters, digits and hyphens."),
         ({"board_part": "[exit]"}, "x.json: board_part is '[exit]'; it must be an id like *:pynq-z1:part0:*."),
         ({"family": "versal"}, "x.json: family is 'versal'; it must be 'zynq7000' or 'zynqmp'."),
@@ -84,10 +84,10 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, sentence):
         ({"clock_mhz": "100"}, "x.json: clock_mhz is '100'; it must be 10 to 250 MHz."),
         ({"clock_mhz": True}, "x.json: clock_mhz is True; it must be 10 to 250 MHz."),
         ({"ps_clock_mhz": 26.9}, "x.json: ps_clock_mhz is 26.9; it must be 27 to 60 MHz."),
-        ({"bram36": 0}, "x.json: bram36 is 0; it must be a whole number of 1 or more."),
-        ({"uram": -1}, "x.json: uram is -1; it must be a whole number of 0 or more."),
-        ({"luts": 1.5}, "x.json: luts is 1.5; it must be a whole number of 1 or more."),
-        ({"control_base": "43C0"}, "x.json: control_base is '43C0'; it must be a whole number of 0 or more."),
+        ({"bram36": 0}, "x.json: bram36 is 0; it must be an integer of 1 or more."),
+        ({"uram": -1}, "x.json: uram is -1; it must be an integer of 0 or more."),
+        ({"luts": 1.5}, "x.json: luts is 1.5; it must be an integer of 1 or more."),
+        ({"control_base": "43C0"}, "x.json: control_base is '43C0'; it must be an integer of 0 or more."),
         (
             {"control_bytes": "0x18000"},
             "x.json: control_bytes is 0x18000; it must be a power of two of 0x1000 or more.",

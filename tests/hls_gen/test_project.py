@@ -154,7 +154,7 @@ def test_a_folder_that_holds_something_else_is_refused(files, tmp_path):
     with pytest.raises(FileError) as caught:
         write_project(tmp_path, files)
     assert str(caught.value) == (
-        f"{tmp_path} holds README.md and no project of Foldline's; name a new or an empty folder."
+        f"{tmp_path} holds README.md and is not a Foldline project; name a new or an empty folder."
     )
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
@@ -163,7 +163,7 @@ def test_a_file_in_place_of_the_folder_is_refused(files, tmp_path):
     (tmp_path / "taken").touch()
     with pytest.raises(FileError) as caught:
         write_project(tmp_path / "taken", files)
-    assert str(caught.value) == f"Cannot use {tmp_path / 'taken'} as a project's folder: Not a directory."
+    assert str(caught.value) == f"Cannot use {tmp_path / 'taken'} as the folder of a project: Not a directory."
 
 
 @scripts.needs_tclsh

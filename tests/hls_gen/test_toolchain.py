@@ -109,7 +109,7 @@ def test_without_a_compiler_the_sentence_says_what_to_install(monkeypatch, tmp_p
 
 def test_a_chosen_compiler_that_is_none_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    message = "$CXX is no-such-compiler, which is no program here; unset it, or name a C++ compiler."
+    message = "$CXX is no-such-compiler, which is not a program here; unset it, or name a C++ compiler."
     assert sentence(Toolchain.find) == message
 
 

@@ -23,7 +23,7 @@ from fixedpoint_sim import simulate
 from foldline.batch.board_runs import read_inputs
 from foldline.batch.inputs import LineInput
 from foldline.hardware.board import known_answers, open_driver, simulated_core
-from foldline.hardware.known_answer_lines import printed_lines
+from foldline.hardware.known_answer_lines import synthetic_lines
 from overlay_driver import Driver, board, read_bit_file, this_board
 from overlay_driver.accelerator import ADDRESS_SPACE, UNWRITTEN, LineBuffer
 from overlay_driver.bitstream import require_named, require_part
@@ -680,7 +680,7 @@ def test_another_text_design_is_checked_with_a_synthetic_line():
     biases[0, 0] ^= 1
     design = replace(trained, fc_biases=biases)
     answers = known_answers(design)
-    assert [answer.columns.tolist() for answer in answers] == [line.tolist() for line in printed_lines(design)]
+    assert [answer.columns.tolist() for answer in answers] == [line.tolist() for line in synthetic_lines(design)]
 
 
 def test_without_the_simulator_no_answer_can_be_made(design, monkeypatch):
@@ -691,9 +691,7 @@ def test_without_the_simulator_no_answer_can_be_made(design, monkeypatch):
     biases[0, 0] ^= 1
     with pytest.raises(
         BoardError,
-        match=r"^No line is known whose labels this design must give, and the simulator is not installed here: make a "
-        r"manifest where it is \(foldline manifest DESIGN\.npz -o NAME\.json\) and put it beside the bitstream, with its "
-        r"name\.$",
+        match=r"^There is no known-answer line for this design, .*foldline manifest DESIGN\.npz -o NAME\.json",
     ):
         known_answers(replace(design, fc_biases=biases))
 
