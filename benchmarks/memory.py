@@ -17,7 +17,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,10 @@ from rich.table import Table
 
 from datapath import Design
 from fixedpoint_sim import trace_writer
-from foldline.batch.inputs import Inputs, LineInput
-from foldline.batch.jobs import Job
+from foldline.batch.inputs import LineInput
+from foldline.batch.results import Header, SimulatedLine, matching_trace
+from foldline.batch.results_file import ResultsFile
+from foldline.batch.simulation import Simulation
 from tests.designs import random_design
 
 FACTOR, FIXED = 1.5, 200e6
@@ -56,19 +59,25 @@ def in_flight(design: Design, threads: int) -> int:
 
 def simulate_stream(lines: int, threads: int, *, traced: bool) -> int:
     """Simulate in this process; its peak resident size in bytes."""
-    design, inputs = shape(), Inputs(lambda: generated(lines), lambda: lines)
-    with tempfile.TemporaryDirectory() as folder:
-        job = Job(design, Path(folder) / "out.jsonl", ignore_limits=True)
-        results = job.run(inputs, threads=threads)
+    design = shape()
+    simulate = Simulation(design=design, summarise=matching_trace if traced else SimulatedLine.of).start(
+        threads=threads
+    )
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        results_file = ResultsFile(Path(folder) / "out.jsonl", Header.of(design, ignore_limits=False, pixels=""))
         if traced:
-            with trace_writer(Path(folder) / "trace.npz", design.alphabet) as write:
-                for _name, trace in results:
-                    write(trace)
-        else:
-            for _ in results:
-                pass
-        if (job.lines, job.failed) != (lines, 0):
-            sys.exit(f"{job.lines} of {lines} lines were computed, {job.failed} failed")
+            write = stack.enter_context(trace_writer(Path(folder) / "trace.npz", design.alphabet))
+
+        def compute(inputs: Iterable[LineInput]) -> Iterator[tuple[str, SimulatedLine]]:
+            for name, result in simulate(inputs):
+                if traced:
+                    write(result)
+                yield name, SimulatedLine.of(result) if traced else result
+
+        for _ in results_file.run(generated(lines), compute):
+            pass
+        if (results_file.lines, results_file.failed) != (lines, 0):
+            sys.exit(f"{results_file.lines} of {lines} lines were computed, {results_file.failed} failed")
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -13,31 +13,45 @@ from datapath.errors import FoldlineError
 from datapath.files import os_reason
 from datapath.version import VERSION
 
-# Command -> (module in foldline.commands, one line for --help). The module defines `command`.
-COMMANDS = {
-    "train": ("train", "Train a recogniser on scanned or printed text lines."),
-    "export": ("export", "Write a checkpoint or a design as an LSTM-PYNQ header."),
-    "manifest": ("manifest", "Write what a bitstream holds, for the driver: dimensions, digest, known answers."),
-    "import-header": ("import_header", "Read an LSTM-PYNQ header into a design."),
-    "simulate": ("simulate", "Compute lines on the fixed-point datapath, bit for bit."),
-    "inspect": ("inspect", "Show where a line's numbers live: ranges, rounding, overflow, as a picture."),
-    "merge": ("merge", "Put the shards of a large simulation together."),
-    "verify": ("verify", "Prove that a header holds a design and computes the same bits."),
-    "csim": ("csim", "Compute lines with the hardware's C++, and prove them equal to the simulator."),
-    "run": ("run", "Read lines on a board, or on the virtual board."),
-    "compare": ("compare", "Compare error rates of all backends: float, quantized, simulated, csim, board."),
-    "report": ("report", "Write a report of networks as one HTML file: accuracy, speed, cost, training, lines."),
-    "estimate": ("estimate", "Estimate cycles and resources of a folding, before synthesis."),
-    "explore": ("explore", "Find the folding, or the precision and the folding, for a board and a rate."),
-    "golden": ("golden", "Make or check the committed golden vectors."),
-    "data": ("data", "Get text lines: synthetic ones, or the UW3-500 set."),
-    "demo": ("demo", "Train, export, prove and compare a small network, end to end."),
+# Heading of `foldline --help` -> command -> (module in foldline.commands, which defines `command`; its help line).
+GROUPS = {
+    "Train": {
+        "data": ("data", "Render synthetic text lines, or download UW3-500."),
+        "train": ("train", "Train a recogniser on text lines."),
+    },
+    "Simulate and compare": {
+        "simulate": ("simulate", "Compute text lines with the fixed-point simulator."),
+        "compare": ("compare", "Compare error rates of PyTorch, simulator, C simulation, board."),
+        "inspect": ("inspect", "Draw a line's value ranges, rounding errors and overflows."),
+        "report": ("report", "Write an HTML report of one or more networks."),
+    },
+    "Hardware": {
+        "export": ("export", "Write a weight header or a hardware project."),
+        "import-header": ("import_header", "Convert an LSTM-PYNQ weight header to a design."),
+        "verify": ("verify", "Check that a weight header computes the bits of a design."),
+        "csim": ("csim", "Compute text lines with the accelerator's C++, and verify them."),
+        "estimate": ("estimate", "Estimate cycles and FPGA resources before synthesis."),
+    },
+    "Board": {
+        "manifest": ("manifest", "Write the manifest of a bitstream."),
+        "run": ("run", "Read text lines on a board or on the virtual board."),
+    },
+    "Search": {
+        "explore": ("explore", "Find foldings, or precisions and foldings, for a board and a rate."),
+    },
+    "Check": {
+        "golden": ("golden", "Make or check the golden vectors."),
+        "demo": ("demo", "Train, export, verify and compare a small network."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 # Third-party package -> the smallest extra that brings it.
 EXTRAS = {
     "Levenshtein": "dev",
+    "dask": "cluster",
+    "distributed": "cluster",
     "filelock": "explore",
     "jinja2": "hls",
     "matplotlib": "sim",
@@ -51,8 +65,15 @@ EXTRAS = {
     "torch": "train",
 }
 
-# Option names of earlier versions, accepted and not shown -> their names of today.
+# Option names of earlier versions, accepted and not shown -> their present names.
 RENAMED = {"--beyond-limits": "--ignore-limits", "--levels": "--backends"}
+
+# Commands and options of earlier versions that are gone.
+REMOVED = ("merge", "--shard")
+SEVERAL_MACHINES = (
+    "{} is gone: `foldline simulate --scheduler tcp://HOST:PORT` computes on several machines; without a Dask cluster, split "
+    "the list of images and concatenate the result lines (docs/large-jobs.md)."
+)
 
 
 class FoldlineGroup(click.Group):
@@ -63,20 +84,23 @@ class FoldlineGroup(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = name.replace("_", "-")
+        if name in REMOVED:
+            raise click.UsageError(SEVERAL_MACHINES.format(f"foldline {name}"))
         if name not in COMMANDS:
             return None
         return importlib.import_module(f"foldline.commands.{COMMANDS[name][0]}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is no failure
+            sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
         try:
             result = super().invoke(ctx)
             if sys.stdout is not None:
@@ -85,9 +109,9 @@ class FoldlineGroup(click.Group):
         except FoldlineError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has enough: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader of a pipe has closed it: click ends without a message
                 raise
-            # Rooms name the files that they fail on; what is left is the output itself, or a disk that filled up.
+            # The packages name the files that they fail on; this is standard output, or a full disk.
             what = f"use {error.filename}" if error.filename else "write the output"
             raise click.ClickException(f"Cannot {what}: {os_reason(error)}.") from error
         except ModuleNotFoundError as error:
@@ -100,13 +124,18 @@ class FoldlineGroup(click.Group):
 
 
 def _current_names(arguments: list[str]) -> list[str]:
-    """Options under their names of today: with dashes for underscores, and without the names of `RENAMED`."""
+    """Options by their present names: dashes for underscores, and no names of `RENAMED`.
+
+    :raises click.UsageError: an option is gone.
+    """
     spelled = []
     for number, argument in enumerate(arguments):
         if argument == "--":
             return spelled + arguments[number:]
         name, equals, value = argument.partition("=")
         dashed = name.replace("_", "-")
+        if name.startswith("--") and dashed in REMOVED:
+            raise click.UsageError(SEVERAL_MACHINES.format(dashed))
         spelled.append(RENAMED.get(dashed, dashed) + equals + value if name.startswith("--") else argument)
     return spelled
 
@@ -114,7 +143,7 @@ def _current_names(arguments: list[str]) -> list[str]:
 @click.command(cls=FoldlineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="foldline")
 def main() -> None:
-    """From a quantized BiLSTM text recogniser in PyTorch to a PYNQ board, proved bit for bit."""
+    """From a quantized BiLSTM text recogniser in PyTorch to a PYNQ board, bit-exact."""
 
 
 if __name__ == "__main__":

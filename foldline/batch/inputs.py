@@ -1,4 +1,4 @@
-"""What a command is pointed at: image files and folders, pixel archives, designs, checkpoints."""
+"""The lines that a command computes: image files and folders, lists of images, archives of raw pixels."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from datapath.files import DAMAGE, NpzReader, is_folder, os_reason, require_file
 from datapath.images import image_columns
 
 SORTED_AT_ONCE = 50_000
-"""Names of one folder held while it is walked; a larger folder is read once more for each further lot."""
+"""Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
 
 
 IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-"""What counts as a scan within a folder; an image that is named itself may be of any kind that Pillow reads."""
+"""Files of a folder that count as images; an image that is named itself may be of any format that Pillow reads."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ class LineInput:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Lines in an order that never varies. They are found while it is iterated, and none is kept.
+    """Lines in a fixed order, which are found while they are iterated.
 
-    walk     finds them, each time it is called (standard input only once)
-    count    how many there are; None where that cannot be known beforehand
-    pixels   digest of the raw pixels, empty for images: those are known by their names alone
+    lines    gives all lines, each time it is called (standard input only once)
+    count    gives their number; None where it cannot be known beforehand
+    pixels   digest of the raw pixels; empty for images, which are identified by their names alone
     """
 
-    walk: Callable[[], Iterator[LineInput]]
+    lines: Callable[[], Iterator[LineInput]]
     count: Callable[[], int | None]
     pixels: str = ""
 
     def __iter__(self) -> Iterator[LineInput]:
-        return self.walk()
+        return self.lines()
 
 
 def image_inputs(paths: Sequence[Path]) -> Inputs:
@@ -70,7 +70,7 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
     :raises DataError: a folder without an image.
     """
 
-    def walk() -> Iterator[LineInput]:
+    def lines() -> Iterator[LineInput]:
         for path in paths:
             if is_folder(path):
                 yield from _images_in(path)
@@ -80,7 +80,7 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
     for path in paths:
         if is_folder(path) and next(_images_in(path), None) is None:
             raise DataError(f"The folder {path} holds no image.")
-    return Inputs(walk, lambda: sum(1 for _ in walk()))
+    return Inputs(lines, lambda: sum(1 for _ in lines()))
 
 
 def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
@@ -94,11 +94,11 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
     if isinstance(source, Path):
         require_file(source)
 
-    def walk() -> Iterator[LineInput]:
+    def lines() -> Iterator[LineInput]:
         empty = True
         try:
             with source.open("rb") if isinstance(source, Path) else nullcontext(source) as handle:
-                for path in filter(None, (line.rstrip(b"\r\n") for line in handle)):
+                for path in filter(None, (row.rstrip(b"\r\n") for row in handle)):
                     empty = False
                     text = os.fsdecode(path)
                     yield LineInput(text, Path(text))
@@ -108,7 +108,7 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
             raise DataError(f"{name} names no image.")
 
     again = isinstance(source, Path) and source.is_file()  # a pipe would be used up
-    return Inputs(walk, lambda: sum(1 for _ in walk()) if again else None)
+    return Inputs(lines, lambda: sum(1 for _ in lines()) if again else None)
 
 
 def pixel_inputs(path: str | os.PathLike) -> Inputs:
@@ -124,11 +124,11 @@ def pixel_inputs(path: str | os.PathLike) -> Inputs:
             raise DataError(f"{path} has {len(names)} pixel arrays but no pixels_{number}; they count from 0.")
     count = len(names)
 
-    def walk() -> Iterator[LineInput]:
+    def lines() -> Iterator[LineInput]:
         for number in range(count):
             yield LineInput(f"pixels_{number}", partial(reader.read, f"pixels_{number}"))
 
-    return Inputs(walk, lambda: count, reader.digest(r"pixels_\d+"))
+    return Inputs(lines, lambda: count, reader.digest(r"pixels_\d+"))
 
 
 def _images_in(folder: Path) -> Iterator[LineInput]:

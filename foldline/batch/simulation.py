@@ -1,52 +1,105 @@
-"""Simulate named inputs; a line that fails is a result like any other, so that it does not stop the rest."""
+"""Simulate named inputs on this machine or on a cluster; the error of a line is that line's result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import FoldlineError, LimitError, MismatchError
+from datapath.errors import FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
+from foldline.batch.cluster import Cluster
 from foldline.batch.inputs import LineInput
+from foldline.batch.results import matching_trace
 
 
-class Walk(Protocol):
-    """What computes lines of one design: `fixedpoint_sim.Simulator`, or the C simulation."""
+class LineSimulator(Protocol):
+    """What computes the lines of one design: `fixedpoint_sim.Simulator` or `foldline.hardware.csim.CSimulator`."""
 
     design: Design
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace: ...
 
 
-def as_walk(walk: Walk | Design) -> Walk:
-    """A walk as it is; a design stands for its simulator."""
-    return Simulator(walk) if isinstance(walk, Design) else walk
+_Line = tuple[str, np.ndarray | FoldlineError]
+"""A line's name, and its columns or why it has none."""
 
 
-def simulate_inputs(
-    walk: Walk | Design, inputs: Iterable[LineInput], *, ignore_limits: bool = False, threads: int | None = None
-) -> Iterator[tuple[str, Trace | FoldlineError]]:
-    """Name and result of each input, in order: its trace, or the error that names it.
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What is computed of every line, on this machine or on others.
 
-    Inputs are taken as they are needed, a bounded number ahead of the reader, and none is kept.
-
-    :param walk: what computes them; a design stands for its simulator.
+    design         the network
+    simulator      makes the simulator of a design: a class, or a function of a module
+    ignore_limits  compute lines that exceed a limit of the overlay, too
+    summarise      gives what is returned of a trace, by default all of it: a function of a module
+    batch          lines that a worker of a cluster computes at a time
     """
-    walk = as_walk(walk)
 
-    def result(line: LineInput) -> tuple[str, Trace | FoldlineError]:
+    design: Design
+    simulator: Callable[[Design], LineSimulator] = Simulator
+    ignore_limits: bool = False
+    summarise: Callable[[Trace], Any] = matching_trace
+    batch: int = 64
+
+    def start(
+        self, *, threads: int | None = None, cluster: Cluster | None = None
+    ) -> Callable[[Iterable[LineInput]], Iterator[tuple[str, Any]]]:
+        """Make the simulator, and return the function that computes lines; see `simulate_inputs`.
+
+        :raises ToolError: the simulator needs a program that is missing.
+        """
+        if cluster is None:
+            compute = self._prepare()
+            return lambda inputs: run_in_order(lambda line: compute(self._read(line)), inputs, threads=threads)
+        return lambda inputs: cluster.run_in_order(
+            self._prepare, run_in_order(self._read, inputs, threads=threads), batch=self.batch
+        )
+
+    def _read(self, line: LineInput) -> _Line:
         try:
-            trace = walk.run(line.columns(walk.design), ignore_limits=ignore_limits)
-            if trace.mismatch:
-                raise MismatchError(trace.mismatch)
-            return line.name, trace
-        except LimitError as error:
-            return line.name, LimitError(f"{error} With --ignore-limits it is computed all the same.").within(line.name)
+            return line.name, line.columns(self.design)
         except FoldlineError as error:
             return line.name, error.within(line.name)
 
-    return run_in_order(result, inputs, threads=threads)
+    def _prepare(self) -> Callable[[_Line], tuple[str, Any]]:
+        return partial(self._compute, self.simulator(self.design))
+
+    def _compute(self, simulator: LineSimulator, line: _Line) -> tuple[str, Any]:
+        name, columns = line
+        if isinstance(columns, FoldlineError):
+            return name, columns
+        try:
+            return name, self.summarise(simulator.run(columns, ignore_limits=self.ignore_limits))
+        except LimitError as error:
+            return name, LimitError(f"{error} With --ignore-limits it is computed all the same.").within(name)
+        except FoldlineError as error:
+            return name, error.within(name)
+
+
+def simulate_inputs(
+    simulation: Simulation | Design,
+    inputs: Iterable[LineInput],
+    *,
+    threads: int | None = None,
+    cluster: Cluster | None = None,
+) -> Iterator[tuple[str, Any]]:
+    """Name and result of each input, in the order of the inputs: what `summarise` gives of its trace, or its error.
+
+    Inputs are read on this machine when they are needed, a bounded number ahead of the results that are taken, so that
+    memory is bounded, and the workers of a cluster need no files.
+
+    :param simulation: what to compute; a design stands for the whole traces of its simulator.
+    :param inputs: the lines.
+    :param threads: threads of this machine, 1 or more; None for one per processor.
+    :param cluster: connection to the workers that compute the lines; None for this machine's threads.
+    :raises ConfigError: fewer than 1 thread.
+    :raises ToolError: the simulator needs a program that is missing, or the cluster fails.
+    """
+    simulation = Simulation(design=simulation) if isinstance(simulation, Design) else simulation
+    return simulation.start(threads=threads, cluster=cluster)(inputs)

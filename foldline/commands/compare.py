@@ -9,24 +9,34 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from foldline.commands.options import FILE, board_options, dataset_options, parse_backends
+from foldline.commands.lines import opened_cluster
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    board_options,
+    computing_options,
+    dataset_options,
+    option_group,
+    parse_backends,
+)
+
+_dataset, _output = option_group("Dataset"), option_group("Output")
 
 
-@click.command("compare")
+@click.command("compare", cls=GroupedCommand)
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @dataset_options
-@click.option(
+@_dataset("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic lines.")
+@option_group("Backends")(
     "--backends",
     metavar="BACKEND,...",
     callback=parse_backends,
-    help="Any of float, quantized, simulated, csim, board; default: float, quantized (of a checkpoint), simulated.",
+    help="Backends: float, quantized, simulated, csim, board [default: float, quantized (of a checkpoint), simulated].",
 )
 @board_options
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the synthetic lines.")
-@click.option("--per-line", is_flag=True, help="Also print every line: truth, and what each backend read.")
-@click.option("--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
-@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
+@computing_options
+@_output("--per-line", is_flag=True, help="Also print every line: its reference, and the text of each backend.")
+@_output("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -43,15 +53,16 @@ def command(
     per_line: bool,
     ignore_limits: bool,
     threads: int | None,
+    scheduler: str | None,
     as_json: bool,
 ) -> None:
     """Compare error rates on the validation lines, backend by backend.
 
-    float and quantized PyTorch, which a DESIGN does not have; the simulated hardware; its C++ as a C simulation (csim: a
-    hundred columns a second); and a board that holds the design, or the virtual board.
+    float, quantized: PyTorch's; a DESIGN has neither. simulated: the fixed-point simulator. csim: the HLS library as
+    compiled C++, a hundred columns a second. board: a board that holds the design, or the virtual board.
 
-    simulated, csim and board must read the same labels. Every line on which they do not is printed, and the exit
-    status is then 1.
+    simulated, csim and board must give the same labels. Every line on which they do not is printed, and the exit status
+    is then 1.
     """
     from foldline.compare.comparison import check_backends, compare
     from foldline.compare.tables import as_json as json_of
@@ -63,10 +74,10 @@ def command(
     _require_used(context, on_board=on_board, ignore_limits=ignore_limits)
     network = open_network(source)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
-    # The comparison reads validation lines only, so the generator need not print the many to train on.
+    # The comparison reads validation lines only, so the generator need not render training lines.
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
-    for sentence in (*dataset.problems, *network.notes):
-        click.echo(sentence, err=True)
+    for message in (*dataset.problems, *network.notes):
+        click.echo(message, err=True)
     with ExitStack() as stack:
         board = None
         if on_board:
@@ -83,6 +94,7 @@ def command(
             board=board,
             ignore_limits=ignore_limits,
             threads=threads,
+            cluster=opened_cluster(stack, scheduler),
             progress=_progress(),
         )
     experiment = str(network.design.experiment)

@@ -7,40 +7,37 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import LineOptions, compute_lines, line_options
-from foldline.commands.options import FILE, folding_options
+from foldline.commands.options import FILE, GroupedCommand, folding_options
 
 
-@click.command("csim")
+@click.command("csim", cls=GroupedCommand)
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @line_options
 @folding_options
-def command(
-    design_path: Path,
-    folding: dict[str, int | None],
-    **options,
-) -> None:
-    """Compute lines with the HLS library as compiled C++, and verify them against the simulator.
+def command(design_path: Path, folding: dict[str, int | None], **options) -> None:
+    """Compute text lines with the HLS library as compiled C++, and verify them against the simulator.
 
-    The C++ is what `export --project` writes for synthesis, with ap_fixed types. Every hidden word, class score and label
-    is compared with that of `simulate`; a line that differs fails, and the message names the place. Output is the same
-    as that of `simulate`.
+    The C++ is what `foldline export --project` writes for synthesis, with ap_fixed types. Every hidden word, class score
+    and label is compared with that of `foldline simulate`; a line that differs fails, and the message names the place.
+    Output is the same as that of `foldline simulate`.
 
     The first run of a design and folding compiles it, which takes some seconds; builds are cached in ~/.cache/foldline.
+
+    With --scheduler, every worker of the Dask cluster compiles it and computes one line at a time.
     """
-    simulators = []
+    from foldline.batch.simulation import Simulation
+    from foldline.differences import Verified
+    from foldline.hardware.csim import CSimulator
+    from foldline.networks import chosen_folding
 
-    def c_simulator(design):
-        from foldline.console.progress import waiting
-        from foldline.hardware.csim import CSimulator
-        from foldline.networks import chosen_folding
+    verified = Verified()
 
-        chosen = chosen_folding(design=design, **folding)
-        with waiting("compiling the C simulation"):
-            simulators.append(CSimulator(design.refolded(chosen)))
-        return simulators[0]
+    def simulation_of(design):
+        folded = design.refolded(chosen_folding(design=design, **folding))
+        return Simulation(design=folded, simulator=CSimulator, batch=1)
 
     try:
-        compute_lines(design_path, LineOptions(**options), c_simulator)
+        compute_lines(design_path, LineOptions(**options), simulation_of, verified=verified)
     finally:
-        if simulators and simulators[0].verified.lines:
-            click.echo(f"C simulation {simulators[0].verified}.", err=True)
+        if verified.lines:
+            click.echo(f"C simulation {verified}.", err=True)

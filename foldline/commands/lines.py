@@ -1,97 +1,122 @@
-"""What the commands that compute lines share: where lines come from, where results go, and the way between."""
+"""The options and the flow that `foldline simulate` and `foldline csim` share: lines in, results out."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import FILE, all_of, computing_options, option_group
+
+if TYPE_CHECKING:
+    from foldline.differences import Verified
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineOptions:
-    """What `line_options` adds to a command."""
+    """The values of `line_options`."""
 
     images: tuple[Path, ...]
     list_path: str | None
     pixels: Path | None
     output: Path | None
-    shard: str | None
     trace: Path | None
+    as_json: bool
     ignore_limits: bool
     threads: int | None
-    as_json: bool
+    scheduler: str | None
 
 
-def line_options(command: Callable) -> Callable:
-    """Images or other sources of lines, and what to do with the results: the fields of `LineOptions`."""
-    for option in reversed(
-        (
-            click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE),
-            click.option(
-                "--list", "list_path", metavar="FILE", help="Images instead: one path per line; - reads stdin."
-            ),
-            click.option("--pixels", type=FILE, help="Raw pixels instead: .npz with pixels_0, ... [T, I]."),
-            click.option(
-                "-o", "--output", type=FILE, help="Write JSON lines to this file, resumable, instead of printing."
-            ),
-            click.option(
-                "--shard", metavar="I/N", help="With -o: every N-th line from the I-th on; see `foldline merge`."
-            ),
-            click.option("--trace", type=FILE, help="Write hidden words, scores and labels to this .npz."),
-            click.option(
-                "--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so."
-            ),
-            click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor."),
-            click.option(
-                "--json", "as_json", is_flag=True, help="One JSON object per line of text; -o always writes these."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+_input, _output = option_group("Input"), option_group("Output")
+
+input_options = all_of(
+    click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE),
+    _input("--list", "list_path", metavar="FILE", help="List of images, one path per line; - reads standard input."),
+    _input("--pixels", type=FILE, help="Raw pixels: an .npz file with arrays pixels_0, pixels_1, ... [T, I]."),
+)
+"""Where lines come from, in one of three ways; see `chosen_inputs`."""
+
+line_options = all_of(
+    input_options,
+    _output("-o", "--output", type=FILE, help="Write JSON lines to this file; a stopped command can be resumed."),
+    _output("--json", "as_json", is_flag=True, help="Print one JSON object per line instead of text."),
+    _output("--trace", type=FILE, help="Write all hidden words, scores and labels to this .npz file."),
+    computing_options,
+)
+"""Images or other sources of lines, and where results go: the fields of `LineOptions`."""
 
 
-def compute_lines(design_path: Path, options: LineOptions, make_walk: Callable) -> None:
+def compute_lines(
+    design_path: Path,
+    options: LineOptions,
+    simulation_of: Callable,
+    *,
+    verified: Verified | None = None,
+) -> None:
     """Load the design, compute all lines, print or write each.
 
-    :param make_walk: the `foldline.batch.simulation.Walk` of a design, made once everything else has been checked.
+    :param design_path: the design's file.
+    :param options: of the command line.
+    :param simulation_of: gives the `foldline.batch.simulation.Simulation` of a design.
+    :param verified: counts the lines of a C simulation, which is compiled first; None for the simulator itself.
     """
     from datapath.design import Design
     from datapath.files import require_different
     from fixedpoint_sim import trace_writer
-    from foldline.batch.jobs import Job
-    from foldline.batch.results import WHOLE, Shard
-    from foldline.batch.simulation import simulate_inputs
-    from foldline.console.progress import computing_lines
+    from foldline.batch.results import Header, SimulatedLine, matching_trace
+    from foldline.batch.results_file import ResultsFile
+    from foldline.console.progress import computing_lines, waiting
 
-    if options.shard is not None and options.output is None:
-        raise click.UsageError("--shard needs -o FILE: the file says which lines it holds.")
     require_different(DESIGN=design_path, pixels=options.pixels, output=options.output, trace=options.trace)
-    part = None if options.shard is None else Shard.parse(options.shard)
     inputs = chosen_inputs(options.images, options.list_path, options.pixels)
-    walk = make_walk(Design.load(design_path))
+    simulation = replace(
+        simulation_of(Design.load(design_path)),
+        ignore_limits=options.ignore_limits,
+        summarise=SimulatedLine.of if options.trace is None else matching_trace,
+    )
     with ExitStack() as stack:
-        write_trace = stack.enter_context(trace_writer(options.trace, walk.design.alphabet)) if options.trace else None
+        write_trace, cluster = None, opened_cluster(stack, options.scheduler)
+        with nullcontext() if verified is None else waiting("compiling the C simulation"):
+            start = simulation.start(threads=options.threads, cluster=cluster)
+        if options.trace:
+            write_trace = stack.enter_context(trace_writer(options.trace, simulation.design.alphabet))
+
+        def compute(lines) -> Iterator:
+            return _summaries(start(lines), simulation.design, write_trace, verified)
+
         if options.output is None:
-            results = simulate_inputs(walk, inputs, ignore_limits=options.ignore_limits, threads=options.threads)
-            lines, failed = _print(results, write_trace, options.as_json)
+            lines, failed = _print(compute(inputs), options.as_json)
         else:
-            job = Job(walk, options.output, shard=part, ignore_limits=options.ignore_limits)
-            with computing_lines(lambda: (part or WHOLE).lines_of(inputs.count())) as progress:
-                results = job.run(inputs, threads=options.threads, resume=options.trace is None)
-                _write(job, results, write_trace, progress)
-            lines, failed = job.lines, job.failed
+            header = Header.of(
+                simulation.design,
+                ignore_limits=options.ignore_limits,
+                pixels=inputs.pixels,
+                csim=verified is not None,
+            )
+            results_file = ResultsFile(options.output, header)
+            with computing_lines(inputs.count) as progress:
+                results = results_file.run(inputs, compute, resume=options.trace is None)
+                _write(results_file, results, progress, resumable=options.trace is None)
+            lines, failed = results_file.lines, results_file.failed
         if failed == lines == 1:
-            raise click.exceptions.Exit(1)  # its one sentence has been said
+            raise click.exceptions.Exit(1)  # the error of the only line has been printed
         if failed:
-            kept = f" No trace was written to {options.trace}." if options.trace else ""
-            raise click.ClickException(f"{failed} of {lines} lines failed.{kept}")
+            no_trace = f" No trace was written to {options.trace}." if options.trace else ""
+            raise click.ClickException(f"{failed} of {lines} lines failed.{no_trace}")
+
+
+def opened_cluster(stack: ExitStack, address: str | None):
+    """A connection to the scheduler at `address`, closed with `stack`; None where the user named no scheduler."""
+    if address is None:
+        return None
+    from foldline.batch.cluster import Cluster
+
+    return stack.enter_context(Cluster(address))
 
 
 def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
@@ -110,7 +135,27 @@ def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path 
     return image_inputs(images) if pixels is None else pixel_inputs(pixels)
 
 
-def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
+def _summaries(results, design, write_trace, verified) -> Iterator:
+    """Results with traces written and replaced by their summaries; nothing is written after the first failed line."""
+    from datapath.errors import FoldlineError
+    from fixedpoint_sim import Trace
+    from foldline.batch.results import SimulatedLine
+
+    for name, result in results:
+        if isinstance(result, FoldlineError):
+            write_trace = None
+            yield name, result
+            continue
+        if isinstance(result, Trace):
+            if write_trace is not None:
+                write_trace(result)
+            result = SimulatedLine.of(result)
+        if verified is not None:
+            verified.add(design, columns=result.columns, labels=len(result.labels))
+        yield name, result
+
+
+def _print(results, as_json: bool) -> tuple[int, int]:
     """Print results as they come; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
     from foldline.batch.results import result_json
@@ -122,31 +167,27 @@ def _print(results, write_trace, as_json: bool) -> tuple[int, int]:
         if isinstance(result, FoldlineError):
             failed += 1
             click.echo(f"Error: {printable(str(result))}", err=True)
-            continue
-        if write_trace is not None and not failed:
-            write_trace(result)
-        click.echo(result_json(name, result) if as_json else printable(_as_text(name, result)))
+        else:
+            click.echo(result_json(name, result) if as_json else printable(_as_text(name, result)))
     return lines, failed
 
 
-def _write(job, results, write_trace, progress) -> None:
-    """Let a job write its results, and show how far it is."""
+def _write(results_file, results, progress, *, resumable: bool) -> None:
+    """Take the results, which writes them, and show the progress."""
     from datapath.errors import FoldlineError
     from foldline.console.text import printable
 
     try:
         for _name, result in results:
             failed = isinstance(result, FoldlineError)
-            progress.line_done(job.lines, 0 if failed else len(result.scores))
+            progress.line_done(results_file.lines, 0 if failed else result.columns)
             if failed:
                 progress.log(f"Error: {printable(str(result))}")
-            elif write_trace is not None and not job.failed:
-                write_trace(result)
     except KeyboardInterrupt:
-        again = f" {job.lines} lines are kept in {job.partial}: the same command goes on from there."
-        raise click.ClickException(f"Interrupted.{again if write_trace is None else ''}") from None
+        kept = f" {results_file.partial} holds {results_file.lines} lines; the same command continues from there."
+        raise click.ClickException(f"Interrupted.{kept if resumable else ''}") from None
 
 
-def _as_text(name: str, trace) -> str:
-    past = "".join(f"\tbeyond the overlay: {limit}" for limit in trace.exceeded)
-    return f"{name}\t{trace.text}{past}"
+def _as_text(name: str, line) -> str:
+    exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in line.exceeded)
+    return f"{name}\t{line.text}{exceeded}"

@@ -62,14 +62,15 @@ def option_group(heading: str) -> Callable:
     return functools.partial(click.option, cls=GroupedOption, heading=heading)
 
 
-def _all_of(*options: Callable) -> Callable:
+def all_of(*options: Callable) -> Callable:
     """One decorator that gives a command these options, the first one first."""
     return lambda command: functools.reduce(lambda inner, add: add(inner), reversed(options), command)
 
 
 _dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
+_computing = option_group("Computing")
 
-dataset_options = _all_of(
+dataset_options = all_of(
     _dataset(
         "--data",
         metavar="DIR|synthetic[:LINES]",
@@ -82,6 +83,15 @@ dataset_options = _all_of(
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
 )
 """`--data`, and the original trainer's options that replace one part of a dataset folder."""
+
+computing_options = all_of(
+    _computing("--ignore-limits", is_flag=True, help="Compute lines that exceed a limit of the overlay, and name it."),
+    _computing("--threads", type=click.IntRange(min=1), help="Threads of this machine [default: one per processor]."),
+    _computing(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers simulate the lines: tcp://HOST:PORT."
+    ),
+)
+"""Which lines are computed, and where; see `foldline.batch.cluster`."""
 
 FOLDING = {
     "pe": "Hidden units computed in parallel; must divide H.",
@@ -102,7 +112,7 @@ def folding_options(command: Callable) -> Callable:
         return command(*arguments, folding=folding, **options)
 
     options = [_folding(f"--{name.replace('_', '-')}", type=int, help=text) for name, text in FOLDING.items()]
-    return _all_of(*options)(with_folding)
+    return all_of(*options)(with_folding)
 
 
 def parse_backends(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -152,7 +162,7 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
     text = "Kernel: that of LSTM-PYNQ (published), or that of `foldline export --project` (hls)"
     usual = {} if kernel is None else {"default": kernel.value, "show_default": True}
     text += " [default: published if PE_OUT is 1, else hls]." if kernel is None else "."
-    return _all_of(
+    return all_of(
         _target(
             "--board", metavar="NAME", default=board, show_default=True, help="Board: decides the FPGA and the clock."
         ),
@@ -166,7 +176,7 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
     )
 
 
-board_options = _all_of(
+board_options = all_of(
     _board(
         "--device",
         metavar="board|virtual|remote:HOST[:PORT]",

@@ -7,24 +7,23 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import LineOptions, compute_lines, line_options
-from foldline.commands.options import FILE
+from foldline.commands.options import FILE, GroupedCommand
 
 
-@click.command("simulate")
+@click.command("simulate", cls=GroupedCommand)
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @line_options
 def command(design_path: Path, **options) -> None:
-    """Compute lines on the fixed-point datapath of DESIGN, bit for bit as the board does.
+    """Compute text lines with the fixed-point simulator of DESIGN: the bits that the board computes.
 
-    Prints one line per IMAGE: name, text, and any limit of the overlay that it exceeds. An IMAGE may be a folder. A
-    line that fails is reported on stderr, the others are still computed, and the exit status is 1.
+    Prints one line per IMAGE: name, text, and every limit of the overlay that it exceeds. An IMAGE may be a folder. The
+    error of a line is printed on stderr, the other lines are computed, and the exit status is 1.
 
-    With -o OUT, results so far stay in OUT.partial where a run is stopped, and the same command goes on from there.
+    With -o OUT, the results of a stopped command are in OUT.partial, and the same command continues after them.
+
+    With --scheduler, this machine reads the lines and the workers of a Dask cluster compute them; every worker needs
+    this version of Foldline, and no files. The output is the same.
     """
+    from foldline.batch.simulation import Simulation
 
-    def walk(design):
-        from fixedpoint_sim import Simulator
-
-        return Simulator(design)
-
-    compute_lines(design_path, LineOptions(**options), walk)
+    compute_lines(design_path, LineOptions(**options), lambda design: Simulation(design=design))

@@ -7,8 +7,8 @@ backend can be had on the board.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ from foldline.compare.agreement import (
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
+    from fixedpoint_sim.trace import ExceededLimit, Trace
+    from foldline.batch.cluster import Cluster
     from foldline.differences import Verified
     from overlay_driver import BoardResult, Driver
     from train.checkpoint import Checkpoint
@@ -159,30 +161,37 @@ def compare(
     csim_lines: int | None = None,
     ignore_limits: bool = False,
     threads: int | None = None,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare a design's backends; with the checkpoint that it was exported from, PyTorch's backends too.
+    """Error rates of a design on lines, backend by backend, and whether the bit-exact backends agree.
 
-    The simulator always runs, unless the board's backend is the only one: it tells which lines are past a limit, and is
-    compared with C simulation and board even where its backend is not asked for. A board alone refuses lines itself.
+    The simulator always runs, unless `board` is the only backend: it finds the lines that exceed a limit, and C simulation
+    and board are compared with it even where `simulated` is not in `backends`.
 
-    :param lines: those past a limit of the overlay are left out of every backend and named, unless `ignore_limits`; so
-        are those that fail on the board.
-    :param backends: some of `BACKENDS`; None for `float`, `quantized` and `simulated`, as far as the checkpoint is there.
-    :param board: what reads the lines of the backend `board`, entered.
-    :param csim_lines: compute this many lines at most as C simulation, which is slow, the first ones.
-    :param progress: shows how far it is.
+    :param design: the network.
+    :param lines: with references. Lines that exceed a limit of the overlay are left out of every backend and named, unless
+        `ignore_limits`; so are lines that fail on the board.
+    :param checkpoint: the one that the design was exported from, for PyTorch's backends.
+    :param backends: some of `BACKENDS`; None for `float`, `quantized` (both of a checkpoint) and `simulated`.
+    :param board: the open driver of the backend `board`.
+    :param csim_lines: lines at most, the first ones, that the C simulation computes; None for all.
+    :param ignore_limits: compute lines that exceed a limit of the overlay, too.
+    :param threads: threads of this machine, 1 or more; None for one per processor.
+    :param cluster: connection to the workers that simulate the lines; None for this machine's threads.
+    :param progress: shows the progress.
     :raises ConfigError: see `check_backends`; or no board for its backend.
     :raises DataError: no line is left.
-    :raises ToolError: the C simulation cannot be built, or fails.
+    :raises ToolError: the C simulation cannot be compiled or fails, or the cluster fails.
     """
     wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
     if BOARD in wanted and board is None:
         raise ConfigError("board is None; the backend board needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
+    start = partial(_start, threads=threads, cluster=cluster, progress=showing)
     if wanted != (BOARD,):
-        rows, left_out = _simulated(design, rows, ignore_limits, threads, showing)
+        rows, left_out = _simulated(start(design), rows, ignore_limits)
     if BOARD in wanted:
         rows, refused, failed = _on_board(board, rows, showing)
         left_out += refused
@@ -190,24 +199,24 @@ def compare(
         raise DataError(_nothing_left(len(lines), left_out, failed))
     read: dict[str, tuple[LineResult, ...]] = {}
     if wanted != (BOARD,):
-        read[SIMULATED] = tuple(row.simulated.read for row in rows)
+        read[SIMULATED] = tuple(row.simulated.result for row in rows)
     csim = None
     if CSIM in wanted:
-        read[CSIM], csim = _c_simulated(design, rows[:csim_lines], threads, showing)
+        read[CSIM], csim = _c_simulated(start(design, csim=True), design, rows[:csim_lines])
     if BOARD in wanted:
         read[BOARD] = tuple(LineResult(labels=_plain(row.reading.labels), text=row.reading.text) for row in rows)
     run = _board_run(board, rows) if BOARD in wanted else None
-    kept = tuple(row.line for row in rows)
+    compared = tuple(row.line for row in rows)
     return Comparison(
         results=(
-            *_torch_results(checkpoint, kept, wanted, showing),
-            *_hardware_results(rows, wanted, read, None if run is None else run.title),
+            *_torch_results(checkpoint, compared, wanted, showing),
+            *_hardware_results(design, rows, wanted, read, None if run is None else run.title),
         ),
-        lines=kept,
+        lines=compared,
         left_out=tuple(left_out),
-        exceeding=sum(row.simulated is not None and row.simulated.exceeded for row in rows),
+        exceeding=sum(row.simulated is not None and bool(row.simulated.exceeded) for row in rows),
         failed=tuple(failed),
-        agreement=agreement([line.name for line in kept], read),
+        agreement=agreement([line.name for line in compared], read),
         csim=csim,
         board=run,
     )
@@ -229,21 +238,26 @@ def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) ->
 
 
 @dataclass(frozen=True)
-class _Simulated:
-    """What is kept of a line's trace."""
+class _SimulatedLine:
+    """What a comparison needs of a line's trace: results by the overlay's rule and by greedy CTC, columns, limits."""
 
-    read: LineResult
-    greedy: str
-    exceeded: bool
+    result: LineResult
+    greedy: tuple[int, ...]
     columns: int
+    exceeded: tuple[ExceededLimit, ...]
+
+    @classmethod
+    def of(cls, trace: Trace) -> _SimulatedLine:
+        result = LineResult(labels=_plain(trace.labels), text=trace.text, mismatch=trace.mismatch)
+        return cls(result, _plain(greedy_labels(trace.scores)), len(trace.scores), trace.exceeded)
 
 
 @dataclass
 class _Row:
-    """A line, and what has been read of it so far."""
+    """A line, and its results so far."""
 
     line: Line
-    simulated: _Simulated | None = None
+    simulated: _SimulatedLine | None = None
     reading: BoardResult | None = None
 
 
@@ -251,35 +265,49 @@ def _plain(labels: np.ndarray) -> tuple[int, ...]:
     return tuple(labels.tolist())
 
 
-def _simulated(
-    design: Design, rows: Sequence[_Row], ignore_limits: bool, threads: int | None, progress: Progress
-) -> tuple[list[_Row], list[str]]:
-    """The rows that are kept, simulated, and the names of those that are past a limit, with why."""
-    from fixedpoint_sim import simulate_lines
+def _start(
+    design: Design, *, csim: bool = False, threads: int | None, cluster: Cluster | None, progress: Progress
+) -> Callable[[Sequence[_Row]], Iterator[_SimulatedLine]]:
+    """The function that simulates lines, here or on a cluster; a C simulation is compiled first."""
+    from foldline.batch.simulation import Simulation
 
-    kept: list[_Row] = []
+    simulation = Simulation(design=design, ignore_limits=True, summarise=_SimulatedLine.of)
+    if csim:
+        from foldline.hardware.csim import CSimulator
+
+        simulation = replace(simulation, simulator=CSimulator, batch=1)
+    with progress("compiling the C simulation") if csim else nullcontext():
+        compute = simulation.start(threads=threads, cluster=cluster)
+
+    def results(rows: Sequence[_Row]) -> Iterator[_SimulatedLine]:
+        inputs = (LineInput(row.line.name, partial(row.line.columns, design)) for row in rows)
+        with progress(TITLES[CSIM if csim else SIMULATED]) as done:
+            for number, (_, result) in enumerate(compute(inputs), start=1):
+                if isinstance(result, FoldlineError):
+                    raise result
+                done(number, len(rows))
+                yield result
+
+    return results
+
+
+def _simulated(
+    simulate: Callable[[Sequence[_Row]], Iterator[_SimulatedLine]], rows: Sequence[_Row], ignore_limits: bool
+) -> tuple[list[_Row], list[str]]:
+    """The simulated rows, without those that exceed a limit; and these, each with its limits."""
+    within: list[_Row] = []
     left_out: list[str] = []
-    columns = (row.line.columns(design) for row in rows)
-    traces = simulate_lines(design, columns, ignore_limits=True, threads=threads)
-    with progress(TITLES[SIMULATED]) as done:
-        for number, (row, trace) in enumerate(zip(rows, traces, strict=True), start=1):
-            done(number, len(rows))
-            if trace.exceeded and not ignore_limits:
-                left_out.append(f"{row.line.name}: {'; '.join(map(str, trace.exceeded))}")
-                continue
-            row.simulated = _Simulated(
-                LineResult(labels=_plain(trace.labels), text=trace.text),
-                design.alphabet.text(greedy_labels(trace.scores)),
-                bool(trace.exceeded),
-                len(trace.scores),
-            )
-            kept.append(row)
-    return kept, left_out
+    for row, row.simulated in zip(rows, simulate(rows), strict=True):
+        if row.simulated.exceeded and not ignore_limits:
+            left_out.append(f"{row.line.name}: {'; '.join(map(str, row.simulated.exceeded))}")
+        else:
+            within.append(row)
+    return within, left_out
 
 
 def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[list[_Row], list[str], list[str]]:
     """The rows that the board read, the sentences of those that it does not take, and of those that failed."""
-    kept: list[_Row] = []
+    within: list[_Row] = []
     refused: list[str] = []
     failed: list[str] = []
     inputs = [LineInput(row.line.name, partial(row.line.columns, board.design)) for row in rows]
@@ -290,8 +318,8 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
                 (refused if isinstance(result, LimitError) else failed).append(str(result))
                 continue
             row.reading = result
-            kept.append(row)
-    return kept, refused, failed
+            within.append(row)
+    return within, refused, failed
 
 
 def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
@@ -307,35 +335,32 @@ def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
 
 
 def _c_simulated(
-    design: Design, rows: Sequence[_Row], threads: int | None, progress: Progress
+    simulate: Callable[[Sequence[_Row]], Iterator[_SimulatedLine]], design: Design, rows: Sequence[_Row]
 ) -> tuple[tuple[LineResult, ...], Verified]:
-    """What the compiled C++ reads, and what of it is equal to the simulator's."""
-    from fixedpoint_sim.simulator import run_in_order
-    from foldline.hardware.csim import CSimulator
+    """Results of the compiled C++, and how much of them equals the simulator's."""
+    from foldline.differences import Verified
 
-    with progress("compiling the C simulation"):
-        simulator = CSimulator(design)
-
-    def run(row: _Row) -> LineResult:
-        trace = simulator.run(row.line.columns(design), ignore_limits=True)
-        return LineResult(labels=_plain(trace.labels), text=trace.text, mismatch=trace.mismatch)
-
+    verified = Verified()
     results = []
-    with progress(TITLES[CSIM]) as done:
-        for result in run_in_order(run, rows, threads=threads):
-            results.append(result)
-            done(len(results), len(rows))
-    return tuple(results), simulator.verified
+    for line in simulate(rows):
+        results.append(line.result)
+        if not line.result.mismatch:
+            verified.add(design, columns=line.columns, labels=len(line.result.labels))
+    return tuple(results), verified
 
 
 def _hardware_results(
-    rows: Sequence[_Row], wanted: Collection[str], read: dict[str, tuple[LineResult, ...]], board_title: str | None
+    design: Design,
+    rows: Sequence[_Row],
+    wanted: Collection[str],
+    read: dict[str, tuple[LineResult, ...]],
+    board_title: str | None,
 ) -> Iterator[BackendResult]:
     """The backends that compute the design, by the overlay's own labels; the simulator's greedily, too."""
     references = [row.line.text for row in rows]
     for name in (backend for backend in BIT_EXACT_BACKENDS if backend in wanted):
         if name == SIMULATED:
-            yield _result(name, CTC, [row.simulated.greedy for row in rows], references)
+            yield _result(name, CTC, [design.alphabet.text(row.simulated.greedy) for row in rows], references)
         title = board_title if name == BOARD else None
         if len(read[name]) < len(rows):
             title = f"{TITLES[name]} (first {lines_text(len(read[name]))})"

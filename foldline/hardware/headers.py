@@ -86,7 +86,7 @@ def verify_header(
                 raise MismatchError(
                     f"The folded-order simulation of {header} differs on line {number}: {stage} in {difference}"
                 )
-        verified.add(expected)
+        verified.add(design, columns=len(expected.scores), labels=len(expected.labels))
     if csim:
         _verify_csim(held.refolded(network.folding), lines, threads)
     return verified

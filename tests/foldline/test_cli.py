@@ -125,7 +125,7 @@ def test_beyond_limits_says_so_on_the_line(design, saved, tmp_path):
     trace = simulate(design, image_columns(wide, target_height=32, bits=4), ignore_limits=True)
     result = run("simulate", saved, wide, "--ignore-limits")
     assert result.exit_code == 0
-    assert result.stdout == f"{wide}\t{trace.text}\tbeyond the overlay: 300 columns, allowed at most 200\n"
+    assert result.stdout == f"{wide}\t{trace.text}\texceeds the overlay: 300 columns, allowed at most 200\n"
 
 
 def test_an_odd_line_is_an_error(saved, tmp_path):

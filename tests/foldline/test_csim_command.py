@@ -15,6 +15,8 @@ from PIL import Image
 from datapath import Design, Folding, fold
 from datapath.files import write_npz
 from fixedpoint_sim import simulate
+from foldline.batch.inputs import pixel_inputs
+from foldline.batch.results import Header
 from foldline.hardware.csim import CSimulator
 from foldline.hardware.headers import probe_lines
 from hls_gen import write_header
@@ -141,7 +143,7 @@ def test_a_line_beyond_the_limits_fails_and_the_rest_is_compared(csim_builds, cs
     arguments = (saved, "--pixels", pixels, "--ignore-limits")
     result = run("csim", *arguments)
     assert (result.exit_code, result.stdout) == (0, run("simulate", *arguments).stdout)
-    assert "\tbeyond the overlay: 81 columns, allowed at most 40" in result.stdout
+    assert "\texceeds the overlay: 81 columns, allowed at most 40" in result.stdout
     assert result.stderr == agreement(csim_design, *lines_of(csim_design, 2, 81))
 
 
@@ -150,10 +152,10 @@ def test_a_line_beyond_the_limits_fails_and_the_rest_is_compared(csim_builds, cs
 
 def partial_of(command: str, saved: Path, pixels: Path, output: Path, *, lines: int) -> None:
     """Leave what this command leaves that was stopped after so many lines."""
-    shard = output.with_name("shard.jsonl")
-    assert run(command, saved, "--pixels", pixels, "--shard", "1/1", "-o", shard).exit_code == 0
-    content = shard.read_bytes().splitlines(keepends=True)[: 1 + lines]  # the header comes first
-    output.with_name(f"{output.name}.partial").write_bytes(b"".join(content))
+    digest = pixel_inputs(pixels).pixels
+    header = Header.of(Design.load(saved), ignore_limits=False, pixels=digest, csim=command == "csim").line()
+    results = run(command, saved, "--pixels", pixels, "--json").stdout.encode().splitlines(keepends=True)[:lines]
+    output.with_name(f"{output.name}.partial").write_bytes(header + b"".join(results))
 
 
 def test_a_stopped_run_goes_on_in_any_folding_and_gives_simulates_file(

@@ -187,17 +187,11 @@ def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(cs
     assert str(error.value) == (
         "The line exceeds the overlay: 81 columns, allowed at most 40; 81 columns, allowed an even number."
     )
-    assert simulator.verified.lines == 0
     trace = simulator.run(columns, ignore_limits=True)  # twice the columns are too few, four times are enough
     expected = simulate(csim_design, columns, ignore_limits=True)
     for stage in ("hidden", "scores", "labels"):
         assert np.array_equal(getattr(trace, stage), getattr(expected, stage))
-    assert (trace.text, trace.exceeded) == (expected.text, expected.exceeded)
-    simulator.run(columns[:40])
-    assert str(simulator.verified) == (
-        f"verified on 2 lines (121 columns): {121 * 2 * 4} hidden words, {121 * 5} scores, "
-        f"{len(trace.labels) + len(simulate(csim_design, columns[:40]).labels)} labels equal"
-    )
+    assert (trace.text, trace.exceeded, trace.mismatch) == (expected.text, expected.exceeded, "")
 
 
 def test_larger_buffers_are_built_once_for_each_doubling(csim_builds, csim_design, monkeypatch, tmp_path):

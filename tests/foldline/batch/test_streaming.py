@@ -1,4 +1,4 @@
-"""Any number of lines: in order, in bounded memory, resumable, in shards; always the bytes of one run."""
+"""Any number of lines: in order, in bounded memory, resumable; always the bytes of one run."""
 
 import json
 import os
@@ -16,16 +16,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datapath import Limits
-from datapath.errors import DataError, FileError
+from datapath import Design, Limits
+from datapath.errors import FileError
 from datapath.files import npz_writer, read_npz, write_npz
 from fixedpoint_sim import save_traces, simulate, trace_writer
 from foldline.batch import inputs as inputs_module
 from foldline.batch.inputs import LineInput, image_inputs, pixel_inputs
-from foldline.batch.jobs import Job
-from foldline.batch.merging import merge_shards
-from foldline.batch.results import Shard, result_json
-from foldline.batch.simulation import simulate_inputs
+from foldline.batch.results import Header, SimulatedLine, result_json
+from foldline.batch.results_file import ResultsFile
+from foldline.batch.simulation import Simulation, simulate_inputs
 from foldline.console.text import printable
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
@@ -92,7 +91,8 @@ def test_the_file_holds_the_lines_in_order_as_json_prints_them(design, work, who
             }
         else:
             assert line == next(printed)
-            assert line == result_json(f"pixels_{number}", simulate(design, pixels[f"pixels_{number}"]))
+            line_result = SimulatedLine.of(simulate(design, pixels[f"pixels_{number}"]))
+            assert line == result_json(f"pixels_{number}", line_result)
     assert next(printed, None) is None
     assert names_in(work) == ["design.npz", "pixels.npz", "whole.jsonl"]
 
@@ -123,7 +123,8 @@ def test_a_damaged_pixel_array_is_an_entry(design, work, tmp_path):
     place = content.index(b"pixels_2.npy") + 200
     content[place : place + 40] = bytes(40)
     (tmp_path / "pixels.npz").write_bytes(content)
-    results = dict(simulate_inputs(design, pixel_inputs(tmp_path / "pixels.npz"), ignore_limits=True))
+    simulation = Simulation(design=design, ignore_limits=True)
+    results = dict(simulate_inputs(simulation, pixel_inputs(tmp_path / "pixels.npz")))
     assert len(results) == LINES
     broken = [name for name, result in results.items() if isinstance(result, FileError)]
     assert broken == ["pixels_2"]
@@ -134,15 +135,14 @@ def test_where_nothing_can_be_written(command, tmp_path):
     missing = tmp_path / "none" / "o.jsonl"
     fails(f"Cannot write {missing}.partial: No such file or directory.", *command, "-o", missing)
     fails(f"Cannot write {tmp_path}: Is a directory.", *command, "-o", tmp_path)
-    fails("Cannot write /dev/null: it is no plain file.", *command, "-o", "/dev/null")
-    fails("--shard needs -o FILE: the file says which lines it holds.", *command, "--shard", "1/2", status=2)
+    fails("Cannot write /dev/null: it is not a regular file.", *command, "-o", "/dev/null")
 
 
 # Inputs -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 50_000])
-def test_folders_are_walked_in_the_order_of_their_paths(tmp_path, monkeypatch, at_once):
+def test_folders_are_read_in_the_order_of_their_paths(tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(inputs_module, "SORTED_AT_ONCE", at_once)
     for name in ("b/z.png", "b.png", "b-/a.PNG", "a/c/x.jpg", "a/c.png", "é.png", "10.png", "9.png", "a/c/notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -271,20 +271,17 @@ def test_an_error_of_the_body_is_not_blamed_on_the_archive(tmp_path):
 # Resuming -----------------------------------------------------------------------------------------------------------
 
 
-def header_of(command, output: Path, *more) -> bytes:
+def header_of(command) -> bytes:
     """The first line of what an unfinished run of this command leaves."""
-    shard = output.with_name("header.jsonl")
-    run(*command, *more, "--shard", "1/1", "-o", shard)
-    line = shard.read_bytes().splitlines(keepends=True)[0]
-    shard.unlink()
-    return line
+    design, pixels = Design.load(command[1]), pixel_inputs(command[3]).pixels if "--pixels" in command else ""
+    return Header.of(design, ignore_limits=False, pixels=pixels).line()
 
 
 def unfinished(command, output: Path, whole: bytes, *, lines: int, half: bytes = b"") -> Path:
     """Leave what a run leaves that was killed after so many lines and a part of one more."""
     partial = output.with_name(f"{output.name}.partial")
     body = b"".join(whole.splitlines(keepends=True)[:lines])
-    partial.write_bytes(header_of(command, output) + body + half)
+    partial.write_bytes(header_of(command) + body + half)
     return partial
 
 
@@ -299,20 +296,19 @@ def test_a_run_goes_on_after_the_last_whole_line(command, whole, tmp_path, lines
     assert len(result.stderr.splitlines()) == 1 + (lines <= 4) + (lines <= 20)  # the others were reported before
 
 
-def test_every_cut_of_the_file_is_continued_to_the_same_bytes(design, tmp_path):
+def test_every_cut_of_the_unfinished_file_is_continued_to_the_same_bytes(design, tmp_path):
     lines = [LineInput(str(n), np.full((2 * n + 2, 32), n, dtype=np.int8)) for n in range(3)]
-    inputs = inputs_module.Inputs(lambda: iter(lines), lambda: 3)
-    output = tmp_path / "o.jsonl"
-    for _ in Job(design, output, shard=Shard(1, 1)).run(inputs):
-        pass
+    header, output = Header.of(design, ignore_limits=False, pixels=""), tmp_path / "o.jsonl"
+    compute = Simulation(design=design, summarise=SimulatedLine.of).start(threads=1)
+    results_file = ResultsFile(output, header)
+    assert len(list(results_file.run(lines, compute))) == 3
     content = output.read_bytes()
-    for length in range(len(content) + 1):
-        job = Job(design, output, shard=Shard(1, 1))
-        job.partial.write_bytes(content[:length])
-        computed = len(list(job.run(inputs, threads=1)))
-        assert job.lines == 3
-        kept = min(max(content[:length].count(b"\n") - 1, 0), 3)  # without the header and the end
-        assert computed == 3 - kept
+    unfinished = header.line() + content
+    for length in range(len(unfinished) + 1):
+        results_file.partial.write_bytes(unfinished[:length])
+        computed = len(list(results_file.run(lines, compute)))
+        assert (results_file.lines, results_file.failed) == (3, 0)
+        assert computed == 3 - max(unfinished[:length].count(b"\n") - 1, 0)  # the header is not a result
         assert output.read_bytes() == content
 
 
@@ -375,7 +371,7 @@ def test_interrupted_it_says_how_to_go_on(command, whole, tmp_path):
     kept = lines_in(partial) - 1
     assert process.returncode == 1
     assert errors.splitlines()[-1] == (
-        f"Error: Interrupted. {kept} lines are kept in {partial}: the same command goes on from there."
+        f"Error: Interrupted. {partial} holds {kept} lines; the same command continues from there."
     )
     run(*command, "-o", output)
     assert output.read_bytes() == whole
@@ -394,11 +390,10 @@ def test_another_run_is_refused_in_one_sentence(design, work, command, whole, tm
     random_design(4, inputs=32, hidden=8, classes=5, limits=design.limits).save(tmp_path / "other.npz")
     refused("the design differs", "simulate", tmp_path / "other.npz", *command[2:])
     refused("--ignore-limits differs", *command, "--ignore-limits")
-    refused("it holds shard 1/1, not 1/2", *command, "--shard", "1/2")
     pixels = read_npz(work / "pixels.npz")
     write_npz(tmp_path / "pixels.npz", pixels | {"pixels_22": np.zeros((2, 32), dtype=np.int8)})
     refused("the pixels file differs", *command[:3], tmp_path / "pixels.npz")
-    for content in (b"my notes\n", b'{"foldline": "shard", "version": 1}\n', b"notes"):
+    for content in (b"my notes\n", b'{"foldline": "shard", "version": 2}\n', b"notes"):
         partial.write_bytes(content)
         refused("its first line is not that of an unfinished run of this version", *command)
 
@@ -408,7 +403,7 @@ def test_other_images_are_refused_in_one_sentence(work, tmp_path):
     command, output = ("simulate", work / "design.npz"), tmp_path / "o.jsonl"
     run(*command, *images, "-o", output)
     partial = tmp_path / "o.jsonl.partial"
-    partial.write_bytes(header_of(command, output, *images) + output.read_bytes())
+    partial.write_bytes(header_of(command) + output.read_bytes())
     content = partial.read_bytes()
     start_over = "Remove it to start over."
     message = f"its line 2 is {images[1]}, and the inputs have {images[2]} there. {start_over}"
@@ -416,8 +411,8 @@ def test_other_images_are_refused_in_one_sentence(work, tmp_path):
     message = f"it has more lines than the 2 of the inputs. {start_over}"
     fails(f"{partial} is not of this run: {message}", *command, *images[:2], "-o", output)
     assert partial.read_bytes() == content
-    partial.write_bytes(header_of(command, output, *images) + b'{"no": "name"}\n')
-    message = f"its line 1 is no result. {start_over}"
+    partial.write_bytes(header_of(command) + b'{"no": "name"}\n')
+    message = f"its line 1 is not a result. {start_over}"
     fails(f"{partial} is not of this run: {message}", *command, *images, "-o", output)
 
 
@@ -427,111 +422,10 @@ def test_another_folding_and_more_lines_are_the_same_run(design, work, tmp_path)
     output = tmp_path / "o.jsonl"
     run("simulate", work / "design.npz", *images, "-o", output)
     content = output.read_bytes()
-    header = header_of(("simulate", work / "design.npz"), output, *images)
+    header = header_of(("simulate", work / "design.npz"))
     (tmp_path / "o.jsonl.partial").write_bytes(header + content.splitlines(keepends=True)[0])
     assert run("simulate", tmp_path / "refolded.npz", *images, "-o", output).exit_code == 0
     assert output.read_bytes() == content
-
-
-# Shards -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def shards(command, tmp_path):
-    """Computes the shards of N, and gives their paths."""
-
-    def compute(number: int, *more, prefix="s") -> list[Path]:
-        paths = [tmp_path / f"{prefix}{index}of{number}.jsonl" for index in range(1, number + 1)]
-        for index, path in enumerate(paths, 1):
-            run(*command, *more, "--shard", f"{index}/{number}", "-o", path, "--threads", 1)
-        return paths
-
-    return compute
-
-
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 25])
-def test_shards_merge_into_the_bytes_of_one_run(shards, whole, tmp_path, number):
-    paths = shards(number)
-    for index, path in enumerate(paths):
-        assert path.read_bytes().splitlines()[1:-1] == whole.splitlines()[index::number]
-    random.Random(number).shuffle(paths)
-    result = run("merge", *paths, "-o", tmp_path / "merged.jsonl")
-    assert result.stdout == f"{tmp_path / 'merged.jsonl'}: 23 lines of {number} shards, 2 of them failed\n"
-    assert result.exit_code == 0
-    assert (tmp_path / "merged.jsonl").read_bytes() == whole
-
-
-def test_a_resumed_shard_is_the_same(shards, command, tmp_path):
-    (_, path, _) = shards(3)
-    content = path.read_bytes()
-    for length in (10, len(content) // 2, len(content) - 5, len(content)):
-        path.unlink()
-        path.with_name(f"{path.name}.partial").write_bytes(content[:length])
-        run(*command, "--shard", "2/3", "-o", path)
-        assert path.read_bytes() == content
-
-
-def test_missing_doubled_and_unfinished_shards_are_named(shards, tmp_path):
-    one, two, three = shards(3)
-    merged = tmp_path / "m.jsonl"
-    fails("Shard 2/3 is missing.", "merge", one, three, "-o", merged)
-    fails("Shards 1/3, 3/3 are missing.", "merge", two, "-o", merged)
-    fails(f"Shard 1/3 is given twice: {one} and {one}.", "merge", one, two, one, three, "-o", merged)
-    many = shards(25)
-    missing = ", ".join(f"{n}/25" for n in range(2, 12))
-    fails(f"Shards {missing} and 14 more are missing.", "merge", many[0], "-o", merged)
-    cut = tmp_path / "cut.jsonl"
-    cut.write_bytes(three.read_bytes()[:-1])
-    fails(
-        f"{cut} is not finished: shard 3/3 has no end. Start its command again.", "merge", one, two, cut, "-o", merged
-    )
-    fails(f"Cannot read {tmp_path / 'no'}: No such file or directory.", "merge", one, tmp_path / "no", "-o", merged)
-    assert not merged.exists()
-
-
-def test_foreign_and_damaged_shards_are_named(design, work, command, shards, whole, tmp_path):
-    (one, two), merged = shards(2), tmp_path / "m.jsonl"
-
-    def refused(reason, other):
-        fails(f"{other} is not of the same run as {one}: {reason}.", "merge", one, other, "-o", merged)
-
-    refused("--ignore-limits differs", shards(2, "--ignore-limits", prefix="b")[1])
-    refused("it is one of 3 shards, not of 2", shards(3)[1])
-    random_design(4, inputs=32, hidden=8, classes=5, limits=design.limits).save(tmp_path / "other.npz")
-    foreign = tmp_path / "foreign.jsonl"
-    run("simulate", tmp_path / "other.npz", *command[2:], "--shard", "2/2", "-o", foreign)
-    refused("the design differs", foreign)
-    begin = "it does not begin as `foldline simulate --shard` begins it."
-    fails(f"{work / 'whole.jsonl'} is not a shard's file: {begin}", "merge", work / "whole.jsonl", "-o", merged)
-    lines = two.read_bytes().splitlines(keepends=True)
-    damaged = tmp_path / "damaged.jsonl"
-    for kept in (lines[:3] + lines[4:], lines[:3] + lines[2:]):
-        damaged.write_bytes(b"".join(kept))
-        message = f"{damaged} is damaged: it does not have 11 result lines."
-        fails(message, "merge", one, damaged, "-o", merged)
-    damaged.write_bytes(b"".join([*lines[:2], lines[3], lines[2], *lines[4:]]))
-    message = "The shards are damaged: their lines do not have the names that the run had."
-    fails(message, "merge", one, damaged, "-o", merged)
-    assert not merged.exists()
-
-
-def test_shards_of_other_inputs_are_foreign(work, tmp_path):
-    images = [draw(tmp_path / f"{n}.png", 40 + n) for n in range(4)]
-    command, one, two = ("simulate", work / "design.npz"), tmp_path / "1.jsonl", tmp_path / "2.jsonl"
-    run(*command, *images, "--shard", "1/2", "-o", one)
-    for others, reason in (
-        (images[:3], "its inputs had 3 lines, not 4"),
-        ([*images[:3], images[0]], "its inputs had other names"),
-    ):
-        run(*command, *others, "--shard", "2/2", "-o", two)
-        with pytest.raises(DataError, match=f"^{re.escape(f'{two} is not of the same run as {one}: {reason}.')}$"):
-            merge_shards([one, two], tmp_path / "m.jsonl")
-
-
-@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/2", "a/b", "1/2/3", ""])
-def test_a_shard_that_cannot_be_is_refused(command, tmp_path, text):
-    message = f"shard is {text}; it must be I/N with I from 1 to N, such as 1/4."
-    fails(message, *command, f"--shard={text}", "-o", tmp_path / "o.jsonl")
 
 
 # Progress -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""Results of any number of lines in one file that can be resumed.
+
+While it is unfinished, OUT.partial holds the header and the results so far, one write per line. The same command started again
+continues after the last whole line. At the end OUT appears, with the result lines alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from datapath.errors import ConfigError, FileError, FoldlineError
+from datapath.files import atomic_write, os_reason
+from foldline.batch.inputs import LineInput
+from foldline.batch.results import Header, SimulatedLine, result_entry, result_json
+
+TAIL_STEP = 1 << 16
+"""Bytes read at a time when the last line of a file is searched."""
+
+Results = Iterator[tuple[str, SimulatedLine | FoldlineError]]
+"""Name and result of each line, in the order of the lines."""
+
+
+class ResultsFile:
+    """The results of one command in one file.
+
+    lines    lines that the file holds
+    failed   how many of them are errors
+
+    :param output: the file; while it is unfinished, its lines are in OUT.partial.
+    :param header: what decides the results.
+    :raises FileError: `output` is a folder or a device.
+    """
+
+    def __init__(self, output: Path, header: Header) -> None:
+        if output.exists() and not output.is_file():
+            reason = "Is a directory" if output.is_dir() else "it is not a regular file"
+            raise FileError(f"Cannot write {output}: {reason}.")
+        self.output, self.partial = output, output.with_name(f"{output.name}.partial")
+        self.header = header
+        self.lines = self.failed = 0
+
+    def run(
+        self, inputs: Iterable[LineInput], compute: Callable[[Iterable[LineInput]], Results], *, resume: bool = True
+    ) -> Results:
+        """Compute the lines that the file lacks; each result comes once it is written.
+
+        :param inputs: all lines.
+        :param compute: computes those that it is given, in order; see `foldline.batch.simulation.simulate_inputs`.
+        :param resume: False computes every line again, for a caller that needs each result.
+        :raises ConfigError: OUT.partial belongs to another run.
+        :raises FileError: a file cannot be written.
+        """
+        self.lines = self.failed = 0
+        with _open_partial(self.partial) as handle:
+            _cut_to_whole_lines(self.partial, handle, self.header, resume=resume)
+            for name, result in compute(self._remaining(inputs, end=handle.tell())):
+                self._write(handle, result_json(name, result).encode() + b"\n")
+                self.lines += 1
+                self.failed += isinstance(result, FoldlineError)
+                yield name, result
+            self._finish(handle)
+
+    def _write(self, handle: BinaryIO, line: bytes) -> None:
+        try:
+            handle.write(line)
+            handle.flush()
+        except OSError as error:
+            raise FileError(f"Cannot write {self.partial}: {os_reason(error)}.") from error
+
+    def _finish(self, handle: BinaryIO) -> None:
+        """Copy the result lines to the output, and remove OUT.partial."""
+        try:
+            os.fsync(handle.fileno())
+            handle.seek(len(self.header.line()))
+            with atomic_write(self.output) as whole:
+                shutil.copyfileobj(handle, whole)
+            self.partial.unlink()
+        except OSError as error:
+            raise FileError(f"Cannot write {self.output}: {os_reason(error)}.") from error
+
+    def _remaining(self, inputs: Iterable[LineInput], *, end: int) -> Iterator[LineInput]:
+        """The inputs after those that OUT.partial holds; the names of these must be equal."""
+        done = self._done(end)
+        number = 0
+        for number, line in enumerate(inputs, start=1):
+            entry = next(done, None)
+            if entry is None:
+                yield line
+            elif entry["name"] != line.name:
+                self._refuse(f"its line {number} is {entry['name']}, and the inputs have {line.name} there")
+        if next(done, None) is not None:
+            self._refuse(f"it has more lines than the {number} of the inputs")
+
+    def _done(self, end: int) -> Iterator[dict]:
+        """The results that OUT.partial holds up to byte `end`."""
+        with self.partial.open("rb") as handle:
+            position = len(handle.readline())
+            while position < end:
+                line = handle.readline()
+                position += len(line)
+                entry = result_entry(line)
+                self.lines += 1
+                if entry is None:
+                    self._refuse(f"its line {self.lines} is not a result")
+                self.failed += "error" in entry
+                yield entry
+
+    def _refuse(self, reason: str) -> None:
+        raise _foreign(self.partial, reason)
+
+
+def _foreign(partial: Path, reason: str) -> ConfigError:
+    return ConfigError(f"{partial} is not of this run: {reason}. Remove it to start over.")
+
+
+@contextmanager
+def _open_partial(path: Path) -> Iterator[BinaryIO]:
+    """Open for reading and writing, for this process alone; the content stays.
+
+    :raises FileError: it cannot be opened, or another run is writing it.
+    """
+    try:
+        handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+    except OSError as error:
+        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
+    with handle:
+        if not _locked(handle, path):
+            raise FileError(f"Cannot write {path}: another run is writing it.")
+        yield handle
+
+
+def _locked(handle: BinaryIO, path: Path) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # this system has no locks: the user must not start two runs
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.stat().st_ino == os.fstat(handle.fileno()).st_ino  # else the other run has just finished it
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # a file system without locks
+        return True
+
+
+def _cut_to_whole_lines(path: Path, handle: BinaryIO, header: Header, *, resume: bool) -> None:
+    """Leave the header and the whole result lines, and stand after them.
+
+    :raises ConfigError: the file belongs to another run.
+    :raises FileError: it cannot be cut or written.
+    """
+    first = handle.readline(1 << 16)
+    mine = header.line()
+    fresh = len(first) < len(mine) and mine.startswith(first)  # stopped before the end of its first write
+    if not fresh and first != mine:
+        found = Header.parse(first)
+        if found is None:
+            raise _foreign(path, "its first line is not that of an unfinished run of this version")
+        raise _foreign(path, f"{header.difference(found)} differs")
+    try:
+        end = 0 if fresh else _whole_lines_end(handle) if resume else len(first)
+        handle.truncate(end)
+        handle.seek(end)
+        if fresh:
+            handle.write(mine)
+            handle.flush()
+    except OSError as error:
+        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
+
+
+def _whole_lines_end(handle: BinaryIO) -> int:
+    """The place after the last line end; 0 where there is none."""
+    position = handle.seek(0, os.SEEK_END)
+    while position:
+        begin = max(0, position - TAIL_STEP)
+        handle.seek(begin)
+        newline = handle.read(position - begin).rfind(b"\n")
+        if newline >= 0:
+            return begin + newline + 1
+        position = begin
+    return 0
