@@ -1,4 +1,4 @@
-"""The page of the command line, written from the click commands while the site is built."""
+"""What is written while the site is built: the page of the command line, and the list of decisions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +27,12 @@ class MarkdownFormatter(click.HelpFormatter):
         """:param rows: option or command, and its help."""
         for name, text in rows:
             self.write(f"\n`{name}`\n:   {text.replace('<', '&lt;')}\n")
+
+
+def on_config(config: Any) -> None:
+    """Put every decision behind the page that introduces them, the last entry of the navigation."""
+    (introduction,) = config.nav[-1].values()
+    introduction += [f"decisions/{path.name}" for path in sorted(Path(config.docs_dir, "decisions").glob("0*.md"))]
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
