@@ -17,7 +17,9 @@ from datapath.version import VERSION
 GROUPS = {
     "Train": {
         "data": ("data", "Render synthetic text lines, or download UW3-500."),
-        "train": ("train", "Train a recogniser on text lines."),
+        "train": ("train", "Train a recogniser on text lines: one run."),
+        "recipe": ("recipe", "Train a network for the board in three stages; write its design."),
+        "evaluate": ("evaluate", "Print the error rates of a checkpoint."),
     },
     "Simulate and compare": {
         "simulate": ("simulate", "Compute text lines with the fixed-point simulator."),
@@ -26,7 +28,7 @@ GROUPS = {
         "report": ("report", "Write an HTML report of one or more networks."),
     },
     "Hardware": {
-        "export": ("export", "Write a weight header or a hardware project."),
+        "export": ("export", "Write a weight header, a hardware project or a test image."),
         "import-header": ("import_header", "Convert an LSTM-PYNQ weight header to a design."),
         "verify": ("verify", "Check that a weight header computes the bits of a design."),
         "csim": ("csim", "Compute text lines with the accelerator's C++, and verify them."),

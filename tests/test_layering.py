@@ -185,7 +185,7 @@ def test_a_part_of_foldline_imports_only_lower_parts(path):
 @each_source(("foldline/commands",))
 def test_a_command_imports_no_other_command(path):
     found = {module for part, module in imported_parts(tree_of(path)) if part == "commands"}
-    assert found <= {"foldline.commands.options", "foldline.commands.lines"}
+    assert found <= {f"foldline.commands.{name}" for name in ("options", "training_options", "lines")}
 
 
 IMPORT_ALONE = """

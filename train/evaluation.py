@@ -71,6 +71,17 @@ def evaluate(
     )
 
 
+def read_texts(checkpoint: Checkpoint, lines: Sequence[Line]) -> list[str]:
+    """What a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU.
+
+    :raises ImageError: an image cannot be read.
+    """
+    hp = checkpoint.hyperparameters
+    pixels = read_pixels(lines, target_height=hp.target_height)
+    scores = class_scores(checkpoint.recogniser(), pixels, batch_size=hp.batch_size)
+    return [checkpoint.alphabet.text(overlay_labels(line)) for line in scores]
+
+
 def evaluate_checkpoint(
     checkpoint: Checkpoint,
     lines: Sequence[Line],

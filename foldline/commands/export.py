@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+from foldline.commands.options import FILE, GroupedCommand, dataset_options, folding_options, option_group
+
+if TYPE_CHECKING:
+    from foldline.networks import Network
 
 _header, _project, _other = option_group("Header"), option_group("Project"), option_group("Other files")
+_image = option_group("Test image")
 
 
 @click.command("export", cls=GroupedCommand)
@@ -20,9 +25,14 @@ _header, _project, _other = option_group("Header"), option_group("Project"), opt
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
 @_project("--lines", multiple=True, type=FILE, help="Image or folder of images that the test bench computes, too.")
 @folding_options
+@_image("--test-image", metavar="FILE", help="Test image to write, FILE.npz and FILE.hpp: a validation line.")
+@_image("--test-image-line", metavar="NAME", help="Line of the test image [default: the first within the limits].")
+@dataset_options
 @_other("--design", "design_path", type=FILE, help="Design to write, .npz.")
 @_other("--alphabet", type=FILE, help="Alphabet to write: class n on line n.")
+@click.pass_context
 def command(
+    context: click.Context,
     source: Path,
     output: Path | None,
     project: Path | None,
@@ -31,10 +41,16 @@ def command(
     lines: tuple[Path, ...],
     folding: dict[str, int | None],
     fast_csim: bool,
+    test_image: str | None,
+    test_image_line: str | None,
+    data: str,
+    sortedtrain: Path | None,
+    valid: Path | None,
+    imgs: Path | None,
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
-    """Write a checkpoint or a design as a weight header, as a hardware project, or both.
+    """Write a checkpoint or a design as a weight header, as a hardware project, or a test image for it.
 
     -o writes the weight header of LSTM-PYNQ. --project writes a project with Foldline's HLS library: C++ and weights, a
     test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
@@ -45,8 +61,9 @@ def command(
     from datapath.files import require_different
     from foldline.networks import chosen_folding, open_network
 
-    if output is None and project is None:
-        raise click.UsageError("Give -o FILE, --project FOLDER, or both.")
+    if output is None and project is None and test_image is None:
+        raise click.UsageError("Give -o FILE, --project FOLDER or --test-image FILE.")
+    _require_test_image(context, test_image)
     if project is None and (board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--board, --clock-mhz and --lines need --project FOLDER.")
     if fast_csim and (output is None or output.suffix == ".npz"):
@@ -61,6 +78,9 @@ def command(
         _write_project(design, project, board, clock_mhz, lines)
     if output is not None:
         _write(design, output, fast_csim)
+    if test_image is not None:
+        lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
+        _write_test_image(network, test_image, test_image_line, source, data, lists)
     if design_path is not None:
         design.save(design_path)
     if alphabet is not None:
@@ -95,3 +115,37 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
     warning = too_large(estimate(Architecture.of(design), kernel=Kernel.HLS, board=exported.fit.board.name, columns=1))
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
+
+
+def _require_test_image(context: click.Context, test_image: str | None) -> None:
+    """:raises click.UsageError: an option of the test image without one."""
+    from foldline.commands.training_options import flags, given_options
+
+    of_image = ("test_image_line", "data", "sortedtrain", "valid", "imgs")
+    unused = [name for name in given_options(context) if name in of_image]
+    if test_image is None and unused:
+        raise click.UsageError(f"{', '.join(flags(unused))} needs --test-image FILE.")
+
+
+def _write_test_image(
+    network: Network, output: str, line: str | None, source: Path, data: str, lists: dict[str, Path | None]
+) -> None:
+    """Write a validation line as a test image; say where the trained network reads another text."""
+    from foldline.commands.training_options import read_dataset
+    from foldline.console.text import printable
+    from foldline.hardware.bench_line import export_test_image
+
+    seed = int(network.design.provenance.notes.get("random_seed", 0))
+    dataset = read_dataset(data, seed=seed, only_validation=True, **lists)
+    written = export_test_image(network.design, dataset, output, line=line, keep=source)
+    image = written.image
+    columns = f"{len(image.columns)} columns"
+    click.echo(printable(f"{written.pixels}, {written.header}: {image.name}, {columns}, {image.text}"))
+    if network.checkpoint is None:
+        return
+    from train.evaluation import read_texts
+
+    (line,) = [one for one in dataset.validation if one.name == image.name]
+    (text,) = read_texts(network.checkpoint, [line])
+    if text != image.text:
+        click.echo(printable(f"The board computes otherwise than the checkpoint, which reads: {text}"), err=True)

@@ -1,178 +1,164 @@
-"""`foldline train`."""
+"""`foldline train`: one training run; the original trainer's other modes lead to the commands that took them over."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from datapath.errors import TrainingError
-from foldline.commands.options import FILE, dataset_options
-from train.config import Hyperparameters, range_text
-from train.data.dataset import Dataset
+from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
+from foldline.commands.training_options import (
+    computation_options,
+    device_of,
+    extra_option,
+    flags,
+    given_options,
+    hyperparameter_options,
+    hyperparameters_of,
+    read_dataset,
+    resuming_command,
+    run_options,
+)
 
 if TYPE_CHECKING:
     from train.distributed import Group
     from train.trainer import TrainingResult
 
-WITH_EVAL_ONLY = ("export_test_image", "test_image_line")
+_start = option_group("Start")
 
-READ_BY_EVAL = frozenset(
-    ("checkpoint", "data", "sortedtrain", "valid", "imgs", "evaluate_only", "no_cuda", "threads", *WITH_EVAL_ONLY)
-)
-"""Parameters that mean something together with --eval."""
+MODES = {"export_test_image": "export", "export": "export", "evaluate_only": "evaluate", "recipe": "recipe"}
+"""Parameter of another mode -> the command that does it. Where two are given, the first one here counts."""
 
-BESIDE = ""
-"""Value of --export-test-image without one: beside the checkpoint."""
+OF_MODES = {"pe": "export", "simd_factor": "export", "test_image_line": "export", "warm_up": "recipe"}
+"""Parameter that only another mode takes -> its command."""
 
-UNUSED_BY_RECIPE = ("pretrained_policy", "init_bn_fc_fusion", "evaluate_only", "dry_run")
+WITHOUT_EFFECT = {"export": ("no_cuda", "threads"), "evaluate": (), "recipe": ()}
+"""Parameters of the original modes that the commands do without: the export computes on the CPU."""
 
-KEPT_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
-"""Parameters that a checkpoint does not hold: to go on as before, they have to be given again."""
+TEST_IMAGE = "test_image"
+"""Name of a test image that is written beside its checkpoint."""
 
 
-def hyperparameter_options(command: Callable) -> Callable:
-    """One option per hyperparameter, read from the dataclass; not given means not overridden."""
-    for one in reversed(fields(Hyperparameters)):
-        choices = one.metadata["choices"]
-        kind = click.Choice(choices) if choices else type(one.default)
-        flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
-        name = one.name.replace("_", "-")
-        limits = f", {range_text(one)}" if range_text(one) else ""
-        text = f"{one.metadata['help']}{limits} [default: {str(one.default).lower() if kind is bool else one.default}]"
-        command = click.option(f"--{name}", one.name, type=kind, default=None, help=text, **flag)(command)
+def _mode_options(command):
+    """What the original trainer, and Foldline before it had the other commands, takes for modes; not in ``--help``."""
+    for declaration, settings in {
+        ("--recipe",): {"type": click.Choice(["hardware"])},
+        ("--eval", "evaluate_only"): {"is_flag": True},
+        ("--export",): {"is_flag": True},
+        ("--export-test-image",): {"is_flag": False, "flag_value": ""},
+        ("--test-image-line",): {},
+        ("--warm-up",): {"type": FILE},
+        ("--pe",): {"type": int},
+        ("--simd-factor",): {"type": int},
+    }.items():
+        command = click.option(*declaration, hidden=True, **settings)(command)
     return command
 
 
-@click.command("train")
-@click.option("-p", "--params", type=FILE, help="Hyperparameters, JSON; options override it.")
-@click.option(
-    "-e",
-    "--experiments",
-    type=FILE,
-    default="experiments",
-    show_default=True,
-    help="Folder of all runs; a resumed run stays in its own.",
-)
-@click.option("-i", "--input", "checkpoint", type=FILE, help="A checkpoint to start from; a folder, with --recipe.")
-@click.option(
-    "--recipe",
-    type=click.Choice(["hardware"]),
-    help="All stages from float to the board's arithmetic, and the design; -i FOLDER goes on with one.",
-)
-@click.option("--warm-up", type=FILE, help="With --recipe: a checkpoint that stands for its float stage.")
-@click.option(
+@click.command("train", cls=GroupedCommand)
+@_start("-i", "--input", "checkpoint", type=FILE, help="Checkpoint to start from.")
+@_start(
     "--pretrained-policy",
     type=click.Choice(["RESUME", "RETRAIN"]),
     default="RESUME",
     show_default=True,
-    help="With -i: go on where it stopped, or take only its weights.",
+    help="RESUME the run of the checkpoint in its folder, or RETRAIN its weights in a new run.",
 )
-@click.option("--init-bn-fc-fusion", is_flag=True, help="With RETRAIN: fuse its batch norm into the FC layer first.")
+@_start("--init-bn-fc-fusion", is_flag=True, help="Fuse the checkpoint's batch norm into its FC layer; needs RETRAIN.")
+@run_options
+@option_group("Run")("--dry-run", is_flag=True, help="Write nothing to disk.")
 @dataset_options
-@click.option(
-    "--extra",
-    metavar="DIR|synthetic[:LINES]",
-    help="Training lines of another dataset, of which every epoch draws --extra-lines; printed ones for `synthetic`.",
-)
-@click.option("--eval", "evaluate_only", is_flag=True, help="With -i: only read the validation lines.")
-@click.option(
-    "--export-test-image",
-    metavar="[FILE]",
-    is_flag=False,
-    flag_value=BESIDE,
-    help="With --eval: write a validation line for a C simulation, FILE.npz and FILE.hpp "
-    "[default: test_image beside the checkpoint].",
-)
-@click.option(
-    "--test-image-line", metavar="NAME", help="Of the test image; default: the first that fits the overlay's limits."
-)
-@click.option("--dry-run", is_flag=True, help="Keep nothing on disk.")
-@click.option("--no-cuda", is_flag=True, help="Compute on the CPU even where a GPU is at hand.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="To compute with on the CPU.")
-@click.option("--author", default="", help="Who trains; kept in the provenance.")
+@extra_option
+@computation_options
 @hyperparameter_options
+@_mode_options
 @click.pass_context
 def command(
     context: click.Context,
-    params: Path | None,
-    experiments: Path,
     checkpoint: Path | None,
-    recipe: str | None,
-    warm_up: Path | None,
     pretrained_policy: str,
     init_bn_fc_fusion: bool,
+    params_file: Path | None,
+    experiments: Path,
+    author: str,
+    dry_run: bool,
     data: str,
     sortedtrain: Path | None,
     valid: Path | None,
     imgs: Path | None,
     extra: str | None,
-    evaluate_only: bool,
-    export_test_image: str | None,
-    test_image_line: str | None,
-    dry_run: bool,
     no_cuda: bool,
     threads: int,
-    author: str,
-    **overrides: object,
+    **options: object,
 ) -> None:
-    """Train a recogniser with CTC; every epoch is kept, and SIGINT (Ctrl-C) stops it so that it can be resumed.
+    """Train a recogniser with CTC; a checkpoint is written after every epoch.
 
-    The best checkpoint by validation CER is best-cer.pt in the run's folder; `foldline export` takes it from there.
+    Ctrl-C ends the run after the current batch, so that it can be resumed. The checkpoint with the lowest CER on the
+    validation lines is best-cer.pt in the run's folder; `foldline evaluate` and `foldline export` read it. Presets for
+    -p are in params/. `foldline recipe` trains a network for the board, in several runs.
     """
-    import torch
-
-    from foldline.console.progress import counting
-    from foldline.datasets import open_dataset, with_extra
+    from train.checkpoint import Checkpoint
     from train.distributed import torchrun_group
     from train.starting import Pretrained
 
-    given = _given(context)
-    _require_used(given, data)
+    given = given_options(context)
+    if any(name in given for name in (*MODES, *OF_MODES)):
+        _run_other_command(context, given)
+        return
+    _require_checkpoint(given)
+    overrides = {name: value for name, value in options.items() if name not in (*MODES, *OF_MODES)}
     group = torchrun_group()
-    if recipe is not None and group.size > 1:
-        raise click.UsageError("--recipe trains in one process; under torchrun, run its stages one by one.")
-    device = "cuda" if torch.cuda.is_available() and not no_cuda else "cpu"
-    hyperparameters = _hyperparameters(params, checkpoint, overrides, recipe=recipe is not None)
-    seed = hyperparameters.random_seed
-    with counting("reading lines") as progress:
-        dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, progress=progress)
-        if extra is not None:
-            dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
-    for sentence in dataset.problems if group.is_rank_zero else ():
-        click.echo(sentence, err=True)
-    if evaluate_only:
-        if group.is_rank_zero:
-            _evaluate(checkpoint, dataset, given, device=device, threads=threads)
-        return
-    command_line = shlex.join(["foldline", *sys.argv[1:]])
-    settings = {"device": device, "threads": threads, "command": command_line, "author": author}
-    if recipe is not None:
-        places = {"experiments": experiments, "folder": checkpoint, "warm_up": warm_up}
-        _follow_recipe(hyperparameters, dataset, given, **places, **settings)
-        return
+    start = None if checkpoint is None else Checkpoint.load(checkpoint)
+    hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
+    dataset = read_dataset(
+        data,
+        seed=hyperparameters.random_seed,
+        sortedtrain=sortedtrain,
+        valid=valid,
+        imgs=imgs,
+        extra=extra,
+        quiet=not group.is_rank_zero,
+    )
     result = _trained(
         group,
         hyperparameters,
         dataset,
         experiments=None if dry_run else experiments,
-        checkpoint=checkpoint,
+        checkpoint=start,
         policy=Pretrained[pretrained_policy],
         init_bn_fc_fusion=init_bn_fc_fusion,
-        **settings,
+        device=device_of(no_cuda),
+        threads=threads,
+        command=shlex.join(["foldline", *sys.argv[1:]]),
+        author=author,
     )
-    if result is None:
-        return
+    if result is not None:
+        _show_end(context, result, group)
+
+
+def _trained(group: Group, *arguments: object, **settings: object) -> TrainingResult | None:
+    """`train`, shown on the terminal; None in all processes of a group but rank 0."""
+    from foldline.console.training import showing
+    from train.trainer import train
+
+    if group.is_rank_zero:
+        with showing() as reporter:
+            return train(*arguments, reporter=reporter, group=group, **settings)
+    # Every process raises the error. A status of 1 here would make torchrun end rank 0, perhaps before its message.
+    with suppress(TrainingError):
+        train(*arguments, group=group, **settings)
+    return None
+
+
+def _show_end(context: click.Context, result: TrainingResult, group: Group) -> None:
     if result.interrupted:
-        how = "Go on with: " if group.size == 1 else "Go on under torchrun with: -m "
-        again = f" {how}{_resuming(given, result.resume_from)}" if result.folder else ""
+        how = "Resume with: " if group.size == 1 else "Resume under torchrun with: -m "
+        again = f" {how}{resuming_command(context, result.resume_from)}" if result.folder else ""
         raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         click.echo(
@@ -180,153 +166,55 @@ def command(
         )
 
 
-def _trained(group: Group, *arguments: object, **settings: object) -> TrainingResult | None:
-    """`train`, shown on the terminal; None in all processes of a group but the first, which alone tells."""
-    from foldline.console.training import showing
-    from train.trainer import train
-
-    if group.is_rank_zero:
-        with showing() as reporter:
-            return train(*arguments, reporter=reporter, group=group, **settings)
-    # All of them raise it alike. With a status of 1 here, torchrun would kill the first, perhaps before it has told.
-    with suppress(TrainingError):
-        train(*arguments, group=group, **settings)
-    return None
-
-
-def _follow_recipe(
-    hyperparameters: Hyperparameters, dataset: Dataset, given: dict[str, object], **settings: object
-) -> None:
-    """`run_recipe`, shown on the terminal."""
-    from rich.console import Console
-
-    from foldline.console.terminal import show_comparison
-    from foldline.console.training import showing
-    from foldline.recipe import run_recipe
-
-    with showing() as reporter:
-        result = run_recipe(hyperparameters, dataset, log=reporter.note, reporter=reporter, **settings)
-    if result.design is None:
-        raise click.ClickException(f"Interrupted. Go on with: {_resuming(given, result.folder)} --recipe hardware")
-    show_comparison(
-        Console(width=None if Console().is_terminal else 120),
-        result.comparison,
-        title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
-    )
-    click.echo(f"The design: {result.design}")
-
-
-def _hyperparameters(
-    params: Path | None, checkpoint: Path | None, overrides: dict[str, object], *, recipe: bool
-) -> Hyperparameters:
-    """The file's, or those of the checkpoint or recipe's folder, or the defaults; then the overrides."""
-    if params is not None:
-        base = Hyperparameters.from_json(params)
-    elif checkpoint is not None and recipe:
-        from foldline.recipe import target_of
-
-        base = target_of(checkpoint)
-    elif checkpoint is not None:
-        from train.checkpoint import Checkpoint
-
-        base = Checkpoint.load(checkpoint).hyperparameters
-    else:
-        base = Hyperparameters()
-    return replace(base, **{name: value for name, value in overrides.items() if value is not None})
-
-
-def _given(context: click.Context) -> dict[str, object]:
-    """The parameters of the command line by name, without those left at their default, in the order of --help."""
-    names = [one.name for one in context.command.params]
-    default = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    return {name: context.params[name] for name in names if context.get_parameter_source(name) not in default}
-
-
-def _flags(names: Iterable[str]) -> list[str]:
-    """How the command line spells parameters."""
-    spelled = {one.name: one.opts[-1] for one in command.params}
-    return [spelled[name] for name in names]
-
-
-def _require_used(given: dict[str, object], data: str) -> None:
-    """Refuse options that would have no effect together.
+def _require_checkpoint(given: dict[str, object]) -> None:
+    """Refuse options that have no effect without the checkpoint that they are about.
 
     :raises click.UsageError: names them.
     """
-    from foldline.datasets import SYNTHETIC
-
-    if "recipe" in given:
-        unused = _flags(name for name in given if name in UNUSED_BY_RECIPE)
-        if unused:
-            raise click.UsageError(f"--recipe runs its own stages and takes no {', '.join(unused)}.")
-    if "warm_up" in given and ("recipe" not in given or "checkpoint" in given):
-        raise click.UsageError("--warm-up begins a --recipe, and has no effect on one that -i goes on with.")
-    if "evaluate_only" in given:
-        if "checkpoint" not in given:
-            raise click.UsageError("--eval needs -i CHECKPOINT.")
-        unused = _flags(name for name in given if name not in READ_BY_EVAL)
-        if unused:
-            raise click.UsageError(f"--eval trains nothing and takes no {', '.join(unused)}.")
-    elif unused := _flags(name for name in given if name in WITH_EVAL_ONLY):
-        raise click.UsageError(f"{', '.join(unused)} needs --eval.")
-    if "test_image_line" in given and "export_test_image" not in given:
-        raise click.UsageError("--test-image-line needs --export-test-image.")
     if "init_bn_fc_fusion" in given and given.get("pretrained_policy") != "RETRAIN":
         raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
     if "pretrained_policy" in given and "checkpoint" not in given:
         raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
-    if data.partition(":")[0] == SYNTHETIC:
-        unused = _flags(name for name in given if name in ("sortedtrain", "valid", "imgs"))
-        if unused:
-            raise click.UsageError(f"The generator's lines have no {', '.join(unused)}; name a folder with --data.")
 
 
-def _resuming(given: dict[str, object], checkpoint: Path) -> str:
-    """The command that goes on from `checkpoint`, to be pasted into a shell."""
-    arguments = ["foldline", "train", "-i", str(checkpoint)]
-    for name in KEPT_ON_RESUME:
-        if name in given:
-            arguments += _flags([name])
-            arguments += [] if given[name] is True else [str(given[name])]
-    return shlex.join(arguments)
+def _run_other_command(context: click.Context, given: dict[str, object]) -> None:
+    """Run the command that does what another mode of the original trainer did, with the same options.
 
-
-def _evaluate(checkpoint: Path, dataset: Dataset, given: dict[str, object], *, device: str, threads: int) -> None:
-    from train.checkpoint import Checkpoint
-    from train.evaluation import evaluate_checkpoint
-
-    loaded = Checkpoint.load(checkpoint)
-    evaluation = evaluate_checkpoint(loaded, dataset.validation, device=device, threads=threads)
-    click.echo(f"{evaluation.rates.lines} validation lines of {dataset.name}:")
-    for decoding, rates in (("greedy CTC", evaluation.rates), ("overlay labels", evaluation.overlay_rates)):
-        click.echo(
-            f"{decoding:>14}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, {rates.exact} exact "
-            f"(per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
-        )
-    if "export_test_image" in given:
-        read = dict(zip((line.name for line in dataset.validation), evaluation.overlay_texts, strict=True))
-        _export_test_image(checkpoint, dataset, read, given["export_test_image"], given.get("test_image_line"))
-
-
-def _export_test_image(checkpoint: Path, dataset: Dataset, read: dict[str, str], output: str, line: str | None) -> None:
-    """Write a line as a test image, and say where the board will read something else than the trained network.
-
-    :param read: what that reads, by the names of the lines.
+    :raises click.UsageError: an option that the command does not take, or no checkpoint; names the command in full.
     """
-    from foldline.console.text import printable
-    from foldline.hardware.bench_line import DEFAULT_NAME, export_test_image
-    from foldline.networks import open_network
+    mode = next((name for name in MODES if name in given), None)
+    if mode is None:
+        name = next(name for name in OF_MODES if name in given)
+        raise click.UsageError(f"{flags([name])[0]} is an option of `foldline {OF_MODES[name]}`.")
+    flag = {"evaluate_only": "--eval"}.get(mode) or flags([mode])[0]
+    name = MODES[mode]
+    other = context.parent.command.get_command(context.parent, name)
+    arguments, unused = _arguments(other, mode, given)
+    line = shlex.join(["foldline", name, *arguments])
+    if unused:
+        raise click.UsageError(f"{flag} takes no {', '.join(flags(unused))}. The command is: {line}")
+    if name != "recipe" and "checkpoint" not in given:
+        raise click.UsageError(f"{flag} needs -i CHECKPOINT. The command is: {line}")
+    click.echo(f"train {flag} is a command of its own: {line}", err=True)
+    with other.make_context(name, arguments, parent=context.parent) as inner:
+        other.invoke(inner)
 
-    network = open_network(checkpoint)
-    for sentence in network.notes:
-        click.echo(sentence, err=True)
-    output = checkpoint.parent / DEFAULT_NAME if output == BESIDE else output
-    written = export_test_image(network.design, dataset, output, line=line, keep=checkpoint)
-    image = written.image
-    click.echo(
-        printable(f"{written.pixels}, {written.header}: {image.name}, {len(image.columns)} columns, {image.text}")
-    )
-    if read[image.name] != image.text:
-        click.echo(
-            printable(f"The board computes otherwise than the checkpoint, which reads: {read[image.name]}"), err=True
-        )
+
+def _arguments(other: click.Command, mode: str, given: dict[str, object]) -> tuple[list[str], list[str]]:
+    """The command line of another command for the parameters of this one, and those that it does not take."""
+    checkpoint = given.get("checkpoint", Path("CHECKPOINT"))
+    arguments = [str(checkpoint)]
+    if other.name == "recipe":
+        arguments = ["-i", str(checkpoint)] if "checkpoint" in given else []
+    if mode == "export":
+        arguments += ["-o", str(checkpoint.with_suffix(".hpp"))]
+    if mode == "export_test_image":
+        arguments += ["--test-image", given[mode] or str(checkpoint.with_name(TEST_IMAGE))]
+    taken = {one.name: one for one in other.params if isinstance(one, click.Option)}
+    unused = []
+    for name, value in given.items():
+        if name in taken:
+            arguments += [taken[name].opts[0], *([] if taken[name].is_flag else [str(value)])]
+        elif name not in ("checkpoint", *MODES, *WITHOUT_EFFECT[other.name]):
+            unused.append(name)
+    return arguments, unused

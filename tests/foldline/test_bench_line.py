@@ -1,4 +1,4 @@
-"""`foldline train --eval --export-test-image`: one line with its answer, for `foldline simulate` and for a C compiler."""
+"""`foldline export --test-image`: one line with its answer, for `foldline simulate` and for a C compiler."""
 
 import json
 import re
@@ -44,7 +44,8 @@ def foldline(*arguments):
 
 def export(folder, checkpoint, *arguments):
     data = () if "--data" in arguments else ("--data", folder / "lines")
-    return foldline("train", "-i", checkpoint, "--eval", "--no-cuda", *data, "--export-test-image", *arguments)
+    output = () if arguments and not str(arguments[0]).startswith("--") else (checkpoint.parent / "test_image",)
+    return foldline("export", checkpoint, *data, "--test-image", *output, *arguments)
 
 
 def refuses(sentence, result, status=1):
@@ -158,13 +159,8 @@ def test_what_cannot_be_is_refused(folder, checkpoint, tmp_path):
         export(folder, checkpoint, "--test-image-line", "x"),
     )
     refuses(
-        "--export-test-image needs --eval.",
-        foldline("train", "-i", checkpoint, "--export_test_image"),
-        status=2,
-    )
-    refuses(
-        "--test-image-line needs --export-test-image.",
-        foldline("train", "-i", checkpoint, "--eval", "--test-image-line", "x"),
+        "--test-image-line, --data needs --test-image FILE.",
+        foldline("export", checkpoint, "-o", "x.hpp", "--test-image-line", "x", "--data", "d"),
         status=2,
     )
     floating = train(tiny.hyperparameters(epochs=0), tiny.dataset(), experiments=None).last

@@ -54,8 +54,8 @@ def test_training_prints_each_epoch_and_where_the_best_is(trained):
     assert lines[-1].startswith("Best: CER ") and lines[-1].endswith(str(checkpoint))
 
 
-def test_eval_reads_the_validation_lines(trained, data):
-    printed = run("train", "-i", trained[0], "--eval", "--data", data).stdout
+def test_evaluate_reads_the_validation_lines(trained, data):
+    printed = run("evaluate", trained[0], "--data", data).stdout
     best = Checkpoint.load(trained[0]).best_cer
     assert printed.splitlines()[0] == f"3 validation lines of {data.name}:"
     assert printed.splitlines()[1].startswith(f"    greedy CTC: CER {best:.2f} %")

@@ -153,7 +153,7 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
 def test_the_command_runs_it_and_goes_on_with_it(tmp_path):
     data = write_dataset(tiny.dataset(), tmp_path / "lines")
     TARGET.to_json(tmp_path / "target.json")
-    common = ["train", "--recipe", "hardware", "--data", str(data)]
+    common = ["recipe", "--data", str(data)]
     first = CliRunner().invoke(main, [*common, "-p", str(tmp_path / "target.json"), "-e", str(tmp_path / "runs")])
     assert first.exit_code == 0, first.output
     (folder,) = (tmp_path / "runs").iterdir()
@@ -163,9 +163,10 @@ def test_the_command_runs_it_and_goes_on_with_it(tmp_path):
     assert again.stdout.splitlines()[-1] == f"The design: {folder / DESIGN}"
 
 
-def test_options_that_the_stages_decide_are_refused():
-    result = CliRunner().invoke(main, ["train", "--recipe", "hardware", "--dry-run", "--eval"])
-    assert result.stderr.splitlines()[-1] == ("Error: --recipe runs its own stages and takes no --eval, --dry-run.")
+def test_a_warm_up_of_a_recipe_that_has_begun_is_refused(done):
+    result = CliRunner().invoke(main, ["recipe", "-i", str(done.folder), "--warm-up", "x.pt"])
+    assert result.exit_code == 2
+    assert "--warm-up" in result.stderr
 
 
 def test_whoever_goes_on_with_it_the_provenance_is_the_first_command(tmp_path):

@@ -2,13 +2,16 @@
 
 import shlex
 import signal
+from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
 
 from foldline.cli import main
+from foldline.commands.training_options import HEADINGS
 from foldline.console import training as training_progress
 from tests.train import tiny
+from train.config import Hyperparameters
 from train.data.dataset import write_dataset
 from train.trainer import train
 
@@ -35,29 +38,20 @@ def says(sentence, *arguments, status):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "named"),
     [
-        (["--eval"], "--eval needs -i CHECKPOINT."),
-        (
-            ["--eval", "-i", "x.pt", "-p", "p.json", "--dry_run", "--lr", "0.1", "--init-bn-fc-fusion", "-e", "runs"],
-            "--eval trains nothing and takes no --params, --experiments, --init-bn-fc-fusion, --dry-run, --lr.",
-        ),
-        (
-            ["--eval", "-i", "x.pt", "--pretrained-policy", "RESUME"],
-            "--eval trains nothing and takes no --pretrained-policy.",
-        ),
-        (["--pretrained-policy", "RESUME"], "--pretrained-policy needs -i CHECKPOINT."),
-        (["--pretrained_policy", "RETRAIN"], "--pretrained-policy needs -i CHECKPOINT."),
-        (["--init-bn-fc-fusion"], "--init-bn-fc-fusion needs --pretrained-policy RETRAIN."),
-        (["-i", "x.pt", "--init-bn-fc-fusion"], "--init-bn-fc-fusion needs --pretrained-policy RETRAIN."),
-        (
-            ["--valid", "v.txt", "--imgs", "imgs"],
-            "The generator's lines have no --valid, --imgs; name a folder with --data.",
-        ),
+        (["--pretrained-policy", "RESUME"], ["--pretrained-policy", "-i CHECKPOINT"]),
+        (["--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
+        (["-i", "x.pt", "--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
+        (["--valid", "v.txt", "--imgs", "imgs"], ["--valid, --imgs", "--data"]),
+        (["--pe", 2], ["--pe", "foldline export"]),
+        (["--warm-up", "x.pt"], ["--warm-up", "foldline recipe"]),
     ],
 )
-def test_options_that_would_have_no_effect_are_refused(arguments, sentence):
-    says(sentence, *arguments, status=2)
+def test_options_that_would_have_no_effect_are_refused(arguments, named):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert all(text in result.stderr.splitlines()[-1] for text in named)
 
 
 def test_another_network_cannot_be_resumed(last, data):
@@ -85,10 +79,15 @@ def test_threads_that_cannot_be_leave_no_folder(data, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_every_hyperparameter_has_one_heading():
+    names = [name for group in HEADINGS.values() for name in group]
+    assert sorted(names) == sorted(one.name for one in fields(Hyperparameters))
+
+
 def test_help_states_the_ranges():
     text = " ".join(run("--help").stdout.split())
-    assert "H, hidden units per direction, 1 to 4096 [default: 128]" in text
-    assert "learning rate; of ONE_CYCLE the greatest, more than 0 and at most 1000 [default: 0.0001]" in text
+    assert "H, hidden units per direction, 1 to 4096 [default: 128]." in text
+    assert "Learning rate; of ONE_CYCLE the greatest, more than 0 and at most 1000 [default: 0.0001]." in text
 
 
 def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypatch):
@@ -102,7 +101,7 @@ def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypa
     )
     assert result.exit_code == 1
     (checkpoint,) = (tmp_path / "my runs").glob("*/last.pt")
-    message, command = result.stderr.splitlines()[-1].split(" Go on with: ")
+    message, command = result.stderr.splitlines()[-1].split(" Resume with: ")
     assert message == "Error: Interrupted after 0 whole epochs."
     assert shlex.split(command) == [
         *("foldline", "train", "-i", str(checkpoint), "--data", str(data), "--valid", str(valid)),

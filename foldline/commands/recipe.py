@@ -1,0 +1,94 @@
+"""`foldline recipe`: all training runs from a float network to the design for the board."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
+from foldline.commands.training_options import (
+    computation_options,
+    device_of,
+    extra_option,
+    given_options,
+    hyperparameter_options,
+    hyperparameters_of,
+    read_dataset,
+    resuming_command,
+    run_options,
+)
+
+_start = option_group("Start")
+
+
+@click.command("recipe", cls=GroupedCommand)
+@_start("-i", "--input", "folder", type=FILE, help="Folder of a recipe to resume.")
+@_start("--warm-up", type=FILE, help="Checkpoint of a float network, which replaces the float stage.")
+@run_options
+@dataset_options
+@extra_option
+@computation_options
+@hyperparameter_options
+@click.pass_context
+def command(
+    context: click.Context,
+    folder: Path | None,
+    warm_up: Path | None,
+    params_file: Path | None,
+    experiments: Path,
+    author: str,
+    data: str,
+    sortedtrain: Path | None,
+    valid: Path | None,
+    imgs: Path | None,
+    extra: str | None,
+    no_cuda: bool,
+    threads: int,
+    **overrides: object,
+) -> None:
+    """Train a network for the board in three stages, and write its design.
+
+    The stages: float; the recurrent layer in the overlay's arithmetic; batch norm fused into the FC layer and everything
+    in the overlay's arithmetic. Each is a run of its own in the recipe's folder. The hyperparameters are those of the
+    last stage, such as a preset of params/. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
+    """
+    from rich.console import Console
+
+    from foldline.console.terminal import show_comparison
+    from foldline.console.training import showing
+    from foldline.recipe import run_recipe, target_of
+    from train.distributed import torchrun_group
+
+    if folder is not None and "warm_up" in given_options(context):
+        raise click.UsageError("--warm-up is for a new recipe; -i FOLDER resumes one.")
+    if torchrun_group().size > 1:
+        raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
+    hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
+    dataset = read_dataset(
+        data, seed=hyperparameters.random_seed, sortedtrain=sortedtrain, valid=valid, imgs=imgs, extra=extra
+    )
+    with showing() as reporter:
+        result = run_recipe(
+            hyperparameters,
+            dataset,
+            experiments=experiments,
+            folder=folder,
+            warm_up=warm_up,
+            log=reporter.note,
+            reporter=reporter,
+            device=device_of(no_cuda),
+            threads=threads,
+            command=shlex.join(["foldline", *sys.argv[1:]]),
+            author=author,
+        )
+    if result.design is None:
+        raise click.ClickException(f"Interrupted. Resume with: {resuming_command(context, result.folder)}")
+    show_comparison(
+        Console(width=None if Console().is_terminal else 120),
+        result.comparison,
+        title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
+    )
+    click.echo(f"The design: {result.design}")

@@ -1,0 +1,183 @@
+"""What `foldline train`, `recipe`, `evaluate` and `export` share: options, and the objects that they stand for."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+import params
+from foldline.commands.options import FILE, all_of, option_group
+from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
+
+if TYPE_CHECKING:
+    from train.data.dataset import Dataset
+
+REPEATED_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
+"""Parameters that no checkpoint holds: a command that resumes a run has to name them again."""
+
+HEADINGS = {
+    "Network": (
+        *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional"),
+        *("recurrent_bias_enabled", "prefused_bn_fc"),
+    ),
+    "Quantization": (
+        *(f"{part}_{kind}" for part in QUANTIZED_PARTS for kind in ("bit_width", "quantization")),
+        *("internal_activation_bit_width", "quantize_input", "forward_arithmetic"),
+    ),
+    "Epochs and batches": (
+        *("epochs", "checkpoint_interval", "batch_size", "seq_to_random_threshold", "width_pool", "mask_padded"),
+        *("extra_lines", "selection_lines", "select_by", "num_workers", "random_seed"),
+    ),
+    "Loss and optimiser": (
+        *("ctc", "score_scale", "optimiser", "weight_decay", "lr", "lr_schedule", "lr_step", "lr_gamma", "lr_warmup"),
+        *("max_norm", "dropout"),
+    ),
+    "Augmentation of training lines": tuple(f"augment_{name}" for name in AUGMENTATIONS),
+}
+"""Hyperparameters by their heading in ``--help``."""
+
+_run, _computation, _dataset = option_group("Run"), option_group("Computation"), option_group("Dataset")
+
+computation_options = all_of(
+    _computation("--no-cuda", is_flag=True, help="Compute on the CPU even if there is a GPU."),
+    _computation(
+        "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads on the CPU, per process."
+    ),
+)
+
+run_options = all_of(
+    _run("-p", "--params", "params_file", type=FILE, help="Hyperparameters: a JSON file, or the name of a preset."),
+    _run(
+        "-e",
+        "--experiments",
+        type=FILE,
+        default="experiments",
+        show_default=True,
+        help="Folder in which a new run makes its own.",
+    ),
+    _run("--author", default="", help="Author, for the provenance of checkpoints and designs."),
+)
+
+extra_option = _dataset(
+    "--extra",
+    metavar="DIR|synthetic[:LINES]",
+    help="Dataset with further training lines, of which every epoch draws --extra-lines at random.",
+)
+
+
+def hyperparameter_options(command: Callable) -> Callable:
+    """One option per field of `Hyperparameters`, under its heading; None where it is not given."""
+    by_name = {one.name: one for one in fields(Hyperparameters)}
+    added = []
+    for heading, names in HEADINGS.items():
+        for name in names:
+            one = by_name[name]
+            choices = one.metadata["choices"]
+            kind = click.Choice(choices) if choices else type(one.default)
+            flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
+            limits = f", {range_text(one)}" if range_text(one) else ""
+            default = str(one.default).lower() if kind is bool else one.default
+            help = one.metadata["help"]
+            text = f"{help[0].upper()}{help[1:]}{limits} [default: {default}]."
+            option = option_group(heading)(f"--{name.replace('_', '-')}", name, type=kind, help=text, **flag)
+            added.append(option)
+    return all_of(*added)(command)
+
+
+def hyperparameters_of(
+    params_file: Path | None, overrides: dict[str, object], saved: Hyperparameters | None
+) -> Hyperparameters:
+    """The hyperparameters that a command line asks for.
+
+    :param params_file: file or name of a preset; None takes `saved`.
+    :param overrides: values by name; None where an option is not given.
+    :param saved: those of a checkpoint or a recipe; None takes the defaults.
+    :raises FileError, ConfigError: see `Hyperparameters.from_json`.
+    """
+    base = saved or Hyperparameters()
+    if params_file is not None:
+        found = params.find(params_file)
+        if found != params_file:
+            click.echo(f"{params_file}: no such file; the preset {found} is taken.", err=True)
+        base = Hyperparameters.from_json(found)
+    return replace(base, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def read_dataset(
+    data: str,
+    *,
+    seed: int,
+    sortedtrain: Path | None,
+    valid: Path | None,
+    imgs: Path | None,
+    extra: str | None = None,
+    only_validation: bool = False,
+    quiet: bool = False,
+) -> Dataset:
+    """The lines that the options under "Dataset" name; what is wrong with them goes to stderr.
+
+    :param seed: of synthetic lines.
+    :param only_validation: make one synthetic training line only.
+    :param quiet: write nothing to stderr.
+    :raises click.UsageError: lists or a folder of images for synthetic lines.
+    :raises DataError, FileError, ConfigError: see `foldline.datasets.open_dataset`.
+    """
+    from foldline.console.progress import counting
+    from foldline.datasets import SYNTHETIC, SYNTHETIC_TRAINING, open_dataset, with_extra
+
+    lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
+    given = [name for name, path in lists.items() if path is not None]
+    if given and data.partition(":")[0] == SYNTHETIC:
+        raise click.UsageError(f"Synthetic lines have no {', '.join(flags(given))}; name a folder with --data.")
+    with counting("reading lines") as progress:
+        dataset = open_dataset(
+            data,
+            seed=seed,
+            sorted_train=sortedtrain,
+            valid=valid,
+            imgs=imgs,
+            training=1 if only_validation else SYNTHETIC_TRAINING,
+            progress=progress,
+        )
+        if extra is not None:
+            dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
+    for problem in () if quiet else dataset.problems:
+        click.echo(problem, err=True)
+    return dataset
+
+
+def device_of(no_cuda: bool) -> str:
+    """The device of torch that is computed on."""
+    import torch
+
+    return "cpu" if no_cuda or not torch.cuda.is_available() else "cuda"
+
+
+def given_options(context: click.Context) -> dict[str, object]:
+    """Parameters that the command line names, with their values."""
+    unset = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) not in unset}
+
+
+def flags(names: Iterable[str]) -> list[str]:
+    """Parameters as they are spelled on a command line."""
+    return [f"--{name.replace('_', '-')}" for name in names]
+
+
+def resuming_command(context: click.Context, path: Path) -> str:
+    """The command line that resumes what this command has begun.
+
+    :param path: checkpoint of a run, or folder of a recipe.
+    """
+    given = given_options(context)
+    arguments = ["foldline", context.info_name, "-i", str(path)]
+    for name in REPEATED_ON_RESUME:
+        if name in given:
+            arguments += flags([name]) + ([] if given[name] is True else [str(given[name])])
+    return shlex.join(arguments)
