@@ -92,7 +92,7 @@ def test_export_import_verify_compare(trained, data, tmp_path):
 
 def test_the_table_shows_every_level(trained, data):
     printed = run("compare", trained[0], "--data", data, "--per-line").stdout
-    for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "truth", "validation lines of"):
+    for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "reference", "validation lines of"):
         assert name in printed
 
 

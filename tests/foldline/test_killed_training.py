@@ -215,7 +215,7 @@ def test_an_interrupted_process_goes_on_with_the_command_it_names(folder, whole,
         process.wait_until(lambda: process.announced >= 1)
         os.kill(process.pid, signal.SIGINT)
         assert process.end() == 1
-        message, again = process.said.splitlines()[-1].split(" Go on with: ")
+        message, again = process.said.splitlines()[-1].split(" Resume with: ")
     saved = Checkpoint.load(last_of(experiments))
     assert message == f"Error: Interrupted after {saved.epoch} whole epochs."
     assert 1 <= saved.epoch < EPOCHS

@@ -223,16 +223,9 @@ def test_a_damaged_beginning_is_named(done, tmp_path, text):
         recipe(None, hyperparameters=None, folder=tmp_path / "copy")
 
 
-def test_a_warm_up_without_a_recipe_is_refused():
-    result = CliRunner().invoke(main, ["train", "--warm-up", "x.pt"])
-    assert result.stderr.splitlines()[-1] == (
-        "Error: --warm-up begins a --recipe, and has no effect on one that -i goes on with."
-    )
-
-
 def test_the_command_goes_on_with_the_folders_hyperparameters_and_no_others(done, tmp_path):
     data = write_dataset(tiny.dataset(), tmp_path / "lines")
-    arguments = ["train", "--recipe", "hardware", "--data", str(data), "-i", str(done.folder)]
+    arguments = ["recipe", "--data", str(data), "-i", str(done.folder)]
     same = CliRunner().invoke(main, [*arguments, "--epochs", "10"])
     assert same.exit_code == 0, same.output
     other = CliRunner().invoke(main, [*arguments, "--epochs", "11"])
