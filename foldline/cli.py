@@ -39,7 +39,8 @@ GROUPS = {
         "run": ("run", "Read text lines on a board or on the virtual board."),
     },
     "Search": {
-        "explore": ("explore", "Find foldings, or precisions and foldings, for a board and a rate."),
+        "explore": ("explore", "Compare all foldings of a design on a board."),
+        "study": ("study", "Search precisions and sizes: train and compare networks."),
     },
     "Check": {
         "golden": ("golden", "Make or check the golden vectors."),

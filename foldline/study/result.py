@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,22 +12,21 @@ import numpy as np
 from datapath.errors import FileError
 from foldline.foldings.enumeration import FoldingPoint, point_from
 from foldline.foldings.pareto import pareto_front
-from foldline.study.ledger import DISCARDED, GIVEN_UP, REASON, Ledger, attempt_of, choice_of, root_of
-from foldline.study.retries import WORKER
+from foldline.study.queue import CURVE, OUTCOME, WORKER, TrialQueue, recorded
 from foldline.study.settings import StudySettings
 from foldline.study.space import Choice
 from foldline.study.storage import open_storage, reaching, shown_url
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.storages import BaseStorage
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
 
 SETTINGS = "foldline"
 """Attribute of the study."""
 
-POINT, RESULT, CURVE = "point", "result", "curve"
-"""Attributes of a trial: its `FoldingPoint`, its `TrialErrorRates`, and the overlay CER after each epoch of its last stage."""
+POINT, RESULT = "point", "result"
+"""Attributes of a trial: its `FoldingPoint` and its `TrialErrorRates`."""
 
 COMPLETE, PRUNED, FAILED, RUNNING, WAITING = "complete", "pruned", "failed", "running", "waiting"
 _STATES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RUNNING, "WAITING": WAITING}
@@ -34,12 +34,14 @@ _STATES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED, "RUNNING": RU
 
 @dataclass(frozen=True, kw_only=True)
 class TrialErrorRates:
-    """What a trained network reads on all validation lines, beyond the limits, simulated, by the overlay's labels.
+    """Error rates of a trained network: all validation lines, limits ignored, simulated, overlay labels.
 
-    cer, wer       percent
-    exact, lines   lines read exactly, and all of them
-    folder         of its training, on the machine of its worker
-    design         the file, likewise; unfolded
+    cer     character error rate in percent
+    wer     word error rate in percent
+    exact   lines read without an error
+    lines   number of lines
+    folder  of its training, on the machine of its worker
+    design  the unfolded design's file, on the machine of its worker
     """
 
     cer: float
@@ -52,24 +54,24 @@ class TrialErrorRates:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """One trial.
+    """One trial: one attempt at a network.
 
-    number    counted from 0 in the order in which trials were made
-    retries   the number of the trial whose network it tries again, if it does
-    state     complete, pruned, failed, running or waiting
-    choice    its network; None as long as it is being drawn
-    reason    why it was pruned, or has failed
-    point     the cheapest folding that reaches the study's rate: modelled throughput, estimated resources
-    reading   once it is complete
-    curve     overlay CER in percent by epoch of the last stage, as far as it went
-    worker    machine and process id
-    seconds   from its start to its end
+    number       counted from 0 in the order in which trials were made
+    retries      the number of the first attempt at the same network; None if this is the first
+    state        complete, pruned, failed, running or waiting
+    choice       its network
+    reason       why it was pruned, or has failed
+    point        the cheapest folding that reaches the study's rate: modelled throughput, estimated resources
+    error_rates  of a complete trial
+    curve        overlay CER in percent by epoch of the last stage, as far as it went
+    worker       machine and process id
+    seconds      from its start to its end
     """
 
     number: int
     retries: int | None
     state: str
-    choice: Choice | None
+    choice: Choice
     reason: str | None
     point: FoldingPoint | None
     error_rates: TrialErrorRates | None
@@ -84,9 +86,12 @@ class TrialResult:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
-    """A study: its settings, and its trials in the order of their numbers, without those that count for nothing.
+    """A study.
 
+    name      of the study
     storage   its URL, without a password
+    settings  what all workers share
+    trials    in the order of their numbers, without superfluous ones
     """
 
     name: str
@@ -96,7 +101,7 @@ class StudyResult:
 
     @property
     def finished(self) -> tuple[TrialResult, ...]:
-        """Complete and pruned ones."""
+        """Complete and pruned trials."""
         return tuple(trial for trial in self.trials if trial.finished)
 
     @property
@@ -105,90 +110,142 @@ class StudyResult:
 
     @property
     def front(self) -> tuple[TrialResult, ...]:
-        """The complete trials that no other one beats in CER and in the share of the board, best CER first."""
+        """The complete trials that no other one beats in CER and share of the board, best CER first."""
         costs = np.array([(one.error_rates.cer, one.point.share) for one in self.complete]).reshape(-1, 2)
         best = [self.complete[index] for index in pareto_front(costs)]
         return tuple(sorted(best, key=lambda trial: (trial.error_rates.cer, trial.point.share)))
 
     def cheapest(self, max_cer: float) -> TrialResult | None:
-        """The complete trial that takes the least share of the board and whose CER is at most this; None where there is
-        none."""
+        """The complete trial with the least share of the board among those that read well enough; None if none does.
+
+        :param max_cer: percent, itself included.
+        """
         good = [trial for trial in self.front if trial.error_rates.cer <= max_cer]
         return min(good, key=lambda trial: trial.point.share, default=None)
 
 
 def read_study(name: str, storage: str) -> StudyResult:
-    """The study of this name.
+    """Read a study.
 
+    :param name: of the study.
     :param storage: see `foldline.study.storage.storage_url`.
     :raises FileError: the storage cannot be opened, holds no such study, or one that is not Foldline's or damaged.
     """
-    opened = open_storage(storage, makes=False)
+    opened = open_storage(storage)
     with reaching(storage):
         study = load_study(name, opened, where=storage)
-        settings = kept_settings(study)
+        settings = stored_settings(study)
         if settings is None:
-            raise FileError(f"The study {name!r} is no study of Foldline's: it has no settings.")
+            raise FileError(f"The study {name!r} is not one of Foldline: it has no settings.")
         try:
             return result_of(study, settings, storage=storage)
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise FileError(f"The study {name!r} is damaged: {type(error).__name__}: {error}.") from error
 
 
-def load_study(name: str, storage: BaseStorage, *, where: str) -> Study:
-    """:raises FileError: there is none of this name; names those that are there."""
+def load_study(name: str, storage: RDBStorage, *, where: str) -> Study:
+    """Optuna's study.
+
+    :param name: of the study.
+    :param storage: to load it from.
+    :param where: URL of the storage, for messages.
+    :raises FileError: there is no study of this name; names those that there are.
+    """
     import optuna
 
     try:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
         names = ", ".join(sorted(optuna.get_all_study_names(storage)))
-        raise FileError(
-            f"There is no study {name!r} in {shown_url(where)}; it has {names or 'no study at all'}."
-        ) from error
+        raise FileError(f"There is no study {name!r} in {shown_url(where)}; it has {names or 'no study'}.") from error
 
 
-def kept_settings(study: Study) -> StudySettings | None:
-    """None where there are none."""
+def stored_settings(study: Study) -> StudySettings | None:
+    """The settings in a study's attributes; None where it has none.
+
+    :param study: to read from.
+    :raises FileError: they are of another version, or damaged.
+    """
     text = study.user_attrs.get(SETTINGS)
     return None if text is None else StudySettings.from_text(text, study=study.study_name)
 
 
 def result_of(study: Study, settings: StudySettings, *, storage: str) -> StudyResult:
-    """All that a study holds now."""
-    trials = study.get_trials(deepcopy=False)
-    counting = {trial.number for chain in Ledger(trials).chains for trial in chain.trials}
+    """All that a study holds now.
+
+    :param study: to read from.
+    :param settings: of the study.
+    :param storage: its URL.
+    """
+    networks = TrialQueue(study.get_trials(deepcopy=False), settings).networks
+    trials = [_trial(trial, first=network.trials[0].number) for network in networks for trial in network.trials]
     return StudyResult(
         name=study.study_name,
         storage=shown_url(storage),
         settings=settings,
-        trials=tuple(_trial(trial) for trial in trials if trial.number in counting),
+        trials=tuple(sorted(trials, key=lambda trial: trial.number)),
     )
 
 
-def _trial(trial: FrozenTrial) -> TrialResult:
-    told, complete = trial.user_attrs, trial.state.name == "COMPLETE"
+def point_of(trial: FrozenTrial) -> FoldingPoint:
+    """The folding of a trial.
+
+    :param trial: that has begun.
+    """
+    return point_from(trial.user_attrs[POINT])
+
+
+def error_rates_of(trial: FrozenTrial) -> TrialErrorRates:
+    """The error rates of a trial.
+
+    :param trial: that is complete.
+    """
+    return TrialErrorRates(**trial.user_attrs[RESULT])
+
+
+def curve_of(trial: FrozenTrial) -> dict[int, float]:
+    """Overlay CER in percent by epoch of the last stage.
+
+    :param trial: any trial.
+    """
+    return {int(epoch): cer for epoch, cer in trial.user_attrs.get(CURVE, {}).items()}
+
+
+def _trial(trial: FrozenTrial, *, first: int) -> TrialResult:
+    complete, failed = trial.state.name == "COMPLETE", trial.state.name == "FAIL"
+    worker = next(iter(recorded(trial, WORKER)), None)
+    _, reason = recorded(trial, OUTCOME) or (None, None)
+    if failed and reason is None:
+        reason = f"Its worker{'' if worker is None else f' {worker}'} ended without a result."
     started, ended = trial.datetime_start, trial.datetime_complete
     return TrialResult(
         number=trial.number,
-        retries=root_of(trial) if attempt_of(trial) else None,
+        retries=None if trial.number == first else first,
         state=_STATES[trial.state.name],
-        choice=choice_of(trial),
-        reason=told.get(GIVEN_UP) or told.get(DISCARDED) or told.get(REASON),
-        point=point_from(told[POINT]) if complete or POINT in told else None,
-        error_rates=TrialErrorRates(**told[RESULT]) if complete else None,
-        curve={int(epoch): cer for epoch, cer in told.get(CURVE, {}).items()},
-        worker=told.get(WORKER),
+        choice=Choice.of(trial.params),
+        reason=reason,
+        point=point_of(trial) if complete or POINT in trial.user_attrs else None,
+        error_rates=error_rates_of(trial) if complete else None,
+        curve=curve_of(trial),
+        worker=worker,
         seconds=(ended - started).total_seconds() if started and ended else None,
     )
 
 
 def reference_curves(study: Study, *, share: float) -> list[dict[int, float]]:
-    """The curves of the complete trials that take no more of the board than `share`."""
-    results = (_trial(trial) for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE")
-    return [trial.curve for trial in results if trial.point is not None and trial.point.share <= share]
+    """The curves of the complete trials that take no more of the board.
+
+    :param study: to read from.
+    :param share: of the board's scarcest resource, 0 to 1.
+    """
+    trials = (trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE")
+    return [curve_of(trial) for trial in trials if point_of(trial).share <= share]
 
 
-def best_at(curves: list[dict[int, float]], epoch: int) -> float:
-    """The least CER that any curve has at an epoch; infinite where none goes so far."""
+def best_at(curves: Sequence[dict[int, float]], epoch: int) -> float:
+    """The least CER of any curve at an epoch; infinite where none goes so far.
+
+    :param curves: CER in percent by epoch.
+    :param epoch: counted from 1.
+    """
     return min((curve[epoch] for curve in curves if epoch in curve), default=math.inf)

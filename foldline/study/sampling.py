@@ -1,72 +1,54 @@
-"""Which network a study tries next: Optuna's TPE, and never one that it has had.
+"""Draws a network that a study has not had, by Optuna's TPE.
 
-TPE rather than NSGA-II: a training takes hours, so that a study has tens of trials; NSGA-II needs a generation of some
-tens before it learns anything, and waits for it, while TPE learns from every finished trial and spreads out the networks
-of workers that draw at the same time (`constant_liar`).
+TPE rather than NSGA-II: a training takes hours, and a study has tens of trials. NSGA-II needs a generation of some tens
+before it learns, and waits for it; TPE learns from every finished trial, and `constant_liar` makes it avoid networks that are
+being trained.
 """
 
 from __future__ import annotations
 
 import random
-import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, TPESampler
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import TPESampler
 
-from foldline.study.ledger import Ledger
 from foldline.study.space import Choice, Space
 
 if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import FrozenTrial
+    from foldline.study.queue import Attempts
 
-DRAWS = 100
-"""After so many networks that the study has had, one of those that are left is taken at random."""
+DRAWS = 30
+"""After so many networks that the study has had, one of the others is taken at random."""
 
 
 def distributions_of(space: Space) -> dict[str, CategoricalDistribution]:
-    """The parameters of a trial, as Optuna knows them."""
+    """The parameters of a trial, as Optuna declares them.
+
+    :param space: of the study.
+    """
     return {name: CategoricalDistribution(values) for name, values in space.parameters.items()}
 
 
-class UntriedSampler(BaseSampler):
-    """Draws a network of the space that the study has not had yet.
+def draw(study: optuna.Study, networks: Sequence[Attempts], space: Space, *, seed: int) -> Choice:
+    """A network that the study has not had. The draw is made in a copy of the study in memory, and depends on nothing but
+    the arguments.
 
-    The random numbers of a trial follow from `seed` and its number: a study of one worker is the same each time, and
-    several workers draw differently.
+    :param study: only its directions are used.
+    :param networks: that the study has had; TPE learns from the last trial of each, if it finished or runs.
+    :param space: to draw from; larger than `networks`.
+    :param seed: of the sampler, 0 to 2^32 - 1.
     """
-
-    def __init__(self, space: Space, seed: int) -> None:
-        self._space, self._seed, self._distributions = space, seed, distributions_of(space)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._distributions)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        if trial.params:  # one that retries another, or that the study began with
-            return {}
-        tried = Ledger(study.get_trials(deepcopy=False)).tried
-        seed = (self._seed + trial.number) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # of `constant_liar`, before Optuna 5
-            estimator = TPESampler(seed=seed, constant_liar=True)
-        for _ in range(DRAWS):
-            drawn = {
-                name: estimator.sample_independent(study, trial, name, distribution)
-                for name, distribution in search_space.items()
-            }
-            if Choice.of(drawn) not in tried:
-                return drawn
-        left = [choice for choice in self._space if choice not in tried]
-        # With none left, another worker has drawn the last one at the same time: this trial will be discarded.
-        last = random.Random(seed).choice(left or list(self._space))
-        return {name: getattr(last, name) for name in search_space}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self.sample_relative(study, trial, self._distributions)[param_name]
+    copy = optuna.create_study(directions=study.directions, sampler=TPESampler(seed=seed, constant_liar=True))
+    for network in networks:
+        trial = network.trials[-1]
+        if trial.state.name in ("COMPLETE", "PRUNED", "RUNNING"):
+            copy.add_trial(trial)
+    had = {network.choice for network in networks}
+    for _ in range(DRAWS):
+        choice = Choice.of(copy.ask(distributions_of(space)).params)
+        if choice not in had:
+            return choice
+    return random.Random(seed).choice([choice for choice in space if choice not in had])

@@ -1,4 +1,4 @@
-"""What a study is about. Its first worker decides; those that join take it over, or are refused."""
+"""The settings of a study: its first worker decides them, and a worker that joins with other ones is refused."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from foldline.study.space import Space
 from hls_gen.boards import Board, check_clock, load_board
 from train.config import Hyperparameters
 
-VERSION = 1
-"""Of the form in which they are kept in the storage."""
+VERSION = 2
+"""Of the settings and of the attributes of trials in a storage. Version 1 had heartbeats and retries of its own."""
 
 FROM_SPACE = (
     *("layer_size", "recurrent_weight_bit_width", "recurrent_activation_bit_width", "recurrent_bias_bit_width"),
@@ -33,25 +33,25 @@ COUNTED = ("training lines", "validation lines", "classes")
 """What the field `lines` counts."""
 
 REQUIRED = {"min_columns_per_second": "--min-columns-per-second N", "preset": "-p PRESET.json"}
-"""What the first worker must give, and how the command line spells it."""
+"""Fields that the first worker must give, and their options on the command line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudySettings:
     """What all workers of a study share.
 
-    board                   by its name
-    clock_mhz               of the accelerator; the board's if none is given
-    kernel                  whose accelerator
-    columns                 of the line that columns/s are modelled for
-    min_columns_per_second  what a network must reach on the board at some folding
-    weight ... hidden       the fields of `Space`
+    min_columns_per_second  that a network must reach on the board at some folding
     preset                  hyperparameters by name, without those that the space decides
-    prune_factor            a network is given up if it reads that many times as badly as a cheaper one did at the epoch
     dataset                 its name
-    lines                   numbers of its training and validation lines, and of the classes of its alphabet
-    trials                  to finish, over all workers
-    data                    how its first worker was pointed at the dataset; one that joins may say it otherwise
+    lines                   numbers of training lines, validation lines, and classes of the alphabet
+    board                   its name
+    clock_mhz               of the accelerator; None takes the board's
+    kernel                  of the accelerator, a value of `Kernel`
+    columns                 of the line that columns/s are modelled for
+    weight ... hidden       the fields of `Space`
+    prune_factor            a network is pruned if its CER is more than this many times that of a cheaper one at the epoch
+    trials                  networks to finish, over all workers
+    data                    paths by which the first worker opened the dataset; other workers may use other ones
 
     :raises ConfigError: a value outside its range.
     """
@@ -108,34 +108,43 @@ class StudySettings:
         return load_board(self.board)
 
     def as_text(self) -> str:
-        """How the storage keeps them."""
+        """As they stand in the storage."""
         return json.dumps({"version": VERSION, **asdict(self)})
 
     @classmethod
     def from_text(cls, text: object, *, study: str) -> StudySettings:
-        """:raises FileError: they are of another version, or damaged."""
+        """Settings that `as_text` wrote.
+
+        :param text: an attribute of the study.
+        :param study: its name, for messages.
+        :raises FileError: they are of another version, or damaged.
+        """
         try:
             values = json.loads(text)
             version = values.pop("version")
             if version != VERSION:
-                raise FileError(f"The study {study!r} is of version {version!r}; this Foldline reads {VERSION}.")
+                raise FileError(
+                    f"The study {study!r} was written by another version of Foldline, in form {version!r}; this one reads "
+                    f"form {VERSION}."
+                )
             return cls(**values)
         except (TypeError, ValueError, AttributeError, LookupError, ConfigError) as error:
             raise FileError(
-                f"The study {study!r} is no study of Foldline's, or damaged: {str(error).rstrip('.')}."
+                f"The study {study!r} is not one of Foldline, or damaged: {str(error).rstrip('.')}."
             ) from error
 
 
 def check_study_name(name: str) -> None:
-    """Refuse a name that cannot be that of the study's file and folder, too.
+    """Refuse a name that the study's file and folder cannot have.
 
-    :raises ConfigError: says which can.
+    :param name: of a study.
+    :raises ConfigError: it is too long, or has characters that are not allowed.
     """
     allowed = 1 <= len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES and name[0].isalnum() and name.isprintable()
     if not allowed or set(name) & set("/\\"):
         raise ConfigError(
             f"study is {name!r}; a name has 1 to {MAX_NAME_BYTES} bytes, begins with a letter or a digit, and holds "
-            "neither slashes nor what cannot be printed."
+            "neither slashes nor characters that cannot be printed."
         )
 
 
@@ -143,14 +152,18 @@ _QUANTIZED = {name: 8 for name in FROM_SPACE if name != "layer_size"}
 
 
 def preset_of(hyperparameters: Hyperparameters) -> dict[str, bool | int | float | str]:
-    """A preset as `StudySettings` keeps it."""
+    """A preset as `StudySettings` has it.
+
+    :param hyperparameters: whose widths and size do not matter.
+    """
     return {name: value for name, value in hyperparameters.to_dict().items() if name not in FROM_SPACE}
 
 
 def first_settings(given: Mapping[str, object]) -> StudySettings:
-    """Those of a new study; what is not given has its default.
+    """The settings of a new study.
 
-    :raises ConfigError: something that has none is missing, or a value is outside its range.
+    :param given: fields by name; the others have their defaults.
+    :raises ConfigError: a field without a default is missing, or a value is outside its range.
     """
     for name, spelled in REQUIRED.items():
         if name not in given:
@@ -158,35 +171,40 @@ def first_settings(given: Mapping[str, object]) -> StudySettings:
     return StudySettings(**given)
 
 
-def planned_settings(kept: StudySettings | None, given: Mapping[str, object], *, study: str) -> StudySettings:
+def planned_settings(before: StudySettings | None, given: Mapping[str, object], *, study: str) -> StudySettings:
     """The settings as far as they are known before the lines have been read.
 
-    :param kept: those of the study; None where it is new.
+    :param before: those of the study; None where it is new.
+    :param given: fields that this worker asks for.
+    :param study: its name, for messages.
     :raises ConfigError: see `first_settings` and `joined_settings`.
     """
-    if kept is None:
+    if before is None:
         return first_settings({"dataset": "", "lines": (0, 0, 0), **given})
-    return joined_settings(kept, given, study=study)
+    return joined_settings(before, given, study=study)
 
 
-def joined_settings(kept: StudySettings, given: Mapping[str, object], *, study: str) -> StudySettings:
-    """Those of a study that a worker joins, with its `trials` where it asks for more: a study can be made longer.
+def joined_settings(before: StudySettings, given: Mapping[str, object], *, study: str) -> StudySettings:
+    """The settings of a study that a worker joins. A worker may ask for more trials, and makes the study longer.
 
-    :raises ConfigError: the worker has given something else than the study has; names both.
+    :param before: those of the study.
+    :param given: fields that this worker asks for.
+    :param study: its name, for messages.
+    :raises ConfigError: a field differs; names both values.
     """
     for name in (one.name for one in fields(StudySettings) if one.name not in ("data", "trials")):
         if name not in given:
             continue
-        ours, theirs = given[name], getattr(kept, name)
+        ours, theirs = given[name], getattr(before, name)
         if name == "preset":
             name, ours, theirs = _differing(ours, theirs)
         ours = tuple(ours) if isinstance(ours, list) else ours
         if ours != theirs:
             raise ConfigError(_refusal(study, name, ours, theirs))
-    trials = given.get("trials", kept.trials)
-    if trials < kept.trials:
-        raise ConfigError(f"{_refusal(study, 'trials', trials, kept.trials)[:-1]}; it can only be made longer.")
-    return replace(kept, trials=trials)
+    trials = given.get("trials", before.trials)
+    if trials < before.trials:
+        raise ConfigError(f"{_refusal(study, 'trials', trials, before.trials)[:-1]}; it can only be made longer.")
+    return replace(before, trials=trials)
 
 
 def _differing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tuple[str, object, object]:

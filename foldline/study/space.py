@@ -1,4 +1,4 @@
-"""The networks that a study chooses from: widths and hidden units, everything else is the preset's."""
+"""The networks that a study draws from: widths and hidden units. Everything else is from the preset."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from datapath.precision import ExperimentName, Precision
 from train.config import Hyperparameters
 
 FC_BIAS_BITS = 8
-"""They are few: nothing is saved by fewer bits."""
+"""The output layer has few biases: fewer bits save nothing."""
 
 WIDTHS = range(2, 9)
-"""What both the trainer's quantizers and the datapath take, in bits."""
+"""Bits that both the quantizers of `train` and the datapath take."""
 
 MAX_HIDDEN = 1024
-"""More than any ``ap_int`` of hidden outputs holds."""
+"""Every ``ap_int`` of hidden outputs holds fewer."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Choice:
-    """One network of a space: widths in bits, and hidden units per direction."""
+    """One network of a space.
+
+    weight      bits of recurrent weights
+    activation  bits of pixels and hidden outputs
+    bias        bits of recurrent biases
+    fc_weight   bits of output layer weights
+    hidden      hidden units per direction
+    """
 
     weight: int
     activation: int
@@ -33,7 +40,10 @@ class Choice:
     hidden: int
 
     def hyperparameters(self, preset: Hyperparameters) -> Hyperparameters:
-        """The preset, for this network."""
+        """The preset with the widths and the size of this network.
+
+        :param preset: of the study.
+        """
         return replace(
             preset,
             layer_size=self.hidden,
@@ -45,8 +55,10 @@ class Choice:
         )
 
     def architecture(self, *, inputs: int, classes: int) -> Architecture:
-        """What it is on the accelerator, unfolded.
+        """Its architecture on the accelerator, unfolded.
 
+        :param inputs: pixels of a column.
+        :param classes: of the alphabet.
         :raises DesignError: its vectors are wider than an ``ap_int``.
         """
         return Architecture(
@@ -59,7 +71,7 @@ class Choice:
 
     @property
     def precision(self) -> Precision:
-        """Its widths; those of the output layer's biases are no choice."""
+        """Its widths; the output layer's biases always have `FC_BIAS_BITS`."""
         return Precision(
             weight=self.weight,
             bias=self.bias,
@@ -70,12 +82,15 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """As its runs are called, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
+        """The name of its runs, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
         return str(ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision))
 
     @classmethod
     def of(cls, parameters: Mapping[str, int]) -> Choice | None:
-        """That of a trial's parameters; None as long as some are missing."""
+        """The network of a trial; None where parameters are missing.
+
+        :param parameters: of the trial, by name.
+        """
         names = [one.name for one in fields(cls)]
         return cls(**{name: parameters[name] for name in names}) if set(names) <= set(parameters) else None
 
@@ -89,9 +104,9 @@ PUBLISHED = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """Every combination of these; each field holds what a field of `Choice` may be.
+    """Every combination of these values; the fields are those of `Choice`.
 
-    :raises ConfigError: one is empty, holds something twice, or a number outside its range.
+    :raises ConfigError: a field is empty, holds a value twice, or one outside its range.
     """
 
     weight: tuple[int, ...] = (2, 3, 4)
@@ -111,7 +126,7 @@ class Space:
 
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
-        """What each parameter of a trial may be."""
+        """The values of each parameter of a trial."""
         return asdict(self)
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
-"""Where studies are kept: a database that SQLAlchemy reaches, or a journal file.
+"""The database of a study: a SQLite file, or any other database that SQLAlchemy reaches, opened with Optuna's heartbeats.
 
-SQLite takes no row locks, so that two workers could get the same waiting trial: its transactions are made exclusive from
-their beginning, and take turns.
+Optuna gives each waiting trial to one worker by locking its row. SQLite has no row locks: its transactions are made
+exclusive from their beginning.
 """
 
 from __future__ import annotations
@@ -9,220 +9,209 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError, FileError
 from datapath.files import is_folder, os_reason
+from foldline.study.queue import MAX_RETRIES
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import RDBStorage
     from sqlalchemy import Engine
 
-JOURNAL = "journal:///"
-JOURNAL_ENDINGS = (".log", ".journal")
-SQLITE = "sqlite:///"
-SQLITE_ENDINGS = (".db", ".sqlite", ".sqlite3")
+JOURNAL, JOURNAL_ENDINGS = "journal:", (".log", ".journal")
+SQLITE, SQLITE_ENDINGS = "sqlite:///", (".db", ".sqlite", ".sqlite3")
 
 OPTUNAS_TABLES = frozenset(("studies", "trials", "version_info", "alembic_version"))
-"""Some of those that Optuna makes."""
+"""Some of the tables that Optuna makes."""
 
-SQLITE_PATIENCE_SECONDS = 60
-"""How long a worker waits for its turn: others hold it for milliseconds."""
+SQLITE_TIMEOUT_SECONDS = 60
+"""Wait for another worker's transaction, which takes milliseconds."""
 
 CREATE_ATTEMPTS, CREATE_PAUSE_SECONDS = 20, 0.1
-"""Of several workers that make the same tables at the same time, all but one are told that they are there already."""
+"""Of several workers that make the same tables at the same time, all but one fail and open them again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """How lost workers are detected.
+
+    interval  seconds between two heartbeats of a worker
+    grace     seconds without a heartbeat after which a worker counts as lost
+
+    :raises ConfigError: a value outside its range.
+    """
+
+    interval: int = 15
+    grace: int = 120
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.interval <= self.grace / 2:
+            raise ConfigError(
+                f"heartbeat is {self.interval} s with a grace of {self.grace} s; it must be at least 1 and at most half of "
+                "the grace."
+            )
 
 
 def storage_url(text: str) -> str:
-    """A storage as its URL; a path says by its ending what it is.
+    """The URL of a storage.
 
-    >>> storage_url("runs/study.db"), storage_url("study.journal")
-    ('sqlite:///runs/study.db', 'journal:///study.journal')
+    >>> storage_url("runs/study.db")
+    'sqlite:///runs/study.db'
 
+    :param text: a URL, or the path of a SQLite file.
     :raises ConfigError: it is neither.
     """
+    if text.startswith(JOURNAL) or text.endswith(JOURNAL_ENDINGS):
+        raise ConfigError(
+            f"storage is {text!r}; studies in journal files are not supported, because these have no heartbeats: use a "
+            f"SQLite file ({', '.join(SQLITE_ENDINGS)}) or a database such as postgresql://HOST/NAME."
+        )
     if "://" in text:
-        kept_nowhere = text.removeprefix(SQLITE) in ("", ":memory:")
-        if kept_nowhere or (text.startswith("sqlite") and not text.startswith(SQLITE)):
-            raise ConfigError(f"storage is {text!r}; a file of SQLite is {SQLITE}PATH.")
+        in_memory = text.removeprefix(SQLITE) in ("", ":memory:")
+        if in_memory or (text.startswith("sqlite") and not text.startswith(SQLITE)):
+            raise ConfigError(f"storage is {text!r}; a SQLite file is {SQLITE}PATH.")
         return text
-    if text.endswith(JOURNAL_ENDINGS):
-        return JOURNAL + text
     if text.endswith(SQLITE_ENDINGS):
         return SQLITE + text
     raise ConfigError(
-        f"storage is {text!r}; it must be a URL of a database such as postgresql://HOST/NAME, a file of SQLite "
-        f"({', '.join(SQLITE_ENDINGS)}) or a journal file ({', '.join(JOURNAL_ENDINGS)})."
+        f"storage is {text!r}; it must be a SQLite file ({', '.join(SQLITE_ENDINGS)}) or the URL of a database such as "
+        "postgresql://HOST/NAME."
     )
 
 
 def storage_exists(url: str) -> bool:
-    """Whether there is a storage to be opened; of a database on a server, that is told by opening it.
+    """Whether there is a storage to open; of a database on a server only opening it can tell.
 
-    :raises FileError: there is a file of something else.
+    :param url: see `storage_url`.
+    :raises FileError: the file is not a storage.
     """
-    url = storage_url(url)
-    path = _path(url)
-    if path is None:
-        return True
-    if not path.is_file():
-        return False
-    if url.startswith(JOURNAL):
-        _require_journal(path)
-        return True
-    return _has_studies(path)
+    path = _path(storage_url(url))
+    return path is None or (path.is_file() and _has_studies(path))
 
 
 def shown_url(url: str) -> str:
-    """The URL without its password."""
+    """The URL without its password.
+
+    :param url: see `storage_url`.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return url if url.startswith((JOURNAL, SQLITE)) else make_url(url).render_as_string(hide_password=True)
+        return url if url.startswith(SQLITE) else make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url
 
 
-def open_storage(url: str, *, makes: bool) -> BaseStorage:
+def open_storage(url: str, heartbeat: Heartbeat | None = None) -> RDBStorage:
     """Open a storage.
 
-    :param makes: whether one that is not there yet is made, and written to.
+    :param url: see `storage_url`.
+    :param heartbeat: of a worker, for which a storage that is not there is made; None opens it to be read.
     :raises FileError: it cannot be opened, or is not there.
-    :raises ConfigError: no such kind of storage.
+    :raises ConfigError: an unknown kind of storage.
     """
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what it tells on its own, Foldline tells in its own words
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # Foldline logs what happens
     url = storage_url(url)
     path = _path(url)
     if path is not None:
-        _require_place(url, path, makes=makes)
+        _require_place(url, path, create=heartbeat is not None)
     with _opening(url), reaching(url):
-        if url.startswith(JOURNAL):
-            return _journal(path, makes=makes)
-        return optuna.storages.get_storage(_database(url, writes=makes))
+        return _database(url, path, heartbeat)
 
 
-def _require_place(url: str, path: Path, *, makes: bool) -> None:
-    """Make sure that a file is a storage, or could be made; a file of something else is not touched."""
+def _require_place(url: str, path: Path, *, create: bool) -> None:
+    """Make sure that a file is a storage, or can be made; a file of something else is not changed."""
     if is_folder(path):
         raise FileError(f"Cannot read {path}: it is a folder.")
-    there = storage_exists(url)
-    if makes:
+    exists = storage_exists(url)
+    if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
-    elif not there:
+    elif not exists:
         raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
 
 
 def _has_studies(path: Path) -> bool:
-    """Whether a file of SQLite has tables; it is not written to.
+    """Whether a SQLite file has tables; it is not changed.
 
-    :raises FileError: they are not Optuna's, or it is no such file.
+    :raises FileError: they are not Optuna's, or it is not a SQLite file.
     """
-    # Not "ro": that could not roll back what a worker that was killed has left.
+    # Mode "ro" could not roll back the transaction of a worker that was killed.
     uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_PATIENCE_SECONDS)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_TIMEOUT_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.Error as error:
         raise FileError(f"Cannot open the storage {SQLITE}{path}: {error}.") from error
     if tables and not tables & OPTUNAS_TABLES:
-        raise FileError(f"{path} is a database of something else: it has no studies.")
+        raise FileError(f"{path} is a database without studies.")
     return bool(tables)
 
 
-def _require_journal(path: Path) -> None:
-    """Make sure that a file begins as a journal does: Optuna would write behind whatever it holds.
-
-    :raises FileError: it does not.
-    """
-    try:
-        with path.open("rb") as file:
-            first = file.readline(1 << 20)
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
-    try:
-        # A first line that has no end yet is being written by another worker.
-        begins = "op_code" in json.loads(first) if first.endswith(b"\n") else first[:1] in (b"", b"{")
-    except (ValueError, TypeError):
-        begins = False
-    if not begins:
-        raise FileError(f"{path} is no journal of studies.")
-
-
-def _journal(path: Path, *, makes: bool) -> BaseStorage:
-    """:raises FileError: what it holds cannot be read."""
-    from optuna.exceptions import StorageInternalError
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-
-    class Backend(JournalFileBackend):
-        def append_logs(self, logs: list[dict]) -> None:
-            try:
-                super().append_logs(logs)
-            except OSError as error:  # a full disk, a folder that is away: as of a database
-                raise StorageInternalError(os_reason(error)) from error
-
-    lock = JournalFileSymlinkLock(str(path))
-    if makes and path.is_file():
-        lock.acquire()
-        try:
-            _drop_half_line(path)
-        finally:
-            lock.release()
-    try:
-        return JournalStorage(Backend(str(path), lock_obj=lock))
-    except (ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
-        raise FileError(f"The journal {path} is damaged: {_reason(error)}.") from error
-
-
 def _path(url: str) -> Path | None:
-    """The file that a storage is, if it is one on this machine."""
-    for prefix in (JOURNAL, SQLITE):
-        if url.startswith(prefix):
-            return Path(url.removeprefix(prefix))
-    return None
+    """The file of a SQLite storage."""
+    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
-def _database(url: str, *, writes: bool) -> BaseStorage:
-    """:param writes: whether it is for a worker, whose connections stay open."""
-    from optuna.storages import RDBStorage
+def _database(url: str, path: Path | None, heartbeat: Heartbeat | None) -> RDBStorage:
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
-    lite = url.startswith(SQLITE)
-    settings = {"pool_pre_ping": True} if writes else {"poolclass": NullPool}
-    if lite:  # by its path, whatever a "?" or "%" in it would mean in a URL
-        path, url = _path(url), f"{SQLITE}study.db"
-        settings["creator"] = partial(sqlite3.connect, path, timeout=SQLITE_PATIENCE_SECONDS, check_same_thread=False)
+    # A worker's connections stay open.
+    settings = {"poolclass": NullPool} if heartbeat is None else {"pool_pre_ping": True}
+    if path is not None:  # by its path, whatever a "?" or "%" in it would mean in a URL
+        url = f"{SQLITE}study.db"
+        settings["creator"] = partial(sqlite3.connect, path, timeout=SQLITE_TIMEOUT_SECONDS, check_same_thread=False)
     for attempt in range(CREATE_ATTEMPTS):
         try:
-            storage = RDBStorage(url, engine_kwargs=settings)
+            storage = _rdb_storage(url, settings, heartbeat)
             break
         except SQLAlchemyError as error:
             met = isinstance(error, IntegrityError) or "already exists" in str(error)
             if not met or attempt == CREATE_ATTEMPTS - 1:
                 raise
             time.sleep(CREATE_PAUSE_SECONDS)
-    if lite and writes:
+    if path is not None and heartbeat is not None:
         _make_exclusive(storage.engine)
     return storage
 
 
+def _rdb_storage(url: str, settings: dict[str, object], heartbeat: Heartbeat | None) -> RDBStorage:
+    """Optuna's storage; a worker's queues the trials of lost workers again."""
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+
+    if heartbeat is None:
+        return RDBStorage(url, engine_kwargs=settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return RDBStorage(
+            url,
+            engine_kwargs=settings,
+            heartbeat_interval=heartbeat.interval,
+            grace_period=heartbeat.grace,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES),
+        )
+
+
 def _make_exclusive(engine: Engine) -> None:
-    """Let every transaction begin as one that writes (SQLAlchemy's documentation, "Serializable isolation")."""
+    """Begin every transaction as one that writes (SQLAlchemy's documentation, "Serializable isolation")."""
     from sqlalchemy import event
 
     def connected(connection, record) -> None:
-        connection.isolation_level = None  # sqlite3 begins no transaction of its own
+        connection.isolation_level = None  # sqlite3 begins no transaction by itself
 
     def begun(connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -232,20 +221,12 @@ def _make_exclusive(engine: Engine) -> None:
     engine.dispose()
 
 
-def _drop_half_line(path: Path) -> None:
-    """Drop a last line without an end, which a full disk leaves: the next one would be written behind it, and neither
-    could ever be read."""
-    with path.open("rb+") as file:
-        content = file.read()
-        if not content.endswith(b"\n"):
-            file.truncate(content.rfind(b"\n") + 1)
-
-
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
-    """Turn what a database raises while it is in use into a sentence that names it.
+    """Turn the errors of a database in use into errors that name it.
 
-    :raises FileError: it cannot be reached, read or written, or what it holds is no JSON.
+    :param url: see `storage_url`.
+    :raises FileError: it cannot be reached, read or written, or an attribute in it is not JSON.
     """
     from optuna.exceptions import StorageInternalError
 
@@ -277,7 +258,7 @@ def _opening(url: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error, of SQLAlchemy's what the database itself said."""
+    """The first line of an error, of SQLAlchemy's that of the database."""
     inner = getattr(error, "orig", None) or error
     text = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
     return (text.splitlines() or [type(inner).__name__])[0].rstrip(".")

@@ -16,10 +16,11 @@ HEADINGS = ("trial", "network", "folding", "CER %", "WER %", "columns/s", "LUT",
 
 
 def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -> Iterator[str]:
-    """A study in lines of text.
+    """A study as lines of text.
 
-    :param max_cer: percent; names the cheapest network that reads so well.
-    :param complete: show every trial, not the front alone.
+    :param study: to show.
+    :param max_cer: percent; the cheapest network with at most this CER is named; None names none.
+    :param complete: show every trial, not only the front.
     """
     settings = study.settings
     yield (
@@ -42,7 +43,11 @@ def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -
 
 
 def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object]:
-    """All of a study; `front` and `cheapest` are numbers of trials."""
+    """A study as JSON; `front` and `cheapest` are numbers of trials.
+
+    :param study: to show.
+    :param max_cer: percent; as for `study_report`.
+    """
     found = {
         "study": study.name,
         "storage": study.storage,
@@ -59,12 +64,12 @@ def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object
 
 def _counts(study: StudyResult) -> str:
     states = Counter(trial.state for trial in study.trials)
-    told = ", ".join(
+    counts = ", ".join(
         f"{states[state]} {state}" for state in ("complete", "pruned", "failed", "running", "waiting") if states[state]
     )
     text = f"{len(study.finished)} of {study.settings.trials} trials finished"
-    if told:
-        text += f" ({told})"
+    if counts:
+        text += f" ({counts})"
     return f"{text}; no other beats {len(study.front)} in CER and share of the board."
 
 
@@ -72,7 +77,7 @@ def _cells(trial: TrialResult) -> tuple[str, ...]:
     point, rates = trial.point, trial.error_rates
     return (
         str(trial.number),
-        "" if trial.choice is None else trial.choice.name,
+        trial.choice.name,
         trial.state if point is None else str(point.folding),
         trial.state if rates is None else f"{rates.cer:.2f}",
         "" if rates is None else f"{rates.wer:.1f}",
@@ -94,7 +99,7 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
     if trial is not None:
         settings = study.settings
         yield (
-            f"The cheapest with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
+            f"The cheapest network with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
             f"{trial.point.folding}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
         )
         command = export_command(
@@ -108,11 +113,11 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
     elif study.front:
         best = study.front[0]
         yield (
-            f"None has a CER of at most {max_cer:g} %; the best is trial {best.number}, {best.choice.name}, with "
+            f"No network has a CER of at most {max_cer:g} %; the best is trial {best.number}, {best.choice.name}, with "
             f"{best.error_rates.cer:.2f} %."
         )
     else:
-        yield f"None has a CER of at most {max_cer:g} %: no trial is complete."
+        yield f"No network has a CER of at most {max_cer:g} %: no trial is complete."
 
 
 def _trial_json(trial: TrialResult) -> dict[str, object]:
@@ -120,8 +125,8 @@ def _trial_json(trial: TrialResult) -> dict[str, object]:
         "number": trial.number,
         "retries": trial.retries,
         "state": trial.state,
-        "network": None if trial.choice is None else trial.choice.name,
-        "parameters": None if trial.choice is None else asdict(trial.choice),
+        "network": trial.choice.name,
+        "parameters": asdict(trial.choice),
         "reason": trial.reason,
         "point": None if trial.point is None else point_values(trial.point),
         "error_rates": None if trial.error_rates is None else asdict(trial.error_rates),

@@ -1,14 +1,14 @@
-"""How a trial gets its error rate: Foldline's recipe, warm-started, and the simulator's reading of all validation lines.
+"""How a trial gets its error rates: Foldline's recipe with a shared float warm-up, then the simulator on all validation lines.
 
-In the folder of the study on this machine:
+The folder of a study on one machine holds:
 
 ======================== ===================================================================================
-warm-up/H128/            the float network of that many hidden units, trained once for all workers
-networks/NAME/           the recipe of one network; an attempt goes on where the one before it was stopped
+warm-up/H128/            the float network of 128 hidden units, trained once for all workers
+networks/NAME/           the recipe of one network; a retry continues in it from the last whole epoch
+study.json               what the networks are trained on and how: another study of the same name is refused
 ======================== ===================================================================================
 
-Beside each lies a lock, NAME.lock, which the system releases when a worker ends, however it ends. `study.json` says what
-the networks are trained on and how, so that another study of the same name does not take them for its own.
+Beside each folder lies a lock file, NAME.lock; the operating system releases the lock when a worker ends, however it ends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from optuna import TrialPruned
 
 from datapath.errors import FileError, TrainingError
 from datapath.files import os_reason, read_text, write_text
@@ -30,7 +31,7 @@ from foldline.compare.comparison import OVERLAY, Comparison
 from foldline.recipe import Stage, run_recipe, stages_of
 from foldline.study.result import TrialErrorRates, best_at
 from foldline.study.settings import StudySettings
-from foldline.study.worker import Job, TrialPrunedError
+from foldline.study.worker import TrialRequest
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
@@ -42,12 +43,12 @@ from train.trainer import train
 WARM_UPS, NETWORKS, STUDY = "warm-up", "networks", "study.json"
 
 PRUNE_FROM = 0.4
-"""Share of the last stage's epochs after which a network can be given up: before, they all read badly."""
+"""Share of the last stage's epochs from which on a network can be pruned: before, the error rates of all are high."""
 
 CER_FLOOR = 1.0
-"""Percent: between error rates below it chance decides, so that nothing is given up for reading worse than a better one."""
+"""Percent. Differences between lower error rates are chance: a network below the floor times the factor is not pruned."""
 
-LOCK_SECONDS = 0.2
+LOCK_SECONDS = 0.5
 """Between two looks at a lock that another worker holds."""
 
 
@@ -56,8 +57,10 @@ class Training:
     """Computes the trials of a study; see `foldline.study.worker.Compute`.
 
     preset        hyperparameters of all networks but what a `Choice` decides
+    dataset       training and validation lines
     folder        of the study on this machine
     prune_factor  see `StudySettings`
+    reporter      shows the training
     settings      of every run, see `train.trainer.train`: device, threads, command, author
     """
 
@@ -68,48 +71,51 @@ class Training:
     reporter: Reporter
     settings: dict[str, object]
 
-    def __call__(self, job: Job) -> TrialErrorRates:
-        """:raises TrialPrunedError: it reads worse than a cheaper network did, or its training has diverged.
-        :raises TrialLostError: another worker has taken it over.
-        :raises KeyboardInterrupt: the run was interrupted; its folder goes on.
-        :raises FoldlineError: what is not the network's fault.
+    def __call__(self, request: TrialRequest) -> TrialErrorRates:
+        """Train a network and measure its error rates.
+
+        :param request: of the trial.
+        :raises TrialPruned: its CER is too high beside that of a cheaper network, or its training has diverged.
+        :raises TrialLostError: another worker has failed the trial.
+        :raises KeyboardInterrupt: the run was interrupted; a retry continues in its folder.
+        :raises FoldlineError: an error that the network did not cause.
         """
-        goal = job.choice.hyperparameters(self.preset)
-        warm_up = self._warm_up(stages_of(goal)[0], job)
-        with self._own_folder(job.choice.name) as home:
+        hyperparameters = request.choice.hyperparameters(self.preset)
+        warm_up = self._warm_up(stages_of(hyperparameters)[0], request)
+        with self._free_folder(request.choice.name) as home:
             begun = sorted(home.glob(f"*/{HYPERPARAMETERS}"))
             try:
                 result = run_recipe(
-                    goal,
+                    hyperparameters,
                     self.dataset,
                     experiments=home,
                     folder=begun[0].parent if begun else None,
                     warm_up=None if begun else warm_up,
                     log=self.reporter.note,
-                    reporter=_Watching(self.reporter, job, stages_of(goal)[-1], self.prune_factor),
+                    reporter=_TrialReporter(self.reporter, request, stages_of(hyperparameters)[-1], self.prune_factor),
                     **self.settings,
                 )
             except TrainingError as error:
-                raise TrialPrunedError(str(error)) from error
+                raise TrialPruned(str(error)) from error
             if result.design is None:
                 raise KeyboardInterrupt
-            return _reading(result.comparison, folder=result.folder, design=result.design)
+            return _error_rates(result.comparison, folder=result.folder, design=result.design)
 
-    def _warm_up(self, stage: Stage, job: Job) -> Path:
+    def _warm_up(self, stage: Stage, request: TrialRequest) -> Path:
         """The float network of the job's hidden units; trained now, if no worker of this machine has."""
-        home = self.folder / WARM_UPS / f"H{job.choice.hidden}"
-        with self._locked(home, job):
+        home = self.folder / WARM_UPS / f"H{request.choice.hidden}"
+        with self._locked(home, request):
             begun = sorted(home.glob(f"*/{LAST}"))
             if begun and Checkpoint.load(begun[0]).epoch >= stage.hyperparameters.epochs:
                 return begun[0]
-            job.say(f"Float warm-up of {job.choice.hidden} hidden units.")
+            request.log(f"Float warm-up of {request.choice.hidden} hidden units.")
             outcome = train(
                 stage.hyperparameters,
                 self.dataset,
                 experiments=home,
                 checkpoint=begun[0] if begun else None,
                 policy=Pretrained.RESUME,
-                reporter=_Watching(self.reporter, job),
+                reporter=_TrialReporter(self.reporter, request),
                 **self.settings,
             )
             if outcome.interrupted:
@@ -117,18 +123,18 @@ class Training:
             return outcome.resume_from
 
     @contextmanager
-    def _locked(self, home: Path, job: Job) -> Iterator[None]:
-        """Wait until no other worker of this machine is at it."""
-        lock, told = _lock(home), False
+    def _locked(self, home: Path, request: TrialRequest) -> Iterator[None]:
+        """Wait until no other worker of this machine uses the folder."""
+        lock, logged = _lock(home), False
         while True:
             try:
                 lock.acquire(timeout=0)
                 break
             except Timeout:
-                if not told:
-                    job.say(f"Another worker is at {home}; waiting for it.")
-                told = True
-                job.check()
+                if not logged:
+                    request.log(f"Another worker uses {home}; waiting for it.")
+                logged = True
+                request.require_running()
                 time.sleep(LOCK_SECONDS)
         try:
             yield
@@ -136,8 +142,8 @@ class Training:
             lock.release()
 
     @contextmanager
-    def _own_folder(self, name: str) -> Iterator[Path]:
-        """The folder of a network's training. While a worker that was taken to be lost still has it, another one."""
+    def _free_folder(self, name: str) -> Iterator[Path]:
+        """The folder of a network's training; another one while a worker whose trial was failed still holds that."""
         with ExitStack() as stack:
             for number in count(1):
                 home = self.folder / NETWORKS / (name if number == 1 else f"{name}.{number}")
@@ -152,8 +158,10 @@ class Training:
 
 
 def claim_folder(folder: Path, settings: StudySettings) -> None:
-    """Write down in a study's folder on this machine how its networks are trained.
+    """Write into a study's folder on this machine how its networks are trained.
 
+    :param folder: is made.
+    :param settings: of the study.
     :raises FileError: see `check_folder`; also where it cannot be written to.
     """
     with _lock(folder):
@@ -162,9 +170,11 @@ def claim_folder(folder: Path, settings: StudySettings) -> None:
 
 
 def check_folder(folder: Path, settings: StudySettings) -> None:
-    """Make sure that a study's folder on this machine is free, or has networks that are trained as the study says.
+    """Make sure that a study's folder on this machine is new, or holds networks that are trained as the study says.
 
-    :raises FileError: it has those of another study.
+    :param folder: may be missing.
+    :param settings: of the study.
+    :raises FileError: it holds those of another study.
     """
     path = folder / STUDY
     if path.exists() and read_text(path) != _trained_how(settings):
@@ -188,7 +198,7 @@ def _lock(home: Path) -> FileLock:
     return FileLock(home.with_name(f"{home.name}.lock"))
 
 
-def _reading(comparison: Comparison, *, folder: Path, design: Path) -> TrialErrorRates:
+def _error_rates(comparison: Comparison, *, folder: Path, design: Path) -> TrialErrorRates:
     simulated = next(one for one in comparison.results if (one.name, one.decoding) == (SIMULATED, OVERLAY))
     rates = simulated.rates
     return TrialErrorRates(
@@ -201,14 +211,19 @@ def _reading(comparison: Comparison, *, folder: Path, design: Path) -> TrialErro
     )
 
 
-class _Watching(Reporter):
-    """Passes on what a run tells, and ends it where the trial must not go on.
+class _TrialReporter(Reporter):
+    """Passes on what a run reports, and ends it where the trial must not continue.
 
-    :param last: the stage whose epochs are kept and compared; None compares nothing.
+    :param shown: the reporter to pass it to.
+    :param request: of the trial.
+    :param last: the stage whose epochs are recorded and compared; None compares nothing.
+    :param prune_factor: see `StudySettings`.
     """
 
-    def __init__(self, shown: Reporter, job: Job, last: Stage | None = None, prune_factor: float = 1.0) -> None:
-        self._shown, self._job, self._last, self._factor = shown, job, last, prune_factor
+    def __init__(
+        self, shown: Reporter, request: TrialRequest, last: Stage | None = None, prune_factor: float = 1.0
+    ) -> None:
+        self._shown, self._request, self._last, self._factor = shown, request, last, prune_factor
         self._in_last = False
 
     def started(self, run: RunStart) -> None:
@@ -217,21 +232,21 @@ class _Watching(Reporter):
 
     def batch_done(self, result: BatchResult) -> None:
         self._shown.batch_done(result)
-        self._job.check()
 
     def epoch_done(self, result: EpochResult) -> None:
         self._shown.epoch_done(result)
+        self._request.require_running()
         if not self._in_last:
             return
         epoch, cer, epochs = result.epoch, result.overlay.cer, self._last.hyperparameters.epochs
-        self._job.keep_epoch(epoch, cer)
-        # The last epoch decides nothing any more: the network has all its training behind it.
+        self._request.record_epoch(epoch, cer)
+        # After the last epoch nothing is saved.
         if PRUNE_FROM * epochs <= epoch < epochs:
-            best = best_at(self._job.references(), epoch)
+            best = best_at(self._request.reference_curves(), epoch)
             if cer > self._factor * max(best, CER_FLOOR):
-                raise TrialPrunedError(
-                    f"After epoch {epoch} of {epochs} its CER was {cer:.2f} %; a network that takes no more of the board "
-                    f"had {best:.2f} %."
+                raise TrialPruned(
+                    f"After epoch {epoch} of {epochs} its CER is {cer:.2f} %; that of a network which takes no more of the "
+                    f"board was {best:.2f} %."
                 )
 
     def note(self, sentence: str) -> None:

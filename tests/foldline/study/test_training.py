@@ -1,4 +1,4 @@
-"""How a trial is trained: shared warm-up, its own folder, given up in time, gone on with after an interruption."""
+"""How a trial is trained: shared warm-up, its folder, pruning, continuing after an interruption."""
 
 import json
 from contextlib import nullcontext
@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
+from optuna import TrialPruned
 
 from datapath import Design
 from datapath.errors import FileError, TrainingError
@@ -17,8 +18,8 @@ from foldline.study import training
 from foldline.study.settings import first_settings
 from foldline.study.space import Choice
 from foldline.study.training import NETWORKS, WARM_UPS, Training, claim_folder
-from foldline.study.worker import Job, TrialLostError, TrialPrunedError, choose_point
-from tests.foldline.exploring import PRESET, given
+from foldline.study.worker import TrialLostError, TrialRequest, choose_point
+from tests.foldline.study.studies import PRESET, given
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.reporting import Reporter
@@ -41,35 +42,33 @@ def trainer(folder, *, reporter=None, prune_factor=1.5, preset=PRESET):
     )
 
 
-def job(choice=CHOICE, *, curve=None, references=(), check=lambda: None, said=None):
+def request(choice=CHOICE, *, curve=None, references=(), check=lambda: None, log=None):
     kept = {} if curve is None else curve
-    return Job(
+    return TrialRequest(
         number=0,
         choice=choice,
         point=choose_point(first_settings(given()), choice),
-        keep_epoch=kept.__setitem__,
-        references=lambda: list(references),
-        check=check,
-        say=[].append if said is None else said.append,
+        record_epoch=kept.__setitem__,
+        reference_curves=lambda: list(references),
+        require_running=check,
+        log=[].append if log is None else log.append,
     )
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """The folder of a study with one trained network, what it reads, and the curve that was kept."""
+    """The folder of a study with one trained network, its error rates, and its curve."""
     folder, curve = tmp_path_factory.mktemp("study"), {}
-    return folder, trainer(folder)(job(curve=curve)), curve
+    return folder, trainer(folder)(request(curve=curve)), curve
 
 
-def test_a_trial_reads_what_the_simulator_reads_of_its_design(done):
-    folder, reading, _ = done
-    comparison = compare(
-        Design.load(reading.design), tiny.dataset().validation, backends=[SIMULATED], ignore_limits=True
-    )
-    rates = next(level.rates for level in comparison.results if level.decoding == OVERLAY)
-    assert (reading.cer, reading.wer, reading.exact, reading.lines) == (rates.cer, rates.wer, rates.exact, 3)
-    assert reading.folder == str(folder / NETWORKS / CHOICE.name / f"{CHOICE.name}-recipe-1")
-    assert str(Design.load(reading.design).experiment) == CHOICE.name
+def test_the_error_rates_of_a_trial_are_those_of_its_design_in_the_simulator(done):
+    folder, rates, _ = done
+    comparison = compare(Design.load(rates.design), tiny.dataset().validation, backends=[SIMULATED], ignore_limits=True)
+    expected = next(level.rates for level in comparison.results if level.decoding == OVERLAY)
+    assert (rates.cer, rates.wer, rates.exact, rates.lines) == (expected.cer, expected.wer, expected.exact, 3)
+    assert rates.folder == str(folder / NETWORKS / CHOICE.name / f"{CHOICE.name}-recipe-1")
+    assert str(Design.load(rates.design).experiment) == CHOICE.name
 
 
 def test_the_curve_has_the_epochs_of_the_last_stage(done):
@@ -77,51 +76,50 @@ def test_the_curve_has_the_epochs_of_the_last_stage(done):
 
 
 def test_networks_of_as_many_hidden_units_share_a_warm_up(done, tmp_path):
-    said = []
-    trainer(tmp_path)(job(said=said))
-    trainer(tmp_path)(job(replace(CHOICE, weight=2), said=said))
-    assert said == ["Float warm-up of 8 hidden units."]
+    log = []
+    trainer(tmp_path)(request(log=log))
+    trainer(tmp_path)(request(replace(CHOICE, weight=2), log=log))
+    assert log == ["Float warm-up of 8 hidden units."]
     (warm_up,) = (tmp_path / WARM_UPS / "H8").glob("*/last.pt")
     for beginning in (tmp_path / NETWORKS).glob("*/*/recipe.json"):
         assert json.loads(beginning.read_text())["warm_up"] == str(warm_up)
 
 
-def test_a_network_that_was_trained_is_read_again_and_not_trained_again(done):
-    folder, reading, _ = done
+def test_a_network_that_was_trained_is_measured_again_and_not_trained_again(done):
+    folder, rates, _ = done
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")}
-    assert trainer(folder)(job()) == reading
+    assert trainer(folder)(request()) == rates
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")} == before
 
 
 @pytest.mark.parametrize("batch", [1, 5, 10], ids=["warm-up", "recurrent", "hardware"])
-def test_an_interrupted_trial_goes_on_and_ends_as_if_it_never_had_been(done, tmp_path, batch):
+def test_an_interrupted_trial_continues_with_the_same_result(done, tmp_path, batch):
     _, whole, _ = done
     with pytest.raises(KeyboardInterrupt):
-        trainer(tmp_path, reporter=tiny.Interrupting(batch))(job())
-    again = trainer(tmp_path)(job())
+        trainer(tmp_path, reporter=tiny.Interrupting(batch))(request())
+    again = trainer(tmp_path)(request())
     assert (again.cer, again.wer, again.exact) == (whole.cer, whole.wer, whole.exact)
     one, two = (Design.load(path.design) for path in (whole, again))
     assert one.digest(folding=False) == two.digest(folding=False)
     assert len(list((tmp_path / NETWORKS / CHOICE.name).glob("*-recipe-*"))) == 1
 
 
-def test_a_network_that_reads_worse_than_a_cheaper_one_did_is_given_up(tmp_path):
+def test_a_network_with_a_higher_cer_than_a_cheaper_one_is_pruned(tmp_path):
     curve = {}
-    with pytest.raises(TrialPrunedError) as caught:
-        trainer(tmp_path)(job(curve=curve, references=[{1: 0.0, 2: 0.5, 3: 0.0}]))
+    with pytest.raises(TrialPruned) as caught:
+        trainer(tmp_path)(request(curve=curve, references=[{1: 0.0, 2: 0.5, 3: 0.0}]))
     # 40 % of three epochs is the second.
-    assert str(caught.value) == (
-        f"After epoch 2 of {EPOCHS} its CER was {curve[2]:.2f} %; a network that takes no more of the board had 0.50 %."
-    )
+    for part in (f"epoch 2 of {EPOCHS} ", f" {curve[2]:.2f} %", " 0.50 %"):
+        assert part in str(caught.value)
     assert list(curve) == [1, 2]
     (last,) = tmp_path.glob(f"{NETWORKS}/*/*/3-hardware/*/last.pt")
     assert Checkpoint.load(last).epoch == 2
 
 
-def test_a_network_goes_on_that_reads_within_the_factor_or_has_nothing_to_be_compared_with(done, tmp_path):
+def test_a_network_within_the_factor_or_without_a_reference_is_not_pruned(done, tmp_path):
     _, whole, curve = done
     within = {epoch: cer / 1.4 for epoch, cer in curve.items()}
-    assert trainer(tmp_path)(job(references=[within, {}])).cer == whole.cer
+    assert trainer(tmp_path)(request(references=[within, {}])).cer == whole.cer
 
 
 def test_a_diverged_training_ends_the_trial_and_not_the_worker(tmp_path, monkeypatch):
@@ -129,12 +127,12 @@ def test_a_diverged_training_ends_the_trial_and_not_the_worker(tmp_path, monkeyp
         raise TrainingError("The loss is nan.")
 
     monkeypatch.setattr(training, "run_recipe", diverges)
-    with pytest.raises(TrialPrunedError, match=r"^The loss is nan\.$"):
-        trainer(tmp_path)(job())
+    with pytest.raises(TrialPruned, match=r"^The loss is nan\.$"):
+        trainer(tmp_path)(request())
 
 
-def test_a_trial_that_was_taken_over_is_left_within_the_batch(tmp_path):
-    left = 8
+def test_a_trial_that_another_worker_has_failed_is_left_within_the_epoch(tmp_path):
+    left = 3
 
     def check():
         nonlocal left
@@ -143,24 +141,24 @@ def test_a_trial_that_was_taken_over_is_left_within_the_batch(tmp_path):
             raise TrialLostError
 
     with pytest.raises(TrialLostError):
-        trainer(tmp_path)(job(check=check))
-    # Its folder is free for whoever has it now.
-    assert trainer(tmp_path)(job()).lines == 3
+        trainer(tmp_path)(request(check=check))
+    # Its folder is free for the retry.
+    assert trainer(tmp_path)(request()).lines == 3
 
 
-def test_a_folder_that_another_worker_still_holds_is_left_alone(done):
-    folder, reading, _ = done
+def test_a_folder_that_another_worker_holds_is_not_used(done):
+    folder, rates, _ = done
     home = folder / NETWORKS / CHOICE.name
     with FileLock(home.with_name(f"{home.name}.lock")):
-        again = trainer(folder)(job())
+        again = trainer(folder)(request())
     assert again.folder == str(folder / NETWORKS / f"{CHOICE.name}.2" / f"{CHOICE.name}-recipe-1")
-    assert again.cer == reading.cer
+    assert again.cer == rates.cer
 
 
-def test_a_warm_up_that_another_worker_trains_is_waited_for(done):
-    folder, reading, _ = done
+def test_a_worker_waits_for_a_warm_up_that_another_one_trains(done):
+    folder, rates, _ = done
     home = folder / WARM_UPS / "H8"
-    lock, said, looks = FileLock(home.with_name("H8.lock")), [], 0
+    lock, log, looks = FileLock(home.with_name("H8.lock")), [], 0
     lock.acquire()
 
     def check():
@@ -169,13 +167,13 @@ def test_a_warm_up_that_another_worker_trains_is_waited_for(done):
         if looks == 3:
             lock.release()
 
-    assert trainer(folder)(job(said=said, check=check)) == reading
-    assert said == [f"Another worker is at {home}; waiting for it."]
+    assert trainer(folder)(request(log=log, check=check)) == rates
+    assert log == [f"Another worker uses {home}; waiting for it."]
     assert looks >= 3
 
 
 @pytest.mark.parametrize("changes", [{"dataset": "other"}, {"lines": (11, 3, 5)}, {"preset": {"lr": 0.5}}])
-def test_a_folder_is_one_studys(tmp_path, changes):
+def test_a_folder_belongs_to_one_study(tmp_path, changes):
     for _ in range(2):
         claim_folder(tmp_path / "it", first_settings(given(trials=5)))
     claim_folder(tmp_path / "it", first_settings(given(trials=6, min_columns_per_second=5.0)))
@@ -193,15 +191,15 @@ def test_a_folder_is_one_studys(tmp_path, changes):
         (2, 15.0, 10.0, False),  # the factor itself
         (2, 15.1, 10.0, True),
         (1, 99.0, 10.0, False),  # too early
-        (EPOCHS, 99.0, 10.0, False),  # nothing is saved any more
-        (2, 1.5, 0.1, False),  # below a CER of 1 % chance decides
+        (EPOCHS, 99.0, 10.0, False),  # the last epoch
+        (2, 1.5, 0.1, False),  # differences below a CER of 1 % are chance
         (2, 1.6, 0.1, True),
     ],
 )
-def test_when_a_network_is_given_up(epoch, cer, best, ends):
+def test_when_a_network_is_pruned(epoch, cer, best, ends):
     last = stages_of(CHOICE.hyperparameters(PRESET))[-1]
-    watching = training._Watching(Reporter(), job(references=[{epoch: best}]), last, 1.5)
-    watching.started(SimpleNamespace(hyperparameters=last.hyperparameters))
+    reporting = training._TrialReporter(Reporter(), request(references=[{epoch: best}]), last, 1.5)
+    reporting.started(SimpleNamespace(hyperparameters=last.hyperparameters))
     result = SimpleNamespace(epoch=epoch, overlay=SimpleNamespace(cer=cer))
-    with pytest.raises(TrialPrunedError) if ends else nullcontext():
-        watching.epoch_done(result)
+    with pytest.raises(TrialPruned) if ends else nullcontext():
+        reporting.epoch_done(result)

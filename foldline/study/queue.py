@@ -1,0 +1,225 @@
+"""Which trials of a study count, and which network a worker trains next.
+
+Optuna runs the trials (`Study.optimize`), records the heartbeats of their workers, and queues the trial of a lost worker
+again (`RetryHeartbeatStaleTrialCallback`). It has no rule for these three, which are here:
+
+- As many networks finish as are wanted. `MaxTrialsCallback` lets all trials finish that run when the last one ends.
+- No network is trained twice. Samplers draw networks that the study has had, and two workers may draw the same one.
+- A trial that ended with Ctrl-C or an error is tried again. Optuna retries stale trials only.
+
+All rules follow from the trials in the database, whoever wrote them. A trial is added with its whole network in one
+transaction, and the database numbers trials in the order in which they are added: a worker that has taken a trial knows
+every trial with a lower number, and decides by these alone whether its own one counts.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from foldline.study.space import Choice, Space
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial, Trial
+
+    from foldline.study.settings import StudySettings
+
+MAX_RETRIES = 3
+"""A network that fails more often than this many retries allow is given up: it may be what stops its workers."""
+
+FIRST_HEARTBEAT = timedelta(minutes=5)
+"""A trial that has not begun for so long after a worker took it was lost before its first heartbeat."""
+
+CURVE = "curve"
+"""Attribute of a trial: overlay CER in percent by epoch of the last stage. A retry inherits it."""
+
+WORKER, OUTCOME = "worker", "outcome"
+"""Attributes of one attempt, see `record`: machine and process id; kind and reason of an end without a result."""
+
+PRUNED, SUPERFLUOUS, INTERRUPTED, ERROR = "pruned", "superfluous", "interrupted", "error"
+"""Kinds of outcomes. A superfluous trial is ignored; an interrupted one does not count as a failure."""
+
+
+class SuperfluousTrialError(Exception):
+    """A trial must not run, for the reason in its text."""
+
+
+def worker_name() -> str:
+    """Machine and process id of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def record(trial: Trial, name: str, *values: str) -> None:
+    """Write an attribute of this attempt: a retry copies all attributes, and the trial's number tells whose it is.
+
+    :param trial: the running trial.
+    :param name: of the attribute, `WORKER` or `OUTCOME`.
+    :param values: what it holds.
+    :raises UpdateFinishedTrialError: another worker has failed the trial.
+    """
+    trial.set_user_attr(name, [trial.number, *values])
+
+
+def recorded(trial: FrozenTrial, name: str) -> list[str]:
+    """What `record` wrote for this attempt; empty if nothing.
+
+    :param trial: any trial.
+    :param name: of the attribute.
+    """
+    number, *values = trial.user_attrs.get(name, [None])
+    return values if number == trial.number else []
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """All trials of one network that count, in the order of their numbers.
+
+    choice  the network
+    trials  one or more
+    """
+
+    choice: Choice
+    trials: tuple[FrozenTrial, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether one attempt is complete or pruned."""
+        return any(trial.state.name in ("COMPLETE", "PRUNED") for trial in self.trials)
+
+    @property
+    def failures(self) -> int:
+        """Attempts that failed for another reason than Ctrl-C."""
+        return sum(
+            trial.state.name == "FAIL" and INTERRUPTED not in recorded(trial, OUTCOME)[:1] for trial in self.trials
+        )
+
+    @property
+    def given_up(self) -> bool:
+        return not self.finished and self.failures > MAX_RETRIES
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all attempts have failed, and another one has to be queued."""
+        return not self.given_up and all(trial.state.name == "FAIL" for trial in self.trials)
+
+
+class TrialQueue:
+    """The state of a study.
+
+    :param trials: all trials of the study, in the order of their numbers.
+    :param settings: of the study.
+    """
+
+    def __init__(self, trials: Sequence[FrozenTrial], settings: StudySettings) -> None:
+        self._trials, self._settings = trials, settings
+        attempts: dict[Choice, list[FrozenTrial]] = {}
+        for trial in trials:
+            choice = Choice.of(trial.params)
+            if choice is not None and SUPERFLUOUS not in recorded(trial, OUTCOME)[:1]:
+                attempts.setdefault(choice, []).append(trial)
+        self.networks = tuple(Attempts(choice, tuple(trials)) for choice, trials in attempts.items())
+        """In the order of their first trials."""
+
+    @property
+    def finished(self) -> int:
+        """Networks that have a result, or were pruned."""
+        return sum(network.finished for network in self.networks)
+
+    @property
+    def taken(self) -> int:
+        """Networks that have finished or will."""
+        return sum(not network.given_up for network in self.networks)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a trial waits for a worker."""
+        return any(trial.state.name == "WAITING" for network in self.networks for trial in network.trials)
+
+    @property
+    def reachable(self) -> int:
+        """Networks that will finish: those that are wanted, if the space holds so many."""
+        given_up = sum(network.given_up for network in self.networks)
+        return min(self._settings.trials, len(self._settings.space) - given_up)
+
+    def objection(self, number: int) -> str | None:
+        """Why a trial that a worker has taken must not run; None if it may.
+
+        :param number: of the trial.
+        """
+        before = 0
+        for network in self.networks:
+            if number in (trial.number for trial in network.trials):
+                break
+            before += not network.given_up
+        else:
+            return "Another worker took the trial that was queued."
+        if network.given_up:
+            return f"{network.choice.name} was given up after {network.failures} failures."
+        for trial in network.trials:
+            if trial.state.name in ("COMPLETE", "PRUNED") or (trial.number < number and trial.state.name != "FAIL"):
+                return f"Trial {trial.number} is the same network."
+        if before >= self._settings.trials:
+            return f"All {self._settings.trials} networks that are wanted have been taken."
+        return None
+
+    def next_trial(self, study: Study) -> FrozenTrial | None:
+        """The trial to add to the queue: the retry of a network whose attempts have all failed, or a network that the
+        study has not had; None if all networks that are wanted have been taken.
+
+        :param study: whose state this is.
+        """
+        from foldline.study.sampling import draw
+
+        space = self._settings.space
+        for network in self.networks:
+            if network.stopped:
+                last = network.trials[-1]
+                curve = {CURVE: last.user_attrs[CURVE]} if CURVE in last.user_attrs else {}
+                return waiting_trial(network.choice, space, user_attrs=curve, system_attrs=last.system_attrs)
+        if self.taken >= self.reachable:
+            return None
+        seed = self._settings.hyperparameters.random_seed + len(self._trials)
+        if any(trial.state.name == "RUNNING" for trial in self._trials):  # several workers: each draws another network
+            seed += zlib.crc32(worker_name().encode())
+        return waiting_trial(draw(study, self.networks, space, seed=seed % 2**32), space)
+
+
+def waiting_trial(choice: Choice, space: Space, **attributes: dict[str, object]) -> FrozenTrial:
+    """A trial of a network, to be added to a study.
+
+    :param choice: the network.
+    :param space: of the study.
+    :param attributes: see `optuna.create_trial`.
+    """
+    from optuna.trial import TrialState, create_trial
+
+    from foldline.study.sampling import distributions_of
+
+    distributions = distributions_of(space)
+    return create_trial(state=TrialState.WAITING, params=asdict(choice), distributions=distributions, **attributes)
+
+
+def fail_lost_trials(study: Study) -> None:
+    """Fail the running trials whose workers were lost. Optuna does so when a worker takes a trial; a worker that waits
+    for others calls this.
+
+    :param study: whose storage has heartbeats.
+    """
+    from optuna.exceptions import ExperimentalWarning
+    from optuna.storages import fail_stale_trials
+    from optuna.trial import TrialState
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        fail_stale_trials(study)
+    # Without a first heartbeat a trial is never stale.
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not recorded(trial, WORKER) and datetime.now() - trial.datetime_start > FIRST_HEARTBEAT:
+            study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

@@ -1,0 +1,146 @@
+"""Which trials count, and what a worker takes next, from the trials that a study holds."""
+
+import random
+
+import pytest
+
+from foldline.study.queue import INTERRUPTED, MAX_RETRIES, SUPERFLUOUS, TrialQueue
+from foldline.study.sampling import draw
+from foldline.study.settings import first_settings
+from foldline.study.space import Choice, Space
+from tests.foldline.study.studies import frozen, given, join
+
+
+def queue(*trials, wanted=5, hidden=(1, 2, 3, 4, 5, 6)):
+    return TrialQueue(trials, first_settings(given(trials=wanted, hidden=hidden, weight=(2,), activation=(2,))))
+
+
+def test_trials_of_one_network_are_attempts_at_it():
+    found = queue(frozen(0, state="FAIL", hidden=1), frozen(1, hidden=2), frozen(2, state="COMPLETE", hidden=1))
+    assert [[trial.number for trial in network.trials] for network in found.networks] == [[0, 2], [1]]
+    assert [network.choice.hidden for network in found.networks] == [1, 2]
+    assert (found.finished, found.taken) == (1, 2)
+
+
+def test_of_networks_beyond_those_that_are_wanted_the_last_are_refused():
+    trials = [frozen(number, hidden=number + 1) for number in range(3)]
+    found = queue(*trials, wanted=2)
+    assert [found.objection(number) for number in range(2)] == [None, None]
+    assert "2 networks" in found.objection(2)
+
+
+def test_a_retry_has_the_place_of_the_first_attempt():
+    trials = [frozen(0, state="FAIL", hidden=1), frozen(1, hidden=2), frozen(2, hidden=1)]
+    assert queue(*trials, wanted=1).objection(2) is None
+    assert "1 network" in queue(*trials, wanted=1).objection(1)
+    assert queue(*trials, wanted=2).objection(1) is None
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "WAITING"])
+def test_of_two_trials_of_a_network_the_first_runs(state):
+    found = queue(frozen(0, state=state), frozen(1))
+    assert found.objection(0) is None
+    assert found.objection(1) == "Trial 0 is the same network."
+
+
+@pytest.mark.parametrize("state", ["COMPLETE", "PRUNED"])
+def test_a_network_that_has_finished_does_not_run_again(state):
+    assert queue(frozen(0), frozen(1, state=state)).objection(0) == "Trial 1 is the same network."
+
+
+def test_a_trial_that_was_not_queued_does_not_run():
+    empty = frozen(1)
+    empty.distributions, empty.params = {}, {}
+    found = queue(frozen(0), empty)
+    assert found.objection(1) is not None
+    assert found.taken == 1
+
+
+def test_a_network_is_given_up_after_so_many_failures_and_takes_no_place():
+    failed = [frozen(number, state="FAIL", hidden=1) for number in range(MAX_RETRIES + 1)]
+    assert queue(*failed[:-1]).taken == 1
+    found = queue(*failed, frozen(MAX_RETRIES + 1, hidden=1), frozen(MAX_RETRIES + 2, hidden=2), wanted=1)
+    assert (found.taken, found.reachable) == (1, 1)
+    assert f"{MAX_RETRIES + 1} failures" in found.objection(MAX_RETRIES + 1)
+    assert found.objection(MAX_RETRIES + 2) is None
+    assert queue(*failed, wanted=10).reachable == 5  # of six networks
+
+
+def test_an_interruption_is_not_a_failure():
+    interrupted = [frozen(number, state="FAIL", outcome=INTERRUPTED) for number in range(MAX_RETRIES + 5)]
+    (network,) = queue(*interrupted).networks
+    assert (network.failures, network.given_up, network.stopped) == (0, False, True)
+
+
+def test_an_outcome_that_a_retry_has_copied_is_that_of_the_first_attempt():
+    first = frozen(0, state="FAIL", outcome=INTERRUPTED)
+    again = frozen(1, state="FAIL")
+    again.user_attrs = dict(first.user_attrs)
+    (network,) = queue(first, again).networks
+    assert network.failures == 1
+
+
+def test_superfluous_trials_do_not_count():
+    found = queue(frozen(0, state="FAIL", hidden=1, outcome=SUPERFLUOUS), frozen(1, hidden=2), wanted=1)
+    assert (found.taken, found.objection(1)) == (1, None)
+
+
+def test_a_network_whose_attempts_have_all_failed_is_next_with_the_curve_so_far(tmp_path):
+    study = join(tmp_path / "study.db")
+    found = queue(frozen(0, hidden=1), frozen(1, state="FAIL", hidden=2, curve={"1": 50.0}), wanted=2)
+    trial = found.next_trial(study)
+    assert (trial.state.name, trial.params["hidden"], trial.user_attrs) == ("WAITING", 2, {"curve": {"1": 50.0}})
+    assert queue(frozen(0, hidden=1), frozen(1, hidden=2), wanted=2).next_trial(study) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_workers_do_at_the_same_time_no_more_networks_run_than_are_wanted(seed):
+    """Workers in any order: one adds a trial that it has decided on some time ago, one takes a trial, one ends one."""
+    draws, wanted = random.Random(seed), 3
+    trials, accepted, stale = [], [], []
+    for _ in range(200):
+        found = queue(*trials, wanted=wanted)
+        waiting = [trial for trial in trials if trial.state.name == "WAITING"]
+        running = [trial for trial in trials if trial.state.name == "RUNNING"]
+        step = draws.choice(("look", "add", "take", "end"))
+        if step == "look" and found.taken < found.reachable:
+            left = {1, 2, 3, 4, 5, 6} - {network.choice.hidden for network in found.networks}
+            stale.append(draws.choice(sorted(left)))
+        elif step == "look":
+            stale += [network.choice.hidden for network in found.networks if network.stopped]
+        elif step == "add" and stale:
+            trials.append(frozen(len(trials), state="WAITING", hidden=stale.pop()))
+        elif step == "take" and waiting:
+            number = waiting[0].number
+            trials[number] = frozen(number, hidden=waiting[0].params["hidden"])
+            if queue(*trials, wanted=wanted).objection(number) is None:
+                accepted.append(number)
+            else:
+                hidden = waiting[0].params["hidden"]
+                trials[number] = frozen(number, state="FAIL", hidden=hidden, outcome=SUPERFLUOUS)
+        elif step == "end" and running:
+            one = draws.choice(running)
+            state = draws.choice(("COMPLETE", "FAIL"))
+            trials[one.number] = frozen(one.number, state=state, hidden=one.params["hidden"])
+        found = queue(*trials, wanted=wanted)
+        ends = {trial.number: trial for trial in trials if trial.number in accepted}
+        # No network runs twice at a time or again after its result, and no more than are wanted have run.
+        active = [trial.params["hidden"] for trial in ends.values() if trial.state.name in ("RUNNING", "COMPLETE")]
+        assert len(active) == len(set(active)) <= wanted
+        assert found.finished <= wanted
+
+
+def test_draws_follow_from_the_seed_and_avoid_networks_that_the_study_has_had(tmp_path):
+    space = Space(weight=tuple(range(2, 9)), activation=tuple(range(2, 9)), hidden=tuple(range(1, 101)))
+    study = join(tmp_path / "study.db")
+    drawn = [draw(study, (), space, seed=seed) for seed in range(5)]
+    assert len(set(drawn)) == 5
+    assert draw(study, (), space, seed=0) == drawn[0]
+
+
+def test_the_last_networks_of_a_space_are_drawn(tmp_path):
+    study = join(tmp_path / "study.db")
+    found = queue(*(frozen(number, state="COMPLETE", hidden=number + 1) for number in range(99)), wanted=99)
+    space = Space(weight=(2,), activation=(2,), bias=(8,), fc_weight=(8,), hidden=tuple(range(1, 101)))
+    left = Choice(weight=2, activation=2, bias=8, fc_weight=8, hidden=100)
+    assert draw(study, found.networks, space, seed=1) == left
