@@ -38,12 +38,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listing", action="store_true")
     options = parser.parse_args()
-    # A cached kernel keeps no assembly, so this process compiles anew.
+    # A kernel from the compilation cache has no assembly, so this process compiles it.
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="foldline-assembly-")
     from fixedpoint_sim import kernels
 
-    for name, dtype in (("_exact", np.int8), ("_to_zero_2", np.int16), ("_to_even_2", np.int16)):
-        adder = getattr(kernels, name)
+    for name, shift, to_even, dtype in (
+        ("exact", 0, False, np.int8),
+        ("half to zero", 2, False, np.int16),
+        ("half to even", 2, True, np.int16),
+    ):
+        adder = kernels.adder(shift, to_even)
         rows = np.arange(kernels.ROWS_PER_PASS)
         adder(np.zeros(LANES, np.int16), rows.astype(np.int16), rows, len(rows), np.zeros((len(rows), LANES), dtype))
         loop = hot_loop(next(iter(adder.inspect_asm().values())))

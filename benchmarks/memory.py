@@ -27,6 +27,7 @@ from rich.table import Table
 
 from datapath import Design
 from fixedpoint_sim import trace_writer
+from fixedpoint_sim.simulator import LINES_AHEAD_PER_THREAD
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine, matching_trace
 from foldline.batch.results_file import ResultsFile
@@ -35,8 +36,6 @@ from tests.designs import random_design
 
 FACTOR, FIXED = 1.5, 200e6
 COLUMNS = 732
-LINES_AHEAD_PER_THREAD = 4
-"""See `fixedpoint_sim.simulator.run_in_order`."""
 
 
 def shape() -> Design:
@@ -45,7 +44,7 @@ def shape() -> Design:
 
 
 def generated(lines: int) -> Iterator[LineInput]:
-    """Lines that are made when they are asked for, and kept by nobody here."""
+    """Lines that are made when they are asked for."""
     random = np.random.default_rng(1)
     for number in range(lines):
         yield LineInput(f"line {number}", random.integers(-8, 8, size=(COLUMNS, 32), dtype=np.int8))

@@ -28,7 +28,7 @@ operations, a cycle each. They are never the slowest, so that nothing published 
 COLUMN_OVERHEAD = 4
 """Cycles in which our hidden layer reads a column of each direction and hands on the outputs of each."""
 
-WALK = 1
+LABEL_CYCLES = 1
 """Cycles per column in which labels are taken from the best classes; this begins when the last column has come."""
 
 
@@ -87,10 +87,10 @@ class Cycles:
 
     def line(self, columns: int) -> float:
         """Cycles from the start to the last label of a line: the slowest stage's, the latency of each of the others, and
-        the walk over all columns that ends it."""
+        the cycle per column in which the labels are taken at its end."""
         slowest = self.bottleneck
         waits = sum(stage.latency for stage in self.stages if stage is not slowest)
-        return slowest.cycles_per_column * columns + waits + WALK * columns
+        return slowest.cycles_per_column * columns + waits + LABEL_CYCLES * columns
 
     def per_column(self, columns: int) -> float:
         """Cycles of a line of `columns` columns, divided by them: what the published measurements give."""
@@ -117,7 +117,7 @@ def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTH
         stages=(
             Stage(key="dma_in", title="DMA in", cycles_per_column=DIRECTIONS * words, latency=words),
             *middle(architecture, depths),
-            Stage(key="label", title="label", cycles_per_column=1 + WALK, latency=0),
+            Stage(key="label", title="label", cycles_per_column=1 + LABEL_CYCLES, latency=0),
             Stage(key="dma_out", title="DMA out", cycles_per_column=0, latency=1, cycles_once=labels + 1),
         )
     )

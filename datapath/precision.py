@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from datapath.errors import DesignError
-from datapath.quantities import INTERNAL_BITS
+from datapath.quantities import ACCUMULATOR, INTERNAL_BITS, SCORE
 
 NEURON_TYPES = ("LSTM", "QLSTM")
 HARDWARE_BITS = range(1, 9)
@@ -53,6 +53,26 @@ class Precision:
                 raise DesignError(
                     f"{field.name} bit width is {bits}; the datapath takes {HARDWARE_BITS.start} to {HARDWARE_BITS.stop - 1}."
                 )
+
+    @property
+    def excess_fraction_bits(self) -> int:
+        """Fraction bits of a gate product beyond the accumulator's; negative: the product is shifted left."""
+        return (self.activation - 1) + (self.weight - 1) - ACCUMULATOR.fraction
+
+    @property
+    def bias_left_shift(self) -> int:
+        """From a gate bias to the accumulator's fraction."""
+        return ACCUMULATOR.fraction - (self.bias - 1)
+
+    @property
+    def fc_excess_fraction_bits(self) -> int:
+        """Fraction bits of an output layer's product beyond the score's; negative: the product is shifted left."""
+        return (self.activation - 1) + (self.fc_weight - 1) - SCORE.fraction
+
+    @property
+    def fc_bias_left_shift(self) -> int:
+        """From an output layer's bias to the score's fraction."""
+        return SCORE.fraction - (self.fc_bias - 1)
 
 
 _NAME = re.compile(

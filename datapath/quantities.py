@@ -23,6 +23,15 @@ TANH_OUT = Format(bits=8, integer=2, signed=True, rounding=Rounding.RND_CONV, ov
 TABLE_FRACTION = 6
 """Both tables hold multiples of 2**-6 only, and Foldline keeps them in that unit."""
 
+I_TIMES_G_SHIFT = 2 * TABLE_FRACTION - CELL.fraction
+"""Fraction bits that rounding removes of i * g."""
+
+F_TIMES_C_SHIFT = TABLE_FRACTION
+"""Fraction bits that rounding removes of f * c, whose c has the fraction bits of the result."""
+
+HIDDEN_FRACTION = 2 * TABLE_FRACTION
+"""Fraction bits of tanh(c) * o before it is rounded to a hidden output."""
+
 INTERNAL_BITS = 8
 """Width of both tables' outputs: the I in an experiment name of what runs on the hardware."""
 

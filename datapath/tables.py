@@ -7,7 +7,9 @@ accumulators (unit 1/256) is one multiplication and one shift.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -39,13 +41,14 @@ class Table:
         return self.entries[self.index(accumulator)]
 
 
-def _make_table(low: int, multiplier: int, function) -> Table:
-    x = low + (-2 * low) * np.arange(TABLE_SIZE) / (TABLE_SIZE - 1)
-    entries = np.rint(2**TABLE_FRACTION * function(x)).astype(np.int64)
+def _make_table(end: int, function: Callable[[np.ndarray], np.ndarray]) -> Table:
+    """The table of a function from -end to end."""
+    last, bound = TABLE_SIZE - 1, end << ACCUMULATOR.fraction
+    entries = np.rint(2**TABLE_FRACTION * function(-end + 2 * end * np.arange(TABLE_SIZE) / last)).astype(np.int64)
     entries.setflags(write=False)
-    return Table(bound=-low << ACCUMULATOR.fraction, multiplier=multiplier, shift=9, entries=entries)
+    steps = Fraction(last, 2 * bound)  # 51 / 512 for the sigmoid, 85 / 512 for the tanh
+    return Table(bound=bound, multiplier=steps.numerator, shift=steps.denominator.bit_length() - 1, entries=entries)
 
 
-# 255 / (2 * 5) = 51 / 2 and 255 / (2 * 3) = 85 / 2; with the accumulator's 8 fraction bits the shift is 9.
-SIGMOID = _make_table(low=-5, multiplier=51, function=lambda x: 1 / (1 + np.exp(-x)))
-TANH = _make_table(low=-3, multiplier=85, function=np.tanh)
+SIGMOID = _make_table(5, lambda x: 1 / (1 + np.exp(-x)))
+TANH = _make_table(3, np.tanh)

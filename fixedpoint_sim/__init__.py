@@ -1,7 +1,8 @@
 """The FPGA's fixed-point datapath, bit for bit, in numba.
 
-`simulate` is the fast path; `simulate_folded` reads the arrays of a header in the hardware's own order. The rules are
-those of the published LSTM-PYNQ sources; both walks are checked against vectors computed by that C++.
+`simulate` is the vectorised simulator, `simulate_folded` reads the arrays of a header in the hardware's own order, and
+`inspect_line` is the profiling simulator. The rules are those of the published LSTM-PYNQ sources, and all three are
+checked against vectors computed by that C++.
 """
 
 from fixedpoint_sim.folded_order import simulate_folded, simulate_folded_lines

@@ -1,9 +1,8 @@
-"""The second walk: the arrays of a header, read with the hardware's own addressing and loop order.
+"""The folded-order simulator: the arrays of a header, read with the hardware's own addressing and loop order.
 
-Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, each product is
-rounded, added and wrapped on its own, and the tables are indexed as the hardware does. It shares no arithmetic with
-`simulate` but the label rule, which comes after folding has ended. If a header was folded wrongly, this walk gives
-other bits. (Nor may it: a kept kernel is known by its own file, not by those of the kernels that it calls.)
+Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, and each product is
+rounded, added and wrapped on its own. It shares no arithmetic with `simulate` but the label rule, which comes after
+folding has ended, so if a header was folded wrongly, the bits differ.
 """
 
 from __future__ import annotations
@@ -16,16 +15,12 @@ from datapath.compilation_cache import cached_njit
 from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.folded import SHAPE, FoldedNetwork
-from datapath.quantities import ACCUMULATOR, SCORE
-from datapath.tables import SIGMOID, TANH
-from fixedpoint_sim.simulator import (
-    check_columns,
-    exceeded_before,
-    finish_trace,
-    refuse,
-    run_in_order,
-)
+from fixedpoint_sim.arithmetic import Widths, half_to_even, half_to_zero, update_unit, wrap
+from fixedpoint_sim.simulator import check_columns, exceeded_before, finish_trace, refuse, run_in_order
+from fixedpoint_sim.tallies import Tallies
 from fixedpoint_sim.trace import Trace
+
+NO_TALLIES = Tallies.empty(0)
 
 
 def simulate_folded(
@@ -33,46 +28,35 @@ def simulate_folded(
 ) -> Trace:
     """Compute one line from the folded arrays.
 
-    :param network: what a header holds; all arithmetic comes from here.
+    :param network: what a header holds: weights, widths, folding.
     :param design: gives the alphabet and the limits; its dimensions must be the network's.
     :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
+    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would.
     :raises DesignError: the dimensions or widths differ.
     :raises DataError, LimitError: as `simulate`.
     """
     check_same_shape(network, design)
     columns = check_columns(design, columns)
     refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
-    bits = network.precision
-    peepholes, peephole_shift = np.zeros((0, *network.biases_input.shape[1:]), dtype=np.int64), 0
+    peepholes = np.zeros((0, *network.biases_input.shape[1:]), dtype=np.int64)
     if network.peepholes is not None:
         peepholes = network.peepholes.weights.astype(np.int64)
-        peephole_shift = network.peepholes.format.format.fraction
     hidden = np.empty((len(columns), 2, network.hidden), dtype=np.int8)
-    _walk_hidden_layer(
+    _hidden_layer(
         hidden,
         columns,
-        # Column-major memory only: the addressing stays [gate][a][b][p][q], and the walk reads what lies side by side.
+        # Column-major memory only: the addressing stays [gate][a][b][p][q], and what is read in turn lies side by side.
         np.asfortranarray(network.weights_input),
         np.asfortranarray(network.weights_recurrent),
         network.biases_input,
         network.biases_recurrent,
         peepholes,
-        peephole_shift,
-        (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
-        ACCUMULATOR.fraction - (bits.bias - 1),
-        bits.activation,
-        (SIGMOID.entries, SIGMOID.bound, SIGMOID.multiplier, SIGMOID.shift),
-        (TANH.entries, TANH.bound, TANH.multiplier, TANH.shift),
+        Widths.of(network.precision, network.peephole_format),
+        NO_TALLIES,
     )
     scores = np.empty((len(columns), network.classes), dtype=np.int16)
-    _walk_output_layer(
-        scores,
-        hidden,
-        np.asfortranarray(network.fc_weights),
-        network.fc_biases,
-        (bits.activation - 1) + (bits.fc_weight - 1) - SCORE.fraction,
-        SCORE.fraction - (bits.fc_bias - 1),
-    )
+    excess, bias_left_shift = network.precision.fc_excess_fraction_bits, network.precision.fc_bias_left_shift
+    _output_layer(scores, hidden, np.asfortranarray(network.fc_weights), network.fc_biases, excess, bias_left_shift)
     return finish_trace(design, hidden, scores, ignore_limits=ignore_limits)
 
 
@@ -84,7 +68,12 @@ def simulate_folded_lines(
     ignore_limits: bool = False,
     threads: int | None = None,
 ) -> Iterator[Trace]:
-    """`simulate_folded` over many lines in parallel, in order; errors and `threads` as in `simulate_lines`."""
+    """`simulate_folded` over many lines in parallel; traces come in the order of the lines.
+
+    :param lines: integers [T, I] each.
+    :param threads: worker threads, 1 or more; None takes one per processor.
+    :raises DesignError, DataError, LimitError, ConfigError: as `simulate_folded` and `simulate_lines`.
+    """
     check_same_shape(network, design)
     return run_in_order(
         lambda columns: simulate_folded(network, design, columns, ignore_limits=ignore_limits), lines, threads=threads
@@ -100,112 +89,44 @@ def check_same_shape(network: FoldedNetwork, design: Design) -> None:
 
 
 @cached_njit()
-def _wrap16(value):
-    return ((value + 32768) & 65535) - 32768
+def _add_products(sums, vector, weights, p, q, excess):
+    """Add all products of a vector to the gate sums of one unit.
 
-
-@cached_njit()
-def _half_to_zero(product, shift):
-    """RND_ZERO to fraction 8; a shift of 0 or less is exact."""
-    if shift <= 0:
-        return product << -shift
-    magnitude = (abs(product) + (1 << (shift - 1)) - 1) >> shift
-    return magnitude if product >= 0 else -magnitude
-
-
-@cached_njit()
-def _half_to_even(product, shift):
-    """RND_CONV to fraction 8; a shift of 0 or less is exact."""
-    if shift <= 0:
-        return product << -shift
-    floor = product >> shift
-    rest = product - (floor << shift)
-    half = 1 << (shift - 1)
-    return floor + (1 if rest > half or (rest == half and floor & 1) else 0)
-
-
-@cached_njit()
-def _saturate(value, bits):
-    return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
-
-
-@cached_njit()
-def _look_up(accumulator, table):
-    """Output in 1/64 of a table: (entries, bound, multiplier, shift) of `datapath.tables.Table`."""
-    entries, bound, multiplier, shift = table
-    if accumulator <= -bound:
-        return entries[0]
-    if accumulator >= bound:
-        return entries[entries.size - 1]
-    return entries[((accumulator + bound) * multiplier) >> shift]
-
-
-@cached_njit()
-def _add_peephole(accumulator, weight, state, shift):
-    """Gate accumulator after its peephole reads the cell state: the product and the sum are fixed<16,8,RND_CONV,SAT>."""
-    return _saturate(accumulator + _saturate(_half_to_even(weight * state, shift), 16), 16)
-
-
-@cached_njit()
-def _finish_unit(acc, cell, first, peepholes, peephole_shift, activation_bits, sigmoid, tanh):
-    """(new cell state, hidden output) of one unit from its four accumulators in `Gate` order.
-
-    :param peepholes: its weights for the input, forget and output gate, or nothing.
+    :param sums: in and out, int64 [4].
+    :param vector: [rows].
+    :param weights: [4, SIMD, rows/SIMD, PE, 2H/PE].
+    :param p: processing element of the unit.
+    :param q: block of the unit.
+    :param excess: fraction bits of a product that rounding removes.
     """
-    sees_state = peepholes.size > 0 and not first
-    if sees_state:
-        acc[0] = _add_peephole(acc[0], peepholes[0], cell, peephole_shift)
-        acc[1] = _add_peephole(acc[1], peepholes[1], cell, peephole_shift)
-    i = _look_up(acc[0], sigmoid)
-    f = _look_up(acc[1], sigmoid)
-    g = _look_up(acc[2], tanh)
-    # Fraction bits: table 6, cell 8. i * g has 12, f * c 14, tanh(c) * o 12.
-    c = _saturate(_half_to_even(i * g, 4), 16)
-    if not first:
-        c = _saturate(c + _saturate(_half_to_even(f * cell, 6), 16), 16)
-    if sees_state:
-        acc[3] = _add_peephole(acc[3], peepholes[2], c, peephole_shift)
-    o = _look_up(acc[3], sigmoid)
-    return c, _saturate(_half_to_even(_look_up(c, tanh) * o, 13 - activation_bits), activation_bits)
-
-
-@cached_njit()
-def _add_products(acc, vector, weights, p, q, shift):
-    """acc[4] of lane p in block q, with all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE]."""
-    _, simd, folds, _, _ = weights.shape
+    gates, simd, folds, _, _ = weights.shape
     for b in range(folds):
         for a in range(simd):
-            for gate in range(4):
+            for gate in range(gates):
                 product = np.int64(vector[b * simd + a]) * np.int64(weights[gate, a, b, p, q])
-                acc[gate] = _wrap16(acc[gate] + _half_to_zero(product, shift))
+                sums[gate] = wrap(sums[gate] + half_to_zero(product, excess))
 
 
 @cached_njit()
-def _walk_hidden_layer(
-    hidden,
-    columns,
-    w_ih,
-    w_hh,
-    b_ih,
-    b_hh,
-    peepholes,
-    peephole_shift,
-    product_shift,
-    bias_shift,
-    activation_bits,
-    sigmoid,
-    tanh,
-):
-    """hidden int8 [T, 2, H] from w_ih [4, SIMD, fold, PE, 2H/PE], w_hh likewise, b_ih and b_hh [4, PE, 2H/PE].
+def _hidden_layer(hidden, columns, w_ih, w_hh, b_ih, b_hh, peepholes, widths, tallies):
+    """Hidden words of a line.
 
-    peepholes are [3, PE, 2H/PE] with peephole_shift fraction bits, or [0, PE, 2H/PE] without.
+    :param hidden: out, int8 [T, 2, H], at time steps.
+    :param columns: int8 [T, I].
+    :param w_ih: int8 [4, SIMD_INPUT, I/SIMD_INPUT, PE, 2H/PE].
+    :param w_hh: int8 [4, SIMD_RECURRENT, H/SIMD_RECURRENT, PE, 2H/PE].
+    :param b_ih: int8 [4, PE, 2H/PE].
+    :param b_hh: int8 [4, PE, 2H/PE].
+    :param peepholes: int64 [3, PE, 2H/PE] for gates i, f, o; [0, PE, 2H/PE] without.
+    :param widths: `Widths`.
+    :param tallies: `Tallies` without rows.
     """
     T, _, H = hidden.shape
-    _, PE, blocks = b_ih.shape
+    gates, PE, blocks = b_ih.shape
     cell = np.zeros((2, H), dtype=np.int64)
     h_prev = np.zeros((2, H), dtype=np.int64)
     h_next = np.zeros((2, H), dtype=np.int64)
-    acc = np.zeros(4, dtype=np.int64)
+    sums = np.zeros(gates, dtype=np.int64)
     for t in range(T):
         for direction in range(2):
             x = columns[t if direction == 0 else T - 1 - t]
@@ -213,41 +134,40 @@ def _walk_hidden_layer(
                 q = direction * (blocks // 2) + block
                 for p in range(PE):
                     u = block * PE + p
-                    for gate in range(4):
-                        acc[gate] = _wrap16(
-                            (np.int64(b_ih[gate, p, q]) << bias_shift) + (np.int64(b_hh[gate, p, q]) << bias_shift)
-                        )
-                    _add_products(acc, x, w_ih, p, q, product_shift)
-                    _add_products(acc, h_prev[direction], w_hh, p, q, product_shift)
-                    cell[direction, u], h_next[direction, u] = _finish_unit(
-                        acc,
-                        cell[direction, u],
-                        t == 0,
-                        peepholes[:, p, q],
-                        peephole_shift,
-                        activation_bits,
-                        sigmoid,
-                        tanh,
+                    for gate in range(gates):
+                        bias = np.int64(b_ih[gate, p, q]) + np.int64(b_hh[gate, p, q])
+                        sums[gate] = wrap(bias << widths.bias_left_shift)
+                    _add_products(sums, x, w_ih, p, q, widths.excess)
+                    _add_products(sums, h_prev[direction], w_hh, p, q, widths.excess)
+                    cell[direction, u], h_next[direction, u] = update_unit(
+                        sums, cell[direction, u], t == 0, peepholes[:, p, q], widths, tallies
                     )
-            for u in range(H):
-                h_prev[direction, u] = h_next[direction, u]
-                hidden[t, direction, u] = h_next[direction, u]
+            h_prev[direction] = h_next[direction]
+            hidden[t, direction] = h_next[direction]
 
 
 @cached_njit()
-def _walk_output_layer(scores, hidden, w_fc, b_fc, product_shift, bias_shift):
-    """scores int16 [T, C] in image order from w_fc [H, 2C] and b_fc [1, 2C]: both halves, then their sum."""
+def _output_layer(scores, hidden, w_fc, b_fc, excess, bias_left_shift):
+    """Class scores of a line: both halves, then their sum.
+
+    :param scores: out, int16 [T, C], image order.
+    :param hidden: int8 [T, 2, H], at time steps.
+    :param w_fc: int8 [H, 2C].
+    :param b_fc: int8 [1, 2C].
+    :param excess: fraction bits of a product that rounding removes.
+    :param bias_left_shift: from a bias to fraction 8.
+    """
     T, C = scores.shape
     H = hidden.shape[2]
     halves = np.zeros((2, T, C), dtype=np.int64)
     for t in range(T):
         for direction in range(2):
             for k in range(C):
-                mac = np.int64(b_fc[0, direction * C + k]) << bias_shift
+                total = np.int64(b_fc[0, direction * C + k]) << bias_left_shift
                 for j in range(H):
                     product = np.int64(hidden[t, direction, j]) * np.int64(w_fc[j, direction * C + k])
-                    mac = _wrap16(mac + _half_to_even(product, product_shift))
-                halves[direction, t, k] = mac
+                    total = wrap(total + half_to_even(product, excess))
+                halves[direction, t, k] = total
     for t in range(T):
         for k in range(C):
-            scores[t, k] = _wrap16(halves[0, t, k] + halves[1, T - 1 - t, k])
+            scores[t, k] = wrap(halves[0, t, k] + halves[1, T - 1 - t, k])

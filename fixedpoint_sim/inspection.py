@@ -1,7 +1,7 @@
-"""Where a line's numbers live: what every quantity of the datapath reaches, and what its type does to it.
+"""`inspect_line`, the profiling simulator: the range of every quantity of the datapath, and what its type does to it.
 
-`inspect_line` computes one line by the instrumented walk and keeps, for each quantity of the specification, how far
-it goes, its histogram over the range of its type, and how often it is rounded, wraps, saturates or clips a table.
+For each quantity of the specification: its range, its histogram over the range of its type, and how often it is
+rounded, wraps, saturates or clips a table.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from datapath.alphabet import BLANK
 from datapath.design import BACKWARD, FORWARD, Design, Gate
 from datapath.formats import Format, Overflow, unit_format
 from datapath.quantities import ACCUMULATOR, CELL, SCORE, SIGMOID_OUT, TANH_OUT
-from datapath.tables import SIGMOID, TANH
-from fixedpoint_sim import profiling_kernels as walk
+from fixedpoint_sim import tallies
+from fixedpoint_sim.arithmetic import Widths
+from fixedpoint_sim.kernels import best_classes
+from fixedpoint_sim.profiling_kernels import profile_direction, profile_scores
 from fixedpoint_sim.simulator import check_columns, exceeded_before, finish_trace, refuse
+from fixedpoint_sim.tallies import Tallies
 from fixedpoint_sim.trace import Trace
 
 EQUAL_BINS = 64
@@ -31,7 +34,7 @@ class Quantity:
     name            str               e.g. ``accumulator_f``
     format          Format            its type; the table outputs are multiples of 1/64
     values          int               how many were computed; f * c and peepholes have none in a line of one column
-    low, high       int | None        what it reaches, as stored; None without values
+    low, high       int | None        lowest and highest, as stored; None without values
     low_before,     int | None        the same after rounding, before overflow: equal where nothing overflows
     high_before
     below, above    int               values that overflow at the lower and at the upper end (wrap or saturate)
@@ -43,7 +46,7 @@ class Quantity:
     edges           int64 [bins + 1]  bin n counts edges[n] <= raw < edges[n + 1]; see `histogram_edges`
     histogram       int64 [bins]      of the values as stored
 
-    Sums are judged by their exact total: a partial sum that wraps and comes back is not an overflow, as it depends on
+    A sum overflows if its exact total does: a partial sum that wraps and comes back is not an overflow, as it depends on
     the order of addition and never changes the result.
     """
 
@@ -94,7 +97,7 @@ class Quantity:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Inspection:
-    """One line seen from inside.
+    """What the profiling simulator gives for one line.
 
     columns       int8 [T, I]   the raw pixels
     trace         Trace         what `simulate` gives
@@ -146,9 +149,9 @@ def histogram_edges(format: Format) -> np.ndarray:
 
 
 def quantity_formats(activation_bits: int) -> dict[str, Format]:
-    """Name and type of every quantity, in the order of the datapath (rows of the walk's tallies).
+    """Name and type of every quantity, in the order of the datapath (rows of `Tallies`).
 
-    The rows `inspected_walk.PEEPHOLE_ROWS` exist only in a network with peepholes.
+    The rows `tallies.PEEPHOLE_ROWS` exist only in a network with peepholes.
     """
     unit = unit_format(activation_bits)
     tables = {gate: ("tanh" if gate is Gate.G else "sigmoid") for gate in Gate}
@@ -175,32 +178,28 @@ def quantity_formats(activation_bits: int) -> dict[str, Format]:
 
 
 def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = False) -> Inspection:
-    """Compute one line as `simulate` does, and say where its numbers live.
+    """Compute one line as `simulate` does, and count every value of every quantity.
 
     Hundreds of times slower than `simulate`: about 500 columns a second at H 128.
 
     :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
-    :param ignore_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError, LimitError: as `simulate`.
     """
     columns = check_columns(design, columns)
     refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
-    counts = np.zeros((walk.QUANTITIES, 2 * walk.OFFSET), dtype=np.int64)
-    notes = np.zeros((walk.QUANTITIES, walk.NOTES), dtype=np.int64)
-    notes[:, walk.LOWEST], notes[:, walk.HIGHEST] = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-    _tally_pixels(columns, counts, notes)
-    hidden = _walk_hidden_layer(design, columns.astype(np.int64), counts, notes)
+    counted = Tallies.empty()
+    _tally_pixels(columns, counted)
+    hidden = _profile_hidden_layer(design, columns.astype(np.int64), counted)
     scores = np.empty((len(columns), design.classes), dtype=np.int64)
-    bits = design.precision
-    walk.walk_output(
+    profile_scores(
         scores,
         hidden,
         design.fc_weights.astype(np.int64),
         design.fc_biases.astype(np.int64),
-        (bits.activation - 1) + (bits.fc_weight - 1) - SCORE.fraction,
-        SCORE.fraction - (bits.fc_bias - 1),
-        counts,
-        notes,
+        design.precision.fc_excess_fraction_bits,
+        design.precision.fc_bias_left_shift,
+        counted,
     )
     trace = finish_trace(
         design,
@@ -208,39 +207,37 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
         scores.astype(np.int16),
         ignore_limits=ignore_limits,
     )
-    best = _best_classes(scores)
-    positive = scores.max(axis=1) > 0
-    formats = quantity_formats(bits.activation)
+    values, best = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
+    best_classes(values, best, trace.scores)
+    formats = quantity_formats(design.precision.activation)
     return Inspection(
         columns=columns,
         trace=trace,
         best=best,
-        positive=positive,
-        emitted_at=emitted_at(np.where(positive & (best != BLANK), scores.max(axis=1), 0), best),
+        positive=scores.max(axis=1) > 0,
+        emitted_at=emitted_at(values, best),
         quantities=tuple(
-            _quantity(name, format, counts[row], notes[row])
+            _quantity(name, format, counted.counts[row], counted.notes[row])
             for row, (name, format) in enumerate(formats.items())
-            if design.peepholes is not None or row not in walk.PEEPHOLE_ROWS
+            if design.peepholes is not None or row not in tallies.PEEPHOLE_ROWS
         ),
     )
 
 
-def _tally_pixels(columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) -> None:
+def _tally_pixels(columns: np.ndarray, counted: Tallies) -> None:
     raw, occurrences = np.unique(columns, return_counts=True)
-    counts[walk.PIXEL, raw.astype(np.int64) + walk.OFFSET] = occurrences
-    notes[walk.PIXEL, walk.LOWEST], notes[walk.PIXEL, walk.HIGHEST] = raw[0], raw[-1]
+    counted.counts[tallies.PIXEL, raw.astype(np.int64) + tallies.OFFSET] = occurrences
+    counted.notes[tallies.PIXEL, tallies.LOWEST], counted.notes[tallies.PIXEL, tallies.HIGHEST] = raw[0], raw[-1]
 
 
-def _walk_hidden_layer(design: Design, columns: np.ndarray, counts: np.ndarray, notes: np.ndarray) -> np.ndarray:
+def _profile_hidden_layer(design: Design, columns: np.ndarray, counted: Tallies) -> np.ndarray:
     """Hidden words int64 [2, T, H] at time steps."""
-    bits = design.precision
-    peepholes, peephole_shift = np.zeros((2, 0, design.hidden), dtype=np.int64), 0
+    peepholes = np.zeros((2, 0, design.hidden), dtype=np.int64)
     if design.peepholes is not None:
         peepholes = design.peepholes.weights.astype(np.int64)
-        peephole_shift = design.peepholes.format.format.fraction
     hidden = np.empty((2, len(columns), design.hidden), dtype=np.int64)
     for direction in (FORWARD, BACKWARD):
-        walk.walk_direction(
+        profile_direction(
             hidden[direction],
             columns,
             direction == BACKWARD,
@@ -249,24 +246,18 @@ def _walk_hidden_layer(design: Design, columns: np.ndarray, counts: np.ndarray, 
             design.biases_input[direction].astype(np.int64),
             design.biases_recurrent[direction].astype(np.int64),
             peepholes[direction],
-            (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction,
-            ACCUMULATOR.fraction - (bits.bias - 1),
-            peephole_shift,
-            bits.activation,
-            SIGMOID.entries,
-            TANH.entries,
-            counts,
-            notes,
+            Widths.of(design.precision, design.peephole_format),
+            counted,
         )
     return hidden
 
 
 def _quantity(name: str, format: Format, counts: np.ndarray, notes: np.ndarray) -> Quantity:
-    """What one quantity's tallies say."""
-    raw = np.flatnonzero(counts) - walk.OFFSET
+    """One quantity from its row of the tallies."""
+    raw = np.flatnonzero(counts) - tallies.OFFSET
     some = raw.size > 0
     edges = histogram_edges(format)
-    within = counts[format.min + walk.OFFSET : format.max + 1 + walk.OFFSET]
+    within = counts[format.min + tallies.OFFSET : format.max + 1 + tallies.OFFSET]
     used = int(np.bitwise_or.reduce(raw)) if some else 0
     reads_table = name.startswith(("sigmoid_input", "tanh_input"))
     return Quantity(
@@ -275,36 +266,22 @@ def _quantity(name: str, format: Format, counts: np.ndarray, notes: np.ndarray) 
         values=int(counts.sum()),
         low=int(raw[0]) if some else None,
         high=int(raw[-1]) if some else None,
-        low_before=int(notes[walk.LOWEST]) if some else None,
-        high_before=int(notes[walk.HIGHEST]) if some else None,
-        below=int(notes[walk.BELOW]),
-        above=int(notes[walk.ABOVE]),
-        inexact=int(notes[walk.INEXACT]),
-        ties=int(notes[walk.TIES]),
-        entry_first=int(notes[walk.ENTRY_FIRST]) if reads_table else None,
-        entry_last=int(notes[walk.ENTRY_LAST]) if reads_table else None,
+        low_before=int(notes[tallies.LOWEST]) if some else None,
+        high_before=int(notes[tallies.HIGHEST]) if some else None,
+        below=int(notes[tallies.BELOW]),
+        above=int(notes[tallies.ABOVE]),
+        inexact=int(notes[tallies.INEXACT]),
+        ties=int(notes[tallies.TIES]),
+        entry_first=int(notes[tallies.ENTRY_FIRST]) if reads_table else None,
+        entry_last=int(notes[tallies.ENTRY_LAST]) if reads_table else None,
         idle_low_bits=(used & -used).bit_length() - 1 if used else format.bits,
         edges=edges,
         histogram=np.add.reduceat(within, edges[:-1] - format.min),
     )
 
 
-def _best_classes(scores: np.ndarray) -> np.ndarray:
-    """Best class per column, int64 [T]: columns arrive from the centre outwards, and a label outlives its column."""
-    T = len(scores)
-    best = np.zeros(T, dtype=np.int64)
-    label = BLANK
-    for later in range(T // 2, T):
-        for column in dict.fromkeys((later, T - 1 - later)):  # the lone centre of an odd T comes once
-            winner = int(scores[column].argmax())  # the lowest index of a tie
-            if scores[column, winner] > 0:
-                label = winner
-            best[column] = label
-    return best
-
-
 def emitted_at(values: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Columns whose labels are emitted, int64 [n]: the held one, each time that a blank ends a run.
+    """Columns whose labels are emitted, int64 [n]: that of the run's highest score, each time that a blank ends a run.
 
     :param values: int64 [T], the score of each column's best class; 0 where that is the blank or no score is positive.
     :param best: int64 [T], the classes.

@@ -1,4 +1,4 @@
-"""The fast path: `simulate` computes what the overlay computes, bit for bit."""
+"""The vectorised simulator: `simulate` computes what the overlay computes, bit for bit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ import numpy as np
 from datapath.design import BACKWARD, FORWARD, Design
 from datapath.errors import ConfigError, DataError, LimitError
 from datapath.formats import unit_format
-from datapath.quantities import ACCUMULATOR, SCORE
+from datapath.quantities import ACCUMULATOR
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import kernels
 from fixedpoint_sim.trace import ExceededLimit, Trace
+
+LINES_AHEAD_PER_THREAD = 4
+"""Lines that are computed before their traces are asked for."""
 
 VECTOR_LANES = 32
 """Classes are padded to whole vectors of 16-bit lanes (512 bits at most)."""
 
 _ACCUMULATORS = np.arange(ACCUMULATOR.min, ACCUMULATOR.max + 1)
 SIGMOID_OF = SIGMOID.lookup(_ACCUMULATORS).astype(np.int8)
-"""The sigmoid table's output for every accumulator, by accumulator + 32768: one load instead of index arithmetic."""
+"""The sigmoid table's output for every accumulator from the lowest on: one load instead of index arithmetic."""
 TANH_OF = TANH.lookup(_ACCUMULATORS).astype(np.int8)
 """The same for the tanh table."""
 
@@ -32,7 +35,7 @@ def simulate(design: Design, columns: np.ndarray, *, ignore_limits: bool = False
     """Compute one line on the fixed-point datapath.
 
     :param columns: integers [T, I], raw values of ``fixed<A, 1>`` (see `datapath.image_columns`).
-    :param ignore_limits: compute a line past a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError: wrong shape, or a pixel that does not fit A bits.
     :raises LimitError: the line exceeds a limit of the overlay, and `ignore_limits` is False.
     """
@@ -44,8 +47,11 @@ def simulate_lines(
 ) -> Iterator[Trace]:
     """`simulate` over many lines in parallel; traces come in the order of the lines, whatever the threads.
 
+    :param lines: integers [T, I] each, as `simulate` takes them.
+    :param ignore_limits: as in `simulate`.
     :param threads: worker threads, 1 or more; None takes one per processor.
-    :raises ConfigError: fewer than 1 thread. Errors of a line are raised when its turn comes.
+    :raises ConfigError: fewer than 1 thread.
+    :raises DataError, LimitError: as `simulate`, when the line's trace is asked for.
     """
     simulator = Simulator(design)
     return run_in_order(lambda columns: simulator.run(columns, ignore_limits=ignore_limits), lines, threads=threads)
@@ -64,7 +70,7 @@ def _pooled(work: Callable, items: Iterable, threads: int) -> Iterator:
         try:
             for item in items:
                 ahead.append(pool.submit(work, item))
-                if len(ahead) > 4 * threads:
+                if len(ahead) > LINES_AHEAD_PER_THREAD * threads:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
@@ -104,7 +110,7 @@ def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
 
 
 def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, ignore_limits: bool) -> Trace:
-    """Scores -> labels -> text, with the limits applied (the same for every walk: folding ends before this).
+    """Scores -> labels -> text, with the limits applied (the same for every simulator: folding ends before this).
 
     :raises LimitError: the line exceeds a limit and `ignore_limits` is False.
     """
@@ -131,24 +137,26 @@ def refuse(exceeded: tuple[ExceededLimit, ...], *, ignore_limits: bool) -> None:
 class _Products:
     """Weights of one matrix product as the kernels read them, rows by lanes.
 
-    Exact products are summed as they are and `lift`ed to the sum's fraction; their weights stay int8, for half the
-    memory is read. Otherwise each loses `shift` bits on its own, which int16 weights do faster.
+    weights           int8 or int16 [rows, lanes]   int8 where products are exact, so that half the memory is read; int16
+                                                    where they are rounded, which is faster
+    rounding_shift    int                           fraction bits that rounding removes of each product
+    left_shift        int                           of a sum of exact products, to the sum's fraction
     """
 
     weights: np.ndarray
-    shift: int
-    lift: int
+    rounding_shift: int
+    left_shift: int
+
+    @classmethod
+    def of(cls, weights: np.ndarray, excess: int) -> _Products:
+        """From int8 weights whose products have `excess` fraction bits more than the sum."""
+        dtype = np.int16 if excess > 0 else np.int8
+        return cls(np.ascontiguousarray(weights, dtype=dtype), max(excess, 0), max(-excess, 0))
 
 
-def _products(weights: np.ndarray, weight_bits: int, activation_bits: int, fraction: int) -> _Products:
-    surplus = (activation_bits - 1) + (weight_bits - 1) - fraction
-    dtype = np.int16 if surplus > 0 else np.int8
-    return _Products(np.ascontiguousarray(weights, dtype=dtype), max(surplus, 0), max(-surplus, 0))
-
-
-def _at_fraction(biases: np.ndarray, bits: int, fraction: int) -> np.ndarray:
-    """``fixed<bits, 1>`` biases, whose first axis is to be added, as int16 with `fraction` fraction bits."""
-    return biases.sum(axis=0, dtype=np.int16) << np.int16(fraction - (bits - 1))
+def _sum(biases: np.ndarray, left_shift: int) -> np.ndarray:
+    """Biases, whose first axis is to be added, as int16 with the fraction of the sums."""
+    return biases.sum(axis=0, dtype=np.int16) << np.int16(left_shift)
 
 
 class Simulator:
@@ -160,24 +168,24 @@ class Simulator:
         # [direction, gate, unit, row] -> [direction, row, lane], input rows before recurrent ones
         rows = np.concatenate([design.weights_input, design.weights_recurrent], axis=3)
         by_row = rows.transpose(0, 3, 1, 2).reshape(2, rows.shape[3], -1)
-        self._gates = _products(by_row, bits.weight, bits.activation, ACCUMULATOR.fraction)
+        self._gates = _Products.of(by_row, bits.excess_fraction_bits)
         both = np.stack([design.biases_input, design.biases_recurrent]).reshape(2, 2, -1)
-        self._gate_bias = _at_fraction(both, bits.bias, ACCUMULATOR.fraction)
+        self._gate_bias = _sum(both, bits.bias_left_shift)
         self._background = 0
-        if not self._gates.shift:
-            # Most pixels are paper, the lowest value. Sums of exact products are linear, so paper is summed once.
+        if not self._gates.rounding_shift:
+            # Most pixels are background, the lowest value. Sums of exact products are linear: it is summed once.
             self._background = unit_format(bits.activation).min
         self._start = by_row[:, : design.inputs].sum(axis=1, dtype=np.int16) * np.int16(self._background)
-        self._peepholes, self._peephole_shift = np.zeros((2, 0, design.hidden), dtype=np.int16), 0
+        self._peepholes, self._peephole_fraction = np.zeros((2, 0, design.hidden), dtype=np.int16), 0
         if design.peepholes is not None:
             self._peepholes = design.peepholes.weights.copy()
-            self._peephole_shift = design.peepholes.format.format.fraction
+            self._peephole_fraction = design.peepholes.format.format.fraction
         classes = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
         fc_weights = np.zeros((2, design.hidden, classes), dtype=np.int8)
         fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
-        self._classes = _products(fc_weights.reshape(-1, classes), bits.fc_weight, bits.activation, SCORE.fraction)
+        self._classes = _Products.of(fc_weights.reshape(-1, classes), bits.fc_excess_fraction_bits)
         self._class_bias = np.zeros(classes, dtype=np.int16)
-        self._class_bias[: design.classes] = _at_fraction(design.fc_biases, bits.fc_bias, SCORE.fraction)
+        self._class_bias[: design.classes] = _sum(design.fc_biases, bits.fc_bias_left_shift)
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
         """See `simulate`."""
@@ -194,16 +202,18 @@ class Simulator:
                 self._gates.weights[direction],
                 self._start[direction],
                 self._gate_bias[direction],
-                self._gates.lift,
-                self._gates.shift,
+                self._gates.left_shift,
+                self._gates.rounding_shift,
                 self._peepholes[direction],
-                self._peephole_shift,
+                self._peephole_fraction,
                 design.precision.activation,
                 SIGMOID_OF,
                 TANH_OF,
             )
         hidden = np.ascontiguousarray(by_direction.swapaxes(0, 1))
         scores = np.empty((len(columns), design.classes), dtype=np.int16)
-        classes = self._classes
-        kernels.score_columns(scores, hidden, classes.weights, self._class_bias, classes.lift, classes.shift)
+        products = self._classes
+        kernels.score_columns(
+            scores, hidden, products.weights, self._class_bias, products.left_shift, products.rounding_shift
+        )
         return finish_trace(design, hidden, scores, ignore_limits=ignore_limits)

@@ -1,4 +1,4 @@
-"""What the datapath computes for one line, and how it is kept on disk."""
+"""`Trace`: what the datapath computes for one line, and its file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Trace:
 
 @contextmanager
 def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callable[[Trace], None]]:
-    """Write `alphabet` (strings, index = class), then `hidden_i`, `scores_i`, `labels_i` of each trace that comes.
+    """Write `alphabet` (strings, index = class), then `hidden_i`, `scores_i`, `labels_i` of each trace.
 
     Nothing of a trace is kept once it is written. The file appears on a clean exit, and not at all otherwise.
 

@@ -4,7 +4,7 @@
     vectors/NAME.npz   per line i: image_i (trained designs), pixels_i, words_i, hidden_i, scores_i, labels_i, text_i
 
 Stress designs are made here from fixed seeds; trained ones are added with images and then only recomputed. What a
-vector holds was computed by `simulate`; `check` computes it again, and by the folded walk of the design's header.
+vector holds was computed by `simulate`; `check` computes it again, and by the folded-order simulator from the design's header.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ class CheckedDesign:
 
 
 def check(folder: Path = DEFAULT_FOLDER) -> Iterator[CheckedDesign]:
-    """Compute every vector again, by both walks, and compare all of it.
+    """Compute every vector again, by both simulators, and compare all of it.
 
     :raises FileError: no design there, or a design without its vectors.
     """
@@ -260,7 +260,7 @@ def _check_design(name: str, folder: Path) -> CheckedDesign:
 
 
 def _recomputed(design: Design, network, stored: Mapping[str, np.ndarray], i: int) -> Iterator[tuple[str, np.ndarray]]:
-    """(key, value) of every stage of line i, each from the stored stage before it; hidden to text by both walks."""
+    """(key, value) of every stage of line i, each from the stored stage before it; hidden to text by both simulators."""
     bits = design.precision.activation
     if f"image_{i}" in stored:
         grey = stored[f"image_{i}"]

@@ -147,7 +147,7 @@ def reference_scores(design, hidden):
 def arrival_order(length):
     """Columns from the centre outwards: T/2, T/2-1, T/2+1, T/2-2, ..., 0.
 
-    An odd T is past a limit of the overlay; what is computed then is Foldline's own extension, whose lone centre
+    An odd T is beyond the limits of the overlay; what is computed then is Foldline's own extension, whose lone centre
     column comes first and once.
     """
     order = []

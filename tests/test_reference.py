@@ -125,7 +125,7 @@ def test_wrap_and_saturate_at_the_range_ends():
     assert [saturate(x, 2) for x in (-3, -2, 1, 2)] == [-2, -2, 1, 1]
 
 
-# The walk from scores to labels, by hand ----------------------------------------------------------------------------
+# From scores to labels, by hand ------------------------------------------------------------------------------------
 
 A, B = 1, 2  # two letters; class 0 is the blank
 

@@ -35,7 +35,7 @@ def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]
 @command.command("check")
 @FOLDER
 def check_command(folder: Path | None) -> None:
-    """Compute every vector again, by the fast path and by the folded walk, and compare all of it."""
+    """Compute every vector again, by the vectorised and by the folded-order simulator, and compare."""
     from datapath.errors import MismatchError
     from foldline import golden
 

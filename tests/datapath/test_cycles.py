@@ -109,7 +109,7 @@ def test_the_slowest_stage_sets_the_pace():
 
 
 @pytest.mark.parametrize("kernel", Kernel)
-def test_a_line_is_the_slowest_stage_then_what_the_others_still_hold_then_the_walk(kernel):
+def test_a_line_takes_the_slowest_stage_the_latency_of_the_others_and_a_cycle_per_column_for_the_labels(kernel):
     cycles = cycles_of(plain(2, 2), kernel)
     one, two = cycles.line(1), cycles.line(2)
     assert two - one == pytest.approx(cycles.bottleneck.cycles_per_column + 1)

@@ -1,4 +1,4 @@
-"""The overlay's label rule on whole lines: against the plain walk, against the simulator's kernels, and by hand."""
+"""The overlay's label rule on whole lines: against the plain-integer reference, against the simulator's kernels, and by hand."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def labels_of_the_kernels(scores: np.ndarray) -> list[int]:
 
 
 @given(scores=score_columns, limit=st.integers(1, 20))
-def test_equal_to_the_plain_walk_and_to_the_simulator(scores, limit):
+def test_equal_to_the_reference_and_to_the_simulator(scores, limit):
     expected = reference_labels(scores.tolist(), limit=1000)
     assert overlay_labels(scores, limit=None).tolist() == expected
     assert labels_of_the_kernels(scores) == expected

@@ -1,4 +1,4 @@
-"""Both walks against the plain-integer reference, against the real hardware's vectors, and against each other."""
+"""The simulators against the plain-integer reference, against the real hardware's vectors, and against each other."""
 
 import dataclasses
 
@@ -33,7 +33,7 @@ def designs_and_lines(draw, **options):
 
 @settings(max_examples=150, deadline=None)
 @given(designs_and_lines())
-def test_both_walks_compute_what_the_specification_says(drawn):
+def test_both_simulators_compute_what_the_specification_says(drawn):
     design, columns = drawn
     hidden, scores, labels = reference(design, columns)
     for trace in (
@@ -60,7 +60,7 @@ def test_sums_that_wrap_compute_what_the_specification_says(data):
     hidden, scores, labels = reference(design, columns)
     trace = simulate(design, columns, ignore_limits=True)
     assert (trace.hidden.tolist(), trace.scores.tolist(), trace.labels.tolist()) == (hidden, scores, labels)
-    _assert_equal(simulate_folded(fold(design), design, columns, ignore_limits=True), trace, "folded walk")
+    _assert_equal(simulate_folded(fold(design), design, columns, ignore_limits=True), trace, "folded-order simulator")
 
 
 @pytest.mark.parametrize("name", golden_data.PUBLISHED)
@@ -70,10 +70,10 @@ def test_published_networks_compute_what_the_hardware_source_computes(shared_dat
     assert len(vectors) == 6
     lines = [line.pixels for line in vectors]
     fast = list(simulate_lines(design, lines))
-    walked = list(simulate_folded_lines(fold(design), design, lines))
+    folded = list(simulate_folded_lines(fold(design), design, lines))
     for number, expected in enumerate(vectors):
-        _assert_equal(fast[number], expected, f"{name}, line {number}, fast path")
-        _assert_equal(walked[number], expected, f"{name}, line {number}, folded walk")
+        _assert_equal(fast[number], expected, f"{name}, line {number}, vectorised simulator")
+        _assert_equal(folded[number], expected, f"{name}, line {number}, folded-order simulator")
 
 
 @pytest.mark.parametrize("name", golden_data.STRESS)
@@ -83,9 +83,9 @@ def test_stress_networks_compute_what_the_hardware_source_computes(shared_data, 
     assert len(vectors) >= 2
     for number, expected in enumerate(vectors):
         trace = simulate(design, expected.pixels, ignore_limits=True)
-        _assert_equal(trace, expected, f"{name}, line {number}, fast path")
-        walked = simulate_folded(fold(design), design, expected.pixels, ignore_limits=True)
-        _assert_equal(walked, expected, f"{name}, line {number}, folded walk")
+        _assert_equal(trace, expected, f"{name}, line {number}, vectorised simulator")
+        folded = simulate_folded(fold(design), design, expected.pixels, ignore_limits=True)
+        _assert_equal(folded, expected, f"{name}, line {number}, folded-order simulator")
 
 
 @pytest.mark.parametrize("name", golden_data.PEEPHOLE)
@@ -102,11 +102,15 @@ def test_networks_with_peepholes_compute_what_the_hardware_source_computes(share
         # Of scores and labels there are no vectors.
         scores = reference_scores(design, expected.hidden)
         labels = reference_labels(scores, design.limits.labels)
-        for walk, trace in zip(("fast path", "folded walk", "instrumented walk"), traces, strict=True):
+        for simulator, trace in zip(
+            ("vectorised simulator", "folded-order simulator", "profiling simulator"), traces, strict=True
+        ):
             wrong = np.count_nonzero(trace.hidden != expected.hidden)
-            assert np.array_equal(trace.hidden, expected.hidden), f"line {number}, {walk}: {wrong} hidden words differ"
-            assert trace.scores.tolist() == scores, f"line {number}, {walk}"
-            assert trace.labels.tolist() == labels, f"line {number}, {walk}"
+            assert np.array_equal(trace.hidden, expected.hidden), (
+                f"line {number}, {simulator}: {wrong} hidden words differ"
+            )
+            assert trace.scores.tolist() == scores, f"line {number}, {simulator}"
+            assert trace.labels.tolist() == labels, f"line {number}, {simulator}"
 
 
 @pytest.mark.parametrize("gate", range(3))
@@ -144,8 +148,8 @@ def test_peepholes_of_zero_change_nothing():
     idle = dataclasses.replace(plain, peepholes=zeros)
     columns = np.random.default_rng(5).integers(-128, 128, size=(20, 6)).astype(np.int8)
     expected = simulate(plain, columns)
-    _assert_equal(simulate(idle, columns), expected, "fast path")
-    _assert_equal(simulate_folded(fold(idle), idle, columns), expected, "folded walk")
+    _assert_equal(simulate(idle, columns), expected, "vectorised simulator")
+    _assert_equal(simulate_folded(fold(idle), idle, columns), expected, "folded-order simulator")
 
 
 def test_no_folding_changes_a_bit_of_a_published_network(shared_data):
@@ -179,8 +183,8 @@ def test_a_wrongly_folded_header_gives_other_bits(shared_data):
     line = next(golden_data.lines(shared_data / "golden" / "published_W2A4.npz"))
     network = fold(design.refolded(Folding(pe=2, simd_input=8, simd_recurrent=32)))
     swapped = dataclasses.replace(network, weights_input=network.weights_input[:, :, :, ::-1].copy())
-    walked = simulate_folded(swapped, design, line.pixels)
-    assert not np.array_equal(walked.hidden, line.hidden)
+    folded = simulate_folded(swapped, design, line.pixels)
+    assert not np.array_equal(folded.hidden, line.hidden)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

@@ -314,14 +314,14 @@ def test_bins_are_the_documented_intervals(format):
     ],
 )
 def test_used_bits(raw, signed, used):
-    from fixedpoint_sim import profiling_kernels as walk
+    from fixedpoint_sim import tallies
     from fixedpoint_sim.inspection import _quantity
 
     bits = 16 if signed else 8
     format = Format(bits=bits, integer=bits, signed=signed, rounding=Rounding.TRN, overflow=Overflow.SAT)
-    counts = np.zeros(2 * walk.OFFSET, dtype=np.int64)
-    counts[np.array(raw) + walk.OFFSET] = 1
-    assert _quantity("pixel", format, counts, np.zeros(walk.NOTES, dtype=np.int64)).used_bits == pytest.approx(used)
+    counts = np.zeros(2 * tallies.OFFSET, dtype=np.int64)
+    counts[np.array(raw) + tallies.OFFSET] = 1
+    assert _quantity("pixel", format, counts, np.zeros(tallies.NOTES, dtype=np.int64)).used_bits == pytest.approx(used)
 
 
 def test_columns_without_a_positive_score_are_named():

@@ -1,4 +1,4 @@
-"""Lines past a limit of the overlay, and input that is no line."""
+"""Lines that exceed a limit of the overlay, and input that is not a line."""
 
 import re
 import subprocess
@@ -47,7 +47,7 @@ def _busy_line(design):
         (43, "The line exceeds the overlay: 43 columns, allowed at most 40; 43 columns, allowed an even number."),
     ],
 )
-def test_a_line_past_a_limit_is_refused_by_both_walks(design, length, message):
+def test_a_line_that_exceeds_a_limit_is_refused_by_both_simulators(design, length, message):
     for run in (simulate, lambda d, c: simulate_folded(fold(d), d, c)):
         with pytest.raises(LimitError, match=_message(message)):
             run(design, _line(length))
