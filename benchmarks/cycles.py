@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from datapath.architecture import Architecture
-from datapath.cycles import DEPTHS, WALK, Depths, cycles_of
+from datapath.cycles import DEPTHS, LABEL_CYCLES, Depths, cycles_of
 from datapath.design import Folding
 from datapath.manifest import Kernel
 from datapath.peepholes import PeepholeFormat
@@ -53,9 +53,9 @@ def _refined(overlays: Sequence[PublishedOverlay], depths: Depths) -> Depths:
     for overlay in overlays:
         cycles = cycles_of(overlay.architecture, Kernel.PUBLISHED, depths)
         slowest = cycles.bottleneck
-        others = cycles.line(COLUMNS) / COLUMNS - WALK - slowest.cycles_per_column
+        others = cycles.line(COLUMNS) / COLUMNS - LABEL_CYCLES - slowest.cycles_per_column
         # Half of what is left of a column is one direction, whose depth stands once in it.
-        missing = (overlay.cycles_per_column - WALK - others - slowest.cycles_per_column) / 2
+        missing = (overlay.cycles_per_column - LABEL_CYCLES - others - slowest.cycles_per_column) / 2
         if slowest.key == "hidden":
             steps = overlay.architecture.steps
             hidden.setdefault(steps, []).append(depths.of_hidden(steps) + missing)

@@ -1,7 +1,7 @@
 """The datapath in plain Python integers, an independent implementation of docs/spec/datapath.md.
 
-It shares no code with `datapath` or with the simulators that it checks: rounding, tables, recurrence and the walk to
-labels are written anew from the page's formulas, as slow loops. A value is a raw integer; "1/256" in a comment is the
+It shares no code with `datapath` or with the simulators that it checks: rounding, tables, recurrence and the way to
+labels are written from the page's formulas, as slow loops. A value is a raw integer; "1/256" in a comment is the
 real value of one raw unit.
 """
 

@@ -152,7 +152,7 @@ def test_a_published_overlay_is_found_by_its_network():
 
 def test_a_line_of_our_kernel_by_hand():
     """H 128, C 82, PE 1, one step. Hidden layer: 2 * 128 - 1 issues, 23.5 + 3.25 deep, 4 of overhead; 10 columns of it and
-    of the walk; latencies: DMA in 1 word, output 82 - 1 + 42.6, sums of halves 2 * 82 - 1 + 4, maximum 82 - 1 + 3, DMA out 1."""
+    of the labels; latencies: DMA in 1 word, output 82 - 1 + 42.6, sums of halves 2 * 82 - 1 + 4, maximum 82 - 1 + 3, DMA out 1."""
     found = cycles_of(plain(), Kernel.HLS)
     assert found.bottleneck.key == "hidden"
     assert found.line(10) == pytest.approx(10 * 285.75 + 10 + 1 + 123.6 + 167 + 84 + 1)
