@@ -1,4 +1,4 @@
-// Sigmoid and tanh by table: 256 entries each over -5..5 and -3..3, clipped beyond.
+// Sigmoid and tanh by table: 256 entries each over -5..5 and -3..3; inputs outside are clipped.
 //
 // The index floor((x + bound) * 255 / (2 * bound)) is one multiplication and one shift on raw values, because
 // 255 / (2 * 5 * 2^8) = 51 / 2^9 and 255 / (2 * 3 * 2^8) = 85 / 2^9.
@@ -21,8 +21,8 @@ ap_uint<8> table_index(Fixed value) {
   return scaled >> 9;
 }
 
-// The two lookups stay functions of their own: calls at the same time become instances of their own, each with its own
-// ROM, while all the reads of one ROM would have to share its two ports.
+// The two lookups are not inlined: each call in the same cycle becomes a separate instance with its own ROM, while all
+// the reads of one ROM would have to share its two ports.
 template <class Fixed>
 Sigmoid sigmoid(Fixed value) {
 #pragma HLS inline off

@@ -18,12 +18,12 @@ struct HiddenLayer {
   static const int BLOCKS = Net::hidden / Net::pe;
   static const int INPUT_FOLDS = Net::inputs / Net::simd_input;
   static const int RECURRENT_FOLDS = Net::hidden / Net::simd_recurrent;
-  // The side with fewer folds rests in the last ones.
+  // The side with fewer folds is idle in the last ones.
   static const int FOLDS = INPUT_FOLDS > RECURRENT_FOLDS ? INPUT_FOLDS : RECURRENT_FOLDS;
   static const int PASS = DIRECTIONS * BLOCKS * FOLDS;
 
-  // Sum of the products of one gate in one fold. Each product is rounded to the accumulator's fraction on its own. Sums
-  // wrap, so that their order, hence the folding, never changes them.
+  // Sum of the products of one gate in one fold. Each product is rounded to the accumulator's fraction before it is
+  // added. Sums wrap, so that their order, hence the folding, never changes them.
   template <class Limb, int Limbs, int Simd>
   static Accumulator dot(const Limb (&word)[Limbs], const Activation (&lanes)[Simd], int gate) {
 #pragma HLS inline
@@ -39,7 +39,7 @@ struct HiddenLayer {
     return sum;
   }
 
-  // The input of a gate's table: its accumulator, and with peepholes what the gate sees of a cell state.
+  // The input of a gate's table: its accumulator, plus the peephole's product with the cell state.
   template <class Limb, int Limbs>
   static Cell gate_input(const Accumulator& sum, const Limb (&peepholes)[Limbs], int index, const Cell& state,
                          bool active) {
@@ -78,8 +78,8 @@ void hidden_layer(ColumnCount columns, hls::stream<typename Types<Net>::ColumnWo
   typedef typename Types<Net>::Activation Activation;
   typedef typename Types<Net>::BiasSum BiasSum;
 
-  // All of these are read in many places within one cycle: registers, not memories. The folded dimension is one of its
-  // own, so that what a cycle chooses by `fold` or `block` is one of few, and which lane is never a choice.
+  // All of these are read in many places within one cycle: registers, not memories. Folds and lanes are separate
+  // dimensions, so that a multiplexer has one input for each fold or block, and none for each lane.
   Activation input[DIRECTIONS][Layer::INPUT_FOLDS][Net::simd_input];
 #pragma HLS array_partition variable = input complete dim = 0
   Activation previous[DIRECTIONS][Layer::RECURRENT_FOLDS][Net::simd_recurrent];
@@ -104,8 +104,8 @@ STEPS:
 #pragma HLS loop_tripcount min = 520 max = 520
     const bool first = step == 0;
 
-  // These two loops stand here, not in functions of their own: outside a pipeline only their pragmas unroll them, and
-  // Vitis HLS may drop the pragmas of a function that it inlines.
+  // These two loops are not in functions: outside a pipeline only their pragmas unroll them, and Vitis HLS may drop the
+  // pragmas of a function that it inlines.
   COLUMNS:
     for (int side = 0; side < DIRECTIONS; ++side) {
 #pragma HLS unroll
@@ -124,13 +124,13 @@ STEPS:
   PASS:
     for (int cycle = 0; cycle < Layer::PASS; ++cycle) {
 #pragma HLS pipeline II = 1
-// Within a pass each cell is read and written in one iteration alone, the last fold of its block.
+// Within a pass each cell is read and written in one iteration only, the last fold of its block.
 #pragma HLS dependence variable = cells inter false
       const int row = direction * Layer::BLOCKS + block;
       const bool input_turn = Layer::INPUT_FOLDS == Layer::FOLDS || fold < Layer::INPUT_FOLDS;
       const bool recurrent_turn = Layer::RECURRENT_FOLDS == Layer::FOLDS || fold < Layer::RECURRENT_FOLDS;
 
-      // What this cycle multiplies, chosen once for all gates of all units.
+      // Operands of this cycle, selected once for all gates of all units.
       Activation input_lanes[Net::simd_input];
 #pragma HLS array_partition variable = input_lanes complete dim = 1
       Activation recurrent_lanes[Net::simd_recurrent];
@@ -155,7 +155,7 @@ STEPS:
           Accumulator products = 0;
           if (input_turn) products += Layer::dot(input_weights[p][input_word], input_lanes, gate);
           if (recurrent_turn) products += Layer::dot(recurrent_weights[p][recurrent_word], recurrent_lanes, gate);
-          // This choice and this one addition are all that lies on the path from cycle to cycle.
+          // Only this selection and this addition are on the path from one cycle to the next.
           Accumulator before = element<BiasSum, Net::bias_bits + 1>(biases[p][row], gate);
           if (fold > 0) before = sums[p][gate];
           sums[p][gate] = before + products;

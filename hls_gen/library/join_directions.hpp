@@ -1,6 +1,6 @@
-// From halves to scores: direction 0 delivers column t at step t, direction 1 column T-1-t. A column is whole once its
-// second half has come, so columns leave from the centre outwards: T/2, T/2-1, T/2+1, ..., 0 for an even T; for an odd T
-// the centre, whose halves come in the same step, leaves first and alone.
+// Scores from half scores: direction 0 delivers column t at step t, direction 1 column T-1-t. A column is complete when
+// its second half has arrived, so columns leave from the centre outwards: T/2, T/2-1, T/2+1, ..., 0 for an even T; for
+// an odd T the centre column, whose halves arrive in the same step, leaves first.
 #pragma once
 
 #include "observe.hpp"
@@ -39,8 +39,8 @@ void join_directions(ColumnCount columns, hls::stream<typename Types<Net>::Score
   const int blocks = OutputLayer<Net>::BLOCKS;
   const ColumnCount half = columns / 2;
 
-  // Halves that wait for the other one: those of the first half of the steps, and an odd line's centre. Static, as all
-  // that holds a whole line is: the same memory in hardware, but a C simulation's stack has no room for long lines.
+  // Halves that wait for the other one: those of the first half of the steps, and the centre of an odd line. Static, as
+  // all buffers of a line are: the same memory in hardware, but a C simulation's stack is too small for long lines.
   static ScoreWord waiting[DIRECTIONS][(Net::max_columns + 1) / 2 * blocks];
 #pragma HLS array_partition variable = waiting complete dim = 1
 

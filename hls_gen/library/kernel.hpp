@@ -1,4 +1,4 @@
-// The accelerator between its buffers: stages that run at the same time, each on what the one before has delivered.
+// The accelerator between its buffers: stages that run concurrently, connected by streams.
 #pragma once
 
 #include "hidden_layer.hpp"
@@ -6,7 +6,7 @@
 #include "labels.hpp"
 #include "output_layer.hpp"
 
-// Columns from memory: direction 0's column t, then direction 1's, for t = 0, 1, ... One burst for the whole line.
+// Columns from memory: direction 0's column t, then direction 1's, for t = 0, 1, ... One burst for the line.
 template <class Net>
 void read_columns(ColumnCount columns, const BusWord* input, hls::stream<typename Types<Net>::ColumnWord>& pixels) {
   const int words = Net::bus_words_per_column;
@@ -17,7 +17,7 @@ WORDS:
   for (int n = 0; n < beats; ++n) {
 #pragma HLS loop_tripcount min = 2080 max = 2080
 #pragma HLS pipeline II = 1
-    if (words > 1) column >>= 64;  // a shift register: a word enters at the top and ends in its place
+    if (words > 1) column >>= 64;  // a shift register: words enter at the top
     column.range(64 * words - 1, 64 * words - 64) = input[n];
     if (++word == words) {
       word = 0;
@@ -26,8 +26,8 @@ WORDS:
   }
 }
 
-// What the registers say, checked: a line that the buffers inside cannot hold, or registers that contradict each other,
-// must neither overrun anything nor leave `ap_done` low. Such a line counts no columns, and every stage ends at once.
+// Check of the registers. A line that the buffers cannot hold, or registers that contradict each other, must neither
+// overrun a buffer nor leave `ap_done` low: such a line has 0 columns for every stage.
 template <class Net>
 bool acceptable(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes) {
 #pragma HLS inline
@@ -44,8 +44,8 @@ void recognise(ColumnCount columns, bool accepted, const BusWord* input, BusWord
                const ClassRom& class_weights, const ClassBiasRom& class_biases) {
 #pragma HLS inline off
 #pragma HLS dataflow
-  // A chain of stages without a way round: any depth is safe. Two entries let a stage work on one step while its
-  // neighbour is on the next; both directions' words of a step make that four.
+  // A chain of stages without feedback: any depth is safe. With the words of two steps a stage can work on one step
+  // while its neighbour works on the next; a step has a word of each direction, hence four.
   hls::stream<typename Types<Net>::ColumnWord> pixels("pixels");
 #pragma HLS stream variable = pixels depth = 4
   hls::stream<typename Types<Net>::HiddenWord> hidden("hidden");

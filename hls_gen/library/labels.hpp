@@ -1,4 +1,4 @@
-// From scores to labels, by the overlay's own rule (not greedy CTC).
+// Labels from scores, by the overlay's rule (not greedy CTC).
 #pragma once
 
 #include "output_layer.hpp"
@@ -17,7 +17,7 @@ COLUMNS:
 #pragma HLS loop_tripcount min = 42640 max = 42640
 #pragma HLS pipeline II = 1
     const typename Types<Net>::ScoreWord word = scores.read();
-    // The block's first highest score; only one comparison is then left on the path from cycle to cycle.
+    // The block's first highest score; only one comparison is then on the path from one cycle to the next.
     ap_int<16> highest = score_of(word, 0);
     Label lane = 0;
   LANES:
@@ -45,8 +45,8 @@ COLUMNS:
 }
 
 // Columns in image order, then one label for each run of columns that a blank one ends: that of the run's highest score.
-// The output buffer gets the number of labels and the labels. All are counted; those that the buffer has no room for are
-// not kept, so that a line with too many ends like any other and is told from its count.
+// The output buffer gets the number of labels and the labels. All labels are counted; those that exceed the buffer are
+// not stored, so that the count shows a line with too many.
 template <class Net>
 void write_labels(ColumnCount columns, bool accepted, hls::stream<Best>& best, BusWord* output) {
   const ColumnCount half = columns / 2;
@@ -63,7 +63,7 @@ IMAGE_ORDER:
       line[right++] = column;
     else
       line[left--] = column;
-    if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre of an odd line comes alone
+    if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre column of an odd line is single
   }
 
   static Label kept[Net::max_labels + 1];  // as in the output buffer: the first label has index 1

@@ -1,5 +1,5 @@
-// What the test bench sees inside a C simulation. In synthesis, and in any build without FOLDLINE_OBSERVE, every
-// function here is empty and leaves nothing behind.
+// Internal values of a C simulation for the test bench. In synthesis, and in any build without FOLDLINE_OBSERVE, these
+// functions are empty.
 #pragma once
 
 #include "types.hpp"

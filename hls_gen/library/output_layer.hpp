@@ -1,14 +1,14 @@
 // The output layer: class scores from the hidden outputs, `pe_out` classes at a time.
 //
-// Each direction's half of a score is computed on its own, as the halves of a column come at different times. No step
-// depends on another, so one pipeline runs through the whole line.
+// The half score of each direction is computed separately, as the halves of a column come at different times. No step
+// depends on another, so one pipeline computes all steps of a line.
 #pragma once
 
 #include "rom.hpp"
 
 template <class Net>
 struct OutputLayer {
-  // The last block is filled up with classes whose weights are 0: their scores are 0, and 0 never wins a column.
+  // The last block is padded with classes whose weights are 0: their scores are 0, which is never a best score.
   static const int BLOCKS = (Net::classes + Net::pe_out - 1) / Net::pe_out;
 };
 
@@ -41,7 +41,7 @@ CLASSES:
         const ap_uint<Net::activation_bits> bits = word.range(low + Net::activation_bits - 1, low);
         typedef typename T::ClassWeight ClassWeight;
         const ClassWeight weight = element<ClassWeight, Net::fc_weight_bits>(weights[p][row], unit);
-        const Score product = from_bits<Activation>(bits) * weight;  // rounded on its own, before it is added
+        const Score product = from_bits<Activation>(bits) * weight;  // rounded before it is added
         sum += product;
       }
       scores.range(16 * p + 15, 16 * p) = sum.range(15, 0);

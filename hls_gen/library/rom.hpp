@@ -1,7 +1,7 @@
-// Weights lie in packed words: one word holds all that one processing element needs in one cycle.
+// Packed words of weights: one word holds all weights that one processing element needs in one cycle.
 //
-// A word is a few limbs of up to 64 bits, so that the generated ROMs are plain integers: a compiler reads millions of
-// them without running a constructor for any. An element never straddles limbs.
+// A word is a few limbs of up to 64 bits, so that the generated ROMs are plain integers, which need no constructors. No
+// element lies in two limbs.
 #pragma once
 
 #include "types.hpp"

@@ -1,12 +1,12 @@
 // Runs lines through the accelerator.
 //
-//   test_bench VECTORS            compares with what VECTORS says and ends with status 1 on any difference
-//   test_bench VECTORS RESULTS    computes them, and writes what came out to RESULTS
+//   test_bench VECTORS            compares with the expected results in VECTORS; status 1 on any difference
+//   test_bench VECTORS RESULTS    writes the computed results to RESULTS
 //
-// Both are text: a name, the number of values that follow, the values, all hexadecimal. `columns` begins a line, `pixels`
-// are the words of the input buffer; `labels`, `hidden` (step, direction, unit) and `scores` (column, class) are results,
-// the first with the accelerator's own count before the labels that were kept. Hidden outputs and scores, where they are
-// given, are seen from inside, which only a C simulation can (FOLDLINE_OBSERVE): a co-simulation compares the labels.
+// Both are text: a name, the number of values that follow, the values, all hexadecimal. `columns` begins a line, and
+// `pixels` are the words of the input buffer; `labels`, `hidden` (step, direction, unit) and `scores` (column, class) are
+// results. `labels` begins with the accelerator's count. Hidden outputs and scores are internal values, which only a C
+// simulation shows (FOLDLINE_OBSERVE): a co-simulation compares the labels.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -50,7 +50,7 @@ std::vector<Line> read_lines(const char* path) {
       continue;
     }
     if (lines.empty() || !file)
-      fail(std::string(path) + " is no file of vectors: nothing can be read at " + name + ".");
+      fail(std::string(path) + " is not a file of vectors: it cannot be read at " + name + ".");
     Line& line = lines.back();
     Numbers* numbers = name == "pixels"   ? &line.pixels
                        : name == "labels" ? &line.labels
@@ -71,15 +71,14 @@ std::vector<Line> read_lines(const char* path) {
   return lines;
 }
 
-// One run of the accelerator, with the output buffer filled beforehand: words behind the labels must stay
-// untouched.
+// One run of the accelerator; words of the output buffer behind the labels must not change.
 Line run(const Line& line) {
   const BusWord untouched = 0x5a5a5a5a5a5a5a5aULL;
   if (line.pixels.size() != 2ULL * line.columns * Network::bus_words_per_column)
     fail("A line has another number of pixel words than its columns take.");
   std::vector<BusWord> input(line.pixels.begin(), line.pixels.end());
 #ifndef FOLDLINE_OBSERVE
-  // A co-simulation copies as many words as the interface's `depth` says, however short the line.
+  // A co-simulation copies as many words as the interface's `depth`, for every line.
   const std::size_t depth = 2ULL * Network::max_columns * Network::bus_words_per_column;
   if (input.size() < depth) input.resize(depth, 0);
 #endif

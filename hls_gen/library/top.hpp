@@ -8,7 +8,7 @@
 // bytes            2 * T * bytes of a column
 // input_buffer     2 * T column records: direction 0's column t, then direction 1's; pixel r at bit r * activation_bits
 //                  (only read; Vivado HLS co-simulates no pointer to const)
-// output_buffer    word 0: number of labels, all ones for a line that is refused; then as many as there is room for
+// output_buffer    word 0: number of labels, all ones for a line that is refused; then the labels, as many as fit
 #pragma once
 
 #include "types.hpp"

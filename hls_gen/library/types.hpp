@@ -65,7 +65,7 @@ ap_int<16> score_of(const Word& word, int lane) {
   return ap_uint<16>(word.range(16 * lane + 15, 16 * lane));
 }
 
-// A column's best class on its way to the labels; a column that no class wins has value 0.
+// Best class of a column; value 0 where no score is positive.
 struct Best {
   ap_int<16> value;
   Label label;

@@ -1,7 +1,6 @@
 """Look-up tables of single operations, as yosys maps them (``python -m benchmarks.operators``).
 
-The counts are yosys' own, medians of some runs, each table counted once. `hls_gen.resources.estimate` turns them into what
-Vivado takes.
+The counts are medians of several runs of yosys. `hls_gen.resources.estimate` scales them to Vivado's counts.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ SUM_BITS = ACCUMULATOR.bits
 MOST_BITS = HARDWARE_BITS[-1]
 
 MEASURED_CHOICES, TREE_OF_CHOICES = 32, 16
-"""Of how many bits the largest measured choice is, and those of which a larger one is built."""
+"""Inputs of the largest measured multiplexer, and of those that a larger one is built of."""
 
 CELL_PRODUCTS_IN_LUTS = 1
-"""Of the cell's eight multiplications; the published builds have DSP slices for the other seven."""
+"""Multiplications of a cell in look-up tables; the published builds have DSP slices for the other seven."""
 
 
 @cache
@@ -36,9 +35,10 @@ def _table() -> dict[str, int]:
 
 
 def operator(key: str) -> int:
-    """Look-up tables of an entry of the table.
+    """Look-up tables of a measured operation.
 
-    :raises KeyError: it has none.
+    :param key: its name in ``operators.json``.
+    :raises KeyError: there is no such operation.
     """
     return _table()[key]
 
@@ -47,9 +47,11 @@ def operator(key: str) -> int:
 def product(left: int, right: int, rounding: str) -> int:
     """Look-up tables of a signed product, rounded to 8 fraction bits where it has more.
 
-    The cheapest measured of as many bits or more, in both orders: a wider multiplier gives the same value for operands
-    with zeros below.
+    The cheapest measured product of as many bits or more, in both orders: a wider multiplier gives the same value for
+    operands padded with zeros.
 
+    :param left: bits of one operand.
+    :param right: bits of the other operand.
     :param rounding: "rnd_zero" or "rnd_conv".
     """
     wider = [(a, b) for a in range(left, MOST_BITS + 1) for b in range(right, MOST_BITS + 1)]
@@ -61,17 +63,17 @@ def product(left: int, right: int, rounding: str) -> int:
 
 
 def is_exact(left: int, right: int) -> bool:
-    """Whether a product of ``fixed<left, 1>`` and ``fixed<right, 1>`` has at most 8 fraction bits."""
+    """A product of ``fixed<left, 1>`` and ``fixed<right, 1>`` has at most 8 fraction bits, so that none is dropped."""
     return left + right - 2 <= FRACTION
 
 
 def product_bits(left: int, right: int) -> int:
-    """Bits of a product, after rounding: two integer bits and at most 8 of fraction."""
+    """Bits of a rounded product: 2 integer bits and at most 8 fraction bits."""
     return 2 + min(left + right - 2, FRACTION)
 
 
 def adder_bits(left: int, right: int) -> int:
-    """Bits in which products are added: the declared 16 without those that are 0 in all of them."""
+    """Bits of an adder of products: 16 without the lowest bits that are always 0."""
     return SUM_BITS - (FRACTION - min(left + right - 2, FRACTION))
 
 
@@ -83,7 +85,7 @@ def adder(bits: int) -> int:
 
 @cache
 def choice(count: int) -> int:
-    """Look-up tables that choose one of `count` bits: the cheapest measured for as many or more, beyond those a tree."""
+    """Look-up tables of a multiplexer of `count` bits: the cheapest measured one of as many or more, else a tree."""
     if count <= 1:
         return 0
     if count <= MEASURED_CHOICES:
@@ -94,7 +96,11 @@ def choice(count: int) -> int:
 
 @cache
 def cell(activation: int, peephole: int | None) -> int:
-    """Look-up tables of one LSTM cell without its tables, and without what its DSP slices multiply."""
+    """Look-up tables of one LSTM cell without its sigmoid and tanh tables, and without products in DSP slices.
+
+    :param activation: bits of a hidden output.
+    :param peephole: bits of a peephole weight; None without peepholes.
+    """
     indexes = 3 * operator("clip sigmoid") + 2 * operator("clip tanh")
     narrowed = sum(operator(f"narrow {name}") for name in ("input", "forget", f"output {activation}"))
     plain = indexes + narrowed + operator("saturating sum") + CELL_PRODUCTS_IN_LUTS * operator("product 8x7 unsigned")
@@ -106,5 +112,5 @@ def cell(activation: int, peephole: int | None) -> int:
 
 @cache
 def cell_tables() -> int:
-    """Look-up tables of the sigmoid and tanh tables of one cell, where these are no block RAM."""
+    """Look-up tables of the sigmoid and tanh tables of one cell, where these are not in block RAM."""
     return 3 * operator("table sigmoid") + 2 * operator("table tanh")

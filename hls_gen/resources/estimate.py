@@ -1,9 +1,9 @@
 """Estimated LUT, FF, BRAM36 and DSP of an architecture on a kernel, stage by stage.
 
-Bottom-up: what a stage is made of stands in `hls_kernel` and `published_kernel`, what an operation costs was measured with
-yosys (`costs`), how memories are packed is in `memories`. Three numbers are fitted to the published utilisations (`Scales`,
-``python -m benchmarks.utilisation``): how many LUTs of Vivado one of yosys' is, what every design has besides, and
-flip-flops per bit that is kept. No build of our kernel was ever measured: its estimates rest on the published one's scales.
+`hls_kernel` and `published_kernel` list operations and memories of a stage, `costs` has the look-up tables of an operation
+(measured with yosys), `packing` those of a memory. Three numbers are fitted to the published utilisations (`Scales`,
+``python -m benchmarks.utilisation``). No build of the HLS kernel was ever measured: its estimates use the scales of the
+published kernel.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from hls_gen.resources.parts import Part
 
 @dataclass(frozen=True, kw_only=True)
 class Scales:
-    """What is fitted.
+    """Fitted numbers.
 
-    luts_per_table      LUTs that Vivado takes for one look-up table of yosys: below 1, as a LUT6 holds two of up to five
+    luts_per_table      LUTs of Vivado per look-up table of yosys: below 1, as a LUT6 holds two tables of up to five
                         inputs (UG474)
     fixed_luts          LUTs of every design: AXI master, registers, interconnects, reset, control of the stages
-    ffs_per_bit         flip-flops per bit that is kept: result of a product or sum, vector, register. What every design
-                        has besides cannot be told apart from four builds: a straight line through them begins below 0
+    ffs_per_bit         flip-flops per stored bit: result of a product or sum, vector, register; there is no constant
+                        part, because a straight line through the four builds is negative at 0
     """
 
     luts_per_table: float
@@ -38,7 +38,7 @@ SCALES = Scales(luts_per_table=0.763, fixed_luts=7800, ffs_per_bit=1.567)
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What a part has or a design takes; `bram36` comes in halves, a half is a RAMB18."""
+    """Resources of a part, or of a design; half a `bram36` is a RAMB18."""
 
     luts: int = 0
     ffs: int = 0
@@ -56,7 +56,13 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A stage: its short name as in JSON, what a table calls it, what it takes, and one sentence on what it is made of."""
+    """The resources of a stage.
+
+    name         in JSON
+    title        in tables
+    resources    estimated
+    made_of      operations and memories, one sentence
+    """
 
     name: str
     title: str
@@ -66,7 +72,7 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceEstimate:
-    """All blocks in the order of the data's way, the rest of the block design at the end."""
+    """All blocks in the order of the dataflow; the last one is the rest of the block design."""
 
     blocks: tuple[Block, ...]
 
@@ -77,21 +83,27 @@ class ResourceEstimate:
 
 
 def kernel_parts(architecture: Architecture, kernel: Kernel) -> tuple[Part, ...]:
-    """What a kernel's stages are made of, before any scale."""
+    """Operations and memories of a kernel's stages, not scaled.
+
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: of `hls_kernel` or `published_kernel`.
+    """
     return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else hls_kernel.parts(architecture)
 
 
 def estimate_resources(architecture: Architecture, kernel: Kernel, scales: Scales = SCALES) -> ResourceEstimate:
-    """What an architecture takes of a part, whole design. An estimate: nothing here was synthesised for it.
+    """Estimated resources of the complete design.
 
-    The published kernel knows no PE_OUT; with one above 1 this is what as many output layers side by side take.
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: the published one has no PE_OUT; above 1 it is estimated with as many output layers in parallel.
+    :param scales: fitted numbers.
     """
     blocks = tuple(_block(part, scales) for part in kernel_parts(architecture, kernel))
     rest = Block(
         name="rest",
         title="rest",
         resources=Resources(luts=round(scales.fixed_luts)),
-        made_of="LUTs of AXI master, registers, interconnects, reset and control; their flip-flops are in the ratio.",
+        made_of="LUTs of AXI master, registers, interconnects, reset and control; flip-flops are not counted separately.",
     )
     return ResourceEstimate(blocks=(*blocks, rest))
 

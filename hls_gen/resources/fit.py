@@ -1,16 +1,15 @@
-"""Whether a design's memories fit a board's part, before anyone waits an hour for the synthesiser to say so.
+"""Check that the memories of a design fit a board's part, before an hour of synthesis.
 
-Only weights and line buffers are counted. They are known exactly, they are most of what the published designs keep in
-block RAM (83.5 to 119.5 of 140), and whatever else a design needs comes on top: a design refused here has no room for it.
+Only weights and line buffers are counted: a lower bound. They are known exactly, and most of the block RAM of the
+published designs (83.5 to 119.5 of 140).
 
-A memory becomes block RAMs of 18 Kbit (RAMB18, two of which are a RAMB36), each in one of `RAMB18_SHAPES`, placed side by
-side for the width and behind each other for the depth, each limb of a word on its own; the shapes are those of AMD UG473 and UG573. The cheapest such
-tiling is counted. Both ports of a RAMB18 together could serve two ROMs, which synthesis does not do with ROMs that are
-read in the same cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM cannot start with
-contents and counts for nothing.
+A memory becomes block RAMs of 18 Kbit (RAMB18; two are a RAMB36) of one of `RAMB18_SHAPES` (AMD UG473, UG573), side by side
+for the width and one behind the other for the depth, separately for each limb of a word. The cheapest tiling is counted.
+The two ports of a RAMB18 could serve two ROMs; synthesis does not do that for ROMs that are read in the same cycle. A ROM
+of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM has no initial contents and is not counted.
 
-Vivado, out of block RAM, moves ROMs into look-up tables at 64 bits each, 576 for a RAMB36: a design that is refused
-here might still be pressed into a part whose look-up tables are idle. No design of ours leaves them idle.
+Without free block RAM Vivado moves ROMs into look-up tables of 64 bits each, 576 for a RAMB36: a design that is refused
+here could fit a part with that many unused look-up tables, which none of the committed designs leaves.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ LUT_PAIR_DEPTH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class RomFit:
-    """What one ROM takes, all its parallel memories together."""
+    """Resources of one ROM, all its parallel memories together."""
 
     name: str
     parallel: int
-    """Memories."""
+    """Number of memories."""
     depth: int
     """Words of each."""
     width: int
@@ -57,7 +56,7 @@ class RomFit:
 
 @dataclass(frozen=True, kw_only=True)
 class FitReport:
-    """What the weights of a design take of a board's part."""
+    """Resources of a board's part that the memories of a design take."""
 
     board: Board
     roms: tuple[RomFit, ...]
@@ -74,8 +73,10 @@ class FitReport:
 
 
 def check_fits(roms: Iterable[Memory], board: Board) -> FitReport:
-    """What the ROMs take of the board's part.
+    """Resources of the board's part that memories take.
 
+    :param roms: ROMs and buffers.
+    :param board: decides the part.
     :raises DesignError: more block RAM, or more look-up tables, than the part has: the design cannot fit.
     """
     report = FitReport(board=board, roms=tuple(fit_memory(rom) for rom in roms))
@@ -97,7 +98,10 @@ def check_fits(roms: Iterable[Memory], board: Board) -> FitReport:
 
 
 def fit_memory(rom: Memory) -> RomFit:
-    """What one ROM takes."""
+    """Resources of one ROM or buffer.
+
+    :param rom: its shape.
+    """
     in_luts = rom.depth <= LUT_ROM_DEPTH
     return RomFit(
         name=rom.name,
@@ -111,7 +115,11 @@ def fit_memory(rom: Memory) -> RomFit:
 
 @cache
 def ramb18(*, depth: int, width: int) -> int:
-    """RAMB18 of the cheapest tiling: strips of one shape each, next to each other until `width` bits are covered."""
+    """RAMB18 of the cheapest tiling: columns of one shape each, side by side until `width` bits are covered.
+
+    :param depth: words of the memory.
+    :param width: bits of a word.
+    """
     cheapest = [0]
     for bits in range(1, width + 1):
         cheapest.append(min(cheapest[max(0, bits - columns)] + -(-depth // words) for words, columns in RAMB18_SHAPES))
@@ -119,7 +127,7 @@ def ramb18(*, depth: int, width: int) -> int:
 
 
 def _luts(*, depth: int, width: int) -> int:
-    """Look-up tables of a ROM of few words; a single word is wiring."""
+    """Look-up tables of a ROM of few words; one word is a constant and takes none."""
     if depth <= 1:
         return 0
     return -(-width // 2) if depth <= LUT_PAIR_DEPTH else width

@@ -1,7 +1,7 @@
-"""What the HLS kernel is made of: the C++ of ``hls_gen/library``, whose pragmas say what is memory and what is registers.
+"""Operations and memories of the HLS kernel, as in the C++ of ``hls_gen/library`` and its pragmas.
 
-Per cycle PE units add SIMD_INPUT + SIMD_RECURRENT products to each of their gates, and PE_OUT classes H products each; no
-more multipliers and adders than that are ever there.
+In each cycle PE units add SIMD_INPUT + SIMD_RECURRENT products to each of their gates, and PE_OUT classes add H products
+each; there are as many multipliers and adders.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ LABEL_BITS = 8
 
 
 def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the data's way."""
+    """Its stages in the order of the dataflow.
+
+    :param architecture: dimensions, widths, folding and limits.
+    """
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     memories = {memory.name: memory for memory in kernel_memories(architecture)}
     waiting, line = _held(memories.pop("waiting")), _held(memories.pop("line"))
@@ -121,7 +124,7 @@ def _output_layer(*, hidden: int, pe_out: int, activation: int, weight: int) -> 
         title="output layer",
         luts=0,
         bits=hidden * activation,
-        made_of=f"{pe_out * hidden} products and as many sums, and the ROMs of the class weights and biases.",
+        made_of=f"{pe_out * hidden} products and as many sums, ROMs of class weights and biases.",
     )
     return part.holding(
         class_scores(terms=pe_out * hidden, activation=activation, weight=weight),

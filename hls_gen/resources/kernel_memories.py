@@ -16,9 +16,9 @@ class Memory:
     """Memories of one shape.
 
     name            in C++
-    parallel        memories that are read at the same time, one per processing element
+    parallel        memories that are read in the same cycle, one per processing element
     depth           words of each
-    limb_widths     bits of each of a word's limbs, which are memories of their own
+    limb_widths     bits of each limb of a word; every limb is a separate memory
     """
 
     name: str
@@ -28,8 +28,10 @@ class Memory:
 
 
 def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
-    """All that takes much memory in our kernel: the ROMs that are read, halves of scores that wait, and a line's best
-    classes."""
+    """The large memories of the HLS kernel: ROMs, half scores that wait for the other half, best classes of a line.
+
+    :param architecture: dimensions, widths, folding and limits.
+    """
     folding, bits = architecture.folding, architecture.precision
     columns, blocks = architecture.limits.columns, architecture.class_blocks
     peepholes = architecture.peephole_format

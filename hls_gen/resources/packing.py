@@ -8,21 +8,21 @@ from functools import cache
 from hls_gen.resources.fit import ramb18
 
 LUTRAM_BITS = 1024
-"""Bits up to which HLS keeps a memory or a stream in look-up tables; what is larger becomes block RAM. (Hypothesis.)"""
+"""Bits of the largest memory or stream that HLS puts into look-up tables; larger ones become block RAM. (Hypothesis.)"""
 
 RAMB36_SHAPE, RAMB36_SHAPE_OF_TWO_PORTS = (512, 72), (1024, 36)
-"""Words and bits of a RAMB36 at its widest, with one port and with two (UG473)."""
+"""Words and bits of a RAMB36 with the widest words, with one port and with two (UG473)."""
 
 RAMB36_MOST_WORDS = 32768
-"""Words of a RAMB36 at its deepest, 1 bit wide."""
+"""Most words of a RAMB36, 1 bit each."""
 
 LUT_WORDS, SRL_WORDS = 64, 16
-"""Words of a bit that a LUT holds as memory, and as shift register with what Vivado makes of it (UG474)."""
+"""Words of one bit that a LUT holds as a memory, and as a shift register (UG474)."""
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What a memory takes: look-up tables, flip-flops, RAMB18."""
+    """Look-up tables, flip-flops and RAMB18 of a memory."""
 
     luts: int = 0
     ffs: int = 0
@@ -32,13 +32,17 @@ class Packed:
         return Packed(self.luts + other.luts, self.ffs + other.ffs, self.ramb18 + other.ramb18)
 
     def times(self, count: int) -> Packed:
-        """`count` of them."""
+        """Those of `count` such memories."""
         return Packed(self.luts * count, self.ffs * count, self.ramb18 * count)
 
 
 @cache
 def small_memory(*, depth: int, width: int) -> Packed:
-    """A memory of one array, in look-up tables (64 words of a bit each) up to `LUTRAM_BITS`, else in block RAM."""
+    """A memory of one array: in look-up tables up to `LUTRAM_BITS`, else in block RAM.
+
+    :param depth: words.
+    :param width: bits of a word.
+    """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS))
     return Packed(ramb18=ramb18(depth=depth, width=width))
@@ -46,7 +50,11 @@ def small_memory(*, depth: int, width: int) -> Packed:
 
 @cache
 def stream(*, depth: int, width: int) -> Packed:
-    """A stream between stages: shift registers, a look-up table per bit, up to `LUTRAM_BITS`, else block RAM."""
+    """A stream between stages: in shift registers up to `LUTRAM_BITS`, else in block RAM.
+
+    :param depth: words.
+    :param width: bits of a word.
+    """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // SRL_WORDS))
     return Packed(ramb18=ramb18(depth=depth, width=width))
@@ -54,8 +62,12 @@ def stream(*, depth: int, width: int) -> Packed:
 
 @cache
 def memory_of_one_row(*, depth: int, width: int, ports: int = 1) -> Packed:
-    """A memory as Vivado 2017.4 placed those of the published kernel: whole RAMB36 deep enough for all its words, side by
-    side; beyond 32 K words in rows of 32 K by 1.
+    """A memory as Vivado 2017.4 placed those of the published kernel: RAMB36 that are deep enough for all words, side by
+    side; above 32 K words in rows of 32 K by 1.
+
+    :param depth: words.
+    :param width: bits of a word.
+    :param ports: that are read, 1 or 2.
     """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS) * ports)

@@ -1,4 +1,4 @@
-"""`Part`: what a stage is made of, before the few fitted constants turn it into an estimate."""
+"""`Part`: operations and memories of a stage, not scaled."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from hls_gen.resources.packing import Packed
 class Part:
     """A stage of a kernel.
 
-    name, title     short name, as in JSON, and what a table calls it
-    luts            look-up tables as yosys counts them, and shift registers
-    bits            bits that are kept: results of products and sums, vectors, streams
-    ramb18          block RAMs of 18 Kbit
-    dsps            DSP slices
-    made_of         what these are, in one sentence
+    name       in JSON
+    title      in tables
+    luts       look-up tables as yosys counts them, and shift registers
+    bits       stored bits: results of products and sums, vectors, streams
+    made_of    operations and memories, one sentence
+    ramb18     block RAMs of 18 Kbit
+    dsps       DSP slices
     """
 
     name: str
@@ -28,7 +29,7 @@ class Part:
     dsps: int = 0
 
     def holding(self, *memories: Packed) -> Part:
-        """The same with memories, or with arithmetic."""
+        """The same with more memories or operations."""
         return replace(
             self,
             luts=self.luts + sum(memory.luts for memory in memories),

@@ -1,18 +1,18 @@
-"""What LSTM-PYNQ's kernel is made of, from its public source and from what its four builds took.
+"""Operations and memories of LSTM-PYNQ's kernel, from its public source and the utilisation of its four builds.
 
-PE units are one iteration of a pipeline of I / SIMD_INPUT cycles, in which all their products and sums are written out. What
-HLS 2017.4 made of that is not published. These readings agree with the builds and are no more than hypotheses:
+PE units are one iteration of a pipeline of I / SIMD_INPUT cycles, with all their products and sums unrolled. What HLS 2017.4
+made of that is not published. These are hypotheses that agree with the builds:
 
-- A memory gives two words per cycle, so up to `PORTS` products of a lane begin in the same cycle, each on a multiplier
-  of its own; with more steps than that, multipliers are used again. Sums are never shared. (From W2A4 to W4A4 each of
+- A memory has two ports, so up to `PORTS` products of a lane begin in the same cycle, each on a separate multiplier; with
+  more steps, multipliers are shared. Adders are never shared. (From W2A4 to W4A4 each of
   640 products costs 18.9 LUT more, so none is shared in two steps; in eight, 640 multipliers alone would exceed W4A8.)
 - A gate's weights are one ROM of words for all lanes and units, read through both ports wherever an iteration reads
   more than one word. So W4A4 has 20 BRAM36 more than W2A4. In W2A2 both of its units would read the same word, and
-  this gives 14.5 too many (one port: 21.5 too few); what was built there is not known.
+  this gives 14.5 too many (one port: 21.5 too few).
 - A stream or memory of more than `LUTRAM_BITS` is block RAM: of the hidden outputs' streams one in W2A4 and W4A4, both in
   W4A8, none in W2A2.
-- Products that need no rounding and go straight into a sum are put into DSP slices, up to the `DSP_LIMIT` of the
-  source, the output layer's first: in W2A2 only. In two or more steps the hidden layer's stay in LUTs. Sums always do.
+- Products that need no rounding are in DSP slices, up to the `DSP_LIMIT` of the source, those of the output layer first:
+  in W2A2 only. In two or more steps those of the hidden layer are in LUTs. Sums always are.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from hls_gen.resources.stages import (
 )
 
 PORTS = 2
-"""Words that a block RAM gives per cycle, hence products of a lane that begin in the same cycle."""
+"""Words that a block RAM reads per cycle, hence products of a lane that begin in the same cycle."""
 
 DSP_LIMIT = 160
-"""The source's limit of DSP slices for its dataflow region."""
+"""DSP slices to which a pragma of the source limits its dataflow region."""
 
 STREAM_DEPTH, RECURRENT_DEPTH = 2, 4
-"""Words of the streams between stages, and of that of hidden outputs back into the hidden layer."""
+"""Words of the streams between stages, and of the stream of hidden outputs back into the hidden layer."""
 
 BIASES = 2 * GATES
 """Bias ROMs: of the input side and of the recurrent side of each gate."""
@@ -56,7 +56,10 @@ SIGMOIDS, TANHS = 3, 2
 
 
 def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the data's way."""
+    """Its stages in the order of the dataflow.
+
+    :param architecture: dimensions, widths, folding and limits.
+    """
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     unit_dsps, class_dsps = _in_dsps(architecture)
     words, pixel_bits = column_words(architecture.inputs, bits.activation), architecture.inputs * bits.activation
@@ -106,7 +109,7 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
 
 
 def _in_dsps(architecture: Architecture) -> tuple[int, int]:
-    """Products of the hidden and of the output layer that are DSP slices."""
+    """Products in DSP slices, of the hidden layer and of the output layer."""
     bits, folding = architecture.precision, architecture.folding
     units = classes = 0
     if costs.is_exact(bits.activation, bits.fc_weight):
@@ -174,7 +177,7 @@ def _hidden_layer(
 
 
 def _chosen(simd: int, steps: int) -> int:
-    """Look-up tables, per activation bit, that choose what each multiplier of a side takes next."""
+    """Look-up tables, per activation bit, of the multiplexers before the multipliers of a side."""
     ports = min(steps, PORTS)
     return simd * ports * costs.choice(-(-steps // ports))
 
@@ -185,7 +188,7 @@ def _gate_roms(depth: int, width: int, reads: int) -> Packed:
 
 
 def _tables(lookups: int, steps: int) -> Packed:
-    """Copies of a table that `lookups` lookups in `steps` cycles take, two in each cycle."""
+    """Copies of a table for `lookups` lookups in `steps` cycles, two in each cycle."""
     copies = -(-lookups // (PORTS * steps))
     return small_memory(depth=TABLE_SIZE, width=TABLE_BITS).times(copies)
 

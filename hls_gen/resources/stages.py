@@ -1,4 +1,4 @@
-"""Parts of stages that both kernels have, each a function of a few whole numbers."""
+"""Parts of the stages that both kernels have."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ from hls_gen.resources.parts import Part
 
 GATES = len(Gate)
 COUNTERS = 2 * 32
-"""Bits of the address and of the count of a transfer."""
+"""Bits of the counters of a transfer: its address and its length."""
 
 DSPS_PER_CELL = 7
-"""Fact of the published builds with PE 1, whatever their widths: seven of a cell's eight multiplications."""
+"""DSP slices of a cell in the published builds with PE 1, for all widths: seven of its eight multiplications."""
 
 
 @cache
 def sums_of_products(
     *, products: int, multipliers: int, sums: int, left: int, right: int, rounding: str, in_dsps: int = 0
 ) -> Packed:
-    """Products and what adds them up: look-up tables, and the bits of all their results.
+    """Multipliers and adders: look-up tables, and the bits of all results.
 
-    :param products: results of products that are kept until they are added.
-    :param multipliers: what computes them, DSP slices included.
+    :param products: results that are stored until they are added.
+    :param multipliers: with those in DSP slices.
     :param sums: adders.
-    :param in_dsps: multipliers that are DSP slices.
+    :param left: bits of one operand of a product.
+    :param right: bits of the other operand.
+    :param rounding: of a product, see `costs.product`.
+    :param in_dsps: multipliers in DSP slices.
     """
     bits = costs.adder_bits(left, right)
     luts = (multipliers - in_dsps) * costs.product(left, right, rounding) + sums * costs.adder(bits)
@@ -36,7 +39,13 @@ def sums_of_products(
 
 
 def class_scores(*, terms: int, activation: int, weight: int, in_dsps: int = 0) -> Packed:
-    """`sums_of_products` of an output layer, in which every product has a multiplier and an adder of its own."""
+    """`sums_of_products` of an output layer, with a multiplier and an adder for each product.
+
+    :param terms: products.
+    :param activation: bits of a hidden output.
+    :param weight: bits of a class weight.
+    :param in_dsps: multipliers in DSP slices.
+    """
     return sums_of_products(
         products=terms,
         multipliers=terms,
@@ -50,7 +59,7 @@ def class_scores(*, terms: int, activation: int, weight: int, in_dsps: int = 0) 
 
 @cache
 def dma_in(*, words: int, streams: tuple[Packed, ...]) -> Part:
-    """Words of the bus become columns."""
+    """Reads the input buffer: from words of the bus to columns."""
     part = Part(
         name="dma_in",
         title="DMA in",
@@ -63,14 +72,14 @@ def dma_in(*, words: int, streams: tuple[Packed, ...]) -> Part:
 
 @cache
 def concatenate(*, lanes: int, memories: Packed, depth: int) -> Part:
-    """Halves of a score meet: an adder per lane, addresses, and the memory of the halves that wait."""
+    """Adds the halves of a score: an adder per lane, addresses, and the memory of the halves that wait."""
     addresses = 2 * 3 * 16  # to write and to read: column, class, and their word
     part = Part(
         name="concatenate",
         title="concatenate",
         luts=lanes * costs.adder(SUM_BITS) + addresses,
         bits=lanes * SUM_BITS * 2 + addresses,
-        made_of="The memory of the halves that wait for the other direction's, an adder per class lane, addresses.",
+        made_of="The memory of the half scores that wait for the other direction, an adder per class lane, addresses.",
     )
     return part.holding(memories, stream(depth=depth, width=lanes * SUM_BITS))
 
@@ -83,14 +92,14 @@ def maximum(*, lanes: int, label_bits: int, depth: int) -> Part:
         title="maximum",
         luts=lanes * costs.operator("maximum") + 2 * SUM_BITS,
         bits=lanes * (SUM_BITS + label_bits) + 2 * SUM_BITS,
-        made_of="A comparison and a choice of score and label per class lane, counters.",
+        made_of="A comparator and a multiplexer of score and label per class lane, counters.",
     )
     return part.holding(stream(depth=depth, width=SUM_BITS + label_bits))
 
 
 @cache
 def label(*, label_bits: int, memories: Packed) -> Part:
-    """From best classes to labels."""
+    """Labels from the best classes."""
     part = Part(
         name="label",
         title="label",
@@ -106,7 +115,7 @@ AXI_RAMB18 = 4
 
 
 def dma_out() -> Part:
-    """The way back to memory, and the AXI master that both ways share."""
+    """Writes the output buffer; holds the AXI master that reads and writes share."""
     return Part(
         name="dma_out",
         title="DMA out, AXI master",

@@ -185,7 +185,7 @@ def test_what_went_wrong_in_vivado_is_one_sentence(project, environment, sentenc
 @pytest.mark.parametrize(
     ("environment", "sentence"),
     [
-        ({"FOLDLINE_JOBS": "many"}, "FOLDLINE_JOBS is 'many'; it must be a whole number of 1 or more."),
+        ({"FOLDLINE_JOBS": "many"}, "FOLDLINE_JOBS is 'many'; it must be an integer of 1 or more."),
         ({"FOLDLINE_BOARD_PRESET": "yes"}, "FOLDLINE_BOARD_PRESET is 'yes'; it must be 0 or 1."),
     ],
 )

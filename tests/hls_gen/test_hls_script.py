@@ -57,10 +57,10 @@ def test_each_hls_tool_gets_its_own_options(project):
     folder = project()
     vitis = run_script(folder, "run_hls.tcl", tool="vitis_hls")
     assert vitis.named("open_solution") == [["-reset", "-flow_target", "vivado", "solution1"]]
-    assert "default stands" not in vitis.output
+    assert "its default is used" not in vitis.output
     vivado = run_script(folder, "run_hls.tcl", tool="vivado_hls")
     assert vivado.named("open_solution")[-1] == ["-reset", "solution1"]
-    assert vivado.output.count("is not for this tool, whose default stands") == 2
+    assert vivado.output.count("is not a setting of this tool; its default is used") == 2
     later = run_script(folder, "run_hls.tcl", tool="vitis_hls", STUB_BARE="0")
     assert later.status == 0
     assert ["-m_axi_addr64=true"] in later.named("config_interface")

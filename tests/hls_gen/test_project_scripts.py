@@ -60,14 +60,14 @@ def test_the_period_is_never_longer_than_the_clock_s(clock, period):
 def test_the_readme_says_what_a_user_needs():
     facts = example_facts("pynq-z2")
     readme = render_scripts(facts)["README.md"]
-    assert "**Foldline's authors have never run this project through the vendor's tools.**" in readme
+    assert "**This project has never been run through the vendor's tools" in readme
     assert "PE 2, SIMD_INPUT 16, SIMD_RECURRENT 64, PE_OUT 3" in readme
     assert "instance `topLevel_BLSTM_CTC_0` at 0x43C00000, range\n0x00010000, 32 bits each" in readme
     for offset in ("0x00", "0x10", "0x18", "0x20", "0x28", "0x34"):
         assert f"| {offset} | " in readme
     assert "- Input: 2 * T records of 2 words;" in readme
     assert "- Output: 96 words." in readme
-    assert "byte addresses\n0x00000000 to 0x1FFFFFFF, which is all" in readme
+    assert "byte addresses\n0x00000000 to 0x1FFFFFFF, which are all" in readme
     assert "`xtoplevel_blstm_ctc_hw.h` in `hls/solution1/impl/ip/drivers/topLevel_BLSTM_CTC_v1_0/src/`" in readme
     for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, facts.manifest, *SCRIPTS[1:]):
         assert f"| `{path}` | " in readme

@@ -97,8 +97,8 @@ def test_another_number_of_labels_is_a_difference(design, results, checked):
     ("pattern", "new", "sentence"),
     [
         (r"(?s).*", "", "{path} holds no line."),
-        (r"columns \w+\n", "", "{path} is no file of vectors: nothing can be read at pixels."),
-        (r"columns 2", "columns x", "{path} is no file of vectors: nothing can be read at columns."),
+        (r"columns \w+\n", "", "{path} is not a file of vectors: it cannot be read at pixels."),
+        (r"columns 2", "columns x", "{path} is not a file of vectors: it cannot be read at columns."),
         (r"columns 2", "columns 3", "A line has another number of pixel words than its columns take."),
         (r"scores", "source", "{path} has an entry source, which no vectors have."),
         (r"(?s)\w+\s*$", "", "{path} is cut off within scores."),

@@ -6,7 +6,7 @@
 #   vitis_hls -f run_hls.tcl                      Vitis HLS 2020.1 and later
 #   vivado_hls -f run_hls.tcl                     Vivado HLS 2019.2
 #
-# A step is switched by an environment variable, or by an argument where the tool passes them on:
+# An environment variable, or an argument where the tool passes it on, switches a step on or off:
 #
 #   FOLDLINE_CSIM    csim=0|1     C simulation, compared with tb/vectors.txt    default 1
 #   FOLDLINE_CSYNTH  csynth=0|1   synthesis                                     default 1
@@ -40,7 +40,7 @@ set testbench {
 }
 set vectors tb/vectors.txt
 
-# What the driver writes to: the offsets of the five arguments, in the order of the function's.
+# Offsets of the registers of the function's arguments, in their order, as the driver expects them.
 set argument_offsets {0x10 0x18 0x20 0x28 0x34}
 
 # The steps with their defaults, then the environment, then the arguments.
@@ -52,7 +52,7 @@ proc read_steps {arguments} {
             set steps($step) [read_switch $variable $::env($variable)]
         }
     }
-    # The tools put words of their own here, such as the name of this script.
+    # The tools add other words, such as the name of this script.
     foreach word $arguments {
         if {[regexp {^(\w+)=(.*)$} $word -> name value]} {
             if {![info exists steps($name)]} {
@@ -71,7 +71,7 @@ proc read_switch {name value} {
     return $value
 }
 
-# Every file that this script names, before any tool starts. The tools' make files cannot take a blank in a path.
+# All files of this script, before any tool starts. The make files of the tools do not support spaces in a path.
 proc check_files {} {
     foreach path [concat $::sources $::headers $::testbench $::vectors] {
         if {![file exists $path]} {
@@ -83,10 +83,10 @@ proc check_files {} {
     }
 }
 
-# A setting that some versions of the tools do not know and that this design can do without.
+# An optional setting that some versions of the tools do not have.
 proc optional_setting {args} {
     if {[catch {uplevel #0 $args} message]} {
-        puts "INFO: '$args' is not for this tool, whose default stands ($message)."
+        puts "INFO: '$args' is not a setting of this tool; its default is used ($message)."
     }
 }
 
@@ -94,7 +94,7 @@ proc open_everything {fresh} {
     set reset [expr {$fresh ? "-reset" : ""}]
     open_project {*}$reset hls
     set_top $::top
-    # A header beside a source is found without being listed; listed, it shows in the tool and is kept in its archive.
+    # The compiler finds headers without this list; with it, the tool shows and archives them.
     set flags "-std=c++11 -I$::here/src"
     foreach path [concat $::sources $::headers] {
         add_files $path -cflags $flags
@@ -112,19 +112,19 @@ proc open_everything {fresh} {
 proc configure_solution {} {
     set_part xc7z020clg400-1
     create_clock -period 10.000 -name default
-    # Vivado HLS's own default, with which the published design closes; Vitis HLS would take 27%.
+    # The default of Vivado HLS, with which the published design meets its clock; that of Vitis HLS is 27%.
     set_clock_uncertainty 12.5%
     # Two registers for each buffer address: without this option Vivado HLS makes one, and the register map moves.
     if {[catch {config_interface -m_axi_addr64}]} {
         config_interface -m_axi_addr64=true
     }
-    # The library says which loops are pipelines; none is to be made one by itself.
+    # Only loops with a pragma are pipelined.
     optional_setting config_compile -pipeline_loops 0
     # The port is as wide as the processing system's; widening it would only add a converter.
     optional_setting config_interface -m_axi_max_widen_bitwidth 0
 }
 
-# All files below a folder whose name matches, in any layout of folders.
+# All files below a folder whose names match.
 proc files_below {folder pattern} {
     set found [glob -nocomplain -types f -directory $folder $pattern]
     foreach below [glob -nocomplain -types d -directory $folder *] {
@@ -133,7 +133,7 @@ proc files_below {folder pattern} {
     return $found
 }
 
-# The header of constants that comes with the core says where its registers are: they must be where drivers look.
+# The registers of the core, in its header of constants, must have the offsets that the driver expects.
 proc check_core {} {
     set core [file join $::here hls solution1 impl ip]
     if {![file exists [file join $core component.xml]]} {
@@ -172,7 +172,7 @@ proc run_steps {arguments} {
     array set steps [read_steps $arguments]
     cd $::here
     check_files
-    # Only a new synthesis discards what an earlier run has made.
+    # Only a new synthesis discards the results of an earlier run.
     open_everything $steps(csynth)
     configure_solution
     set vectors [file join $::here $::vectors]

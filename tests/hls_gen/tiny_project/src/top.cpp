@@ -6,8 +6,8 @@
 
 void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, BusWord* input_buffer,
                         BusWord* output_buffer) {
-// One register block and one memory port, as the published overlay has them, started by ap_start and done with ap_done,
-// which clears on read. `depth` is the size of the buffers that a co-simulation copies; it makes no hardware.
+// One register block and one memory port, as in the published overlay, with ap_start and ap_done, which clears on read.
+// `depth` is the size of the buffers that a co-simulation copies; it has no effect on the hardware.
 #pragma HLS interface ap_ctrl_hs port=return
 #pragma HLS interface s_axilite port=return bundle=control
 #pragma HLS interface s_axilite port=columns bundle=control
@@ -18,7 +18,7 @@ void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<
 #pragma HLS interface m_axi port=input_buffer offset=slave bundle=gmem depth=1464
 #pragma HLS interface m_axi port=output_buffer offset=slave bundle=gmem depth=96
 
-// One memory per processing element, and all limbs of a word at once.
+// One memory per processing element and limb.
 #pragma HLS array_partition variable=input_weights complete dim=1
 #pragma HLS array_partition variable=input_weights complete dim=3
 #pragma HLS array_partition variable=recurrent_weights complete dim=1
