@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from datapath import Design, FoldedNetwork, fold, unfold
 from hls_gen import parse_header, read_header, render_header, write_header
 from tests.golden_data import REPOSITORY
-from tests.hls_gen.header_refusal import assert_refused, edited, refusal
-from tests.hls_gen.header_text import csim_header, header_arrays, peephole_header
+from tests.hls_gen.header.header_refusal import assert_refused, edited, refusal
+from tests.hls_gen.header.header_text import csim_header, header_arrays, peephole_header
 from tests.strategies import designs
 
 pytestmark = pytest.mark.no_numpy2

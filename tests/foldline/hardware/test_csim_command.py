@@ -23,7 +23,7 @@ from hls_gen import write_header
 from hls_gen.csim import CSimProgram
 from tests.builds import FakeCompiler, patch_sources, random_columns
 from tests.foldline.command_line import fails, run
-from tests.foldline.test_csimulation import flip_bit_39_of_the_first_word
+from tests.foldline.hardware.test_csim import flip_bit_39_of_the_first_word
 from tests.golden_data import REPOSITORY
 
 LENGTHS = (2, 16, 40)

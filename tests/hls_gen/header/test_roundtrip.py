@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from datapath import Folding, Limits, Precision, fold, unfold
 from datapath.errors import DesignError, FileError
 from hls_gen import parse_header, read_header, render_header, write_header
-from tests.hls_gen.header_text import SMALL_DEFINES, header_arrays, header_text, small_arrays, small_header
+from tests.hls_gen.header.header_text import SMALL_DEFINES, header_arrays, header_text, small_arrays, small_header
 from tests.strategies import designs
 
 

@@ -11,8 +11,8 @@ from datapath import Folding, PeepholeFormat, Peepholes, unfold
 from datapath.errors import DesignError
 from hls_gen import parse_header, render_header
 from tests.golden_data import PEEPHOLE, peephole_network
-from tests.hls_gen.header_refusal import assert_refused, edited, refusal
-from tests.hls_gen.header_text import (
+from tests.hls_gen.header.header_refusal import assert_refused, edited, refusal
+from tests.hls_gen.header.header_text import (
     ARRAY_ORDER,
     PEEPHOLE_DEFINES,
     PEEPHOLES,

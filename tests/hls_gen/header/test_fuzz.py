@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datapath.errors import HeaderError
 from hls_gen import parse_header, render_header
-from tests.hls_gen.header_text import csim_header, peephole_header, small_header
+from tests.hls_gen.header.header_text import csim_header, peephole_header, small_header
 
 pytestmark = pytest.mark.no_numpy2
 

@@ -6,8 +6,8 @@ import pytest
 
 from hls_gen import parse_header, render_header
 from hls_gen.header.layout import OPTIONAL_DEFINES
-from tests.hls_gen.header_refusal import assert_refused, edited, refusal
-from tests.hls_gen.header_text import SMALL_DEFINES, place, small_header
+from tests.hls_gen.header.header_refusal import assert_refused, edited, refusal
+from tests.hls_gen.header.header_text import SMALL_DEFINES, place, small_header
 
 ARRAYS = "wfc, wgi_ih, wgf_ih, wgo_ih, wci_ih, wgi_hh, wgf_hh, wgo_hh, wci_hh, bfc, bgi_ih, bgf_ih, bgo_ih, bci_ih, bgi_hh, bgf_hh, bgo_hh, bci_hh"
 TYPEDEFS = ", ".join(f"t_fixed_{name}" for name in ARRAYS.split(", "))

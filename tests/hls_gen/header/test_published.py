@@ -9,7 +9,7 @@ import pytest
 from datapath import unfold
 from hls_gen import parse_header, render_header
 from tests.golden_data import PUBLISHED, STRESS, published_network, stress_network
-from tests.hls_gen.header_text import ARRAY_ORDER, header_arrays, header_text
+from tests.hls_gen.header.header_text import ARRAY_ORDER, header_arrays, header_text
 
 
 def read_npz(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
