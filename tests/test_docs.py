@@ -149,6 +149,15 @@ def test_commands_for_large_jobs_run_as_they_stand(workplace):
     assert len(results[0].splitlines()) == len(scans)
 
 
+@pytest.mark.slow
+def test_commands_of_the_readme_run_as_they_stand(workplace):
+    commands = commands_of("README.md")
+    assert [words[1] for words in commands] == ["data", "recipe", "compare", "export"]
+    for words in commands:
+        runs(*with_few_lines(words))
+    assert (workplace / "board" / "run_hls.tcl").is_file()
+
+
 def test_the_readme_fits_on_a_page_and_says_what_is_not_shown():
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     assert len(text.split()) <= 900
