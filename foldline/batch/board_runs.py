@@ -1,4 +1,4 @@
-"""Read named inputs on a board; a line that fails is a result like any other, so that it does not stop the rest."""
+"""Compute named inputs on a board; the error of a line is that line's result, so that it does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from overlay_driver import BoardResult, Driver
 
 
 def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[str, BoardResult | FoldlineError]]:
-    """Name and result of each input, in order: its reading, or the error that names it.
+    """Name and result of each input, in the order of the inputs: the board's result, or the line's error.
 
-    While one line is computed, the next image is read and packed.
+    The next image is read and packed while a line is computed.
+
+    :param driver: an open driver.
+    :param inputs: the lines.
     """
     names: deque[str] = deque()
 
@@ -35,7 +38,16 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
 
 @dataclass
 class Throughput:
-    """What a board has read, and how long it took for it."""
+    """Sums of what a board has computed.
+
+    lines          lines without an error
+    columns        of these lines
+    labels         of these lines
+    milliseconds   time of the accelerator
+    operations     additions and multiplications, as the original counts them
+    at_most        whether a time is an upper bound
+    modelled       whether a time is modelled from the cycle count
+    """
 
     lines: int = 0
     columns: int = 0
@@ -45,22 +57,27 @@ class Throughput:
     at_most: bool = False
     modelled: bool = False
 
-    def add(self, reading: BoardResult) -> None:
+    def add(self, result: BoardResult) -> None:
+        """Add a line."""
         self.lines += 1
-        self.columns += reading.columns
-        self.labels += len(reading.labels)
-        self.milliseconds += reading.milliseconds
-        self.operations += reading.operations
-        self.at_most |= reading.at_most
-        self.modelled |= reading.modelled
+        self.columns += result.columns
+        self.labels += len(result.labels)
+        self.milliseconds += result.milliseconds
+        self.operations += result.operations
+        self.at_most |= result.at_most
+        self.modelled |= result.modelled
 
     @property
     def gops(self) -> float:
-        """10**9 operations per second, counted as the original counts them."""
+        """10**9 operations per second."""
         return self.operations / self.milliseconds / 1e6
 
-    def sentence(self, device: str, clock_mhz: float) -> str:
-        """What is printed at the end: ``Virtual board: 2 lines, 570 columns in 1.784 ms ...``."""
+    def summary(self, device: str, clock_mhz: float) -> str:
+        """``Virtual board: 2 lines, 570 columns in 1.784 ms ...``.
+
+        :param device: name of the board, with a capital letter.
+        :param clock_mhz: clock of the accelerator, in MHz.
+        """
         how = (
             f"modelled from the cycle count at {clock_mhz:g} MHz" if self.modelled else f"measured at {clock_mhz:g} MHz"
         )

@@ -6,6 +6,7 @@ can run any code: use a network on which every machine is trusted. See docs/deci
 
 from __future__ import annotations
 
+import logging
 import pkgutil
 import re
 from collections import deque
@@ -108,6 +109,14 @@ class Cluster:
     def _result(self, future: Future) -> list[Any]:
         with cluster_errors(self.address):
             return future.result()
+
+
+def silence_logs() -> None:
+    """Let Dask log nothing in this process, for a command that prints the error itself."""
+    import distributed  # sets the levels
+
+    for name in (distributed.__name__, distributed.client.__name__):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @contextmanager

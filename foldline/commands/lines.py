@@ -114,8 +114,9 @@ def opened_cluster(stack: ExitStack, address: str | None):
     """A connection to the scheduler at `address`, closed with `stack`; None where the user named no scheduler."""
     if address is None:
         return None
-    from foldline.batch.cluster import Cluster
+    from foldline.batch.cluster import Cluster, silence_logs
 
+    silence_logs()
     return stack.enter_context(Cluster(address))
 
 

@@ -63,8 +63,8 @@ def command(
             if write is not None:
                 write(f"labels_{throughput.lines - 1}", result.labels)
         if throughput.lines:
-            sentence = throughput.sentence(driver.board.kind.capitalize(), driver.manifest.clock_mhz)
-            click.echo(sentence, err=True)
+            summary = throughput.summary(driver.board.kind.capitalize(), driver.manifest.clock_mhz)
+            click.echo(summary, err=True)
         if failed == 1 and not throughput.lines:
             raise click.exceptions.Exit(1)  # its one sentence has been said
         if failed:

@@ -1,4 +1,4 @@
-"""Backends that must read the same: the simulated hardware, its C simulation and a board, label by label."""
+"""Agreement of the bit-exact backends: simulator, C simulation and board, label by label."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 SIMULATED, CSIM, BOARD = "simulated", "csim", "board"
 
 BIT_EXACT_BACKENDS = (SIMULATED, CSIM, BOARD)
-"""They compute one design in one arithmetic, so that any difference is an error."""
+"""They compute the same bits of a design, so that any difference is an error."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineResult:
-    """What one backend reads on a line.
+    """What one backend computes for a line.
 
-    `mismatch` says how it differs from the simulator in something else than the labels, such as a hidden word.
+    labels     emitted labels
+    text       the labels' symbols
+    mismatch   first difference from the simulator in anything, such as a hidden word; empty if there is none
     """
 
     labels: tuple[int, ...]
@@ -25,10 +27,14 @@ class LineResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
-    """A line that two backends read differently.
+    """A line for which two backends differ.
 
-    `first` is the place of the first label that differs, from 0, or the end of the shorter list; None where the labels
-    are equal, and `mismatch` says what is not.
+    line       name of the line
+    backends   names of the two
+    labels     of each
+    texts      of each
+    first      place of the first label that differs, from 0, or the end of the shorter list; None where they are equal
+    mismatch   first difference of the second from the simulator in anything else; empty if there is none
     """
 
     line: str
@@ -39,24 +45,24 @@ class Disagreement:
     mismatch: str
 
     @property
-    def sentence(self) -> str:
-        """``a/7: simulated and board differ from label 3 on (the first is label 0); they read 9 and 8 labels.``"""
+    def message(self) -> str:
+        """``a/7: simulated and board differ from label 3 on (the first is label 0); they have 9 and 8 labels.``"""
         pair = f"{self.line}: {self.backends[0]} and {self.backends[1]}"
         if self.first is None:
-            return f"{pair} read the same labels, but: {self.mismatch}"
+            return f"{pair} have equal labels, but: {self.mismatch}"
         counts = " and ".join(str(len(labels)) for labels in self.labels)
-        inside = f" {self.mismatch}" if self.mismatch else ""
-        return f"{pair} differ from label {self.first} on (the first is label 0); they read {counts} labels.{inside}"
+        mismatch = f" {self.mismatch}" if self.mismatch else ""
+        return f"{pair} differ from label {self.first} on (the first is label 0); they have {counts} labels.{mismatch}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
     """Whether backends agree.
 
-    backends        those that were compared, at least two
-    lines           how many lines of each, the first ones
-    labels          of all lines that at least two backends read, as the first of them reads them
-    disagreements   line by line; empty if all agree
+    backends        names of those that were compared, at least two
+    lines           lines that each has computed, the first ones
+    labels          labels of the first backend on all lines that two or more have computed
+    disagreements   in the order of the lines; empty if all agree
     """
 
     backends: tuple[str, ...]
@@ -66,14 +72,14 @@ class Agreement:
 
     @property
     def differing(self) -> int:
-        """Lines on which not all agree."""
+        """Number of lines on which not all agree."""
         return len({found.line for found in self.disagreements})
 
     @property
-    def sentence(self) -> str:
-        """That all agree, on how much; or on how many lines they do not.
+    def message(self) -> str:
+        """On how many lines and labels all agree, or on how many lines they differ.
 
-        >>> Agreement(backends=("simulated", "csim", "board"), lines=(99, 3, 99), labels=2345, disagreements=()).sentence
+        >>> Agreement(backends=("simulated", "csim", "board"), lines=(99, 3, 99), labels=2345, disagreements=()).message
         'simulated and board agree on all 99 lines (2345 labels), and csim on the first 3 lines.'
         """
         most = max(self.lines)
@@ -82,35 +88,35 @@ class Agreement:
         whole = [backend for backend, lines in zip(self.backends, self.lines, strict=True) if lines == most]
         part = [backend for backend in self.backends if backend not in whole]
         labels = counted(self.labels, "label")
-        if len(whole) < 2:  # one backend alone has read all
+        if len(whole) < 2:  # only one has computed all lines
             return f"{_joined(self.backends)} agree on the first {lines_text(min(self.lines))} ({labels})."
         fewer = f", and {_joined(part)} on the first {lines_text(min(self.lines))}" if part else ""
         how_many = f"all {most} lines" if most > 1 else "the only line"
         return f"{_joined(whole)} agree on {how_many} ({labels}){fewer}."
 
 
-def agreement(names: Sequence[str], read: Mapping[str, Sequence[LineResult]]) -> Agreement | None:
-    """Compare backends line by line, each with the first of them; None where there is but one.
+def agreement(names: Sequence[str], results: Mapping[str, Sequence[LineResult]]) -> Agreement | None:
+    """Compare every backend with the first one, line by line; None where there is only one.
 
     :param names: of the lines.
-    :param read: what each backend reads, by the backends' names; one may have read only the first lines.
+    :param results: of each backend, by its name; a backend may have computed only the first lines.
     """
-    if len(read) < 2:
+    if len(results) < 2:
         return None
-    first, *others = read
+    first, *others = results
     found = [
         difference
         for number, name in enumerate(names)
         for other in others
-        if number < min(len(read[first]), len(read[other]))
-        and (difference := _difference(name, (first, other), read[first][number], read[other][number])) is not None
+        if number < min(len(results[first]), len(results[other]))
+        and (difference := _difference(name, (first, other), results[first][number], results[other][number]))
     ]
-    lines = tuple(len(lines) for lines in read.values())
+    lines = tuple(map(len, results.values()))
     shared = sorted(lines)[-2]
     return Agreement(
-        backends=tuple(read),
+        backends=tuple(results),
         lines=lines,
-        labels=sum(len(line.labels) for line in read[first][:shared]),
+        labels=sum(len(line.labels) for line in results[first][:shared]),
         disagreements=tuple(found),
     )
 

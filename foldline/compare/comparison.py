@@ -1,7 +1,7 @@
-"""Error rates of one network on the same lines: in float, quantized, on the simulated hardware, as its C++, on a board.
+"""Error rates of one network on the same lines: float, quantized, simulated, as the accelerator's C++, on a board.
 
-What only one backend needs (torch, numba, a compiler, pynq) is imported where that backend is computed, so that a board's
-backend can be had on the board.
+What only one backend needs (torch, numba, a compiler, pynq) is imported where that backend computes, so that a board needs
+only what its own backend does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CTC, OVERLAY = "greedy CTC", "overlay labels"
 FLOAT, QUANTIZED = "float", "quantized"
 TORCH = (FLOAT, QUANTIZED)
 BACKENDS = (*TORCH, *BIT_EXACT_BACKENDS)
-"""In the order of the data's way."""
+"""All backends, from training to the board."""
 
 TITLES = {
     FLOAT: "float PyTorch",
@@ -55,14 +55,18 @@ TITLES = {
 }
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-"""Given what is computed, a context whose value is called with (lines done, lines in all); `foldline.console.progress.counting`."""
+"""Shows progress: given a title, a context whose value is called with (lines done, lines in all)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendResult:
-    """What one backend of arithmetic reads: its name, how labels come out of its scores, texts, and error rates.
+    """Texts and error rates of one backend, by one rule of decoding.
 
-    A backend may have read the first lines only. `title` is what a table calls it.
+    name       one of `BACKENDS`
+    decoding   how labels follow from class scores: `CTC` or `OVERLAY`
+    texts      of the lines that it has computed, the first ones
+    rates      of these texts
+    title      name in tables
     """
 
     name: str
@@ -74,27 +78,27 @@ class BackendResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardRun:
-    """What the board did for its backend.
+    """Times and results of a board.
 
     kind        "board", "remote board" or "virtual board"
-    clock_mhz   of the accelerator
-    total       over all lines
-    readings    line by line
+    clock_mhz   clock of the accelerator, in MHz
+    total       of all lines
+    results     line by line
     """
 
     kind: str
     clock_mhz: float
     total: Throughput
-    readings: tuple[BoardResult, ...]
+    results: tuple[BoardResult, ...]
 
     @property
     def title(self) -> str:
         return f"{self.kind} (modelled)" if self.total.modelled else self.kind
 
     @property
-    def sentences(self) -> tuple[str, str]:
-        """Lines, columns, milliseconds and throughput of all lines, and the time of one; modelled ones say so."""
-        whole = self.total.sentence(self.kind.capitalize(), self.clock_mhz)
+    def messages(self) -> tuple[str, str]:
+        """Lines, columns, milliseconds and throughput of all lines; and the mean time of a line."""
+        whole = self.total.summary(self.kind.capitalize(), self.clock_mhz)
         most = "at most " if self.total.at_most else ""
         modelled = " (modelled)" if self.total.modelled else ""
         return whole, f"A line takes {most}{self.total.milliseconds / self.total.lines:.3f} ms on average{modelled}."
@@ -102,14 +106,16 @@ class BoardRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Backends in the order of the data's way, all over the same `lines`.
+    """Results of all backends on the same lines.
 
-    left_out    names lines past a limit, and why
-    failed      names lines that the board should have read and did not, and why; left out, too
-    exceeding   how many of `lines` were computed past a limit
-    agreement   of those backends that must agree, where there are two or more
-    csim        what the C simulation computed as the simulator does, where it was a backend
-    board       the board's times, where it was a backend
+    results     in the order of `BACKENDS`
+    lines       that were compared, with their references
+    left_out    lines that exceed a limit of the overlay, each with the limit
+    exceeding   number of `lines` that exceed a limit and were computed nevertheless
+    failed      lines that failed on the board, each with the error; not in `lines`
+    agreement   of the bit-exact backends; None where there is only one
+    csim        what of the C simulation equals the simulator; None without that backend
+    board       times of the board; None without that backend
     """
 
     results: tuple[BackendResult, ...]
@@ -125,9 +131,12 @@ class Comparison:
 def check_backends(
     backends: Iterable[str] | None, *, has_checkpoint: bool, ignore_limits: bool = False
 ) -> tuple[str, ...]:
-    """The backends to compute, in the order of the data's way; None for PyTorch's, if there is a checkpoint, and the simulator's.
+    """The backends to compute, in the order of `BACKENDS`.
 
-    :raises ConfigError: an unknown backend, none, or one that cannot be had.
+    :param backends: names; None for PyTorch's, if there is a checkpoint, and the simulator's.
+    :param has_checkpoint: whether PyTorch's backends can be computed.
+    :param ignore_limits: whether lines that exceed a limit are computed, which no board does.
+    :raises ConfigError: no backend, an unknown one, or one that cannot be computed.
     """
     if backends is None:
         return (*TORCH, SIMULATED) if has_checkpoint else (SIMULATED,)
@@ -146,7 +155,7 @@ def check_backends(
         )
     if ignore_limits and BOARD in wanted:
         raise ConfigError(
-            "ignore_limits and the backend board exclude each other: no board takes a line past its limits."
+            "ignore_limits and the backend board exclude each other: no board takes a line that exceeds its limits."
         )
     return wanted
 
@@ -197,26 +206,26 @@ def compare(
         left_out += refused
     if not rows:
         raise DataError(_nothing_left(len(lines), left_out, failed))
-    read: dict[str, tuple[LineResult, ...]] = {}
+    computed: dict[str, tuple[LineResult, ...]] = {}
     if wanted != (BOARD,):
-        read[SIMULATED] = tuple(row.simulated.result for row in rows)
+        computed[SIMULATED] = tuple(row.simulated.result for row in rows)
     csim = None
     if CSIM in wanted:
-        read[CSIM], csim = _c_simulated(start(design, csim=True), design, rows[:csim_lines])
+        computed[CSIM], csim = _c_simulated(start(design, csim=True), design, rows[:csim_lines])
     if BOARD in wanted:
-        read[BOARD] = tuple(LineResult(labels=_plain(row.reading.labels), text=row.reading.text) for row in rows)
+        computed[BOARD] = tuple(LineResult(labels=_plain(row.board.labels), text=row.board.text) for row in rows)
     run = _board_run(board, rows) if BOARD in wanted else None
     compared = tuple(row.line for row in rows)
     return Comparison(
         results=(
             *_torch_results(checkpoint, compared, wanted, showing),
-            *_hardware_results(design, rows, wanted, read, None if run is None else run.title),
+            *_hardware_results(design, rows, wanted, computed, None if run is None else run.title),
         ),
         lines=compared,
         left_out=tuple(left_out),
         exceeding=sum(row.simulated is not None and bool(row.simulated.exceeded) for row in rows),
         failed=tuple(failed),
-        agreement=agreement([line.name for line in compared], read),
+        agreement=agreement([line.name for line in compared], computed),
         csim=csim,
         board=run,
     )
@@ -230,7 +239,7 @@ def silent(what: str) -> Iterator[Callable[[int, int], None]]:
 
 def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) -> str:
     if failed:
-        return f"None of {lines} lines could be read on the board; the first: {failed[0]}"
+        return f"None of {lines} lines could be computed on the board; the first: {failed[0]}"
     first = left_out[0] if left_out else "none"
     if lines == 1:
         return f"The only line exceeds the overlay: {first}."
@@ -258,7 +267,7 @@ class _Row:
 
     line: Line
     simulated: _SimulatedLine | None = None
-    reading: BoardResult | None = None
+    board: BoardResult | None = None
 
 
 def _plain(labels: np.ndarray) -> tuple[int, ...]:
@@ -306,7 +315,7 @@ def _simulated(
 
 
 def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[list[_Row], list[str], list[str]]:
-    """The rows that the board read, the sentences of those that it does not take, and of those that failed."""
+    """The rows that the board computed, and the errors of those that exceed its limits and of those that failed."""
     within: list[_Row] = []
     refused: list[str] = []
     failed: list[str] = []
@@ -317,7 +326,7 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
             if isinstance(result, FoldlineError):
                 (refused if isinstance(result, LimitError) else failed).append(str(result))
                 continue
-            row.reading = result
+            row.board = result
             within.append(row)
     return within, refused, failed
 
@@ -325,12 +334,12 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
 def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
     total = Throughput()
     for row in rows:
-        total.add(row.reading)
+        total.add(row.board)
     return BoardRun(
         kind=board.board.kind,
         clock_mhz=board.manifest.clock_mhz,
         total=total,
-        readings=tuple(row.reading for row in rows),
+        results=tuple(row.board for row in rows),
     )
 
 
@@ -353,18 +362,18 @@ def _hardware_results(
     design: Design,
     rows: Sequence[_Row],
     wanted: Collection[str],
-    read: dict[str, tuple[LineResult, ...]],
+    computed: dict[str, tuple[LineResult, ...]],
     board_title: str | None,
 ) -> Iterator[BackendResult]:
-    """The backends that compute the design, by the overlay's own labels; the simulator's greedily, too."""
+    """Results of the bit-exact backends, by the labels of the overlay; those of the simulator also by greedy CTC."""
     references = [row.line.text for row in rows]
     for name in (backend for backend in BIT_EXACT_BACKENDS if backend in wanted):
         if name == SIMULATED:
             yield _result(name, CTC, [design.alphabet.text(row.simulated.greedy) for row in rows], references)
         title = board_title if name == BOARD else None
-        if len(read[name]) < len(rows):
-            title = f"{TITLES[name]} (first {lines_text(len(read[name]))})"
-        yield _result(name, OVERLAY, [line.text for line in read[name]], references, title)
+        if len(computed[name]) < len(rows):
+            title = f"{TITLES[name]} (first {lines_text(len(computed[name]))})"
+        yield _result(name, OVERLAY, [line.text for line in computed[name]], references, title)
 
 
 def _result(
@@ -377,7 +386,7 @@ def _result(
 def _torch_results(
     checkpoint: Checkpoint | None, lines: Sequence[Line], wanted: Collection[str], progress: Progress
 ) -> Iterator[BackendResult]:
-    """PyTorch's backends; quantized scores are read by the overlay's rule, too."""
+    """Results of PyTorch's backends by greedy CTC; those of quantized also by the overlay's rule."""
     if not set(TORCH) & set(wanted):
         return
     from train.evaluation import evaluate_checkpoint

@@ -1,4 +1,4 @@
-"""A comparison as text and as JSON; nothing here needs more than a board has."""
+"""A comparison as text and as JSON, with what is installed on a board."""
 
 from __future__ import annotations
 
@@ -30,48 +30,48 @@ def table_row(result: BackendResult) -> tuple[str, ...]:
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
-    """What stands below the table, sentence by sentence: times, agreement, and which lines are not in it."""
+    """What stands below the table: times, agreement, and which lines are not in it."""
     yield "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
     if comparison.board is not None:
-        yield from comparison.board.sentences
+        yield from comparison.board.messages
     if comparison.agreement is not None:
         yield from agreement_notes(comparison.agreement)
         if comparison.board is not None and comparison.board.total.modelled:
-            yield "The virtual board computes with the simulator: what it tries is the driver and its buffers."
+            yield "The virtual board computes with the simulator: it tests the driver and its buffers."
     equal = comparison.csim
     if equal is not None and equal.lines:
         yield (
             f"{equal.hidden_words} hidden words and {equal.scores} scores of {counted(equal.lines, 'line')} of the C "
-            "simulation are the simulator's, too."
+            "simulation equal the simulator's."
         )
     if comparison.exceeding:
         yield (
-            f"{comparison.exceeding} of {len(comparison.lines)} lines exceed the overlay and were computed beyond its "
-            "limits: no board gives these results."
+            f"{comparison.exceeding} of {len(comparison.lines)} lines exceed the overlay and were computed "
+            "nevertheless: no board gives these results."
         )
     if comparison.left_out:
         verbs = "exceeds the overlay and is" if len(comparison.left_out) == 1 else "exceed the overlay and are"
-        way = "" if comparison.board else " (--ignore-limits computes them)"
-        yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{way}:"
-        yield from (f"  {sentence}" for sentence in comparison.left_out)
+        ignore = "" if comparison.board else " (--ignore-limits computes them)"
+        yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{ignore}:"
+        yield from (f"  {line}" for line in comparison.left_out)
     if comparison.failed:
         verb = "is" if len(comparison.failed) == 1 else "are"
         yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every backend:"
-        yield from (f"  {sentence}" for sentence in comparison.failed)
+        yield from (f"  {line}" for line in comparison.failed)
 
 
 def agreement_notes(found: Agreement) -> Iterator[str]:
-    """Whether backends agree; where they do not, every such line with what both read."""
-    yield found.sentence
+    """Whether backends agree; of every line on which they do not, both results."""
+    yield found.message
     for one in found.disagreements:
-        yield f"  {one.sentence}"
+        yield f"  {one.message}"
         width = max(map(len, one.backends))
         for backend, text, labels in zip(one.backends, one.texts, one.labels, strict=True):
             yield f"    {backend:<{width}}  {text!r} = {' '.join(map(str, labels)) or 'no labels'}"
 
 
 def line_rows(line: Line, results: Sequence[BackendResult], index: int) -> Iterator[str]:
-    """A line's reference, and what each backend that read it read."""
+    """A line's reference, and the text of each backend that has computed it."""
     shown = [result for result in results if index < len(result.texts)]
     names = [f"{result.title}, {result.decoding}" for result in shown]
     width = max(map(len, names))
@@ -92,18 +92,22 @@ def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Itera
 
 
 def failure(comparison: Comparison) -> str | None:
-    """Why the comparison is to fail, in sentences; None if nothing is wrong."""
-    sentences = []
+    """Why the comparison fails; None if it does not."""
+    messages = []
     if comparison.agreement is not None and comparison.agreement.disagreements:
         differing = counted(comparison.agreement.differing, "line")
-        sentences.append(f"Backends that must agree differ on {differing} of {len(comparison.lines)}.")
+        messages.append(f"Backends that must agree differ on {differing} of {len(comparison.lines)}.")
     if comparison.failed:
-        sentences.append(f"{counted(len(comparison.failed), 'line')} failed on the board.")
-    return " ".join(sentences) or None
+        messages.append(f"{counted(len(comparison.failed), 'line')} failed on the board.")
+    return " ".join(messages) or None
 
 
 def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: bool) -> dict:
-    """All of it; times are modelled where "modelled" is true beside them, and "csim" counts what equals the simulator."""
+    """The comparison as an object of JSON.
+
+    Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch. Times are
+    modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
+    """
     agreed, board = comparison.agreement, comparison.board
     result = {
         "experiment": experiment,
@@ -156,11 +160,11 @@ def _line_json(comparison: Comparison, index: int) -> dict:
         "texts": [result.texts[index] if index < len(result.texts) else None for result in comparison.results],
     }
     if comparison.board is not None:
-        reading = comparison.board.readings[index]
+        result = comparison.board.results[index]
         entry[BOARD] = {
-            "columns": reading.columns,
-            "milliseconds": reading.milliseconds,
-            "modelled": reading.modelled,
-            "at_most": reading.at_most,
+            "columns": result.columns,
+            "milliseconds": result.milliseconds,
+            "modelled": result.modelled,
+            "at_most": result.at_most,
         }
     return entry
