@@ -98,7 +98,7 @@ def test_its_table_has_every_level_of_its_own_network(ran):
     assert texts[2] == texts[4] == texts[5]
     assert any(texts[2])
     assert comparison.results[-1].title == "virtual board (modelled)"
-    assert comparison.agreement.sentence.startswith("simulated and board agree on all 3 lines (")
+    assert comparison.agreement.message.startswith("simulated and board agree on all 3 lines (")
     assert names(ran[0].embedded_comparison) == ["simulated", "simulated"]
 
 
@@ -111,7 +111,7 @@ def test_the_c_simulation_reads_few_lines_and_its_row_says_so(network, csim_buil
     assert said == []
     assert names(comparison)[-2:] == ["csim", "board"]
     assert [level.rates.lines for level in comparison.results] == [3, 3, 3, 3, 3, 2, 3]
-    assert comparison.agreement.sentence.endswith("and csim on the first 2 lines.")
+    assert comparison.agreement.message.endswith("and csim on the first 2 lines.")
     assert CSIM_LINES == 3
 
 

@@ -217,7 +217,7 @@ def test_trials_of_a_study_are_asked_for_by_name_and_storage(saved, data, tmp_pa
         ),
         (
             ("{run}", "--backends", "simulated,board", "--ignore-limits"),
-            "ignore_limits and the backend board exclude each other: no board takes a line past its limits.",
+            "ignore_limits and the backend board exclude each other: no board takes a line that exceeds its limits.",
             1,
         ),
         (("{run}", "--board", "pynq-z9"), "There is no board 'pynq-z9'; did you mean 'pynq-z2'?", 1),

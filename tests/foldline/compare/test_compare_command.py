@@ -1,6 +1,7 @@
-"""`foldline compare`: what it prints, with which status, and that a board's level needs no more than a board has."""
+"""`foldline compare`: output, exit status, and what the backend `board` needs."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,14 +27,14 @@ from train.data.dataset import write_dataset
 run = partial(command_line.run, "compare")
 
 
-SOUND = "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+RATES = "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
 
-VIRTUAL = "The virtual board computes with the simulator: what it tries is the driver and its buffers."
+VIRTUAL = "The virtual board computes with the simulator: it tests the driver and its buffers."
 
 
 @pytest.fixture(scope="module")
 def design():
-    """It reads baabb, bbb and bb on the three lines."""
+    """Its texts on the three lines are baabb, bbb and bb."""
     return random_design(26, bits=(8, 8, 4, 8, 8), inputs=8, hidden=4, classes=5)
 
 
@@ -65,41 +66,29 @@ def opened(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "named"),
     [
-        (
-            ("--backends", "board,fpga"),
-            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, board, "
-            "separated by commas.",
-        ),
-        (
-            ("--backends", ""),
-            "Invalid value for '--backends': '' is not a backend; allowed are float, quantized, simulated, csim, board, "
-            "separated by commas.",
-        ),
-        (("--device", "virtual"), "--device needs the backend board in --backends."),
+        (("--backends", "board,fpga"), ("--backends", "'fpga'", ", ".join(BACKENDS))),
+        (("--backends", ""), ("--backends", "''", ", ".join(BACKENDS))),
+        (("--device", "virtual"), ("--device", "--backends")),
         (
             ("--backends", "simulated,csim", "--manifest", "a.json", "--bitstream", "a.bit"),
-            "--bitstream, --manifest needs the backend board in --backends.",
+            ("--bitstream, --manifest", "--backends"),
         ),
-        (
-            ("--backends", "board", "--ignore-limits"),
-            "--ignore-limits and the backend board exclude each other: no board takes such a line.",
-        ),
+        (("--backends", "board", "--ignore-limits"), ("--ignore-limits", "board")),
     ],
 )
-def test_options_that_have_no_effect_or_contradict_are_refused(saved, data, opened, options, message):
+def test_options_that_have_no_effect_or_contradict_are_refused(saved, data, opened, options, named):
     result = run(saved, "--data", data, *options)
-    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, f"Error: {message}")
+    assert result.exit_code == 2
+    assert all(name in result.stderr.splitlines()[-1] for name in named)
     assert opened.options is None
 
 
-def test_a_design_has_no_pytorch_levels_and_no_board_is_opened_for_them(saved, data, opened):
+def test_a_design_has_no_pytorch_backends_and_no_board_is_opened_for_them(saved, data, opened):
     result = run(saved, "--data", data, "--backends", "board,float")
-    assert (result.exit_code, result.stderr) == (
-        1,
-        "Error: backends has float, which PyTorch computes from a checkpoint; a design holds the integers alone.\n",
-    )
+    assert result.exit_code == 1
+    assert re.fullmatch("Error: backends has float, .* checkpoint.*\n", result.stderr)
     assert opened.options is None
 
 
@@ -116,7 +105,7 @@ def test_the_board_is_opened_as_the_options_say(saved, data, opened, tmp_path):
 # What is printed ----------------------------------------------------------------------------------------------------
 
 
-def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
+def test_backends_in_their_order_and_that_they_agree(saved, data, opened):
     result = run(saved, "--data", data, "--backends", " board, simulated")
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -124,7 +113,7 @@ def test_levels_in_the_data_s_way_and_that_they_agree(saved, data, opened):
         *("simulated hardware", "simulated hardware", "virtual board (modelled)")
     ]
     assert lines[-5:] == [
-        SOUND,
+        RATES,
         "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
         "A line takes 6.167 ms on average (modelled).",
         "simulated and board agree on all 3 lines (10 labels).",
@@ -138,7 +127,7 @@ def test_a_line_that_differs_is_printed_and_the_status_is_1(design, saved, data,
     assert (result.exit_code, result.stderr) == (1, "Error: Backends that must agree differ on 1 line of 3.\n")
     assert result.stdout.splitlines()[-5:] == [
         "simulated and board must agree, and differ on 1 of 3 lines:",
-        "  validation/bca: simulated and board differ from label 1 on (the first is label 0); they read 5 and 5 labels.",
+        "  validation/bca: simulated and board differ from label 1 on (the first is label 0); they have 5 and 5 labels.",
         "    simulated  'baabb' = 2 1 1 2 2",
         "    board      'bbaab' = 2 2 1 1 2",
         VIRTUAL,
@@ -167,7 +156,7 @@ def test_a_line_that_fails_on_the_board_is_status_1(design, saved, data, opened)
     assert found["levels"][0]["lines"] == 2
 
 
-def test_json_has_times_and_says_that_they_are_modelled(design):
+def test_json_has_times_marks_them_as_modelled(design):
     lines = tiny.dataset().validation
     comparison = compare(design, lines, backends=("simulated", "board"), board=StandInBoard(design))
     found = as_json(comparison, experiment="e", data="d", per_line=True)
@@ -273,7 +262,7 @@ def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
         "backend  labels by       CER %  WER %  CER % per line  WER % per line   exact",
         "-------  --------------  -----  -----  --------------  --------------  ------",
         "board    overlay labels  77.78  100.0           61.67           100.0  0 of 3",
-        SOUND,
+        RATES,
         "Board: 3 lines, 74 columns in 9.250 ms, measured at 100 MHz: 0.0 GOPS.",
         "A line takes 3.083 ms on average.",
     ]

@@ -1,4 +1,4 @@
-"""The comparison of all levels: which lines, which levels, and what becomes of those that must agree and do not."""
+"""The comparison of all backends: which lines, which backends, and bit-exact backends that differ."""
 
 from dataclasses import replace
 
@@ -38,19 +38,19 @@ def labels(design):
 
 
 def on(number, labels):
-    """A board that reads something else on one line."""
+    """A board with other labels on one line."""
     return lambda line, right: labels if line == number else right
 
 
-def level_texts(comparison, name, decoding="overlay labels"):
-    (level,) = (level for level in comparison.results if (level.name, level.decoding) == (name, decoding))
-    return level.texts
+def texts_of(comparison, name, decoding="overlay labels"):
+    (result,) = (one for one in comparison.results if (one.name, one.decoding) == (name, decoding))
+    return result.texts
 
 
-# Which levels -------------------------------------------------------------------------------------------------------
+# Which backends -----------------------------------------------------------------------------------------------------
 
 
-def test_levels_come_in_the_order_of_the_data_s_way():
+def test_backends_come_in_a_fixed_order():
     assert check_backends(("board", "float", "csim", "csim"), has_checkpoint=True) == ("float", "csim", "board")
     assert check_backends(reversed(BACKENDS), has_checkpoint=True) == BACKENDS
     assert check_backends(None, has_checkpoint=True) == ("float", "quantized", "simulated")
@@ -58,32 +58,20 @@ def test_levels_come_in_the_order_of_the_data_s_way():
 
 
 @pytest.mark.parametrize(
-    ("backends", "options", "message"),
+    ("backends", "options", "named"),
     [
-        (("board", "fpga"), {}, "backends has 'fpga'; allowed are float, quantized, simulated, csim, board."),
-        ((), {}, "backends is empty; allowed are float, quantized, simulated, csim, board."),
-        (
-            ("quantized", "board"),
-            {},
-            "backends has quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
-        ),
-        (
-            ("quantized", "float"),
-            {},
-            "backends has float and quantized, which PyTorch computes from a checkpoint; a design holds the integers alone.",
-        ),
-        (
-            ("simulated", "board"),
-            {"ignore_limits": True},
-            "ignore_limits and the backend board exclude each other: no board takes a line past its limits.",
-        ),
-        (("board",), {}, "board is None; the backend board needs an opened driver."),
+        (("board", "fpga"), {}, ("'fpga'", ", ".join(BACKENDS))),
+        ((), {}, ("empty", ", ".join(BACKENDS))),
+        (("quantized", "board"), {}, ("quantized", "checkpoint")),
+        (("quantized", "float"), {}, ("float and quantized", "checkpoint")),
+        (("simulated", "board"), {"ignore_limits": True}, ("ignore_limits", "board")),
+        (("board",), {}, ("board is None", "driver")),
     ],
 )
-def test_levels_that_cannot_be_had_are_refused(design, backends, options, message):
+def test_backends_that_cannot_be_computed_are_refused(design, backends, options, named):
     with pytest.raises(ConfigError) as error:
         compare(design, LINES, backends=backends, **options)
-    assert str(error.value) == message
+    assert all(name in str(error.value) for name in named)
 
 
 # Agreement ----------------------------------------------------------------------------------------------------------
@@ -92,15 +80,15 @@ def test_levels_that_cannot_be_had_are_refused(design, backends, options, messag
 def test_simulator_and_board_agree(design, labels):
     board = StandInBoard(design)
     comparison = compare(design, LINES, backends=("board", "simulated"), board=board)
-    assert [level.title for level in comparison.results] == [
+    assert [one.title for one in comparison.results] == [
         *("simulated hardware", "simulated hardware", "virtual board (modelled)")
     ]
     assert board.lengths == COLUMNS
-    assert level_texts(comparison, "board") == level_texts(comparison, "simulated") == ("baabb", "bbb", "bb")
+    assert texts_of(comparison, "board") == texts_of(comparison, "simulated") == ("baabb", "bbb", "bb")
     assert comparison.agreement == Agreement(
         backends=("simulated", "board"), lines=(3, 3), labels=sum(map(len, labels)), disagreements=()
     )
-    assert comparison.agreement.sentence == "simulated and board agree on all 3 lines (10 labels)."
+    assert comparison.agreement.message == "simulated and board agree on all 3 lines (10 labels)."
     assert failure(comparison) is None
 
 
@@ -124,17 +112,17 @@ def test_a_board_that_computes_wrongly_is_named_line_by_line(design, labels, wro
     )
     assert list(agreement_notes(comparison.agreement)) == [
         "simulated and board must agree, and differ on 1 of 3 lines:",
-        f"  {NAMES[0]}: simulated and board differ from label {first} on (the first is label 0); they read 5 and "
+        f"  {NAMES[0]}: simulated and board differ from label {first} on (the first is label 0); they have 5 and "
         f"{len(wrong)} labels.",
         "    simulated  'baabb' = 2 1 1 2 2",
         f"    board      {text!r} = {' '.join(map(str, wrong))}",
     ]
     assert failure(comparison) == "Backends that must agree differ on 1 line of 3."
-    # What the board read is what its row shows.
-    assert level_texts(comparison, "board") == (text, "bbb", "bb")
+    # The text of the board is that of its labels.
+    assert texts_of(comparison, "board") == (text, "bbb", "bb")
 
 
-def test_labels_decide_and_a_board_that_reads_none_differs(design):
+def test_a_board_that_emits_no_labels_differs(design):
     comparison = compare(
         design, LINES, backends=["board", "simulated"], board=StandInBoard(design, lambda _, labels: [])
     )
@@ -143,46 +131,46 @@ def test_labels_decide_and_a_board_that_reads_none_differs(design):
     assert list(agreement_notes(comparison.agreement))[3] == "    board      '' = no labels"
 
 
-def test_the_simulator_judges_a_board_even_where_its_level_is_not_asked_for(design, csim_builds):
+def test_a_board_is_compared_with_the_simulator_where_that_is_no_backend(design, csim_builds):
     board = StandInBoard(design, on(1, [2]))
     comparison = compare(design, LINES, backends=("csim", "board"), board=board, csim_lines=1)
-    assert [level.name for level in comparison.results] == ["csim", "board"]
+    assert [one.name for one in comparison.results] == ["csim", "board"]
     assert comparison.agreement.backends == ("simulated", "csim", "board")
     assert [(found.line, found.backends) for found in comparison.agreement.disagreements] == [
         (NAMES[1], ("simulated", "board"))
     ]
 
 
-def read(*lines):
+def results(*lines):
     return tuple(LineResult(labels=line, text="") for line in lines)
 
 
 @pytest.mark.parametrize(
-    ("levels", "sentence"),
+    ("results_of", "message"),
     [
-        ({"simulated": read((1,), (1, 2))}, None),
-        ({"simulated": read((1,)), "csim": read((1,))}, "simulated and csim agree on the only line (1 label)."),
+        ({"simulated": results((1,), (1, 2))}, None),
+        ({"simulated": results((1,)), "csim": results((1,))}, "simulated and csim agree on the only line (1 label)."),
         (
-            {"simulated": read((1,), (1, 2)), "csim": read((1,))},
+            {"simulated": results((1,), (1, 2)), "csim": results((1,))},
             "simulated and csim agree on the first line (1 label).",
         ),
         (
-            {"simulated": read((1,), (1, 2)), "csim": read((1,)), "board": read((1,), (1, 2))},
+            {"simulated": results((1,), (1, 2)), "csim": results((1,)), "board": results((1,), (1, 2))},
             "simulated and board agree on all 2 lines (3 labels), and csim on the first line.",
         ),
         (
-            {"simulated": read((1,), ()), "csim": read((1,), ()), "board": read((1,), ())},
+            {"simulated": results((1,), ()), "csim": results((1,), ()), "board": results((1,), ())},
             "simulated, csim and board agree on all 2 lines (1 label).",
         ),
         (
-            {"simulated": read((1,), (2,)), "csim": read((3,), (2,)), "board": read((4,), (2,))},
+            {"simulated": results((1,), (2,)), "csim": results((3,), (2,)), "board": results((4,), (2,))},
             "simulated, csim and board must agree, and differ on 1 of 2 lines:",
         ),
     ],
 )
-def test_what_agreement_says(levels, sentence):
-    found = agreement(["a", "b"], levels)
-    assert (found and found.sentence) == sentence
+def test_the_message_of_an_agreement(results_of, message):
+    found = agreement(["a", "b"], results_of)
+    assert (found and found.message) == message
 
 
 # Lines that are left out --------------------------------------------------------------------------------------------
@@ -192,7 +180,7 @@ def limited(design, **limits):
     return replace(design, limits=Limits(**{"columns": 732, "labels": 95, **limits}))
 
 
-def test_lines_past_a_limit_never_reach_the_board(design):
+def test_lines_that_exceed_a_limit_never_reach_the_board(design):
     board = StandInBoard(design)
     short = limited(design, columns=30)
     comparison = compare(short, LINES, backends=("simulated", "board"), board=board)
@@ -202,7 +190,7 @@ def test_lines_past_a_limit_never_reach_the_board(design):
     assert f"  {comparison.left_out[0]}" in list(notes(comparison))
     assert "1 line exceeds the overlay and is left out:" in list(notes(comparison))
     few = compare(limited(design, labels=3), LINES, backends=("board",), board=StandInBoard(limited(design, labels=3)))
-    assert len(few.lines) == 3  # a board alone cannot tell how many labels a line has
+    assert len(few.lines) == 3  # a board alone does not know how many labels a line has
     both = compare(limited(design, labels=3), LINES, backends=("board", "simulated"), board=StandInBoard(design))
     assert both.left_out == (f"{NAMES[0]}: 5 labels, allowed at most 3",)
 
@@ -213,16 +201,16 @@ def test_a_board_alone_refuses_lines_itself(design):
     assert comparison.left_out == (f"{NAMES[1]}: {refusal}",)
     assert comparison.failed == ()
     assert comparison.agreement is None
-    assert [level.texts for level in comparison.results] == [("baabb", "bb")]
+    assert [one.texts for one in comparison.results] == [("baabb", "bb")]
     assert failure(comparison) is None
 
 
-def test_a_line_that_fails_on_the_board_is_left_out_of_every_level_and_named(design):
+def test_a_line_that_fails_on_the_board_is_left_out_of_every_backend_and_named(design):
     comparison = compare(design, LINES, backends=("simulated", "board"), board=StandInBoard(design, on(0, TIMED_OUT)))
     assert comparison.failed == (f"{NAMES[0]}: The accelerator did not finish.",)
     assert [line.name for line in comparison.lines] == NAMES[1:]
-    assert [level.texts for level in comparison.results[1:]] == [("bbb", "bb")] * 2
-    assert comparison.agreement.sentence == "simulated and board agree on all 2 lines (5 labels)."
+    assert [one.texts for one in comparison.results[1:]] == [("bbb", "bb")] * 2
+    assert comparison.agreement.message == "simulated and board agree on all 2 lines (5 labels)."
     assert comparison.board.total.lines == 2
     assert list(notes(comparison))[-2:] == [
         "1 line failed on the board and is left out of every backend:",
@@ -235,7 +223,7 @@ def test_where_no_line_is_left_there_is_no_comparison(design):
     with pytest.raises(DataError) as error:
         compare(design, LINES, backends=("board",), board=StandInBoard(design, lambda *_: TIMED_OUT))
     assert str(error.value) == (
-        f"None of 3 lines could be read on the board; the first: {NAMES[0]}: The accelerator did not finish."
+        f"None of 3 lines could be computed on the board; the first: {NAMES[0]}: The accelerator did not finish."
     )
     with pytest.raises(DataError) as error:
         compare(limited(design, columns=2), LINES, backends=("simulated", "board"), board=StandInBoard(design))
@@ -250,10 +238,10 @@ def test_where_no_line_is_left_there_is_no_comparison(design):
 # Times --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
+def test_times_of_a_virtual_board_are_named_as_modelled(design):
     run = compare(design, LINES, backends=("board",), board=StandInBoard(design)).board
     # 74 columns of 0.25 ms and 100 000 operations each.
-    assert run.sentences == (
+    assert run.messages == (
         "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
         "A line takes 6.167 ms on average (modelled).",
     )
@@ -261,7 +249,7 @@ def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
 
 
 @pytest.mark.parametrize(
-    ("kind", "at_most", "sentences"),
+    ("kind", "at_most", "messages"),
     [
         (
             "board",
@@ -281,15 +269,15 @@ def test_a_virtual_board_s_times_are_said_to_be_modelled(design):
         ),
     ],
 )
-def test_a_board_s_times_are_its_own(design, kind, at_most, sentences):
+def test_times_of_a_board_are_measured(design, kind, at_most, messages):
     board = StandInBoard(design, kind=kind, modelled=False, at_most=at_most)
     comparison = compare(design, LINES, backends=("board", "simulated"), board=board)
-    assert comparison.board.sentences == sentences
+    assert comparison.board.messages == messages
     assert not any("odelled" in note or "virtual" in note for note in notes(comparison))
     assert comparison.results[-1].title == kind
 
 
-def test_progress_is_shown_level_by_level(design, csim_builds):
+def test_progress_is_shown_backend_by_backend(design, csim_builds):
     shown = []
 
     class Shown:
@@ -326,24 +314,22 @@ def altering(monkeypatch, length, change):
 
 def test_all_three_agree(csim_builds, csim_design):
     comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design))
-    assert level_texts(comparison, "csim") == level_texts(comparison, "simulated") == ("cc", "c", "a")
-    assert comparison.agreement.sentence == "simulated, csim and board agree on all 3 lines (4 labels)."
+    assert texts_of(comparison, "csim") == texts_of(comparison, "simulated") == ("cc", "c", "a")
+    assert comparison.agreement.message == "simulated, csim and board agree on all 3 lines (4 labels)."
     # 74 columns: 2 directions of 4 units, and 5 classes.
-    assert "592 hidden words and 370 scores of 3 lines of the C simulation are the simulator's, too." in notes(
-        comparison
-    )
+    assert any("592 hidden words and 370 scores of 3 lines" in note for note in notes(comparison))
 
 
-def test_a_c_simulation_that_reads_other_labels_is_listed_and_ends_nothing(csim_builds, csim_design, monkeypatch):
+def test_a_c_simulation_with_other_labels_is_listed_and_ends_nothing(csim_builds, csim_design, monkeypatch):
     altering(monkeypatch, 32, lambda result: altered(result, "labels", 0, 4))
     comparison = compare(csim_design, LINES, backends=("csim",))
-    assert level_texts(comparison, "csim") == ("cc", "d", "a")
+    assert texts_of(comparison, "csim") == ("cc", "d", "a")
     (found,) = comparison.agreement.disagreements
     assert (found.line, found.backends, found.labels, found.texts, found.first) == (
         *(NAMES[1], ("simulated", "csim"), ((3,), (4,)), ("c", "d"), 0),
     )
-    assert found.sentence == (
-        f"{NAMES[1]}: simulated and csim differ from label 0 on (the first is label 0); they read 1 and 1 labels. "
+    assert found.message == (
+        f"{NAMES[1]}: simulated and csim differ from label 0 on (the first is label 0); they have 1 and 1 labels. "
         "The C simulation differs in the labels: expected [3], got [4]."
     )
     assert comparison.csim.lines == 2
@@ -355,27 +341,27 @@ def test_a_hidden_word_that_changes_no_label_is_listed_too(csim_builds, csim_des
     comparison = compare(csim_design, LINES, backends=("simulated", "csim"))
     (found,) = comparison.agreement.disagreements
     assert (found.line, found.first) == (NAMES[2], None)
-    assert found.sentence.startswith(
-        f"{NAMES[2]}: simulated and csim read the same labels, but: The C simulation differs in 1 of 144 hidden words, "
+    assert found.message.startswith(
+        f"{NAMES[2]}: simulated and csim have equal labels, but: The C simulation differs in 1 of 144 hidden words, "
         "first in column 2 (forward, step 2), unit 1: expected "
     )
-    assert comparison.agreement.sentence == "simulated and csim must agree, and differ on 1 of 3 lines:"
+    assert comparison.agreement.message == "simulated and csim must agree, and differ on 1 of 3 lines:"
 
 
-def test_only_the_first_lines_can_be_c_simulated_and_its_row_says_how_many(csim_builds, csim_design):
+def test_only_the_first_lines_can_be_c_simulated_and_the_title_has_their_number(csim_builds, csim_design):
     comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design), csim_lines=2)
-    rates = {level.name: level.rates.lines for level in comparison.results}
+    rates = {one.name: one.rates.lines for one in comparison.results}
     assert rates == {"simulated": 3, "csim": 2, "board": 3}
     assert comparison.results[2].rates == error_rates([line.text for line in LINES[:2]], ["cc", "c"])
-    assert [level.title for level in comparison.results][2:] == [
+    assert [one.title for one in comparison.results][2:] == [
         *("C simulation (first 2 lines)", "virtual board (modelled)")
     ]
-    assert comparison.agreement.sentence == (
+    assert comparison.agreement.message == (
         "simulated and board agree on all 3 lines (4 labels), and csim on the first 2 lines."
     )
 
 
-def test_a_line_past_the_limits_is_c_simulated_with_larger_buffers(csim_builds, csim_design):
+def test_a_line_that_exceeds_a_limit_is_c_simulated_with_larger_buffers(csim_builds, csim_design):
     short = limited(csim_design, columns=20)
     assert compare(short, LINES, backends=("csim",), csim_lines=1).csim.columns == 18
     comparison = compare(short, LINES, backends=("csim",), ignore_limits=True)
