@@ -7,14 +7,11 @@ only what its own backend does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
@@ -30,12 +27,12 @@ from foldline.compare.agreement import (
     agreement,
     lines_text,
 )
+from foldline.compare.simulated import ComparedLine, simulated_lines
+from foldline.differences import Verified
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
-    from fixedpoint_sim.trace import ExceededLimit, Trace
     from foldline.batch.cluster import Cluster
-    from foldline.differences import Verified
     from overlay_driver import BoardResult, Driver
     from train.checkpoint import Checkpoint
 
@@ -198,9 +195,9 @@ def compare(
         raise ConfigError("board is None; the backend board needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
-    start = partial(_start, threads=threads, cluster=cluster, progress=showing)
+    simulate = partial(simulated_lines, design, threads=threads, cluster=cluster, progress=showing)
     if wanted != (BOARD,):
-        rows, left_out = _simulated(start(design), rows, ignore_limits)
+        rows, left_out = _within_limits(rows, simulate(lines, title=TITLES[SIMULATED]), ignore_limits)
     if BOARD in wanted:
         rows, refused, failed = _on_board(board, rows, showing)
         left_out += refused
@@ -211,9 +208,12 @@ def compare(
         computed[SIMULATED] = tuple(row.simulated.result for row in rows)
     csim = None
     if CSIM in wanted:
-        computed[CSIM], csim = _c_simulated(start(design, csim=True), design, rows[:csim_lines])
+        few = [row.line for row in rows[:csim_lines]]
+        computed[CSIM], csim = _c_simulated(design, simulate(few, title=TITLES[CSIM], csim=True))
     if BOARD in wanted:
-        computed[BOARD] = tuple(LineResult(labels=_plain(row.board.labels), text=row.board.text) for row in rows)
+        computed[BOARD] = tuple(
+            LineResult(labels=tuple(row.board.labels.tolist()), text=row.board.text) for row in rows
+        )
     run = _board_run(board, rows) if BOARD in wanted else None
     compared = tuple(row.line for row in rows)
     return Comparison(
@@ -246,67 +246,22 @@ def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) ->
     return f"All {lines} lines exceed the overlay, the first: {first}."
 
 
-@dataclass(frozen=True)
-class _SimulatedLine:
-    """What a comparison needs of a line's trace: results by the overlay's rule and by greedy CTC, columns, limits."""
-
-    result: LineResult
-    greedy: tuple[int, ...]
-    columns: int
-    exceeded: tuple[ExceededLimit, ...]
-
-    @classmethod
-    def of(cls, trace: Trace) -> _SimulatedLine:
-        result = LineResult(labels=_plain(trace.labels), text=trace.text, mismatch=trace.mismatch)
-        return cls(result, _plain(greedy_labels(trace.scores)), len(trace.scores), trace.exceeded)
-
-
 @dataclass
 class _Row:
     """A line, and its results so far."""
 
     line: Line
-    simulated: _SimulatedLine | None = None
+    simulated: ComparedLine | None = None
     board: BoardResult | None = None
 
 
-def _plain(labels: np.ndarray) -> tuple[int, ...]:
-    return tuple(labels.tolist())
-
-
-def _start(
-    design: Design, *, csim: bool = False, threads: int | None, cluster: Cluster | None, progress: Progress
-) -> Callable[[Sequence[_Row]], Iterator[_SimulatedLine]]:
-    """The function that simulates lines, here or on a cluster; a C simulation is compiled first."""
-    from foldline.batch.simulation import Simulation
-
-    simulation = Simulation(design=design, ignore_limits=True, summarise=_SimulatedLine.of)
-    if csim:
-        from foldline.hardware.csim import CSimulator
-
-        simulation = replace(simulation, simulator=CSimulator, batch=1)
-    with progress("compiling the C simulation") if csim else nullcontext():
-        compute = simulation.start(threads=threads, cluster=cluster)
-
-    def results(rows: Sequence[_Row]) -> Iterator[_SimulatedLine]:
-        inputs = (LineInput(row.line.name, partial(row.line.columns, design)) for row in rows)
-        with progress(TITLES[CSIM if csim else SIMULATED]) as done:
-            for number, (_, result) in enumerate(compute(inputs), start=1):
-                if isinstance(result, FoldlineError):
-                    raise result
-                done(number, len(rows))
-                yield result
-
-    return results
-
-
-def _simulated(
-    simulate: Callable[[Sequence[_Row]], Iterator[_SimulatedLine]], rows: Sequence[_Row], ignore_limits: bool
+def _within_limits(
+    rows: Sequence[_Row], simulated: Iterable[ComparedLine], ignore_limits: bool
 ) -> tuple[list[_Row], list[str]]:
     """The simulated rows, without those that exceed a limit; and these, each with its limits."""
     within: list[_Row] = []
     left_out: list[str] = []
-    for row, row.simulated in zip(rows, simulate(rows), strict=True):
+    for row, row.simulated in zip(rows, simulated, strict=True):
         if row.simulated.exceeded and not ignore_limits:
             left_out.append(f"{row.line.name}: {'; '.join(map(str, row.simulated.exceeded))}")
         else:
@@ -343,15 +298,11 @@ def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
     )
 
 
-def _c_simulated(
-    simulate: Callable[[Sequence[_Row]], Iterator[_SimulatedLine]], design: Design, rows: Sequence[_Row]
-) -> tuple[tuple[LineResult, ...], Verified]:
-    """Results of the compiled C++, and how much of them equals the simulator's."""
-    from foldline.differences import Verified
-
+def _c_simulated(design: Design, lines: Iterable[ComparedLine]) -> tuple[tuple[LineResult, ...], Verified]:
+    """Results of the C simulation, and how much of them equals the simulator's."""
     verified = Verified()
     results = []
-    for line in simulate(rows):
+    for line in lines:
         results.append(line.result)
         if not line.result.mismatch:
             verified.add(design, columns=line.columns, labels=len(line.result.labels))
