@@ -27,11 +27,10 @@ from datapath.alphabet import BLANK
 from datapath.compilation_cache import cached_njit
 from datapath.errors import ConfigError, DataError
 
-RADIX = 2.0**512
-"""Mantissas are kept in [RADIX**-0.5, RADIX**0.5): the product of two of them, and its sum, is within float64."""
-
-LOG_RADIX = 512 * math.log(2)
-LEAST, BOUND = 2.0**-256, 2.0**256
+RADIX_BITS = 512
+RADIX, LOG_RADIX = 2.0**RADIX_BITS, RADIX_BITS * math.log(2)
+LEAST, BOUND = 2.0 ** (-RADIX_BITS // 2), 2.0 ** (RADIX_BITS // 2)
+"""Mantissas are in [LEAST, BOUND): the product of two of them, and a sum of two products, is within float64."""
 
 
 def columns_needed(label_count: int) -> int:

@@ -142,15 +142,15 @@ class LSTMFunction(torch.autograd.Function):
         gates, cells, tanh_cells = ctx.workspace.cut((D, packing.rows, lanes), *[(D, packing.rows, H)] * 2)
         hidden = torch.empty(D, packing.rows, H)
         rows = columns.new_zeros(packing.rows, columns.shape[1]).index_copy_(0, packing.row, columns)
-        out = [array.numpy() for array in (gates, cells, tanh_cells, hidden)]
+        states = lstm_kernels.States(*(array.numpy() for array in (gates, cells, tanh_cells, hidden)))
         if widths is None:
             torch.baddbmm(bias[:, None], rows.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
             by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
-            _run_in_threads(lstm_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, *out)
+            _run_in_threads(lstm_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, states)
         else:
             values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
-            _run_in_threads(lstm_kernels.hardware_forward, packing.jobs(D), packing.offsets, *values, *out)
-        for array in out:
+            _run_in_threads(lstm_kernels.hardware_forward, packing.jobs(D), packing.offsets, values, states)
+        for array in states:
             array[:, packing.gaps] = 0
         outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
         if widths is not None and any_nan(columns, input_weights, recurrent_weights, bias):
@@ -197,7 +197,9 @@ class LSTMFunction(torch.autograd.Function):
         return of_columns, of_inputs, of_states, of_bias.squeeze(2), None, None
 
 
-def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: HardwareWidths) -> tuple:
+def _hardware_values(
+    columns, input_weights, recurrent_weights, bias, widths: HardwareWidths
+) -> lstm_kernels.HardwareValues:
     """Raw integers as the kernel takes them, from the floats that hold them."""
     activation_scale, weight_scale = 2.0 ** (widths.activation - 1), 2.0 ** (widths.weight - 1)
     pixels = (columns * activation_scale).to(torch.int16).numpy()
@@ -208,9 +210,18 @@ def _hardware_values(columns, input_weights, recurrent_weights, bias, widths: Ha
     # Most pixels are background, the lowest value; sums of exact products are linear, so background is summed once.
     background = np.int16(0 if widths.excess_fraction_bits > 0 else -(2 ** (widths.activation - 1)))
     start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * background
-    raw_bias = (bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy()
-    rounding_shift, left_shift = max(widths.excess_fraction_bits, 0), max(-widths.excess_fraction_bits, 0)
-    return pixels, background, weights, start, raw_bias, rounding_shift, left_shift, widths.activation, _SIGMOID, _TANH
+    return lstm_kernels.HardwareValues(
+        pixels=pixels,
+        background=background,
+        weights=weights,
+        start=start,
+        bias=(bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy(),
+        rounding_shift=max(widths.excess_fraction_bits, 0),
+        left_shift=max(-widths.excess_fraction_bits, 0),
+        activation_bits=widths.activation,
+        sigmoid=_SIGMOID,
+        tanh=_TANH,
+    )
 
 
 def _run_in_threads(kernel: Callable, jobs: np.ndarray, *arguments) -> None:

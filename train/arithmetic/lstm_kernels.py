@@ -8,10 +8,15 @@ and releases the GIL: jobs are independent, so the result does not depend on how
 Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate` order (i, f, g, o).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from datapath.compilation_cache import cached_njit
+from datapath.precision import HARDWARE_BITS
+from datapath.quantities import ACCUMULATOR, CELL, TABLE_FRACTION
+from datapath.tables import SIGMOID, TANH
 
 ROWS_PER_PASS = 4
 """Rows of a matrix added per pass over the sums: each pass loads and stores them once."""
@@ -19,22 +24,68 @@ ROWS_PER_PASS = 4
 LOG2_E = np.float32(1.4426950408889634)
 EXPONENT_LIMIT = np.float32(126.0)
 """2**x stays a normal float32 within this."""
+FLOAT32_BIAS, FLOAT32_FRACTION = np.int32(127), np.int32(23)
+"""Bias of the exponent, and bits of the fraction, of a float32."""
+
+SIGMOID_BOUND, SIGMOID_MULTIPLIER = np.int32(SIGMOID.bound), np.int32(SIGMOID.multiplier)
+TANH_BOUND, TANH_MULTIPLIER = np.int32(TANH.bound), np.int32(TANH.multiplier)
+INDEX_SHIFT = np.int32(SIGMOID.shift)
+TABLE_STEP, CELL_STEP = np.float32(2.0**-TABLE_FRACTION), np.float32(CELL.step)
+CELL_MIN, CELL_MAX = np.int32(CELL.min), np.int32(CELL.max)
+TABLE_PRODUCT_FRACTION = np.int32(2 * TABLE_FRACTION)
+"""Fraction bits of i * g and of o * tanh(c)."""
+INPUT_SHIFT, FORGET_SHIFT = np.int32(2 * TABLE_FRACTION - CELL.fraction), np.int32(TABLE_FRACTION)
+"""Bits by which i * g and f * c are rounded to the cell state's fraction."""
+MOST_ROUNDING_SHIFT = 2 * (HARDWARE_BITS[-1] - 1) - ACCUMULATOR.fraction
+"""Excess fraction bits of a product of the widest values."""
 
 
-TABLE_STEP, CELL_STEP = np.float32(1 / 64), np.float32(1 / 256)
-"""Units of the tables' outputs and of the cell state."""
+class HardwareValues(NamedTuple):
+    """What a network computes with in the overlay's arithmetic, as raw integers.
+
+    pixels          int16 [M, I]
+    background      int16, pixel value whose products are in `start` already, so that such pixels cost nothing
+    weights         int8 or int16 [D, I + H, 4H]
+    start           int16 [D, 4H], products of a column of background
+    bias            int16 [D, 4H], fraction of the accumulator
+    rounding_shift  bits that RND_ZERO removes of each product, 0 to 6
+    left_shift      bits by which exact sums are shifted to the accumulator's fraction
+    activation_bits A
+    sigmoid, tanh   int32 [256], the tables in 1/64
+    """
+
+    pixels: np.ndarray
+    background: np.int16
+    weights: np.ndarray
+    start: np.ndarray
+    bias: np.ndarray
+    rounding_shift: int
+    left_shift: int
+    activation_bits: int
+    sigmoid: np.ndarray
+    tanh: np.ndarray
+
+
+class States(NamedTuple):
+    """What the forward pass computes, float32: `gates` [D, M, 4H]; `cells`, `tanh_cells` (tanh of the cell state) and
+    `hidden` [D, M, H]."""
+
+    gates: np.ndarray
+    cells: np.ndarray
+    tanh_cells: np.ndarray
+    hidden: np.ndarray
 
 
 @njit(inline="always")
 def _sigmoid_index(x):
-    clipped = min(max(x, np.int32(-1280)), np.int32(1280))
-    return ((clipped + np.int32(1280)) * np.int32(51)) >> np.int32(9)
+    clipped = min(max(x, -SIGMOID_BOUND), SIGMOID_BOUND)
+    return ((clipped + SIGMOID_BOUND) * SIGMOID_MULTIPLIER) >> INDEX_SHIFT
 
 
 @njit(inline="always")
 def _tanh_index(x):
-    clipped = min(max(x, np.int32(-768)), np.int32(768))
-    return ((clipped + np.int32(768)) * np.int32(85)) >> np.int32(9)
+    clipped = min(max(x, -TANH_BOUND), TANH_BOUND)
+    return ((clipped + TANH_BOUND) * TANH_MULTIPLIER) >> INDEX_SHIFT
 
 
 @njit(inline="always")
@@ -81,12 +132,13 @@ def _through_tables(acc, bias, left_shift, sigmoid, tanh, total, entry, gate):
 def _update_units(entry, tanh, activation_bits, cell, state, tanh_cell, cell_out, tanh_cell_out, hidden_out):
     """Cell states and hidden outputs of all units, raw in place and as floats in the outputs."""
     H = cell.size
-    rounding_shift, half_range = np.int32(13 - activation_bits), np.int32(1 << (activation_bits - 1))
+    rounding_shift = TABLE_PRODUCT_FRACTION - np.int32(activation_bits - 1)
+    half_range = np.int32(1 << (activation_bits - 1))
     hidden_step = np.float32(1 / (1 << (activation_bits - 1)))
     for u in range(H):
         i, f, g = entry[u], entry[H + u], entry[2 * H + u]
-        new = _half_to_even(i * g, np.int32(4)) + _half_to_even(f * cell[u], np.int32(6))
-        cell[u] = min(max(new, np.int32(-32768)), np.int32(32767))
+        new = _half_to_even(i * g, INPUT_SHIFT) + _half_to_even(f * cell[u], FORGET_SHIFT)
+        cell[u] = min(max(new, CELL_MIN), CELL_MAX)
     for u in range(H):
         tanh_cell[u] = tanh[_tanh_index(cell[u])]
     for u in range(H):
@@ -126,8 +178,9 @@ def _adder(rounding_shift):
     return add
 
 
-# Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
-_add_0, _add_1, _add_2, _add_3, _add_4, _add_5, _add_6 = (_adder(rounding_shift) for rounding_shift in range(7))
+_add_0, _add_1, _add_2, _add_3, _add_4, _add_5, _add_6 = (
+    _adder(rounding_shift) for rounding_shift in range(MOST_ROUNDING_SHIFT + 1)
+)
 
 
 @cached_njit()
@@ -150,40 +203,18 @@ def add_products(acc, values, rows, count, matrix, rounding_shift):
 
 
 @cached_njit()
-def hardware_forward(
-    jobs,
-    offsets,
-    pixels,
-    background,
-    weights,
-    start,
-    bias,
-    rounding_shift,
-    left_shift,
-    bits,
-    sigmoid,
-    tanh,
-    gates,
-    cells,
-    tanh_cells,
-    hidden,
-):
+def hardware_forward(jobs, offsets, values, states):
     """The overlay's own arithmetic (docs/spec/datapath.md); the results are floats that hold the hardware's values.
 
-    :param jobs: int64 [n, 2], line and direction; `offsets` int64 [B + 1], row of each line's first column.
-    :param pixels: int16 [M, I], raw.
-    :param background: pixel value whose products `start` int16 [D, 4H] holds already, so that such pixels cost nothing.
-    :param weights: int8 or int16 [D, I + H, 4H], raw; `bias` int16 [D, 4H], fraction 8.
-    :param rounding_shift: bits that RND_ZERO drops of each product, 0 to 6; `left_shift`, bits by which exact sums are shifted up to
-        fraction 8.
-    :param bits: A.
-    :param sigmoid: int32 [256], the table in 1/64; `tanh` likewise.
-    :param gates: out, float32 [D, M, 4H]; `cells`, `tanh_cells` (tanh of the cell) and `hidden` out, [D, M, H].
+    :param jobs: int64 [n, 2], line and direction.
+    :param offsets: int64 [B + 1], row of each line's first column.
+    :param values: `HardwareValues`.
+    :param states: `States`, written.
     """
-    H, most = hidden.shape[2], weights.shape[1] + ROWS_PER_PASS
+    H, most = states.hidden.shape[2], values.weights.shape[1] + ROWS_PER_PASS
     acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
     total, entry, tanh_cell = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
-    values, rows = np.empty(most, np.int16), np.empty(most, np.int64)
+    terms, rows = np.empty(most, np.int16), np.empty(most, np.int64)
     for job in range(jobs.shape[0]):
         line, d = jobs[job, 0], jobs[job, 1]
         first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
@@ -191,11 +222,14 @@ def hardware_forward(
         cell[:] = 0
         for step in range(columns):
             row = first + (step if d == 0 else columns - 1 - step)
-            count = _list_terms(values, rows, pixels[row], background, state)
-            acc[:] = start[d]
-            add_products(acc, values, rows, count, weights[d], rounding_shift)
-            _through_tables(acc, bias[d], left_shift, sigmoid, tanh, total, entry, gates[d, row])
-            _update_units(entry, tanh, bits, cell, state, tanh_cell, cells[d, row], tanh_cells[d, row], hidden[d, row])
+            count = _list_terms(terms, rows, values.pixels[row], values.background, state)
+            acc[:] = values.start[d]
+            add_products(acc, terms, rows, count, values.weights[d], values.rounding_shift)
+            bias, gate = values.bias[d], states.gates[d, row]
+            _through_tables(acc, bias, values.left_shift, values.sigmoid, values.tanh, total, entry, gate)
+            cells, tanh_cells, hidden = states.cells[d, row], states.tanh_cells[d, row], states.hidden[d, row]
+            bits = values.activation_bits
+            _update_units(entry, values.tanh, bits, cell, state, tanh_cell, cells, tanh_cells, hidden)
 
 
 @njit(inline="always")
@@ -205,7 +239,7 @@ def _logistic(x, powers, scales):
         t = min(max(-x[lane] * LOG2_E, -EXPONENT_LIMIT), EXPONENT_LIMIT)
         n = np.floor(t + np.float32(0.5))
         x[lane] = t - n
-        powers[lane] = (np.int32(n) + np.int32(127)) << np.int32(23)
+        powers[lane] = (np.int32(n) + FLOAT32_BIAS) << FLOAT32_FRACTION
     for lane in range(x.size):
         r = x[lane]
         p = np.float32(1.5403530e-4)
@@ -219,12 +253,15 @@ def _logistic(x, powers, scales):
 
 
 @cached_njit(sums_in_any_order=True)
-def float_forward(jobs, offsets, weights, gates, cells, tanh_cells, hidden):
+def float_forward(jobs, offsets, weights, states):
     """The same recurrence in floating point.
 
+    :param jobs: int64 [n, 2], line and direction.
+    :param offsets: int64 [B + 1], row of each line's first column.
     :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
-    :param gates: in: products of the columns, plus biases; out: the gates. Other arrays as in the hardware's walk.
+    :param states: `States`, written; its gates hold the products of the columns plus biases before.
     """
+    gates, cells, tanh_cells, hidden = states.gates, states.cells, states.tanh_cells, states.hidden
     H = hidden.shape[2]
     powers = np.empty(4 * H, dtype=np.int32)
     scales = powers.view(np.float32)

@@ -17,6 +17,8 @@ from train.arithmetic.lstm import any_nan
 ROWS_PER_PASS = 2
 """Hidden outputs added per pass over the class sums."""
 
+SCORE_STEP = np.float32(SCORE.step)
+
 
 def hardware_scores(hidden: Tensor, weight: Tensor, bias: Tensor, *, weight_bits: int, feature_bits: int) -> Tensor:
     """Class scores as the overlay computes them: every product rounded (RND_CONV) to 8 fraction bits on its own, 16-bit
@@ -105,6 +107,6 @@ def _kernel(rounding_shift: int) -> Callable:
                     )
             for k in range(C):
                 total = np.int16(bias[k] + np.int16(acc[k] << left_shift))
-                scores[n, k] = np.float32(total) * np.float32(1 / 256)
+                scores[n, k] = np.float32(total) * SCORE_STEP
 
     return score
