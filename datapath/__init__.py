@@ -1,4 +1,4 @@
-"""Ground floor: what the accelerator *is*. Needs numpy and Pillow only, so that it runs on the board.
+"""The lowest layer: what the accelerator *is*. Needs numpy and Pillow only, so that it runs on the board.
 
 Number formats and tables, the `Design`, images to columns, columns to DMA words, labels to text, error rates.
 """

@@ -1,4 +1,4 @@
-"""The characters a network knows, and the way between labels and text."""
+"""`Alphabet`: the text of every class; labels to text and back."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ BLANK = 0
 MAX_CLASSES = 256
 """Labels are stored in 8 bits."""
 
+MAX_LABEL = MAX_CLASSES - 1
+
 UNTRAINED_CHARACTERS = "\n\t$"
-"""Characters that the original trainer drops from the alphabet and from training targets."""
+"""Characters that the original trainer removes from the alphabet and from training targets."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Alphabet:
             raise DesignError(f"Class 0 of the alphabet is {self.symbols[0]!r}; it must be the blank, an empty line.")
         seen: dict[str, int] = {}
         for number, symbol in enumerate(self.symbols[1:], start=1):
-            # A file of lines cannot hold a line break, UTF-8 no lone surrogate, and numpy drops a NUL at the end.
+            # A file of lines cannot hold a line break, UTF-8 cannot hold a lone surrogate, and numpy removes a NUL at the end.
             if symbol == "" or any(c in "\n\r\0" or "\ud800" <= c <= "\udfff" for c in symbol):
                 raise DesignError(f"Class {number} of the alphabet is {symbol!r}; it must be text within one line.")
             if symbol in seen:
@@ -63,7 +65,8 @@ class Alphabet:
         """Read an alphabet file: class n on line n, line 0 (the blank) empty.
 
         :raises FileError: the file cannot be read.
-        :raises DesignError: its lines are no alphabet; the path is named.
+        :param path: the file; line breaks may be LF or CRLF.
+        :raises DesignError: its lines are not an alphabet; the path is named.
         """
         lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
         try:
@@ -78,15 +81,17 @@ class Alphabet:
     def text(self, labels: Sequence[int] | np.ndarray) -> str:
         """Text of a sequence of labels (class indexes).
 
-        :raises DataError: a label that is no class of this alphabet.
+        :raises DataError: a label that is not a class of this alphabet.
         """
         for label in labels:
             if not 0 <= label < len(self.symbols):
-                raise DataError(f"Label {label} is no class of this alphabet of {len(self.symbols)}.")
+                raise DataError(
+                    f"Label {label} is not a class of this alphabet; allowed is 0 to {len(self.symbols) - 1}."
+                )
         return "".join(self.symbols[label] for label in labels)
 
     def labels(self, text: str) -> np.ndarray:
-        """Labels of a text, uint8 [n], character by character; newline, tab and ``$`` have none and are dropped.
+        """Labels of a text, uint8 [n], character by character; newline, tab and ``$`` have none and are left out.
 
         :raises DataError: a character that the alphabet does not hold.
         """
@@ -101,10 +106,10 @@ class Alphabet:
 
 
 def greedy_labels(scores: np.ndarray) -> np.ndarray:
-    """CTC greedy decoding: best class per column (lowest index on ties), repeats merged, blanks dropped.
+    """CTC greedy decoding: best class per column (lowest index on ties), repeats merged, blanks removed.
 
     :param scores: [T, C], any real type.
-    :returns: uint8 [n].
+    :returns: uint8 [n], labels.
     """
     best = np.argmax(scores, axis=1)
     first_of_run = np.ones(len(best), dtype=bool)

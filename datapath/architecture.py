@@ -1,4 +1,4 @@
-"""`Architecture`: all of a design but its weights. What it costs and how fast it is depend on nothing else."""
+"""`Architecture`: a design without its weights. Resources and cycles depend on nothing else."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Architecture:
         for name in DIMENSIONS:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise DesignError(f"{name} is {value!r}; it must be a whole number of 1 or more.")
+                raise DesignError(f"{name} is {value!r}; it must be an integer of 1 or more.")
         self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
         require_vectors_fit(inputs=self.inputs, hidden=self.hidden, activation=self.precision.activation)
 

@@ -26,7 +26,7 @@ JOIN_DEPTH, MAXIMUM_DEPTH = 4, 3
 operations, a cycle each. They are never the slowest, so that nothing published depends on them."""
 
 COLUMN_OVERHEAD = 4
-"""Cycles in which our hidden layer reads a column of each direction and hands on the outputs of each."""
+"""Cycles in which our hidden layer reads a column of each direction and writes the outputs of each."""
 
 LABEL_CYCLES = 1
 """Cycles per column in which labels are taken from the best classes; this begins when the last column has come."""
@@ -108,7 +108,7 @@ class Cycles:
 def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTHS) -> Cycles:
     """The stages of an architecture on a kernel.
 
-    The published kernel knows no PE_OUT; with one above 1 this is what its loops would take over blocks of classes.
+    The published kernel has no PE_OUT; with one above 1 this is what its loops would take over blocks of classes.
     """
     words = column_words(architecture.inputs, architecture.precision.activation)
     labels = architecture.limits.labels

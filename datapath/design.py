@@ -15,11 +15,11 @@ from datapath.errors import DesignError, FileError
 from datapath.files import read_npz, write_npz
 from datapath.formats import unit_format
 from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
-from datapath.precision import ExperimentName, Precision, require_whole_numbers
+from datapath.precision import ExperimentName, Precision, require_integers
 from datapath.quantities import MAX_VECTOR_BITS
 
 FORMAT_VERSION = 2
-"""Version of the saved form; a newer one is refused, never guessed at. Version 1 knew neither peepholes nor `pe_out`."""
+"""Version of the saved form; a newer one is refused. Version 1 had neither peepholes nor `pe_out`."""
 
 FORWARD, BACKWARD = 0, 1
 
@@ -42,9 +42,9 @@ class Folding:
     """How much is computed in parallel.
 
     `pe` hidden units at a time; `simd_input` and `simd_recurrent` products per gate and unit at a time; `pe_out`
-    classes of the output layer at a time. The published overlay and its header know no `pe_out`: theirs is 1.
+    classes of the output layer at a time. The published overlay and its header have no `pe_out`: theirs is 1.
 
-    :raises DesignError: one is no whole number.
+    :raises DesignError: one is not an integer.
     """
 
     pe: int
@@ -53,7 +53,7 @@ class Folding:
     pe_out: int = 1
 
     def __post_init__(self) -> None:
-        require_whole_numbers(self)
+        require_integers(self)
 
     @classmethod
     def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1, pe_out: int = 1) -> Folding:
@@ -101,7 +101,7 @@ class Limits:
     labels: int = 95
 
     def __post_init__(self) -> None:
-        require_whole_numbers(self)
+        require_integers(self)
         for limit in fields(self):
             if getattr(self, limit.name) < 1:
                 raise DesignError(f"The limit of {limit.name} is {getattr(self, limit.name)}; it must be 1 or more.")
@@ -111,7 +111,7 @@ class Limits:
 class Provenance:
     """Where a design comes from: `author`, `source` (file and digest, or command), `tool` and version, and notes.
 
-    :raises DesignError: a field that is no text, or notes that are not texts by name.
+    :raises DesignError: a field that is not text, or notes that are not texts by name.
     """
 
     author: str
@@ -125,7 +125,7 @@ class Provenance:
                 raise DesignError(f"Provenance.{name} is {getattr(self, name)!r}; it must be text.")
         if not isinstance(self.notes, dict) or not all(isinstance(t, str) for pair in self.notes.items() for t in pair):
             raise DesignError(f"Provenance.notes is {self.notes!r}; it must be texts by name.")
-        object.__setattr__(self, "notes", dict(self.notes))  # what the caller does to its own dict is not ours
+        object.__setattr__(self, "notes", dict(self.notes))  # the caller may change its dict
 
     def __hash__(self) -> int:
         return hash((self.author, self.source, self.tool, tuple(sorted(self.notes.items()))))
@@ -151,7 +151,7 @@ WEIGHTS = ("weights_input", "weights_recurrent", "biases_input", "biases_recurre
 class Design:
     """A quantized bidirectional LSTM recogniser as integers. Two designs are equal when all their fields are.
 
-    Weights are raw two's-complement values of ``fixed<bits, 1>``, kept as read-only int8 arrays. Direction 0 reads
+    Weights are raw two's-complement values of ``fixed<bits, 1>``, as read-only int8 arrays. Direction 0 reads
     columns left to right, direction 1 right to left; gates stand in `Gate` order.
 
     ================== =============== ==========================================================
@@ -160,7 +160,7 @@ class Design:
     biases_input       [2, 4, H]       ``bias_ih``
     biases_recurrent   [2, 4, H]       ``bias_hh``
     fc_weights         [2, C, H]       direction, class, hidden unit
-    fc_biases          [2, C]          the exporter keeps the backward half zero
+    fc_biases          [2, C]          the exporter leaves the backward half zero
     ================== =============== ==========================================================
 
     `peepholes`, None in the plain network, are weights [2, 3, H]: direction, input / forget / output gate, unit.
@@ -320,7 +320,7 @@ class Design:
         """Read what `save` wrote; `Design.load(path)` after `design.save(path)` equals `design`.
 
         :raises FileError: missing, cut off, or not a design file.
-        :raises DesignError: a design file whose contents are no valid design, or of a newer version.
+        :raises DesignError: a design file whose contents are not a valid design, or of a newer version.
         """
         arrays = read_npz(path)
         if "design" not in arrays:
@@ -346,14 +346,14 @@ class Design:
             )
         except KeyError as error:
             raise FileError(f"{path} is not a whole design: it has no {error}.") from error
-        except (ValueError, TypeError, RecursionError) as error:  # JSON that is none, or of another structure
+        except (ValueError, TypeError, RecursionError) as error:  # not JSON, or of another structure
             raise FileError(f"{path} is not a design: its description cannot be read ({error}).") from error
         except DesignError as error:
             raise error.within(path) from error
 
 
 def _described_peepholes(description: dict, arrays: dict[str, np.ndarray]) -> Peepholes | None:
-    """What a design file says of peepholes: in version 1 nothing, which means none.
+    """The peepholes of a design file; version 1 has no entry for them.
 
     :raises KeyError: a later version leaves the entry out, or the array that it describes.
     """

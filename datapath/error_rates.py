@@ -30,36 +30,38 @@ def edit_distance(a: Sequence, b: Sequence) -> int:
     return int(row[-1])
 
 
-def align(truth: str, reading: str) -> tuple[list[str], list[str]]:
-    """The reading beside the truth, with as few errors as `edit_distance` counts.
+def align(reference: str, hypothesis: str) -> tuple[list[str], list[str]]:
+    """Align a hypothesis with its reference, with as few errors as `edit_distance` counts.
 
-    :returns: what the reading has too many before each character of the truth and behind the last, len(truth) + 1
-        texts; and what it has in place of each character, empty where that is missing.
+    :param reference: the ground truth.
+    :param hypothesis: what was read.
+    :returns: two lists of texts: the insertions before each character of the reference and behind the last,
+        len(reference) + 1; and what stands in place of each character, empty where it is missing.
 
     >>> align("cat", "scart")
     (['s', '', 'r', ''], ['c', 'a', 't'])
     >>> align("cat", "kt")
     (['', '', '', ''], ['', 'k', 't'])
     """
-    n, m = len(truth), len(reading)
+    n, m = len(reference), len(hypothesis)
     distance = np.zeros((n + 1, m + 1), dtype=np.int64)
     distance[:, 0], distance[0] = np.arange(n + 1), np.arange(m + 1)
     ramp = np.arange(m + 1)
-    codes = np.array([ord(character) for character in reading], dtype=np.int64)
-    for i, character in enumerate(truth, start=1):
+    codes = np.array([ord(character) for character in hypothesis], dtype=np.int64)
+    for i, character in enumerate(reference, start=1):
         best = distance[i - 1] + 1
         best[1:] = np.minimum(best[1:], distance[i - 1, :-1] + (codes != ord(character)))
         distance[i] = np.minimum.accumulate(best - ramp) + ramp
     extras, read = [""] * (n + 1), [""] * n
     i, j = n, m
     while i or j:
-        # What is too much is put as far right as it goes: the truth begins where the line begins.
+        # Insertions are put as far right as possible: the reference begins where the line begins.
         if j and distance[i, j] == distance[i, j - 1] + 1:
             j -= 1
-            extras[i] = reading[j] + extras[i]
-        elif i and j and distance[i, j] == distance[i - 1, j - 1] + (truth[i - 1] != reading[j - 1]):
+            extras[i] = hypothesis[j] + extras[i]
+        elif i and j and distance[i, j] == distance[i - 1, j - 1] + (reference[i - 1] != hypothesis[j - 1]):
             i, j = i - 1, j - 1
-            read[i] = reading[j]
+            read[i] = hypothesis[j]
         else:
             i -= 1
     return extras, read
@@ -83,14 +85,18 @@ class ErrorRates:
 
 
 def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRates:
-    """Compare what was read with the truth, line by line.
+    """Error rates of hypotheses, line by line.
 
+    :param references: the ground truth of each line.
+    :param hypotheses: what was read, as many.
     :raises DataError: no line, counts that differ, or references without a character or word to divide by.
     """
     if len(references) != len(hypotheses):
-        raise DataError(f"There are {len(references)} references and {len(hypotheses)} hypotheses; they must pair up.")
+        raise DataError(
+            f"There are {len(references)} references and {len(hypotheses)} hypotheses; they must be equally many."
+        )
     if not any(reference.split() for reference in references):
-        raise DataError("The references hold no word, so there is no error rate.")
+        raise DataError("The references hold no word; an error rate needs 1 or more.")
     cer, cer_per_line = _rates(references, hypotheses)
     wer, wer_per_line = _rates([r.split() for r in references], [h.split() for h in hypotheses])
     exact = sum(r == h for r, h in zip(references, hypotheses, strict=True))

@@ -1,4 +1,4 @@
-"""Reading and writing files so that a failure is one clear sentence and never half a file."""
+"""Read and write files: a failure is one clear sentence, and never leaves half a file."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def is_folder(path: str | os.PathLike) -> bool:
     """Whether `path` is a folder; False where there is nothing.
 
-    :raises FileError: that cannot be told (a name too long, a folder without permission).
+    :raises FileError: the system cannot say (a name too long, a folder without permission).
     """
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - Path.is_dir hides some errors and not others
@@ -84,7 +84,7 @@ def is_folder(path: str | os.PathLike) -> bool:
 def require_file(path: str | os.PathLike) -> None:
     """Make sure that `path` is a file (or a device or pipe) that exists.
 
-    :raises FileError: it is missing, a folder, or that cannot be told.
+    :raises FileError: it is missing, a folder, or the system cannot say.
     """
     if is_folder(path):
         raise FileError(f"Cannot read {path}: it is a folder.")
@@ -119,7 +119,7 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """Read a whole UTF-8 text file, line ends as they are; a byte order mark in front is no text.
+    """Read a whole UTF-8 text file, line ends as they are; a byte order mark in front is left out.
 
     :raises FileError: it is missing, unreadable or not UTF-8.
     """
@@ -178,7 +178,7 @@ def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error),  # the archive; OSError: a seek outside the file
     *(RuntimeError, NotImplementedError, KeyError),  # an encrypted entry, an unknown compression, a missing entry
-    *(ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError),  # an array's own header, which is text
+    *(ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError),  # an array's header, which is text
     *(MemoryError, OverflowError),  # a size that no file of this length can have
 )
 """What reading a damaged or hostile ``.npz`` raises."""
@@ -214,11 +214,13 @@ class NpzReader:
         with self._lock, self._reading():
             array = self._archive[name]
         if not isinstance(array, np.ndarray):
-            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {name} is none.", about=name)
+            raise FileError(
+                f"{self._path} is damaged or holds more than plain arrays: {name} is not a plain array.", about=name
+            )
         return array
 
     def digest(self, pattern: str) -> str:
-        """SHA-256, in hex, of the checksums that the file keeps of the arrays whose names match; none is read."""
+        """SHA-256, in hex, of the file's checksums of the arrays whose names match; no array is read."""
         digest = hashlib.sha256()
         for entry in self._archive.zip.infolist():
             if re.fullmatch(pattern, entry.filename.removesuffix(".npy")):

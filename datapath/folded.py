@@ -1,4 +1,4 @@
-"""The weights as the hardware addresses them: the arrays of a header, and the way to and from a `Design`.
+"""The weights as the hardware addresses them: the arrays of a header, and their conversion to and from a `Design`.
 
 Unit u of 2H (forward 0..H-1, then backward) is processing element p = u % PE in unit block q = u // PE; input row r
 is lane a = r % SIMD in fold b = r // SIMD.
@@ -97,7 +97,7 @@ def unfold_weights(folded: np.ndarray) -> np.ndarray:
 
 
 def fold(design: Design) -> FoldedNetwork:
-    """The header arrays of a design, in its own folding."""
+    """The header arrays of a design, in its folding."""
     pe = design.folding.pe
     peepholes = design.peepholes
     return FoldedNetwork(

@@ -1,7 +1,7 @@
 """Fixed-point formats and their arithmetic on plain integers.
 
 A value is held as an integer ``raw``; its real value is ``raw / 2**format.fraction``. Everything here works on
-Python integers and on int64 numpy arrays alike, and is exact.
+Python integers and on int64 numpy arrays, and is exact.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Rounding(Enum):
 class Overflow(Enum):
     """What happens to a value outside the range."""
 
-    WRAP = "the low bits are kept, two's complement"
+    WRAP = "the low bits remain, two's complement"
     SAT = "the nearest end of the range is taken"
 
     def __repr__(self) -> str:
@@ -138,19 +138,19 @@ def exact_sum(a: Format, b: Format) -> Format:
     return Format(bits=bits, integer=integer, signed=signed, rounding=Rounding.TRN, overflow=Overflow.WRAP)
 
 
-def drop_bits(raw: Raw, shift: int, rounding: Rounding) -> Raw:
+def remove_bits(raw: Raw, shift: int, rounding: Rounding) -> Raw:
     """Divide `raw` by 2**shift and round; a shift of 0 or less is an exact multiplication.
 
-    >>> [drop_bits(raw, 1, Rounding.RND_ZERO) for raw in (-3, -1, 1, 3)]
+    >>> [remove_bits(raw, 1, Rounding.RND_ZERO) for raw in (-3, -1, 1, 3)]
     [-1, 0, 0, 1]
-    >>> [drop_bits(raw, 1, Rounding.RND_CONV) for raw in (-3, -1, 1, 3)]
+    >>> [remove_bits(raw, 1, Rounding.RND_CONV) for raw in (-3, -1, 1, 3)]
     [-2, 0, 0, 2]
     """
     if shift <= 0:
         return raw << -shift
     half = 1 << (shift - 1)
     negative = raw >> MAX_BITS if isinstance(raw, np.ndarray) else -int(raw < 0)
-    # What is added before the bits are dropped decides the rounding; `negative` is -1 below zero, else 0.
+    # What is added before the bits are removed decides the rounding; `negative` is -1 below zero, else 0.
     if rounding is Rounding.TRN:
         return raw >> shift
     if rounding is Rounding.TRN_ZERO:
@@ -180,4 +180,4 @@ def narrow(raw: Raw, fraction: int, format: Format) -> Raw:
 
     :param raw: Python int, or int64 array whose values leave room for the added half.
     """
-    return bring_into_range(drop_bits(raw, fraction - format.fraction, format.rounding), format)
+    return bring_into_range(remove_bits(raw, fraction - format.fraction, format.rounding), format)

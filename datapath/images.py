@@ -1,4 +1,4 @@
-"""Scanned line -> columns of pixels, as the board's host code computes them.
+"""`image_columns`: scanned line to columns of pixels, as the board's host code computes them.
 
 Checked against the columns that the published networks' golden vectors were computed from: every pixel is equal.
 """
@@ -13,17 +13,21 @@ from PIL import Image, ImageOps
 
 from datapath.errors import ImageError
 from datapath.files import os_reason
+from datapath.formats import unit_format
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 MAX_COLUMNS = 100_000
-"""Longer lines are taken for a mistake: 50 times the widest line of UW3-500."""
+"""Longer lines are refused as a mistake: 50 times the widest line of UW3-500."""
+
+MAX_GREY = 255
+"""Brightest value of an 8-bit pixel."""
 
 _HEIGHT_MARGIN = 0.1
 """The host code widens by (height + 0.1) / height before rounding up."""
 
 
 def even_width(width: int, height: int, target_height: int) -> int:
-    """Columns of an image of `width` x `height` pixels at `target_height`, brought down to an even number.
+    """Columns of an image of `width` x `height` pixels at `target_height`, rounded down to an even number.
 
     The scale is rounded to a float before it is multiplied, as in the original: where the exact product is a whole
     number (910 x 39 pixels at 32: 749), that decides the width. UW3-500 has two such lines.
@@ -80,11 +84,12 @@ def quantize_pixels(pixels: np.ndarray, bits: int) -> np.ndarray:
     integers decide exactly what floating point does.
 
     :param pixels: uint8, any shape.
+    :param bits: A, width of a pixel.
     :returns: int8 of the same shape, raw values.
     """
-    grey = np.arange(256)
-    rounded = (((2 * grey - 255) << bits) + 255) // 510
-    table = np.minimum(rounded, (1 << (bits - 1)) - 1).astype(np.int8)
+    grey = np.arange(MAX_GREY + 1)
+    rounded = (((2 * grey - MAX_GREY) << bits) + MAX_GREY) // (2 * MAX_GREY)
+    table = np.minimum(rounded, unit_format(bits).max).astype(np.int8)
     return table[pixels]
 
 

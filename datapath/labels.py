@@ -1,4 +1,4 @@
-"""From class scores to labels by the overlay's own rule, which is not CTC greedy decoding (`greedy_labels`)."""
+"""From class scores to labels by the overlay's rule, which is not CTC greedy decoding (`greedy_labels`)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _best_classes(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Value, 0 for a blank column, and label of each column, both [T] in image order."""
     labels = np.argmax(scores, axis=1)
     values = np.take_along_axis(scores, labels[:, None], axis=1)[:, 0]
-    # A column without a positive score keeps the running label, that of the last winner to arrive before it.
+    # A column without a positive score has the label of the last column with a positive score to arrive before it.
     order = _arrival_order(len(scores))
     last_winner = np.maximum.accumulate(np.where(values[order] > 0, np.arange(len(order)), -1))
     labels[order] = np.where(last_winner >= 0, labels[order[last_winner]], BLANK)
@@ -48,7 +48,7 @@ def _best_classes(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _emit(values: np.ndarray, labels: np.ndarray) -> list[int]:
-    """Walk the columns left to right and emit one label per run of non-blank columns that a blank column ends."""
+    """Emit one label, from left to right, per run of non-blank columns that a blank column ends."""
     emitted = []
     held_value, held_label = 0, BLANK
     for value, label in zip(values.tolist(), labels.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""What a bitstream holds, as a small text file beside it, so that a driver can tell whether it is the right one.
+"""`Manifest`: what a bitstream holds, a text file beside it that lets a driver check that it is the right one.
 
 ``NAME.json`` beside ``NAME.bit`` names the network (dimensions, widths, digest), the accelerator (its kernel, limits,
 clock, register address, part) and lines whose labels are known.
@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from datapath.alphabet import MAX_LABEL
 from datapath.design import Design, Limits
-from datapath.errors import DataError, DesignError, FileError
+from datapath.errors import DataError, DesignError, FileError, suggestion
 from datapath.files import read_text, write_text
 from datapath.packing import WORD_DTYPE, pack_columns, unpack_columns
 from datapath.precision import Precision
@@ -48,7 +49,7 @@ class Kernel(Enum):
 
     @classmethod
     def of(cls, design: Design) -> Kernel:
-        """The kernel that a design of unknown origin is taken to run on; the published one knows no `pe_out`."""
+        """The kernel that a design of unknown origin is taken to run on; the published one has no `pe_out`."""
         return cls.PUBLISHED if design.folding.pe_out == 1 else cls.HLS
 
     @property
@@ -105,11 +106,11 @@ class Manifest:
         _require(self, "network", _is_text(self.network, _DIGEST), "64 hexadecimal digits in lower case")
         for name in ("inputs", "hidden", "classes"):
             value = getattr(self, name)
-            _require(self, name, _is_whole(value) and value >= 1, "a whole number of 1 or more")
+            _require(self, name, _is_integer(value) and value >= 1, "an integer of 1 or more")
         _require(self, "peepholes", isinstance(self.peepholes, bool), "true or false")
         _require(self, "part", _is_text(self.part, _PART), "a part number as Vivado spells it")
         clock = self.clock_mhz
-        is_number = isinstance(clock, float) or _is_whole(clock)
+        is_number = isinstance(clock, float) or _is_integer(clock)
         _require(self, "clock_mhz", is_number and 0 < clock <= _MAX_MHZ, f"above 0 MHz and at most {_MAX_MHZ} MHz")
         require_register_base(self.control_base)
         for number, answer in enumerate(self.answers):
@@ -159,7 +160,7 @@ class Manifest:
     def require(self, design: Design, where: str) -> None:
         """Refuse a design that is not the manifest's.
 
-        :param where: what the manifest speaks for, as in "plain.bit".
+        :param where: what the manifest describes, as in "plain.bit".
         :raises DesignError: names each dimension or width that differs, or that the weights do.
         """
         ours = _network_facts(design)
@@ -238,8 +239,8 @@ class Manifest:
         if not isinstance(answers, list):
             raise DesignError(f"answers is of type {type(answers).__name__}; it must be a list.")
         plain = {name: entries[name] for name in ("network", "inputs", "hidden", "classes", "peepholes", "part")}
-        if not _is_whole(plain["inputs"]) or plain["inputs"] < 1:
-            raise DesignError(f"inputs is {plain['inputs']!r}; it must be a whole number of 1 or more.")
+        if not _is_integer(plain["inputs"]) or plain["inputs"] < 1:
+            raise DesignError(f"inputs is {plain['inputs']!r}; it must be an integer of 1 or more.")
         return cls(
             **plain,
             precision=precision,
@@ -264,8 +265,8 @@ def _answer(entry: object, which: str, *, inputs: int, bits: int) -> KnownAnswer
     if not len(words):
         raise DesignError(f"{which} has no columns.")
     labels = entry["labels"]
-    if not isinstance(labels, list) or not all(_is_whole(label) and 0 <= label <= 255 for label in labels):
-        raise DesignError(f"{which} has labels that are not a list of whole numbers of 0 to 255.")
+    if not isinstance(labels, list) or not all(_is_integer(label) and 0 <= label <= MAX_LABEL for label in labels):
+        raise DesignError(f"{which} has labels that are not a list of integers of 0 to {MAX_LABEL}.")
     return KnownAnswer(unpack_columns(words, inputs=inputs, bits=bits), np.array(labels, dtype=np.uint8))
 
 
@@ -283,7 +284,7 @@ def _require_names(entry: object, names: tuple[str, ...], what: str) -> None:
             raise DesignError(f"{what} has no {name}.")
     for name in entry:
         if name not in names:
-            raise DesignError(f"{what} has a field {name!r}; known are {', '.join(names)}.")
+            raise DesignError(f"{what} has a field {name!r}{suggestion(name, names)}")
 
 
 def _network_facts(design: Design) -> dict[str, object]:
@@ -302,7 +303,7 @@ def _require(manifest: Manifest, name: str, holds: bool, rule: str) -> None:
         raise DesignError(f"{name} is {getattr(manifest, name)!r}; it must be {rule}.")
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from datapath.alphabet import MAX_LABEL
 from datapath.errors import DataError
 from datapath.formats import unit_format
 
@@ -15,7 +16,7 @@ WORD_BITS = 64
 WORD_DTYPE = np.dtype("<u8")
 
 REFUSED = (1 << WORD_BITS) - 1
-"""What our own kernel writes as the count of a line that it does not take."""
+"""What the HLS kernel writes as the count of a line that it refuses."""
 
 
 def packed_width(inputs: int, bits: int) -> int:
@@ -32,6 +33,7 @@ def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
     """Words of the input buffer for one line.
 
     :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
+    :param bits: A, width of a pixel.
     :returns: uint64 (little-endian) [2 * T * packed_width(I, bits) / 64].
     :raises DataError: a value outside the range.
     """
@@ -51,8 +53,11 @@ def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
 def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     """The columns that `pack_columns` packed.
 
+    :param words: uint64 [n].
+    :param inputs: I, pixels of a column.
+    :param bits: A, width of a pixel.
     :returns: int8 [T, inputs].
-    :raises DataError: no whole number of column pairs, or a backward record that is not the forward one's mirror.
+    :raises DataError: not whole column pairs, or a backward record that is not the forward one's mirror.
     """
     records = unpack_records(words, inputs=inputs, bits=bits)
     forward, backward = records[:, 0], records[::-1, 1]
@@ -62,14 +67,19 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
 
 
 def unpack_records(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
-    """The records of an input buffer as they lie there, without a look at whether the two directions agree.
+    """The records of an input buffer; whether the two directions agree is not checked.
 
+    :param words: uint64 [n].
+    :param inputs: I, pixels of a column.
+    :param bits: A, width of a pixel.
     :returns: int8 [T, 2, inputs]: forward column t, backward column T-1-t.
-    :raises DataError: no whole number of column pairs.
+    :raises DataError: not whole column pairs.
     """
     words_per_column = column_words(inputs, bits)
     if len(words) % (2 * words_per_column):
-        raise DataError(f"{len(words)} words are no whole number of column pairs of {2 * words_per_column} words.")
+        raise DataError(
+            f"{len(words)} words are not whole column pairs; it must be a multiple of {2 * words_per_column}."
+        )
     as_bytes = np.ascontiguousarray(words, dtype=WORD_DTYPE).view(np.uint8)
     records = np.unpackbits(as_bytes, bitorder="little").reshape(-1, 2, words_per_column * WORD_BITS)
     pixels = records[:, :, : inputs * bits].reshape(-1, 2, inputs, bits).astype(np.int64)
@@ -85,8 +95,8 @@ def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:
     labels = np.asarray(labels)
     if len(labels) > words - 1:
         raise DataError(f"{len(labels)} labels do not fit an output buffer of {words} words with its count.")
-    if labels.size and not (labels.min() >= 0 and labels.max() <= 255):
-        raise DataError(f"A label of {labels.min()}..{labels.max()} does not fit 8 bits (0..255).")
+    if labels.size and not (labels.min() >= 0 and labels.max() <= MAX_LABEL):
+        raise DataError(f"A label of {labels.min()}..{labels.max()} does not fit 8 bits (0..{MAX_LABEL}).")
     buffer = np.zeros(words, dtype=WORD_DTYPE)
     buffer[0] = len(labels)
     buffer[1 : len(labels) + 1] = labels
@@ -103,6 +113,6 @@ def unpack_labels(words: np.ndarray) -> np.ndarray:
     if count > len(words) - 1:
         raise DataError(f"The output buffer counts {count} labels but has room for {len(words) - 1}.")
     labels = words[1 : count + 1]
-    if count and labels.max() > 255:
-        raise DataError(f"The output buffer holds label {labels.max()}; allowed is 0 to 255.")
+    if count and labels.max() > MAX_LABEL:
+        raise DataError(f"The output buffer holds label {labels.max()}; allowed is 0 to {MAX_LABEL}.")
     return labels.astype(np.uint8)

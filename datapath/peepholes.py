@@ -8,7 +8,7 @@ import numpy as np
 
 from datapath.errors import DesignError
 from datapath.formats import Format, Overflow, Rounding
-from datapath.precision import require_whole_numbers
+from datapath.precision import require_integers
 
 PEEPHOLE_BITS = range(1, 17)
 """Widths of a peephole weight."""
@@ -25,7 +25,7 @@ class PeepholeFormat:
     integer: int
 
     def __post_init__(self) -> None:
-        require_whole_numbers(self)
+        require_integers(self)
         if self.bits not in PEEPHOLE_BITS:
             raise DesignError(
                 f"peephole bit width is {self.bits}; allowed is {PEEPHOLE_BITS.start} to {PEEPHOLE_BITS.stop - 1}."
@@ -49,7 +49,7 @@ class Peepholes:
 
     In a `Design` it is [2, 3, H] (direction, gate, unit), in a `FoldedNetwork` [3, PE, 2H/PE].
 
-    :raises DesignError: weights that are no integers, or one that does not fit the format.
+    :raises DesignError: weights that are not integers, or one that does not fit the format.
     """
 
     format: PeepholeFormat

@@ -11,19 +11,22 @@ from datapath.errors import DesignError
 from datapath.quantities import ACCUMULATOR, INTERNAL_BITS, SCORE
 
 NEURON_TYPES = ("LSTM", "QLSTM")
+FLOAT_BITS = 32
+"""The width that stands for floating point in an experiment name."""
+
 HARDWARE_BITS = range(1, 9)
 """Widths that the datapath stores: signed values of 1 to 8 bits."""
 
 
-def require_whole_numbers(value: object) -> None:
+def require_integers(value: object) -> None:
     """Make every field of a frozen dataclass a plain int.
 
-    :raises DesignError: one is no whole number; the class, the field and the value are named.
+    :raises DesignError: one is not an integer; the class, the field and the value are named.
     """
     for one in fields(value):
         number = getattr(value, one.name)
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-            raise DesignError(f"{type(value).__name__}.{one.name} is {number!r}; it must be a whole number.")
+            raise DesignError(f"{type(value).__name__}.{one.name} is {number!r}; it must be an integer.")
         object.__setattr__(value, one.name, int(number))
 
 
@@ -31,7 +34,7 @@ def require_whole_numbers(value: object) -> None:
 class Precision:
     """Bit widths of the values that the hardware stores; all are ``fixed<bits, 1>``, range [-1, 1 - 2**(1-bits)].
 
-    :raises DesignError: a width that is no whole number or outside 1..8.
+    :raises DesignError: a width that is not an integer or outside 1..8.
     """
 
     weight: int
@@ -46,7 +49,7 @@ class Precision:
     """Biases of the fully connected output layer."""
 
     def __post_init__(self) -> None:
-        require_whole_numbers(self)
+        require_integers(self)
         for field in fields(self):
             bits = getattr(self, field.name)
             if bits not in HARDWARE_BITS:
@@ -107,8 +110,8 @@ class ExperimentName:
         if self.hidden < 1:
             raise DesignError(f"hidden units are {self.hidden}; allowed is 1 or more.")
         for name in ("weight", "bias", "activation", "internal", "fc_weight", "fc_bias"):
-            if not 1 <= getattr(self, name) <= 32:
-                raise DesignError(f"{name} bit width is {getattr(self, name)}; allowed is 1 to 32.")
+            if not 1 <= getattr(self, name) <= FLOAT_BITS:
+                raise DesignError(f"{name} bit width is {getattr(self, name)}; allowed is 1 to {FLOAT_BITS}.")
 
     @classmethod
     def on_hardware(cls, *, hidden: int, precision: Precision) -> ExperimentName:

@@ -1,4 +1,4 @@
-"""What was published of the LSTM-PYNQ overlays: times, utilisation, and what their networks read.
+"""What was published of the LSTM-PYNQ overlays: times, utilisation, and the error rates of their networks.
 
 Times are those of the published notebooks, a line of 520 columns (Fraktur: 566) on a PYNQ-Z1 at 100 MHz; utilisation is
 the whole design's after Vivado 2017.4, on the board's xc7z020; foldings are those of the published weight headers. The
@@ -25,7 +25,7 @@ class PublishedOverlay:
     milliseconds            of a line of 520 columns at 100 MHz, measured
     luts, ffs, bram36, dsps of the whole design, as Vivado counted them
     cer                     error rate, percent, total distance / total length, of all 100 validation lines of UW3-500,
-                            beyond the limits, by the overlay's labels; simulated
+                            limits ignored, by the overlay's labels; simulated
     """
 
     name: str

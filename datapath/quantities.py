@@ -1,12 +1,12 @@
 """The number format of every quantity in the datapath (the published LSTM-PYNQ hardware).
 
-Pixels, hidden outputs, weights and biases are ``unit_format(bits)``; what stands here has a width of its own.
+Pixels, hidden outputs, weights and biases are ``unit_format(bits)``; the formats here have fixed widths.
 """
 
 from datapath.formats import Format, Overflow, Rounding
 
 ACCUMULATOR = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_ZERO, overflow=Overflow.WRAP)
-"""Gate product and gate sum; every product is rounded to it on its own."""
+"""Gate product and gate sum; every product is rounded to it by itself."""
 
 CELL = Format(bits=16, integer=8, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
 """Cell state, i*g, f*c, peephole products and sums, and the sigmoid's input."""
@@ -21,7 +21,7 @@ TANH_OUT = Format(bits=8, integer=2, signed=True, rounding=Rounding.RND_CONV, ov
 """Output type of the tanh table."""
 
 TABLE_FRACTION = 6
-"""Both tables hold multiples of 2**-6 only, and Foldline keeps them in that unit."""
+"""Both tables hold multiples of 2**-6 only; Foldline stores them in that unit."""
 
 I_TIMES_G_SHIFT = 2 * TABLE_FRACTION - CELL.fraction
 """Fraction bits that rounding removes of i * g."""

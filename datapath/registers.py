@@ -1,6 +1,6 @@
-"""The accelerator as a processor sees it: its name, registers and control bits (docs/spec/overlay.md).
+"""The accelerator's name, registers and control bits (docs/spec/overlay.md).
 
-The published overlay's map, which our own kernel keeps. Registers are 32 bits wide; a 64-bit address takes two, the
+The published overlay's map, which the HLS kernel has too. Registers are 32 bits wide; a 64-bit address takes two, the
 high half 4 bytes after the low one.
 """
 
@@ -28,7 +28,7 @@ def require_register_base(base: object, what: str = "control_base") -> None:
     """Refuse a byte address at which no board has registers.
 
     :param what: what the address is, the beginning of the sentence.
-    :raises DesignError: it is no whole number, lies in memory, or not at the beginning of a page.
+    :raises DesignError: it is not an integer, lies in memory, or is not the beginning of a page.
     """
     possible = isinstance(base, int) and _LOWEST_BASE <= base < _ADDRESSES and base % _PAGE == 0
     if not possible:

@@ -38,7 +38,7 @@ class Quantity:
     low_before,     int | None        the same after rounding, before overflow: equal where nothing overflows
     high_before
     below, above    int               values that overflow at the lower and at the upper end (wrap or saturate)
-    inexact         int               values whose rounding changes them: nonzero bits are dropped
+    inexact         int               values whose rounding changes them: nonzero bits are removed
     ties            int               those of them exactly halfway between two steps
     entry_first,    int | None        values that take entry 0 or 255 of the table, its clip ends; None where no
     entry_last                        table reads the quantity

@@ -100,7 +100,7 @@ def check_columns(design: Design, columns: np.ndarray) -> np.ndarray:
 
 
 def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
-    """Limits that `length` columns exceed, known before anything is computed."""
+    """Limits that `length` columns exceed, found before anything is computed."""
     exceeded = []
     if length > design.limits.columns:
         exceeded.append(ExceededLimit("columns", length, f"at most {design.limits.columns}"))
@@ -123,8 +123,8 @@ def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, igno
     if count > design.limits.labels:
         exceeded = (*exceeded, ExceededLimit("labels", count, f"at most {design.limits.labels}"))
     refuse(exceeded, ignore_limits=ignore_limits)
-    kept = emitted[: min(count, design.limits.labels)].copy()
-    return Trace(hidden=hidden, scores=scores, labels=kept, text=design.alphabet.text(kept), exceeded=exceeded)
+    labels = emitted[: min(count, design.limits.labels)].copy()
+    return Trace(hidden=hidden, scores=scores, labels=labels, text=design.alphabet.text(labels), exceeded=exceeded)
 
 
 def refuse(exceeded: tuple[ExceededLimit, ...], *, ignore_limits: bool) -> None:

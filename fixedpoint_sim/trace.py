@@ -55,7 +55,7 @@ class Trace:
 def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callable[[Trace], None]]:
     """Write `alphabet` (strings, index = class), then `hidden_i`, `scores_i`, `labels_i` of each trace.
 
-    Nothing of a trace is kept once it is written. The file appears on a clean exit, and not at all otherwise.
+    A trace needs no memory once it is written. The file appears on a clean exit, and not at all otherwise.
 
     :raises FileError: the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The committed golden vectors: designs, a handful of lines each, and every stage's result.
+"""The committed golden vectors: designs, a few lines each, and every stage's result.
 
     designs/NAME.npz   a `Design`
     vectors/NAME.npz   per line i: image_i (trained designs), pixels_i, words_i, hidden_i, scores_i, labels_i, text_i
@@ -45,7 +45,7 @@ class _Recipe:
     folding: tuple[int, int, int]  # PE, SIMD_INPUT, SIMD_RECURRENT
     lengths: tuple[int, ...]
     labels: int = Limits().labels
-    values: str = "uniform"  # over the whole range; "ends": only its two ends; "open": gates held open
+    values: str = "uniform"  # over the whole range; "ends": only its two ends; "open": gates at their upper end
 
 
 # What each is for: folding with PE > 1 and SIMD; one-bit values; odd widths and folds, with a label limit that cuts;
@@ -121,7 +121,7 @@ def _stress_lines(recipe: _Recipe, random: np.random.Generator) -> list[np.ndarr
 
 
 def line_vectors(design: Design, columns: np.ndarray) -> dict[str, np.ndarray]:
-    """Every stage's result for one line: pixels, words, hidden, scores, labels, text (past the limits, too)."""
+    """Every stage's result for one line: pixels, words, hidden, scores, labels, text (limits are ignored)."""
     trace = simulate(design, columns, ignore_limits=True)
     return {
         "pixels": columns,
@@ -164,7 +164,7 @@ def make(folder: Path = DEFAULT_FOLDER) -> list[str]:
 def add(design_path: Path, images: Sequence[Path], folder: Path = DEFAULT_FOLDER) -> str:
     """Add a trained design under its file's name, with the vectors of some images; returns what changed.
 
-    The first image comes once more at the end, upside down: networks that read a line alike guess at it differently.
+    The first image comes once more at the end, upside down: networks that read a line equally well differ on it.
 
     :raises DataError: no image. FileError, ImageError: a file cannot be read or written.
     """

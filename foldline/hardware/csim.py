@@ -9,7 +9,7 @@ import numpy as np
 
 from datapath.design import BACKWARD, Design, Gate, Limits
 from datapath.errors import LimitError
-from datapath.formats import bring_into_range, drop_bits
+from datapath.formats import bring_into_range, remove_bits
 from datapath.quantities import ACCUMULATOR
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import check_columns, exceeded_before, refuse
@@ -141,11 +141,10 @@ def gate_accumulators(
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction == BACKWARD else step].astype(np.int64)
     before = hidden[step - 1, direction].astype(np.int64) if step else np.zeros(design.hidden, dtype=np.int64)
-    shift = (bits.activation - 1) + (bits.weight - 1) - ACCUMULATOR.fraction
     total = (
         design.biases_input[direction, :, unit].astype(np.int64) + design.biases_recurrent[direction, :, unit]
-    ) << (ACCUMULATOR.fraction - (bits.bias - 1))
+    ) << bits.bias_left_shift
     for values, weights in ((x, design.weights_input), (before, design.weights_recurrent)):
         products = weights[direction, :, unit].astype(np.int64) * values
-        total = total + drop_bits(products, shift, ACCUMULATOR.rounding).sum(axis=1)
+        total = total + remove_bits(products, bits.excess_fraction_bits, ACCUMULATOR.rounding).sum(axis=1)
     return bring_into_range(total, ACCUMULATOR)

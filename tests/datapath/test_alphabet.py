@@ -123,7 +123,7 @@ def test_a_character_without_a_class():
 def test_a_label_without_a_class(label):
     with pytest.raises(DataError) as caught:
         ABC.text([1, label])
-    assert str(caught.value) == f"Label {label} is no class of this alphabet of 4."
+    assert str(caught.value) == f"Label {label} is not a class of this alphabet; allowed is 0 to 3."
 
 
 def test_greedy_decoding_by_hand():

@@ -44,9 +44,9 @@ def test_what_folding_makes_of_it(architecture):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"hidden": 0}, "hidden is 0; it must be a whole number of 1 or more."),
-        ({"inputs": True}, "inputs is True; it must be a whole number of 1 or more."),
-        ({"classes": 1.5}, "classes is 1.5; it must be a whole number of 1 or more."),
+        ({"hidden": 0}, "hidden is 0; it must be an integer of 1 or more."),
+        ({"inputs": True}, "inputs is True; it must be an integer of 1 or more."),
+        ({"classes": 1.5}, "classes is 1.5; it must be an integer of 1 or more."),
         ({"hidden": 96, "folding": Folding(pe=5, simd_input=32, simd_recurrent=96)}, "pe is 5; it must divide the 96 "),
         ({"classes": 2}, "pe_out is 3; it must be 1 to the 2 classes."),
         ({"hidden": 512}, "hidden * activation bits is 512 * 4 = 2048; an ap_int holds at most 1024 bits."),

@@ -147,7 +147,7 @@ def test_peepholes_without_their_weights(saved_peepholes):
     [
         ({"bits": 17, "integer": 1}, "peephole bit width is 17; allowed is 1 to 16."),
         ({"bits": 6, "integer": 7}, "peephole integer bits are 7; with 6 bits allowed is 1 to 6."),
-        ({"bits": 6.0, "integer": 2}, "PeepholeFormat.bits is 6.0; it must be a whole number."),
+        ({"bits": 6.0, "integer": 2}, "PeepholeFormat.bits is 6.0; it must be an integer."),
     ],
 )
 def test_peepholes_of_an_impossible_format(saved_peepholes, described, sentence):
@@ -229,11 +229,11 @@ def test_any_other_description_is_refused_in_a_sentence(entry, value, tmp_path_f
 @pytest.mark.parametrize(
     ("field", "values", "sentence"),
     [
-        ("folding", {"pe": 2.0}, "Folding.pe is 2.0; it must be a whole number."),
-        ("folding", {"pe_out": "1"}, "Folding.pe_out is '1'; it must be a whole number."),
-        ("folding", {"pe": True}, "Folding.pe is True; it must be a whole number."),
-        ("limits", {"columns": 732.5}, "Limits.columns is 732.5; it must be a whole number."),
-        ("precision", {"weight": "2"}, "Precision.weight is '2'; it must be a whole number."),
+        ("folding", {"pe": 2.0}, "Folding.pe is 2.0; it must be an integer."),
+        ("folding", {"pe_out": "1"}, "Folding.pe_out is '1'; it must be an integer."),
+        ("folding", {"pe": True}, "Folding.pe is True; it must be an integer."),
+        ("limits", {"columns": 732.5}, "Limits.columns is 732.5; it must be an integer."),
+        ("precision", {"weight": "2"}, "Precision.weight is '2'; it must be an integer."),
         ("provenance", {"notes": ["a"]}, "Provenance.notes is ['a']; it must be texts by name."),
         ("provenance", {"author": None}, "Provenance.author is None; it must be text."),
     ],
@@ -290,4 +290,4 @@ def test_an_entry_that_is_no_array_is_refused(saved):
         archive.writestr("notes", b"no array")
     with pytest.raises(FileError) as caught:
         Design.load(saved)
-    assert str(caught.value) == f"{saved} is damaged or holds more than plain arrays: notes is none."
+    assert str(caught.value) == f"{saved} is damaged or holds more than plain arrays: notes is not a plain array."

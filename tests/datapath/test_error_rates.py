@@ -73,14 +73,14 @@ def test_rates_equal_their_definitions(pairs):
 def test_lists_that_do_not_pair_up():
     with pytest.raises(DataError) as caught:
         error_rates(["a", "b"], ["a"])
-    assert str(caught.value) == "There are 2 references and 1 hypotheses; they must pair up."
+    assert str(caught.value) == "There are 2 references and 1 hypotheses; they must be equally many."
 
 
 @pytest.mark.parametrize("references", [[], [""], ["", " \t"]])
 def test_nothing_to_divide_by(references):
     with pytest.raises(DataError) as caught:
         error_rates(references, ["x"] * len(references))
-    assert str(caught.value) == "The references hold no word, so there is no error rate."
+    assert str(caught.value) == "The references hold no word; an error rate needs 1 or more."
 
 
 @given(st.text("abc ", max_size=12), st.text("abcd ", max_size=12))

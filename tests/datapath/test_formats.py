@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from datapath import Format, Overflow, Rounding, ap_fixed_type, narrow, unit_format
 from datapath.errors import FormatError
-from datapath.formats import MAX_BITS, bring_into_range, drop_bits, exact_product, exact_sum
+from datapath.formats import MAX_BITS, bring_into_range, exact_product, exact_sum, remove_bits
 
 ROUNDINGS, OVERFLOWS = list(Rounding), list(Overflow)
 
@@ -40,11 +40,11 @@ def rounded(exact: Fraction, rounding: Rounding) -> int:
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("shift", range(-3, 8))
-def test_dropping_bits_equals_rounding_the_exact_value(rounding, shift):
+def test_removing_bits_equals_rounding_the_exact_value(rounding, shift):
     raws = range(-520, 521)
     expected = [rounded(Fraction(raw) / Fraction(2) ** shift, rounding) for raw in raws]
-    assert [drop_bits(raw, shift, rounding) for raw in raws] == expected
-    assert drop_bits(np.array(raws), shift, rounding).tolist() == expected
+    assert [remove_bits(raw, shift, rounding) for raw in raws] == expected
+    assert remove_bits(np.array(raws), shift, rounding).tolist() == expected
 
 
 @pytest.mark.parametrize("overflow", OVERFLOWS)
@@ -87,11 +87,11 @@ def test_narrowing_rounds_first_and_then_overflows(rounding, overflow):
     shift=st.integers(1, 55),
     rounding=st.sampled_from(ROUNDINGS),
 )
-def test_wide_values_round_alike_as_int_and_as_array(raw, shift, rounding):
-    result = drop_bits(raw, shift, rounding)
+def test_wide_values_round_equally_as_int_and_as_array(raw, shift, rounding):
+    result = remove_bits(raw, shift, rounding)
     assert result == rounded(Fraction(raw, 2**shift), rounding)
-    assert drop_bits(np.array([raw]), shift, rounding).tolist() == [result]
-    assert drop_bits(np.int64(raw), shift, rounding) == result
+    assert remove_bits(np.array([raw]), shift, rounding).tolist() == [result]
+    assert remove_bits(np.int64(raw), shift, rounding) == result
 
 
 formats = st.integers(1, MAX_BITS).flatmap(

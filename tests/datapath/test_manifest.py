@@ -146,10 +146,10 @@ NAMES = "weight, bias, activation, fc_weight, fc_bias"
     [
         ({"network": "abc"}, "network is 'abc'; it must be 64 hexadecimal digits in lower case."),
         ({"network": 7}, "network is 7; it must be 64 hexadecimal digits in lower case."),
-        ({"inputs": "6"}, "inputs is '6'; it must be a whole number of 1 or more."),
-        ({"inputs": True}, "inputs is True; it must be a whole number of 1 or more."),
-        ({"hidden": 0}, "hidden is 0; it must be a whole number of 1 or more."),
-        ({"classes": 5.0}, "classes is 5.0; it must be a whole number of 1 or more."),
+        ({"inputs": "6"}, "inputs is '6'; it must be an integer of 1 or more."),
+        ({"inputs": True}, "inputs is True; it must be an integer of 1 or more."),
+        ({"hidden": 0}, "hidden is 0; it must be an integer of 1 or more."),
+        ({"classes": 5.0}, "classes is 5.0; it must be an integer of 1 or more."),
         ({"peepholes": "false"}, "peepholes is 'false'; it must be true or false."),
         ({"kernel": "ours"}, "kernel is 'ours'; it must be 'published' or 'hls'."),
         ({"kernel": ["foldline"]}, "kernel is ['foldline']; it must be 'published' or 'hls'."),
@@ -202,25 +202,27 @@ NAMES = "weight, bias, activation, fc_weight, fc_bias"
             {"answers": [{"words": "00" * 9, "labels": []}]},
             "Known answer 0 has words that are not 64-bit words in hexadecimal.",
         ),
-        ({"answers": [{"words": "00" * 8, "labels": []}]}, "1 words are no whole number of column pairs of 2 words."),
+        (
+            {"answers": [{"words": "00" * 8, "labels": []}]},
+            "1 words are not whole column pairs; it must be a multiple of 2.",
+        ),
         (
             {"answers": [{"words": "01" + "00" * 31, "labels": []}]},
             "The backward records are not the forward records in reverse.",
         ),
         (
             {"answers": [{"words": "00" * 16, "labels": [300]}]},
-            "Known answer 0 has labels that are not a list of whole numbers of 0 to 255.",
+            "Known answer 0 has labels that are not a list of integers of 0 to 255.",
         ),
         (
             {"answers": [{"words": "00" * 16, "labels": [1.0]}]},
-            "Known answer 0 has labels that are not a list of whole numbers of 0 to 255.",
+            "Known answer 0 has labels that are not a list of integers of 0 to 255.",
         ),
         ({"answers": [{"words": "00" * 16, "labels": [0]}]}, "Known answer 0 has labels of 0 to 0; allowed is 1 to 4."),
         ({"part": ...}, "The manifest has no part."),
         (
             {"parts": "x"},
-            "The manifest has a field 'parts'; known are format, version, network, precision, inputs, hidden, classes, "
-            "peepholes, kernel, limits, part, clock_mhz, control_base, answers.",
+            "The manifest has a field 'parts'; did you mean 'part'?",
         ),
     ],
 )
@@ -232,7 +234,7 @@ def test_a_field_that_cannot_be_right_is_refused(changed, entries, sentence):
 def test_a_huge_number_is_refused_without_its_memory(changed):
     path = changed(inputs=10**18)
     assert refused(path) == (
-        f"{path} is damaged: 8 words are no whole number of column pairs of 125000000000000000 words."
+        f"{path} is damaged: 8 words are not whole column pairs; it must be a multiple of 125000000000000000."
     )
 
 

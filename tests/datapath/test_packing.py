@@ -73,7 +73,7 @@ def test_a_pixel_wider_than_its_bits(bad, sentence):
 def test_words_that_are_no_whole_number_of_column_pairs():
     with pytest.raises(DataError) as caught:
         unpack_columns(np.zeros(6, dtype="<u8"), inputs=32, bits=4)
-    assert str(caught.value) == "6 words are no whole number of column pairs of 4 words."
+    assert str(caught.value) == "6 words are not whole column pairs; it must be a multiple of 4."
 
 
 def test_a_backward_half_that_is_not_the_mirror():

@@ -25,9 +25,9 @@ def refused(sentence, make):
         (8, 0, "peephole integer bits are 0; with 8 bits allowed is 1 to 8."),
         (8, 9, "peephole integer bits are 9; with 8 bits allowed is 1 to 8."),
         (1, 2, "peephole integer bits are 2; with 1 bits allowed is 1 to 1."),
-        ("8", 1, "PeepholeFormat.bits is '8'; it must be a whole number."),
-        (8, 1.0, "PeepholeFormat.integer is 1.0; it must be a whole number."),
-        (8, True, "PeepholeFormat.integer is True; it must be a whole number."),
+        ("8", 1, "PeepholeFormat.bits is '8'; it must be an integer."),
+        (8, 1.0, "PeepholeFormat.integer is 1.0; it must be an integer."),
+        (8, True, "PeepholeFormat.integer is True; it must be an integer."),
     ],
 )
 def test_a_format_that_there_is_not(bits, integer, sentence):
