@@ -57,25 +57,20 @@ def render(
     files[vectors] = "".join(
         render_line(columns, bits=design.precision.activation, expected=expected) for columns, expected in lines
     )
+    architecture = Architecture.of(design)
     facts = ProjectFacts(
         name=str(design.experiment),
         digest=design_digest(design),
         tool=TOOL,
         board=board,
         clock_mhz=board.clock_mhz if clock_mhz is None else clock_mhz,
-        inputs=design.inputs,
-        hidden=design.hidden,
-        classes=design.classes,
-        activation_bits=design.precision.activation,
-        peepholes=design.peepholes is not None,
-        folding=design.folding,
-        limits=design.limits,
+        architecture=architecture,
         sources=_named(files, "src/*.cpp"),
         headers=_named(files, "src/*.hpp"),
         testbench=_named(files, "tb/*.cpp"),
         vectors=vectors,
         pipelines=pipelined_loops(files),
-        fit=check_fits(kernel_memories(Architecture.of(design)), board),
+        fit=check_fits(kernel_memories(architecture), board),
     )
     manifest = Manifest.of(
         design,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from datapath.design import Folding, Limits
+from datapath.architecture import Architecture
 from datapath.errors import ConfigError
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
@@ -45,23 +45,8 @@ class ProjectFacts:
     clock_mhz: float
     """Clock of the accelerator, MHz."""
 
-    inputs: int
-    """I, pixels of a column."""
-
-    hidden: int
-    """H, hidden units per direction."""
-
-    classes: int
-    """C, classes with the blank."""
-
-    activation_bits: int
-    """A, bits of a pixel and of a hidden output."""
-
-    peepholes: bool
-    """The cells have peepholes."""
-
-    folding: Folding
-    limits: Limits
+    architecture: Architecture
+    """Dimensions, widths, folding and limits."""
 
     sources: tuple[str, ...]
     """C++ files of the core, as paths in the project."""
@@ -111,48 +96,28 @@ class ProjectFacts:
         """Clock period in ns with three decimals, rounded down."""
         return f"{int(1_000_000 / self.clock_mhz) / 1000:.3f}"
 
-    @property
-    def column_words(self) -> int:
-        """Bus words of a column record in the input buffer."""
-        return column_words(self.inputs, self.activation_bits)
-
-    @property
-    def output_words(self) -> int:
-        """Bus words of the output buffer: the count and the labels."""
-        return 1 + self.limits.labels
-
 
 def render_scripts(facts: ProjectFacts) -> dict[str, str]:
     """README, Makefile and the scripts for HLS and Vivado, text by path; deterministic.
 
     :param facts: the values in them.
     """
-    values = _values(facts)
-    return {path: render_template("hls_gen", f"project/{path}.j2", **values) for path in SCRIPTS}
-
-
-def _values(facts: ProjectFacts) -> dict[str, object]:
-    board = facts.board
-    return {
-        "banner": facts.banner,
+    board, architecture = facts.board, facts.architecture
+    addresses = ("control_base", "control_bytes", "memory_base", "memory_bytes", "memory_last")
+    values = {
+        **{name: getattr(facts, name) for name in ("banner", "name", "board", "architecture", "period_ns", "manifest")},
+        **{name: getattr(facts, name) for name in ("sources", "headers", "testbench", "vectors", "pipelines", "fit")},
         "facts": facts,
-        "name": facts.name,
-        "board": board,
-        "addresses": {
-            name: f"0x{getattr(board, name):08X}"
-            for name in ("control_base", "control_bytes", "memory_base", "memory_bytes", "memory_last")
-        },
+        "bits": architecture.precision.activation,
+        "column_words": column_words(architecture.inputs, architecture.precision.activation),
+        "output_words": 1 + architecture.limits.labels,  # the count and the labels
+        "addresses": {name: f"0x{getattr(board, name):08X}" for name in addresses},
         "clock": f"{facts.clock_mhz:g}",
-        "period_ns": facts.period_ns,
         "top": TOP,
         "control_bundle": CONTROL_BUNDLE,
         "memory_bundle": MEMORY_BUNDLE,
         "registers": [(f"0x{register:02X}", register.meaning) for register in Register],
         "argument_offsets": [f"0x{register:02X}" for register in Register if register is not Register.CONTROL],
         "lut_rom_depth": LUT_ROM_DEPTH,
-        "sources": facts.sources,
-        "headers": facts.headers,
-        "testbench": facts.testbench,
-        "vectors": facts.vectors,
-        "manifest": facts.manifest,
     }
+    return {path: render_template("hls_gen", f"project/{path}.j2", **values) for path in SCRIPTS}

@@ -1,4 +1,4 @@
-"""Facts of a small project, its files with dummies for the C++, and a run of its scripts against stand-ins."""
+"""Values of a small project, its files with dummies for the C++, and a run of its scripts with stubs of the vendor's tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from datapath import Folding, Limits
+from datapath import Folding, Precision
+from datapath.architecture import Architecture
 from hls_gen.boards import load_board
 from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
@@ -51,13 +52,13 @@ def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
         tool="foldline 0.1.0",
         board=loaded,
         clock_mhz=loaded.clock_mhz,
-        inputs=32,
-        hidden=128,
-        classes=82,
-        activation_bits=4,
-        peepholes=False,
-        folding=Folding(pe=2, simd_input=16, simd_recurrent=64, pe_out=3),
-        limits=Limits(columns=732, labels=95),
+        architecture=Architecture(
+            inputs=32,
+            hidden=128,
+            classes=82,
+            precision=Precision(weight=2, bias=8, activation=4, fc_weight=8, fc_bias=8),
+            folding=Folding(pe=2, simd_input=16, simd_recurrent=64, pe_out=3),
+        ),
         sources=("src/top.cpp",),
         headers=("src/config.hpp", "src/top.hpp", "src/weights.hpp"),
         testbench=("tb/test_bench.cpp",),
@@ -103,9 +104,9 @@ class Run:
 
 
 def run_script(folder: Path, script: str, *, tool: str, arguments: tuple[str, ...] = (), **environment: str) -> Run:
-    """Run a script of the project with stand-ins for `tool`, from another folder than its own.
+    """Run a script of the project with stubs of `tool`, from another folder.
 
-    :param environment: ``STUB_...`` for the stand-ins, ``FOLDLINE_...`` for the script.
+    :param environment: ``STUB_...`` for the stubs, ``FOLDLINE_...`` for the script.
     """
     elsewhere, log = folder.parent / "elsewhere", folder.parent / "commands.log"
     elsewhere.mkdir(exist_ok=True)

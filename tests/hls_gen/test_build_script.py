@@ -1,4 +1,4 @@
-"""``build.tcl`` under tclsh, with stand-ins for Vivado's commands."""
+"""``build.tcl`` under tclsh, with stubs of Vivado's commands."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""``run_hls.tcl`` under tclsh, with stand-ins for Vitis HLS and Vivado HLS."""
+"""``run_hls.tcl`` under tclsh, with stubs of Vitis HLS and Vivado HLS."""
 
 import pytest
 
