@@ -1,11 +1,11 @@
-"""Compile time and memory of C simulations, and their speed: the published header's form against ours, in one run.
+"""Compile time, memory and speed of C simulations: the published form of the header and Foldline's, in one run.
 
     python -m benchmarks.csim [--json] [--without-published]
 
-The network is the committed W2A4 one, full size. Compiled by the C++ compiler with -O2, each as a process of its own:
-a file that does no more than include the weight header in its published form (each ``ap_uint`` is constructed; minutes
-and gigabytes), the same with the header of ``export --fast-csim``, and our whole accelerator with its test bench. Then a
-line of 312 columns by that C simulation and by the simulator, one thread each, best of some runs.
+The network is the committed W2A4 one. Compiled with -O2, each in a separate process: a file that only includes the weight
+header in its published form (each ``ap_uint`` is constructed; minutes and gigabytes), the same with the header of
+``export --fast-csim``, and Foldline's accelerator with its test bench. Then a line of 312 columns by that C simulation
+and by the simulator, one thread each, the best of `RUNS`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ int main() { return wfc[0][0] == wgo_hh[0][0][0][0]; }
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """What one compilation took: seconds, and the peak resident size in bytes."""
+    """One compilation: seconds, and the peak resident size in bytes."""
 
     what: str
     seconds: float
@@ -57,7 +57,7 @@ class Build:
 
 
 def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path) -> Build:
-    """Compile in a process of its own.
+    """Compile in a separate process.
 
     :raises SystemExit: the compiler fails.
     """
@@ -86,11 +86,11 @@ def library_build(design: Design, toolchain: Toolchain) -> Build:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         units = write_sources(folder, render_sources(design))
-        return compiled("our accelerator and test bench", toolchain, units, folder / SOURCE_FOLDER)
+        return compiled("accelerator and test bench", toolchain, units, folder / SOURCE_FOLDER)
 
 
 def columns_per_second(run, columns: np.ndarray) -> float:
-    """Best of some runs."""
+    """Columns per second of the fastest of `RUNS`."""
     run(columns)
     seconds = []
     for _ in range(RUNS):
@@ -124,17 +124,17 @@ def measure(*, published: bool) -> dict:
 def show(measured: dict) -> None:
     """Two tables of ratios."""
     console = Console(width=None if Console().is_terminal else 120)
-    ours = measured["builds"][0]
+    first = measured["builds"][0]
     table = Table(title=f"Compilation of {NAME} by {measured['compiler']} -O2")
-    for column in ("", "s", "/ ours", "GB", "/ ours"):
+    for column in ("", "s", "/ first", "GB", "/ first"):
         table.add_column(column, justify="right" if column else "left")
     for build in measured["builds"]:
         table.add_row(
             build["what"],
             f"{build['seconds']:.1f}",
-            f"{build['seconds'] / ours['seconds']:.2f}",
+            f"{build['seconds'] / first['seconds']:.2f}",
             f"{build['peak_bytes'] / 1e9:.2f}",
-            f"{build['peak_bytes'] / ours['peak_bytes']:.2f}",
+            f"{build['peak_bytes'] / first['peak_bytes']:.2f}",
         )
     console.print(table)
     rates = measured["columns_per_second"]

@@ -2,10 +2,10 @@
 
     python -m benchmarks.cycles
 
-`datapath.cycles.DEPTHS` is this fit, rounded. Each measurement gives the depth of one pipeline, the slowest stage's of
-that overlay: hidden layer at two steps (W2A4, W4A4) and at eight (W4A8), output layer (W2A2). So where W2A2 or W4A8 is
-left out, nothing is left that was measured of that pipeline, and a rule has to stand in: the hidden layer's depth does not
-depend on its steps, and the output layer's is the mean of the hidden layer's at each number of steps.
+`datapath.cycles.DEPTHS` is this fit, rounded. Each measurement gives the depth of one pipeline, that of the slowest stage
+of the overlay: hidden layer at two steps (W2A4, W4A4) and at eight (W4A8), output layer (W2A2). Without W2A2 or W4A8 there
+is no measurement of that pipeline, and a rule replaces it: the depth of the hidden layer does not depend on its steps, and
+that of the output layer is the mean of the hidden layer's at each number of steps.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from datapath.published import (
 )
 
 ROUNDS = 5
-"""The latencies of the other stages, which a measurement holds too, depend a little on the depths; this often is enough
-for the sixth digit to stand."""
+"""Iterations of the fit: a measurement includes the latencies of the other stages, which depend a little on the depths;
+after these the sixth digit is constant."""
 
 
 def model(architecture: Architecture, columns: int, depths: Depths) -> float:
@@ -40,7 +40,7 @@ def model(architecture: Architecture, columns: int, depths: Depths) -> float:
 
 
 def fit(overlays: Sequence[PublishedOverlay]) -> Depths:
-    """The depths that the overlays' times say."""
+    """Depths fitted to the times of overlays."""
     depths = DEPTHS
     for _ in range(ROUNDS):
         depths = _refined(overlays, depths)
@@ -54,7 +54,7 @@ def _refined(overlays: Sequence[PublishedOverlay], depths: Depths) -> Depths:
         cycles = cycles_of(overlay.architecture, Kernel.PUBLISHED, depths)
         slowest = cycles.bottleneck
         others = cycles.line(COLUMNS) / COLUMNS - LABEL_CYCLES - slowest.cycles_per_column
-        # Half of what is left of a column is one direction, whose depth stands once in it.
+        # Half of the rest of a column is one direction, which has the depth once.
         missing = (overlay.cycles_per_column - LABEL_CYCLES - others - slowest.cycles_per_column) / 2
         if slowest.key == "hidden":
             steps = overlay.architecture.steps
@@ -81,7 +81,7 @@ class Row:
     predicted: float
 
     def error(self, value: float) -> float:
-        """How far off, percent of the measurement."""
+        """Error in percent of the measurement."""
         return 100 * (value / self.measured - 1)
 
 
@@ -137,8 +137,8 @@ def main() -> None:
     folding, modelled = min(fraktur(), key=lambda one: abs(one[1] - measured))
     print(
         f"\nFraktur, a check: measured {measured:.1f}. Its folding was not published; with SIMD_INPUT {folding.simd_input} "
-        f"and SIMD_RECURRENT {folding.simd_recurrent} the model says {modelled:.1f} "
-        f"({100 * (modelled / measured - 1):+.1f} %); no other folding is nearer."
+        f"and SIMD_RECURRENT {folding.simd_recurrent} the model gives {modelled:.1f} "
+        f"({100 * (modelled / measured - 1):+.1f} %); no other folding is closer."
     )
 
 

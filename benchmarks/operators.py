@@ -1,14 +1,14 @@
-"""What single operations cost on a 7-series part: small Verilog modules through yosys, counted, as a table.
+"""Look-up tables of single operations on a 7-series part: small Verilog modules, synthesised by yosys.
 
     python -m benchmarks.operators [--output hls_gen/resources/operators.json]
 
-Each operation of the datapath is a module of its own, synthesised by ``synth_xilinx -family xc7 -nodsp`` with its
-hierarchy kept, so that one run of yosys measures many: products of all widths, exact and rounded, one adder of a
-pipelined tree, choices of one of n bits, and the parts of the LSTM cell. The estimates of `hls_gen.resources` are made of
-these counts; nothing measured here depends on a design. Takes some minutes; needs yosys (Debian package ``yosys``).
+Each operation of the datapath is a separate module, synthesised by ``synth_xilinx -family xc7 -nodsp`` with the hierarchy
+preserved, so that one run of yosys measures many: products of all widths, exact and rounded, one adder of a pipelined
+tree, multiplexers, and the parts of the LSTM cell. `hls_gen.resources` estimates designs from these counts. Takes some
+minutes; needs yosys (Debian package ``yosys``).
 
-What yosys makes of a large product varies by some percent with what else is in its run. So each operation is measured in
-`RUNS` runs among others, shuffled by a fixed seed, and the table has the run of the median; it says what the others gave.
+The count of a large product varies by some percent with the other modules of a run. So each operation is measured in
+`RUNS` runs, shuffled by fixed seeds; the table has the counts of all runs, and the cells of the median.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from datapath.tables import SIGMOID, TANH
 FLOW = "synth_xilinx -family xc7 -noiopad -noclkbuf -nodsp -top top"
 OUTPUT = Path(__file__).parents[1] / "hls_gen" / "resources" / "operators.json"
 RUNS, GROUP = 5, 42
-"""Times that each operation is measured, and modules that one run of yosys measures."""
+"""Runs in which each operation is measured, and modules of one run of yosys."""
 
 WIDTHS, PEEPHOLE_WIDTHS = range(1, 9), range(1, 17)
 ADDER_BITS = range(1, 17)
@@ -90,7 +90,7 @@ def rounding(name: str, dropped: int, mode: str) -> str:
 
 
 def adders() -> Iterator[Operator]:
-    """An adder of a pipelined tree, its result in a register; whole trees and dot products to hold sums of parts against."""
+    """An adder of a pipelined tree, its result in a register; trees and dot products to compare sums of parts with."""
     for bits in ADDER_BITS:
         yield Operator(
             key=f"adder {bits}",
@@ -117,7 +117,7 @@ def dot(*, terms: int, a: int, w: int) -> Operator:
 
 
 def tree(*, terms: int, bits: int) -> Operator:
-    """A pipelined tree of adders, each one bit wider than what it adds, a register after each."""
+    """A pipelined tree of adders, each one bit wider than its operands, a register after each."""
     lines = [f"wire signed [{bits - 1}:0] s0_{n} = x[{n * bits} +: {bits}];" for n in range(terms)]
     level, count = 0, terms
     while count > 1:
@@ -136,7 +136,7 @@ def tree(*, terms: int, bits: int) -> Operator:
 
 
 def selections() -> Iterator[Operator]:
-    """One of n bits."""
+    """Multiplexers of n bits."""
     for count in CHOICES:
         yield Operator(
             key=f"choice {count}",
@@ -146,7 +146,7 @@ def selections() -> Iterator[Operator]:
 
 
 def cell() -> Iterator[Operator]:
-    """Parts of the LSTM cell: tables, what clips their indexes, what narrows products, sums that saturate."""
+    """Parts of the LSTM cell: tables, clipping of their indexes, narrowing of products, saturating sums."""
     for name, table, bits in (("sigmoid", SIGMOID, 7), ("tanh", TANH, 8)):
         yield Operator(
             key=f"clip {name}",
@@ -191,7 +191,7 @@ always @* if (a <= -{table.bound}) y = 0; else if (a >= {table.bound}) y = 255; 
 
 
 def narrowing(key: str, *, bits: int, shift: int, kept: int) -> Operator:
-    """What follows a product of `bits` bits: rounding to even by `shift` bits, saturation to `kept`."""
+    """Narrowing of a product of `bits` bits: rounding to even by `shift` bits, saturation to `kept` bits."""
     rounded = f"wire signed [{bits - shift}:0] r;\n" + rounding("p", shift, "rnd_conv").replace("assign y", "assign r")
     return Operator(
         key=key,
@@ -208,12 +208,12 @@ def saturation(name: str, width: int, kept: int) -> str:
 
 
 def operators() -> tuple[Operator, ...]:
-    """All that the table has, in its order."""
+    """All operations, in the order of the table."""
     return (*products(), *adders(), *selections(), *cell())
 
 
 def groups() -> Iterator[tuple[Operator, ...]]:
-    """Those that share a run of yosys, each operation in `RUNS` of them."""
+    """Operations of each run of yosys; every operation is in `RUNS` of them."""
     for seed in range(RUNS):
         every = list(operators())
         random.Random(seed).shuffle(every)
@@ -252,7 +252,7 @@ def measured(chosen: Sequence[Operator]) -> dict[str, dict[str, int]]:
 
 
 def yosys_version() -> str:
-    """As yosys says it."""
+    """Version of yosys, as it prints it."""
     return subprocess.run(["yosys", "-V"], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where to write the table")
     options = parser.parse_args(arguments)
     if shutil.which("yosys") is None:
-        sys.exit("yosys is not there; it is the Debian package yosys.")
+        sys.exit("yosys is not installed; it is the Debian package yosys.")
     found: dict[str, list[dict[str, int]]] = {one.key: [] for one in operators()}
     for group in track(list(groups()), description="Synthesising"):
         for key, cells in measured(group).items():

@@ -3,8 +3,8 @@
     python -m benchmarks.utilisation
 
 `hls_gen.resources.estimate.SCALES` is this fit, rounded: least squares of the relative errors, a straight line through
-the LUTs and a ratio for the flip-flops. Block RAM and DSP have no fitted number, so leaving one out changes nothing there;
-but the rules themselves were found by looking at all four builds, which no left-out fit can undo.
+the LUTs and a ratio for the flip-flops. Block RAM and DSP have no fitted number; their rules were chosen with all four
+builds known, so that the prediction is no independent test of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hls_gen.resources.estimate import SCALES, Scales, estimate_resources, kerne
 
 
 def fit(overlays: Sequence[PublishedOverlay]) -> Scales:
-    """The scales that the overlays' utilisations say."""
+    """Scales fitted to the utilisations of overlays."""
     parts = [kernel_parts(overlay.architecture, Kernel.PUBLISHED) for overlay in overlays]
     tables = np.array([sum(part.luts for part in of_one) for of_one in parts], dtype=float)
     bits = np.array([sum(part.bits for part in of_one) for of_one in parts], dtype=float)
@@ -38,7 +38,7 @@ def _relative_least_squares(terms: np.ndarray, values: np.ndarray) -> list[float
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One resource of one overlay: what Vivado counted, the estimate, and that predicted from the other three."""
+    """One resource of one overlay: Vivado's count, the estimate, and the prediction from the other three."""
 
     name: str
     resource: str
@@ -47,7 +47,7 @@ class Row:
     predicted: float
 
     def error(self, value: float) -> float:
-        """How far off, percent of what was published."""
+        """Error in percent of the published count."""
         return 100 * (value / self.published - 1)
 
 

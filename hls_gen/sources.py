@@ -66,32 +66,19 @@ def render_sources(design: Design) -> dict[str, str]:
     roms = design_roms(design)
     first = banner(str(design.experiment), design_digest(design))
     words = column_words(design.inputs, design.precision.activation)
-    return {
-        **library_files(),
-        f"{SOURCE_FOLDER}/config.hpp": render_template(
-            "hls_gen",
-            "project/config.hpp.j2",
-            banner=first,
-            max_integer_bits=_max_integer_bits(design),
-            constants=_constants(design),
-        ),
-        f"{SOURCE_FOLDER}/tables.hpp": render_template(
-            "hls_gen",
-            "project/tables.hpp.j2",
-            banner=first,
-            tables=[("sigmoid_table", SIGMOID.entries.tolist()), ("tanh_table", TANH.entries.tolist())],
-        ),
-        f"{SOURCE_FOLDER}/top.cpp": render_template(
-            "hls_gen",
-            "project/top.cpp.j2",
-            banner=first,
-            input_words=2 * design.limits.columns * words,
-            output_words=design.limits.labels + 1,
-            roms=roms,
-        ),
-        f"{SOURCE_FOLDER}/weights.hpp": render_template(
-            "hls_gen", "project/weights.hpp.j2", banner=first, roms=[_rom_text(rom) for rom in roms]
-        ),
+    values = {
+        "config.hpp": {"max_integer_bits": _max_integer_bits(design), "constants": _constants(design)},
+        "tables.hpp": {"tables": [("sigmoid_table", SIGMOID.entries.tolist()), ("tanh_table", TANH.entries.tolist())]},
+        "top.cpp": {
+            "input_words": 2 * design.limits.columns * words,
+            "output_words": design.limits.labels + 1,
+            "roms": roms,
+        },
+        "weights.hpp": {"roms": [_rom_text(rom) for rom in roms]},
+    }
+    return library_files() | {
+        f"{SOURCE_FOLDER}/{name}": render_template("hls_gen", f"project/{name}.j2", banner=first, **of_file)
+        for name, of_file in values.items()
     }
 
 

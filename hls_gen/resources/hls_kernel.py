@@ -11,22 +11,12 @@ from functools import cache
 from datapath.architecture import Architecture
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
-from hls_gen.resources import costs
+from hls_gen.resources import costs, stages
 from hls_gen.resources.fit import fit_memory
 from hls_gen.resources.kernel_memories import Memory, kernel_memories
 from hls_gen.resources.packing import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
-from hls_gen.resources.stages import (
-    DSPS_PER_CELL,
-    GATES,
-    class_scores,
-    concatenate,
-    dma_in,
-    dma_out,
-    label,
-    maximum,
-    sums_of_products,
-)
+from hls_gen.resources.stages import DSPS_PER_CELL, GATES, class_scores, sums_of_products
 
 STREAM_DEPTH = 4
 LABEL_BITS = 8
@@ -56,13 +46,13 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
         hidden=architecture.hidden, pe_out=folding.pe_out, activation=bits.activation, weight=bits.fc_weight
     )
     return (
-        dma_in(words=words, streams=(stream(depth=STREAM_DEPTH, width=words * WORD_BITS),)),
+        stages.dma_in(words=words, streams=(stream(depth=STREAM_DEPTH, width=words * WORD_BITS),)),
         hidden.holding(*(_held(memory) for memory in memories.values())),
         output.holding(*classes),
-        concatenate(lanes=folding.pe_out, memories=waiting, depth=STREAM_DEPTH),
-        maximum(lanes=folding.pe_out, label_bits=LABEL_BITS, depth=STREAM_DEPTH),
-        label(label_bits=LABEL_BITS, memories=line + small_memory(depth=limits.labels + 1, width=LABEL_BITS)),
-        dma_out(),
+        stages.concatenate(lanes=folding.pe_out, memories=waiting, depth=STREAM_DEPTH),
+        stages.maximum(lanes=folding.pe_out, label_bits=LABEL_BITS, depth=STREAM_DEPTH),
+        stages.label(label_bits=LABEL_BITS, memories=line + small_memory(depth=limits.labels + 1, width=LABEL_BITS)),
+        stages.dma_out(),
     )
 
 

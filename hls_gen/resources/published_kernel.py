@@ -23,20 +23,10 @@ from datapath.architecture import Architecture
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
 from datapath.tables import TABLE_SIZE
-from hls_gen.resources import costs
+from hls_gen.resources import costs, stages
 from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
 from hls_gen.resources.parts import Part
-from hls_gen.resources.stages import (
-    DSPS_PER_CELL,
-    GATES,
-    class_scores,
-    concatenate,
-    dma_in,
-    dma_out,
-    label,
-    maximum,
-    sums_of_products,
-)
+from hls_gen.resources.stages import DSPS_PER_CELL, GATES, class_scores, sums_of_products
 
 PORTS = 2
 """Words that a block RAM reads per cycle, hence products of a lane that begin in the same cycle."""
@@ -66,7 +56,7 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
     label_bits = (architecture.classes - 1).bit_length()
     half_words = limits.columns * architecture.class_blocks
     return (
-        dma_in(
+        stages.dma_in(
             words=words,
             streams=tuple(
                 stream(depth=STREAM_DEPTH, width=width) for width in (WORD_BITS, WORD_BITS * words, pixel_bits)
@@ -93,18 +83,18 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
             bias=bits.fc_bias,
             fused=class_dsps,
         ),
-        concatenate(
+        stages.concatenate(
             lanes=folding.pe_out,
             memories=memory_of_one_row(depth=half_words, width=costs.SUM_BITS * folding.pe_out),
             depth=STREAM_DEPTH,
         ),
-        maximum(lanes=folding.pe_out, label_bits=label_bits, depth=STREAM_DEPTH),
-        label(
+        stages.maximum(lanes=folding.pe_out, label_bits=label_bits, depth=STREAM_DEPTH),
+        stages.label(
             label_bits=label_bits,
             memories=small_memory(depth=limits.columns, width=costs.SUM_BITS + label_bits)
             + stream(depth=STREAM_DEPTH, width=label_bits),
         ),
-        dma_out(),
+        stages.dma_out(),
     )
 
 
