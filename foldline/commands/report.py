@@ -34,7 +34,7 @@ COUNT = click.IntRange(min=0)
 @click.option(
     "--inspect", "inspected_lines", type=COUNT, default=3, show_default=True, help="Lines to draw value ranges from."
 )
-@click.option("--study", metavar="NAME", help="Put the trials of a study of `foldline explore` into the plots.")
+@click.option("--study", metavar="NAME", help="Put the trials of a study of `foldline study run` into the plots.")
 @click.option("--storage", metavar="URL", help="Where the study is.")
 @click.option("--title", help="Default: the runs' names.")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")

@@ -51,9 +51,12 @@ class _Shown(Reporter):
 
 
 @contextmanager
-def showing() -> Iterator[Reporter]:
-    """A reporter that shows a run on stdout; the bars vanish when it ends."""
-    console = Console()
+def showing(*, stderr: bool = False) -> Iterator[Reporter]:
+    """A reporter that shows a run on the terminal; the bars vanish when it ends.
+
+    :param stderr: write to stderr, not to stdout.
+    """
+    console = Console(stderr=stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield _Shown(console, bars)

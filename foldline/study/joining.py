@@ -35,8 +35,8 @@ def settings_before(name: str, url: str) -> StudySettings | None:
     return _settled(load_study(name, storage, where=url)) if name in optuna.get_all_study_names(storage) else None
 
 
-def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Heartbeat) -> Study:
-    """Begin a study, or join it.
+def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Heartbeat) -> tuple[Study, StudySettings]:
+    """Begin a study, or join it. Returns the study and its settings.
 
     :param name: of the study.
     :param url: see `foldline.study.storage.storage_url`.
@@ -57,7 +57,7 @@ def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Hear
         settings = joined_settings(before, given, study=name)
         if settings != before:
             study.set_user_attr(SETTINGS, settings.as_text())
-        return study
+        return study, settings
     settings = first_settings(given)
     try:
         study = optuna.create_study(storage=storage, study_name=name, directions=("minimize", "minimize"))
@@ -66,7 +66,7 @@ def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Hear
     study.set_user_attr(SETTINGS, settings.as_text())
     for choice in [one for one in PUBLISHED if one in settings.space][: settings.trials]:
         study.add_trial(waiting_trial(choice, settings.space))
-    return study
+    return study, settings
 
 
 def _settled(study: Study) -> StudySettings:

@@ -20,7 +20,7 @@ from foldline.study.storage import open_storage, reaching, shown_url
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import RDBStorage
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
 SETTINGS = "foldline"
 """Attribute of the study."""
@@ -203,7 +203,7 @@ def error_rates_of(trial: FrozenTrial) -> TrialErrorRates:
     return TrialErrorRates(**trial.user_attrs[RESULT])
 
 
-def curve_of(trial: FrozenTrial) -> dict[int, float]:
+def curve_of(trial: FrozenTrial | Trial) -> dict[int, float]:
     """Overlay CER in percent by epoch of the last stage.
 
     :param trial: any trial.

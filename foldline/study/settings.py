@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from datapath.design import Limits
 from datapath.errors import ConfigError, FileError
@@ -192,31 +192,17 @@ def joined_settings(before: StudySettings, given: Mapping[str, object], *, study
     :param study: its name, for messages.
     :raises ConfigError: a field differs; names both values.
     """
-    for name in (one.name for one in fields(StudySettings) if one.name not in ("data", "trials")):
-        if name not in given:
-            continue
-        ours, theirs = given[name], getattr(before, name)
-        if name == "preset":
-            name, ours, theirs = _differing(ours, theirs)
-        ours = tuple(ours) if isinstance(ours, list) else ours
-        if ours != theirs:
-            raise ConfigError(_refusal(study, name, ours, theirs))
+    ours = {name: value for name, value in given.items() if name not in ("data", "trials", "preset")}
+    theirs = {**asdict(before), **before.preset}
+    for name, value in {**ours, **given.get("preset", {})}.items():
+        if (tuple(value) if isinstance(value, list) else value) != theirs.get(name):
+            raise ConfigError(f"{name} is {_plain(value)}, and the study {study!r} has {_plain(theirs.get(name))}.")
     trials = given.get("trials", before.trials)
     if trials < before.trials:
-        raise ConfigError(f"{_refusal(study, 'trials', trials, before.trials)[:-1]}; it can only be made longer.")
+        raise ConfigError(
+            f"trials is {trials}, and the study {study!r} has {before.trials}; it can only be made longer."
+        )
     return replace(before, trials=trials)
-
-
-def _differing(ours: Mapping[str, object], theirs: Mapping[str, object]) -> tuple[str, object, object]:
-    """The first hyperparameter that differs, and both values; two equal ones where none does."""
-    for name in sorted({*ours, *theirs}):
-        if ours.get(name) != theirs.get(name):
-            return name, ours.get(name), theirs.get(name)
-    return "preset", None, None
-
-
-def _refusal(study: str, name: str, ours: object, theirs: object) -> str:
-    return f"{name} is {_plain(ours)}, and the study {study!r} has {_plain(theirs)}."
 
 
 def _plain(value: object) -> str:

@@ -76,7 +76,7 @@ class Training:
 
         :param request: of the trial.
         :raises TrialPruned: its CER is too high beside that of a cheaper network, or its training has diverged.
-        :raises TrialLostError: another worker has failed the trial.
+        :raises UpdateFinishedTrialError: another worker has failed the trial.
         :raises KeyboardInterrupt: the run was interrupted; a retry continues in its folder.
         :raises FoldlineError: an error that the network did not cause.
         """

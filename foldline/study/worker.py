@@ -29,6 +29,7 @@ from foldline.study.result import (
     POINT,
     RESULT,
     TrialErrorRates,
+    curve_of,
     error_rates_of,
     point_of,
     reference_curves,
@@ -45,10 +46,6 @@ WAIT_SECONDS = 1.0
 """Between two looks at a study whose trials are all taken by other workers."""
 
 
-class TrialLostError(Exception):
-    """Another worker has failed this trial: it had no heartbeat for too long."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrialRequest:
     """A trial, for the function that computes it.
@@ -58,7 +55,7 @@ class TrialRequest:
     point             its folding
     record_epoch      called with an epoch of the last stage and its CER in percent
     reference_curves  returns the curves of the complete trials that take no more of the board
-    require_running   raises TrialLostError where another worker has failed the trial; to be called at least every epoch
+    require_running   to be called in every epoch; raises UpdateFinishedTrialError if another worker has failed the trial
     log               called with messages
     """
 
@@ -72,7 +69,7 @@ class TrialRequest:
 
 
 Compute = Callable[[TrialRequest], TrialErrorRates]
-"""Trains and measures a network. Raises optuna.TrialPruned, TrialLostError, KeyboardInterrupt, and any FoldlineError."""
+"""Trains and measures a network. Raises optuna.TrialPruned, UpdateFinishedTrialError, KeyboardInterrupt, and any FoldlineError."""
 
 
 def choose_point(settings: StudySettings, choice: Choice) -> FoldingPoint:
@@ -133,6 +130,8 @@ class Worker:
 
     def _run_trial(self) -> None:
         """Take the first trial that waits, and run it."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
         self._ended = None
         try:
             self._study.optimize(
@@ -141,9 +140,9 @@ class Worker:
         except ValueError as error:  # Optuna's: another worker has failed the trial meanwhile
             if self._ended is None:
                 raise
-            if not isinstance(self._ended, TrialLostError):
+            if not isinstance(self._ended, UpdateFinishedTrialError):
                 raise self._ended from error
-            self._log(str(self._ended))
+            self._log("The trial had no heartbeat for too long; another worker runs it.")
 
     def _objective(self, trial: Trial) -> tuple[float, float]:
         """What Optuna minimises: CER in percent, and the share of the board."""
@@ -153,13 +152,7 @@ class Worker:
         kinds = {TrialPruned: PRUNED, SuperfluousTrialError: SUPERFLUOUS, KeyboardInterrupt: INTERRUPTED}
         try:
             return self._compute_trial(trial)
-        except UpdateFinishedTrialError as error:
-            self._ended = _lost(trial)
-            raise self._ended from error
-        except TrialLostError as error:
-            self._ended = error
-            raise
-        except (*kinds, FoldlineError) as error:
+        except (*kinds, FoldlineError, UpdateFinishedTrialError) as error:
             self._ended = error
             with suppress(UpdateFinishedTrialError):
                 record(trial, OUTCOME, kinds.get(type(error), ERROR), str(error) or "Interrupted.")
@@ -195,15 +188,11 @@ class Worker:
             self._log(f"Trial {trial.number} ends: {self._ended}")
 
     def _request(self, trial: Trial, choice: Choice, point: FoldingPoint) -> TrialRequest:
-        curve = {int(epoch): cer for epoch, cer in trial.user_attrs.get(CURVE, {}).items()}
+        curve = curve_of(trial)
 
         def record_epoch(epoch: int, cer: float) -> None:
             curve[epoch] = cer
             trial.set_user_attr(CURVE, curve)
-
-        def require_running() -> None:
-            if self._study.get_trials(deepcopy=False)[trial.number].state.name != "RUNNING":
-                raise _lost(trial)
 
         return TrialRequest(
             number=trial.number,
@@ -211,10 +200,6 @@ class Worker:
             point=point,
             record_epoch=record_epoch,
             reference_curves=lambda: reference_curves(self._study, share=point.share),
-            require_running=require_running,
+            require_running=lambda: record(trial, WORKER, worker_name()),
             log=self._log,
         )
-
-
-def _lost(trial: Trial) -> TrialLostError:
-    return TrialLostError(f"Trial {trial.number} had no heartbeat for too long; another worker runs it.")

@@ -61,7 +61,7 @@ def given(**changes) -> dict[str, object]:
 
 
 def join(storage: Path | str, heartbeat: Heartbeat = HEARTBEAT, **changes) -> optuna.Study:
-    return join_study(NAME, str(storage), given(**changes), heartbeat)
+    return join_study(NAME, str(storage), given(**changes), heartbeat)[0]
 
 
 def work(study: optuna.Study, compute, *, log: list[str] | None = None) -> None:

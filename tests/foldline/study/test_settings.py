@@ -88,7 +88,7 @@ def test_the_hyperparameter_that_differs_is_named(storage):
 
 def test_a_worker_that_asks_for_nothing_takes_what_the_study_has(storage):
     before = join(storage).user_attrs
-    assert join_study(NAME, str(storage), {}, HEARTBEAT).user_attrs == before
+    assert join_study(NAME, str(storage), {}, HEARTBEAT)[0].user_attrs == before
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`foldline study run` and `foldline study show`: what they print, what they refuse, and what they leave behind."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
@@ -203,3 +204,15 @@ def test_the_commands_of_the_page_run_as_they_stand(monkeypatch, tmp_path):
         result = command_line.run(*words)
         assert result.exit_code == 0, (words, result.output)
         assert "1 of 1 trials finished (1 complete)" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["run", "show"])
+def test_help_imports_nothing_heavy(name):
+    code = (
+        "import sys; from foldline.cli import main\n"
+        f"try: main(['study', '{name}', '--help'], prog_name='foldline')\n"
+        "except SystemExit: sys.exit(','.join({'torch', 'numba', 'optuna', 'sqlalchemy', 'rich'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: foldline study {name} ")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 from optuna import TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
 
 from datapath import Design
 from datapath.errors import FileError, TrainingError
@@ -18,7 +19,7 @@ from foldline.study import training
 from foldline.study.settings import first_settings
 from foldline.study.space import Choice
 from foldline.study.training import NETWORKS, WARM_UPS, Training, claim_folder
-from foldline.study.worker import TrialLostError, TrialRequest, choose_point
+from foldline.study.worker import TrialRequest, choose_point
 from tests.foldline.study.studies import PRESET, given
 from tests.train import tiny
 from train.checkpoint import Checkpoint
@@ -138,9 +139,9 @@ def test_a_trial_that_another_worker_has_failed_is_left_within_the_epoch(tmp_pat
         nonlocal left
         left -= 1
         if left == 0:
-            raise TrialLostError
+            raise UpdateFinishedTrialError
 
-    with pytest.raises(TrialLostError):
+    with pytest.raises(UpdateFinishedTrialError):
         trainer(tmp_path)(request(check=check))
     # Its folder is free for the retry.
     assert trainer(tmp_path)(request()).lines == 3

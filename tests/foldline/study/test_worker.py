@@ -235,7 +235,7 @@ def test_a_worker_whose_trial_another_one_has_failed_leaves_it(storage, end):
             work(study, hangs)
     work(study, hangs, log=log)
     assert [(trial.state, trial.retries) for trial in read(storage).trials] == [("failed", None), ("complete", 0)]
-    assert error is not None or any(message.startswith("Trial 0 had no heartbeat") for message in log)
+    assert error is not None or any("no heartbeat" in message for message in log)
 
 
 def test_a_worker_that_hangs_loses_its_trial_to_one_that_waits(storage):
@@ -258,7 +258,7 @@ def test_a_worker_that_hangs_loses_its_trial_to_one_that_waits(storage):
     lost = found.trials[0]
     assert lost.reason == f"Its worker {lost.worker} ended without a result."
     assert [trial.choice for trial in found.trials if trial.retries == 0] == [lost.choice]
-    assert log[-1].startswith("Trial 0 had no heartbeat")
+    assert "no heartbeat" in log[-1]
 
 
 def test_a_worker_with_heartbeats_keeps_its_trial_however_long_it_takes(storage):
