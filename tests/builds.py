@@ -1,4 +1,4 @@
-"""Builds of the C++ library for tests: quick flags, a cache that lasts for one test run, and a compiler that is none."""
+"""Builds of the HLS library for tests: quick flags, a cache for one test run, and a fake compiler."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def report(found: Estimate) -> Iterator[str]:
             f"{COLUMNS} columns in {overlay.milliseconds:.3f} ms."
         )
     if found.kernel is Kernel.PUBLISHED:
-        yield _in_ours(found)
+        yield _on_hls_kernel(found)
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
     yield ""
@@ -158,24 +158,27 @@ def report(found: Estimate) -> Iterator[str]:
 
 
 def too_large(found: Estimate) -> str | None:
-    """That it does not fit, by the estimate, and of what it needs more than there is; None where it fits."""
+    """A sentence with the exceeded resources; None where it fits.
+
+    :param found: an estimate.
+    """
     if not found.exceeded:
         return None
     return f"It does not fit, by this estimate: {'; '.join(_over(found, name) for name in found.exceeded)}."
 
 
-def _in_ours(found: Estimate) -> str:
-    """The same folding in the kernel that a project of ours would have."""
-    ours = estimate(
+def _on_hls_kernel(found: Estimate) -> str:
+    """The estimate of the same folding on the HLS kernel, in words."""
+    other = estimate(
         found.architecture,
         kernel=Kernel.HLS,
         board=found.board.name,
         clock_mhz=found.clock_mhz,
         columns=found.columns,
     )
-    luts, _, bram36, _ = _figures(ours.resources.total)
+    luts, _, bram36, _ = _figures(other.resources.total)
     return (
-        f"In Foldline's own kernel, which `export --project` writes and no board has run: {ours.columns_per_second:.0f} "
+        f"In Foldline's HLS kernel, which `export --project` writes and no board has run: {other.columns_per_second:.0f} "
         f"columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
     )
 

@@ -1,4 +1,4 @@
-"""Boards: what the files say, and what is refused."""
+"""Boards: values of the files, and errors of invalid ones."""
 
 import json
 from dataclasses import fields, replace
@@ -55,7 +55,7 @@ def test_the_larger_boards(name, part, resources):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "message"),
     [
         ("pynq-z3", "There is no board 'pynq-z3'; did you mean 'pynq-z2'?"),
         ("PYNQ-Z1", "There is no board 'PYNQ-Z1'; did you mean 'pynq-z1'?"),
@@ -66,14 +66,14 @@ def test_the_larger_boards(name, part, resources):
         ("vck5000", "There is no board 'vck5000'; known are kv260, pynq-z1, pynq-z2, ultra96-v2, zcu104."),
     ],
 )
-def test_an_unknown_board_is_refused_with_the_nearest(name, sentence):
+def test_an_unknown_board_is_refused_with_the_nearest(name, message):
     with pytest.raises(ConfigError) as caught:
         load_board(name)
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"brams": 3}, "x.json: there is no field 'brams'; did you mean 'bram36'?"),
         ({"name": ""}, "x.json: name is ''; it must be a text that is not empty."),
@@ -106,10 +106,10 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, sentence):
         ),
     ],
 )
-def test_a_wrong_field_is_refused_by_name(changes, sentence):
+def test_a_wrong_field_is_refused_by_name(changes, message):
     with pytest.raises(ConfigError) as caught:
         Board.from_dict(_values(**changes), source="x.json")
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("name", [one.name for one in fields(Board)])
@@ -121,7 +121,7 @@ def test_a_missing_field_is_refused(name):
     assert str(caught.value) == f"x.json: the field {name!r} is missing."
 
 
-def test_a_zynqmp_s_registers_lie_in_its_own_window():
+def test_registers_of_a_zynqmp_are_in_its_window():
     with pytest.raises(ConfigError) as caught:
         replace(load_board("zcu104"), control_base=0x43C0_0000)
     assert str(caught.value) == "control_base is 0x43c00000; on zynqmp it must lie in 0xa0000000 to 0xafffffff."

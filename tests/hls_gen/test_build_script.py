@@ -150,7 +150,7 @@ def test_timing_is_checked_before_the_bitstream_is_written(project):
 
 @needs_tclsh
 @pytest.mark.parametrize(
-    ("environment", "sentence"),
+    ("environment", "message"),
     [
         (
             {"STUB_WNS": "-0.001"},
@@ -171,27 +171,27 @@ def test_timing_is_checked_before_the_bitstream_is_written(project):
         ),
     ],
 )
-def test_what_went_wrong_in_vivado_is_one_sentence(project, environment, sentence):
+def test_an_error_in_vivado_is_one_message(project, environment, message):
     folder = project()
     for suffix in ("bit", "hwh"):
         (folder / f"{NAME}.{suffix}").write_text("of an earlier build")
     run = run_script(folder, "build.tcl", tool="vivado", **environment)
-    assert (run.status, run.errors) == (1, f"ERROR: {sentence}\n")
+    assert (run.status, run.errors) == (1, f"ERROR: {message}\n")
     assert not list(folder.glob(f"{NAME}.bit")) + list(folder.glob(f"{NAME}.hwh"))
     assert (folder / f"{NAME}.json").is_file()
 
 
 @needs_tclsh
 @pytest.mark.parametrize(
-    ("environment", "sentence"),
+    ("environment", "message"),
     [
         ({"FOLDLINE_JOBS": "many"}, "FOLDLINE_JOBS is 'many'; it must be an integer of 1 or more."),
         ({"FOLDLINE_BOARD_PRESET": "yes"}, "FOLDLINE_BOARD_PRESET is 'yes'; it must be 0 or 1."),
     ],
 )
-def test_a_wrong_setting_is_refused_before_vivado_does_anything(project, environment, sentence):
+def test_a_wrong_setting_is_refused_before_vivado_runs(project, environment, message):
     run = run_script(project(), "build.tcl", tool="vivado", **environment)
-    assert (run.status, run.errors, run.commands) == (1, f"ERROR: {sentence}\n", [])
+    assert (run.status, run.errors, run.commands) == (1, f"ERROR: {message}\n", [])
 
 
 @needs_tclsh
@@ -205,7 +205,7 @@ def test_a_missing_hand_off_is_an_error(project):
 
 
 @needs_tclsh
-def test_a_missing_manifest_is_an_error_before_vivado_does_anything(project):
+def test_a_missing_manifest_is_an_error_before_vivado_runs(project):
     folder = project()
     (folder / f"{NAME}.json").unlink()
     (folder / f"{NAME}.bit").write_text("of an earlier build")

@@ -53,7 +53,7 @@ def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.nd
 
 
 @pytest.mark.parametrize("name", FOLDINGS)
-def test_the_golden_vectors_and_odd_lines_come_out(csim_builds, name):
+def test_golden_vectors_and_odd_lines_are_equal(csim_builds, name):
     design = golden_design(name)
     program = CSimProgram(design)
     vectors = list(lines(DEFAULT_FOLDER / "vectors" / f"{name}.npz"))
@@ -66,7 +66,7 @@ def test_the_golden_vectors_and_odd_lines_come_out(csim_builds, name):
         assert_equals_simulator(design, program, random_columns(design, length, seed=length))
 
 
-def test_labels_beyond_the_limit_are_counted_and_not_kept(csim_builds):
+def test_labels_that_exceed_the_limit_are_counted_and_not_stored(csim_builds):
     design = golden_design("stress_w3a5_odd")
     line = max(lines(DEFAULT_FOLDER / "vectors" / "stress_w3a5_odd.npz"), key=lambda line: len(line.pixels))
     result = CSimProgram(design).run(line.pixels)
@@ -114,7 +114,7 @@ def test_peepholes_of_the_widest_format_and_ties_of_classes(csim_builds, peephol
 
 
 def test_scores_wrap_and_do_not_saturate(csim_builds):
-    """Every hidden output is -1, so that 300 weights of -1 make 300, far beyond the 128 of a score, in either half."""
+    """Every hidden output is -1, so that 300 weights of -1 give 300 in either half; a score is below 128."""
     plain = random_design(1, bits=(1, 8, 1, 8, 8), inputs=2, hidden=300, classes=3, folding=(50, 1, 100), pe_out=2)
     biases = np.full_like(plain.biases_input, 127)
     biases[:, Gate.G] = -128
@@ -133,10 +133,10 @@ def test_scores_wrap_and_do_not_saturate(csim_builds):
     assert np.all(result.hidden == -1)
     wrapped = (2 * 300 * 256 + 32768) % 65536 - 32768  # docs/spec/datapath.md: WRAP keeps the low 16 bits
     assert np.all(result.scores[:, :2] == wrapped)
-    assert wrapped > 0  # so that it has its say in the labels
+    assert wrapped > 0  # so that it decides labels
 
 
-def test_a_line_past_the_columns_of_the_buffers_is_refused_by_the_accelerator_itself(csim_builds, peepholes):
+def test_a_line_that_exceeds_the_buffers_is_refused_by_the_accelerator(csim_builds, peepholes):
     with pytest.raises(DataError) as error:
         CSimProgram(peepholes).run(random_columns(peepholes, 65))
     assert str(error.value) == "The accelerator refused a line of 65 columns; it takes 1 to 64."
@@ -152,7 +152,7 @@ def test_a_program_that_fails_is_quoted(csim_builds, peepholes):
 
 
 def test_gates_are_in_the_order_of_the_enum(csim_builds):
-    """Each gate has a bias of its own and no other weight, so that its accumulator tells which one it is."""
+    """Each gate has another bias and no other weight, so that its accumulator identifies it."""
     design = golden_design("stress_w2a2_fold")
     result = CSimProgram(design).run(np.zeros((1, design.inputs), dtype=np.int8))
     biases = (design.biases_input.astype(int) + design.biases_recurrent) << 1  # from 7 fraction bits to 8

@@ -1,4 +1,4 @@
-"""Builds are kept: made once, whole or not at all, by however many processes. The compiler here is a fake one."""
+"""The cache of compiled programs: built once and atomically, by any number of processes. The compiler is a fake one."""
 
 import os
 import signal
@@ -174,7 +174,7 @@ def test_a_cache_that_cannot_be_written_is_named(cache, compiler, monkeypatch, t
     assert str(error.value).startswith(f"Cannot write a build to {folder}: Not a directory; set XDG_CACHE_HOME")
 
 
-def test_without_the_variable_builds_are_kept_at_home(monkeypatch, tmp_path):
+def test_without_the_variable_builds_are_cached_in_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "foldline" / "csim"
@@ -184,7 +184,7 @@ def test_without_the_variable_builds_are_kept_at_home(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("program", "sentence"),
+    ("program", "message"),
     [
         ("echo 'Out of luck.' >&2; exit 2", "The C simulation failed: Out of luck."),
         ("exit 3", "The C simulation failed: status 3"),
@@ -196,8 +196,8 @@ def test_without_the_variable_builds_are_kept_at_home(monkeypatch, tmp_path):
         ("printf '' > \"$2\"", "The test bench's results are cut off."),
     ],
 )
-def test_a_program_that_fails_is_quoted(cache, compiler, program, sentence):
+def test_a_program_that_fails_is_quoted(cache, compiler, program, message):
     compiler(program=program)
     with pytest.raises(FoldlineError) as error:
         CSimProgram(DESIGN).run(np.zeros((2, 4), dtype=np.int8))
-    assert str(error.value) == sentence
+    assert str(error.value) == message

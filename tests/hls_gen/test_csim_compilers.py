@@ -28,7 +28,7 @@ def compiler(request, csim_builds, monkeypatch) -> str:
 
 
 def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, program: CSimProgram) -> int:
-    """How many of the lines have more labels than are kept."""
+    """How many of the lines have more labels than the output buffer holds."""
     golden = [line.pixels for line in lines(DEFAULT_FOLDER / "vectors" / f"{name}.npz")]
     cut = 0
     for columns in (*golden, *(random_columns(design, length, seed=length) for length in ODD_AND_SHORT)):
@@ -56,7 +56,7 @@ def test_sanitizers_report_nothing(compiler, name):
 
 @pytest.mark.exhaustive
 def test_sanitizers_stop_at_an_overrun(compiler, monkeypatch):
-    """A buffer with no room for the centre of a line of the most, and an odd number of columns."""
+    """A buffer that is too small for the centre column of the longest line, which has an odd number of columns."""
     rounded_up, rounded_down = "(Net::max_columns + 1) / 2", "Net::max_columns / 2"
     patch_sources(monkeypatch, "src/join_directions.hpp", lambda text: text.replace(rounded_up, rounded_down))
     design = replace(golden_design("stress_w1a1_narrow"), limits=Limits(columns=31))

@@ -53,7 +53,7 @@ def test_every_file_of_the_project_is_listed_in_the_hls_script(project):
 
 
 @needs_tclsh
-def test_each_hls_tool_gets_its_own_options(project):
+def test_each_hls_tool_gets_its_options(project):
     folder = project()
     vitis = run_script(folder, "run_hls.tcl", tool="vitis_hls")
     assert vitis.named("open_solution") == [["-reset", "-flow_target", "vivado", "solution1"]]
@@ -98,16 +98,16 @@ def test_only_a_synthesis_discards_the_earlier_one(project):
 
 @needs_tclsh
 @pytest.mark.parametrize(
-    ("arguments", "environment", "sentence"),
+    ("arguments", "environment", "message"),
     [
         (("csym=1",), {}, "There is no step 'csym'; known are csim, csynth, cosim and export."),
         (("csim=yes",), {}, "csim is 'yes'; it must be 0 or 1."),
         ((), {"FOLDLINE_COSIM": "on"}, "FOLDLINE_COSIM is 'on'; it must be 0 or 1."),
     ],
 )
-def test_a_wrong_step_is_refused_before_any_tool_runs(project, arguments, environment, sentence):
+def test_a_wrong_step_is_refused_before_any_tool_runs(project, arguments, environment, message):
     run = run_script(project(), "run_hls.tcl", tool="vitis_hls", arguments=arguments, **environment)
-    assert (run.status, run.errors, run.commands) == (1, f"ERROR: {sentence}\n", [])
+    assert (run.status, run.errors, run.commands) == (1, f"ERROR: {message}\n", [])
 
 
 @needs_tclsh
@@ -163,7 +163,7 @@ def test_a_failing_export_names_the_patch(project):
 
 @needs_tclsh
 @pytest.mark.parametrize(
-    ("header", "sentence"),
+    ("header", "message"),
     [
         (
             REGISTER_HEADER.replace("0x34", "0x30"),
@@ -176,8 +176,8 @@ def test_a_failing_export_names_the_patch(project):
         ),
     ],
 )
-def test_another_register_map_is_an_error(project, header, sentence):
+def test_another_register_map_is_an_error(project, header, message):
     folder = project()
     run = run_script(folder, "run_hls.tcl", tool="vivado_hls", STUB_HEADER=header)
     path = f"{folder}/hls/solution1/impl/ip/drivers/top_v1_0/src/xtop_hw.h"
-    assert (run.status, run.errors) == (1, f"ERROR: {sentence.replace('HEADER', path)}\n")
+    assert (run.status, run.errors) == (1, f"ERROR: {message.replace('HEADER', path)}\n")

@@ -62,7 +62,7 @@ def test_pipelined_loops_are_found_in_the_library():
 
 
 @pytest.mark.parametrize(("board", "clock", "mhz"), [("pynq-z2", None, 100), ("kv260", None, 150), ("kv260", 200, 200)])
-def test_the_manifest_says_what_the_project_builds(board, clock, mhz, tmp_path):
+def test_the_manifest_holds_board_clock_and_known_answers(board, clock, mhz, tmp_path):
     design, loaded = tiny_design(), load_board(board)
     lines = expected_lines(design, random_lines(design))
     files = render(design, loaded, lines=lines, clock_mhz=clock)
@@ -120,7 +120,7 @@ def test_a_project_without_lines_is_refused():
 
 
 @pytest.mark.parametrize("name", ["columns", "labels"])
-def test_limits_beyond_the_kernels_counters_are_refused(name):
+def test_limits_that_exceed_the_kernels_counters_are_refused(name):
     design = random_design(1, limits=Limits(**{name: 1 << 15}))
     with pytest.raises(DesignError) as caught:
         render(design, load_board("zcu104"), lines=expected_lines(design, random_lines(design)))

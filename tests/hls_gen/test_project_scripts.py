@@ -29,7 +29,7 @@ def test_the_same_facts_give_the_same_bytes_with_a_banner_in_each_file(board):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"name": "a b"}, "name is 'a b'; it must be letters, digits, '_', '.' and '-'."),
         ({"name": "../a"}, "name is '../a'; it must be letters, digits, '_', '.' and '-'."),
@@ -46,10 +46,10 @@ def test_the_same_facts_give_the_same_bytes_with_a_banner_in_each_file(board):
         ({"digest": "a\nb"}, "digest is 'a\\nb'; it must be one line of text that is not empty."),
     ],
 )
-def test_what_a_script_cannot_carry_is_refused(changes, sentence):
+def test_what_a_script_cannot_carry_is_refused(changes, message):
     with pytest.raises(ConfigError) as caught:
         example_facts(**changes)
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(("clock", "period"), [(100, "10.000"), (150, "6.666"), (200, "5.000"), (142.5, "7.017")])
@@ -57,7 +57,7 @@ def test_the_period_is_never_longer_than_the_clock_s(clock, period):
     assert example_facts(clock_mhz=clock).period_ns == period
 
 
-def test_the_readme_says_what_a_user_needs():
+def test_the_readme_lists_registers_files_and_commands():
     facts = example_facts("pynq-z2")
     readme = render_scripts(facts)["README.md"]
     assert "**This project has never been run through the vendor's tools" in readme
@@ -87,7 +87,7 @@ def _make(folder, *words: str) -> subprocess.CompletedProcess:
 
 
 @needs_make
-def test_make_says_what_it_would_do(tmp_path):
+def test_make_dry_run_prints_its_commands(tmp_path):
     folder = write_project(tmp_path / "project", example_facts())
     dry = _make(folder, "-n", "bitstream", "csim", "AP_TYPES=/types", "HLS=vivado_hls -f", "VIVADO=/opt/vivado")
     assert (dry.returncode, dry.stderr) == (0, "")
@@ -110,7 +110,7 @@ def test_make_rebuilds_the_core_when_the_weights_change(tmp_path):
 
 
 @needs_make
-def test_make_without_types_says_what_is_missing(tmp_path):
+def test_make_without_types_names_the_missing_file(tmp_path):
     done = _make(write_project(tmp_path / "project", example_facts()), "csim", "AP_TYPES=")
     assert done.returncode == 2
     assert "AP_TYPES is ''; it must be a folder with ap_int.h.\n" in done.stderr

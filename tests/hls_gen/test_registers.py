@@ -64,7 +64,7 @@ def call(program: Path, words: np.ndarray, *registers: tuple[int, int, int]) -> 
 
 
 def outputs(program: Path, words: np.ndarray, *registers: tuple[int, int, int]) -> list[list[int]]:
-    """The output buffer after each call; nothing but these may be said."""
+    """The output buffer after each call; the program prints nothing else."""
     done = call(program, words, *registers)
     assert (done.returncode, done.stderr) == (0, "")
     assert "WARNING" not in done.stdout  # of a stream in which something is left
@@ -88,7 +88,7 @@ def test_golden_odd_and_short_lines_give_the_simulators_labels(design, program):
         (words,) = outputs(program, pack_columns(columns, 5), (length, 2 * length, 16 * length))
         assert words == expected_output(design, columns)
         cut += words[0] > 3
-    assert cut  # a count beyond the buffer is among them
+    assert cut  # one count exceeds the buffer
 
 
 @pytest.mark.parametrize("bytes_of_a_column", [7, 8])

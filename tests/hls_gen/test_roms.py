@@ -1,4 +1,4 @@
-"""Weights as packed ROM words: what the generated C++ holds, taken apart by hand, is the design."""
+"""Weights as packed ROM words: unpacked by another implementation, the generated C++ holds the design."""
 
 import re
 

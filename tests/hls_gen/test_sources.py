@@ -23,7 +23,7 @@ def test_equal_designs_give_equal_bytes_whoever_trained_them(design):
     assert list(render_sources(other)) == list(render_sources(design))
 
 
-def test_what_is_generated_says_so_and_the_library_is_the_same_in_every_project():
+def test_generated_files_have_the_banner_and_the_library_is_the_same_in_every_project():
     design = random_design(1)
     first, second = render_sources(design), render_sources(random_design(2, hidden=8))
     mark = design_digest(design)[:16]
@@ -49,7 +49,7 @@ def test_the_digest_is_of_everything_that_is_generated():
 
 
 @pytest.mark.parametrize("limit", ["columns", "labels"])
-def test_a_limit_beyond_the_counters_is_refused(limit):
+def test_a_limit_that_exceeds_the_counters_is_refused(limit):
     design = random_design(1, limits=Limits(**{limit: 32768}))
     with pytest.raises(DesignError) as error:
         render_sources(design)

@@ -94,7 +94,7 @@ def test_another_number_of_labels_is_a_difference(design, results, checked):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "new", "sentence"),
+    ("pattern", "new", "message"),
     [
         (r"(?s).*", "", "{path} holds no line."),
         (r"columns \w+\n", "", "{path} is not a file of vectors: it cannot be read at pixels."),
@@ -106,10 +106,10 @@ def test_another_number_of_labels_is_a_difference(design, results, checked):
         (r"labels \w+\n[^\n]*\n", "", "A line has no labels to compare with."),
     ],
 )
-def test_a_damaged_file_is_one_sentence_and_status_2(design, results, checked, tmp_path, pattern, new, sentence):
+def test_a_damaged_file_is_one_message_and_status_2(design, results, checked, tmp_path, pattern, new, message):
     text = re.sub(pattern, new, vectors(design, results), count=1)
     status, _, said = checked(text)
-    assert (status, said) == (2, sentence.format(path=tmp_path / "vectors.txt") + "\n")
+    assert (status, said) == (2, message.format(path=tmp_path / "vectors.txt") + "\n")
 
 
 def test_files_that_cannot_be_read_or_written_and_a_wrong_call(program, design, results, tmp_path):

@@ -1,4 +1,4 @@
-"""The compiler and the fixed-point types: where they are looked for, and what is said where they are not."""
+"""The compiler and the fixed-point types: where they are searched, and the errors where they are missing."""
 
 import importlib.util
 import os
@@ -32,7 +32,7 @@ def installation(folder: Path, *, without: str = "") -> Path:
     return folder
 
 
-def sentence(call) -> str:
+def error_of(call) -> str:
     with pytest.raises(ToolError) as error:
         call()
     return str(error.value)
@@ -69,22 +69,22 @@ def test_an_installed_tool_comes_before_the_package_and_vitis_before_vivado(monk
 def test_a_variable_that_leads_nowhere_is_named_and_nothing_else_is_taken(monkeypatch, tmp_path, variable, missing):
     folder = installation(tmp_path / "tool", without=missing)
     monkeypatch.setenv(variable, str(folder))
-    assert sentence(find_types) == f"${variable} is {folder}, but {folder}/include has no {missing}."
+    assert error_of(find_types) == f"${variable} is {folder}, but {folder}/include has no {missing}."
     monkeypatch.setenv(variable, str(tmp_path / "none"))
     everything = "ap_fixed.h, ap_int.h, hls_stream.h"
-    assert sentence(find_types) == f"${variable} is {tmp_path}/none, but {tmp_path}/none/include has no {everything}."
+    assert error_of(find_types) == f"${variable} is {tmp_path}/none, but {tmp_path}/none/include has no {everything}."
 
 
-def test_without_the_package_the_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "hls4ml", None)  # what Python takes for a package that is not there
+def test_without_the_package_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hls4ml", None)  # as if the package were not installed
     assert importlib.util.find_spec("hls4ml") is None
-    assert sentence(find_types) == NO_TYPES
+    assert error_of(find_types) == NO_TYPES
 
 
 def test_a_package_without_the_types_is_no_source_of_them(monkeypatch, tmp_path):
     types = package(monkeypatch, tmp_path)
     missing = "ap_fixed.h, ap_int.h, hls_stream.h"
-    assert sentence(find_types) == f"The package hls4ml is installed, but {types} has no {missing}."
+    assert error_of(find_types) == f"The package hls4ml is installed, but {types} has no {missing}."
 
 
 # The compiler -------------------------------------------------------------------------------------------------------
@@ -101,16 +101,16 @@ def test_the_first_compiler_on_the_path_is_taken(monkeypatch, tmp_path):
     assert Toolchain.find().compiler == str(tmp_path / "mine")
 
 
-def test_without_a_compiler_the_sentence_says_what_to_install(monkeypatch, tmp_path):
+def test_without_a_compiler_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     message = "There is no C++ compiler (g++, clang++, c++); install g++, e.g. apt install g++."
-    assert sentence(Toolchain.find) == message
+    assert error_of(Toolchain.find) == message
 
 
 def test_a_chosen_compiler_that_is_none_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
     message = "$CXX is no-such-compiler, which is not a program here; unset it, or name a C++ compiler."
-    assert sentence(Toolchain.find) == message
+    assert error_of(Toolchain.find) == message
 
 
 def test_a_compiler_that_cannot_be_started_is_named(tmp_path):
@@ -118,7 +118,7 @@ def test_a_compiler_that_cannot_be_started_is_named(tmp_path):
     broken.write_text("no program\n")
     broken.chmod(0o755)
     toolchain = Toolchain(compiler=str(broken), types=tmp_path)
-    assert sentence(toolchain.digest) == f"Cannot run {broken}: Exec format error."
+    assert error_of(toolchain.digest) == f"Cannot run {broken}: Exec format error."
 
 
 def compiled(folder: Path, **options) -> list[str]:
@@ -166,14 +166,14 @@ exit 1
 )
 def test_a_failing_compiler_is_quoted_with_its_first_complaint(monkeypatch, tmp_path, behaviour, message):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    assert sentence(lambda: compiled(tmp_path, before=behaviour)) == message
+    assert error_of(lambda: compiled(tmp_path, before=behaviour)) == message
 
 
 def test_a_real_compilers_complaint_names_file_and_line(csim_builds, tmp_path):
     source = tmp_path / "wrong.cpp"
     source.write_text("int main() {\n  int unused;\n}\n")
     toolchain = Toolchain.find()
-    message = sentence(lambda: toolchain.compile([source], tmp_path / "wrong", include=tmp_path, flags=()))
+    message = error_of(lambda: toolchain.compile([source], tmp_path / "wrong", include=tmp_path, flags=()))
     # A warning, and -Werror: g++ and clang++ agree on the words but for the quotes' contents.
     assert message.startswith(f"{Path(toolchain.compiler).name} failed: {source}:2:7: error: unused variable 'unused'")
     assert not (tmp_path / "wrong").exists()

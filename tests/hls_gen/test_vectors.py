@@ -120,7 +120,7 @@ def test_every_part_of_a_result_is_no_result():
 def test_damage_is_refused_and_never_cut_to_size(pattern, new, reason):
     text, edits = re.subn(pattern, new, results_text(CUT_LABELS), count=1)
     assert edits == 1
-    if reason is None:  # numpy's own words differ from version to version
+    if reason is None:  # numpy's messages differ from version to version
         assert re.fullmatch(r"The test bench's results cannot be read \(OverflowError: [^\n]+\)\.", refusal(text))
     else:
         assert refusal(text) == f"The test bench's results cannot be read ({reason})."

@@ -48,8 +48,8 @@ def export(folder, checkpoint, *arguments):
     return foldline("export", checkpoint, *data, "--test-image", *output, *arguments)
 
 
-def refuses(sentence, result, status=1):
-    assert result.stderr.splitlines()[-1] == f"Error: {sentence}"
+def refuses(message, result, status=1):
+    assert result.stderr.splitlines()[-1] == f"Error: {message}"
     assert result.exit_code == status
 
 
@@ -153,7 +153,7 @@ def test_the_first_line_that_fits_the_overlay_is_taken(folder, checkpoint, tmp_p
     )
 
 
-def test_what_cannot_be_is_refused(folder, checkpoint, tmp_path):
+def test_invalid_test_images_are_refused(folder, checkpoint, tmp_path):
     refuses(
         "No validation line of lines is called x; the first of 3 is validation/bca.",
         export(folder, checkpoint, "--test-image-line", "x"),
@@ -245,7 +245,7 @@ def test_awkward_text_is_read_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"bits": 3}, "The columns have values -8 to 7; 3 bits allow -4 to 3."),
         (
@@ -254,7 +254,7 @@ def test_awkward_text_is_read_back(tmp_path):
         ),
     ],
 )
-def test_columns_that_no_header_can_hold_are_refused(changes, sentence):
+def test_columns_that_no_header_can_hold_are_refused(changes, message):
     with pytest.raises(DesignError) as caught:
         render_bench_line(bench_line(**changes))
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message

@@ -39,7 +39,7 @@ def right(csim_design, columns) -> KernelResult:
 
 
 def plain_accumulators(design: Design, columns, hidden, step: int, direction: int, unit: int) -> list[int]:
-    """From docs/spec/datapath.md: biases, and products that are rounded on their own; sums wrap."""
+    """From docs/spec/datapath.md: biases, and products that are rounded before they are added; sums wrap."""
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction else step].tolist()
     h = hidden[step - 1, direction].tolist() if step else [0] * design.hidden
@@ -62,7 +62,9 @@ def difference(design: Design, columns: np.ndarray, got: KernelResult) -> str:
 # Sentences ----------------------------------------------------------------------------------------------------------
 
 
-def test_equal_is_silent_and_the_accumulators_are_those_of_the_page(csim_design, columns, right):
+def test_equal_results_have_no_mismatch_and_the_accumulators_are_those_of_the_specification(
+    csim_design, columns, right
+):
     assert difference(csim_design, columns, right) == ""
     for step, direction, unit in np.ndindex(T, 2, 4):
         place = {"step": step, "direction": direction, "unit": unit}
@@ -80,7 +82,9 @@ def test_equal_is_silent_and_the_accumulators_are_those_of_the_page(csim_design,
         ((4, 1, 2), "column 1 (backward, step 4), unit 2"),
     ],
 )
-def test_a_hidden_word_is_named_with_its_place_and_the_gate_to_blame(csim_design, columns, right, place, where, gate):
+def test_a_hidden_word_is_named_with_its_place_and_the_gate_that_differs(
+    csim_design, columns, right, place, where, gate
+):
     expected, accumulator = int(right.hidden[place]), int(right.gates[(*place, gate)])
     wrong = altered(altered(right, "hidden", place, expected ^ 1), "gates", (*place, gate), accumulator ^ 4)
     assert difference(csim_design, columns, wrong) == (
@@ -119,7 +123,7 @@ def test_scores_labels_and_their_number(csim_design, columns, right):
 
 
 def sentence_of(design: Design, columns: np.ndarray, hidden: np.ndarray, end: str) -> str:
-    """The sentence on hidden words that differ first in the first word of all, forward."""
+    """The message on hidden words that differ first in the first word of all, forward."""
     expected = simulate(design, columns).hidden
     places = np.argwhere(expected != hidden)
     assert places[0].tolist() == [0, 0, 0]
@@ -152,7 +156,7 @@ def flip_bit_39_of_the_first_word(text: str) -> str:
     return f"{head}{middle}{int(word, 16) ^ (1 << 39):x}{rest[len(word) :]}"
 
 
-def test_a_changed_table_entry_comes_after_the_accumulators(csim_builds, csim_design, monkeypatch):
+def test_a_changed_table_entry_differs_after_the_accumulators(csim_builds, csim_design, monkeypatch):
     """The entry of tanh that gate G of the first unit reads at the first step, with its sign changed."""
     columns = random_columns(csim_design, 20, seed=11)
     accumulator = plain_accumulators(csim_design, columns, None, 0, 0, 0)[Gate.G]
@@ -179,7 +183,7 @@ def with_tanh_entry(text: str, index: int, value: int) -> str:
 # Limits -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_line_beyond_the_columns_is_refused_or_computed_with_larger_buffers(csim_builds, csim_design):
+def test_a_line_that_exceeds_the_columns_is_refused_or_computed_with_larger_buffers(csim_builds, csim_design):
     simulator = CSimulator(csim_design)
     columns = random_columns(csim_design, 81)
     with pytest.raises(LimitError) as error:

@@ -50,7 +50,7 @@ def pixels(csim_design, tmp_path) -> Path:
 
 
 def agreement(design: Design, *lines: np.ndarray) -> str:
-    """What stands on stderr once these lines are compared: sizes from the shapes, labels from the simulator."""
+    """The output on stderr for these lines: sizes from the shapes, labels from the simulator."""
     columns = sum(map(len, lines))
     labels = sum(len(simulate(design, line, ignore_limits=True).labels) for line in lines)
     return (
@@ -79,7 +79,7 @@ def recorded_builds(monkeypatch) -> list[Design]:
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--threads", 1)])
-def test_it_prints_what_simulate_prints_and_how_much_agreed(csim_builds, csim_design, saved, pixels, form):
+def test_it_prints_what_simulate_prints_and_what_was_verified(csim_builds, csim_design, saved, pixels, form):
     arguments = (saved, "--pixels", pixels, *form)
     result = run("csim", *arguments)
     assert (result.exit_code, result.stdout) == (0, run("simulate", *arguments).stdout)
@@ -96,7 +96,7 @@ def test_it_reads_images(csim_builds, saved, tmp_path):
     assert result.stderr.startswith("C simulation verified on 1 lines (")
 
 
-def test_its_trace_is_simulates_byte_for_byte(csim_builds, saved, pixels, tmp_path):
+def test_its_trace_is_that_of_simulate_byte_for_byte(csim_builds, saved, pixels, tmp_path):
     assert run("csim", saved, "--pixels", pixels, "--trace", tmp_path / "c.npz").exit_code == 0
     assert run("simulate", saved, "--pixels", pixels, "--trace", tmp_path / "s.npz").exit_code == 0
     assert (tmp_path / "c.npz").read_bytes() == (tmp_path / "s.npz").read_bytes()
@@ -130,7 +130,7 @@ def test_a_folding_that_does_not_fit_is_refused(saved, pixels, options, message)
     assert result.stderr == f"Error: {message}\n"
 
 
-def test_a_line_beyond_the_limits_fails_and_the_rest_is_compared(csim_builds, csim_design, saved, tmp_path):
+def test_a_line_that_exceeds_the_limits_fails_and_the_rest_is_compared(csim_builds, csim_design, saved, tmp_path):
     pixels = write_pixels(tmp_path / "pixels.npz", csim_design, 2, 81)
     result = run("csim", saved, "--pixels", pixels)
     assert result.exit_code == 1
@@ -158,7 +158,7 @@ def partial_of(command: str, saved: Path, pixels: Path, output: Path, *, lines: 
     output.with_name(f"{output.name}.partial").write_bytes(header + b"".join(results))
 
 
-def test_a_stopped_run_goes_on_in_any_folding_and_gives_simulates_file(
+def test_a_stopped_run_resumes_in_any_folding_and_writes_the_file_of_simulate(
     csim_builds, csim_design, saved, pixels, tmp_path
 ):
     output = tmp_path / "csim.jsonl"
@@ -176,7 +176,7 @@ def test_a_stopped_run_goes_on_in_any_folding_and_gives_simulates_file(
 
 
 @pytest.mark.parametrize(("begun", "goes_on"), [("simulate", "csim"), ("csim", "simulate")])
-def test_neither_command_goes_on_with_the_others_file(csim_builds, saved, pixels, tmp_path, begun, goes_on):
+def test_neither_command_resumes_the_file_of_the_other(csim_builds, saved, pixels, tmp_path, begun, goes_on):
     output = tmp_path / "o.jsonl"
     partial_of(begun, saved, pixels, output, lines=1)
     message = f"{output}.partial is not of this run: the command (simulate or csim) differs. Remove it to start over."
@@ -187,7 +187,7 @@ def test_neither_command_goes_on_with_the_others_file(csim_builds, saved, pixels
 # What is missing, what is stopped -----------------------------------------------------------------------------------
 
 
-def test_without_a_compiler_or_types_one_sentence_says_what_to_install(saved, pixels, tmp_path, monkeypatch):
+def test_without_a_compiler_or_types_the_message_says_what_to_install(saved, pixels, tmp_path, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tmp_path))

@@ -78,7 +78,7 @@ def test_json_is_the_models():
     assert found["published"] is None
 
 
-def test_without_options_it_is_the_designs_own_folding():
+def test_without_options_it_is_the_folding_of_the_design():
     design = Design.load(W2A2)
     found = of_command(W2A2)
     assert found["folding"] == {"pe": 2, "simd_input": 16, "simd_recurrent": 64, "pe_out": 1}
@@ -87,7 +87,7 @@ def test_without_options_it_is_the_designs_own_folding():
     assert of_command(W2A2, "--kernel", "hls")["cycles_per_line"] < found["cycles_per_line"]
 
 
-def test_what_is_printed():
+def test_report_of_a_published_overlay():
     lines = run(W2A2, "--pe", 2, "--simd-factor", 1).stdout.splitlines()
     assert lines[0] == (
         "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD 32 and 128, PE_OUT 1, in the published kernel on "
@@ -106,15 +106,15 @@ def test_what_is_printed():
     assert lines[-2] == "It fits, by this estimate."
 
 
-def test_what_our_kernel_would_do_stands_beside_the_published_one():
+def test_the_estimate_of_the_published_kernel_names_that_of_the_hls_kernel():
     ours = of_command(W2A2, "--kernel", "hls")
-    sentence = (
-        "In Foldline's own kernel, which `export --project` writes and no board has run: "
+    message = (
+        "In Foldline's HLS kernel, which `export --project` writes and no board has run: "
         f"{ours['columns_per_second']:.0f} columns/s, {ours['resources']['luts']} LUT, "
         f"{ours['resources']['bram36']:g} BRAM36, modelled and estimated."
     )
-    assert sentence in run(W2A2).stdout.splitlines()
-    assert "own kernel" not in run(W2A2, "--kernel", "hls").stdout
+    assert message in run(W2A2).stdout.splitlines()
+    assert "HLS kernel" not in run(W2A2, "--kernel", "hls").stdout
 
 
 def test_millions_are_written_out():
@@ -131,7 +131,7 @@ def test_another_folding_or_kernel_was_not_measured(change):
     assert "measured" not in run(W2A2, "--pe", 2, "--simd-factor", 1, *change).stdout
 
 
-def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
+def test_a_design_that_does_not_fit_names_the_exceeded_resources():
     design = Design.load(W2A2)
     architecture = Architecture.of(design.refolded(Folding(pe=32, simd_input=32, simd_recurrent=128, pe_out=82)))
     found = estimate(architecture, kernel=Kernel.HLS)
@@ -139,12 +139,12 @@ def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
     over = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
     assert found.exceeded == tuple(name for name in over if getattr(need, name) > getattr(has, name))
     assert "luts" in found.exceeded
-    sentence = "; ".join(f"{getattr(need, name):g} {over[name]} of {getattr(has, name)}" for name in found.exceeded)
-    assert f"It does not fit, by this estimate: {sentence}." in list(report(found))
+    message = "; ".join(f"{getattr(need, name):g} {over[name]} of {getattr(has, name)}" for name in found.exceeded)
+    assert f"It does not fit, by this estimate: {message}." in list(report(found))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         (("--columns", 733), "columns is 733; the design's lines have 1 to 732."),
         (("--columns", 0), "columns is 0; the design's lines have 1 to 732."),
@@ -154,8 +154,8 @@ def test_a_design_that_does_not_fit_says_of_what_it_has_too_much():
         (("--pe-out", 83), "pe_out is 83; it must be 1 to the 82 classes."),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, sentence):
-    assert fails(sentence, "estimate", W2A2, *arguments).stdout == ""
+def test_invalid_options_are_refused(arguments, message):
+    assert fails(message, "estimate", W2A2, *arguments).stdout == ""
 
 
 def test_the_limit_is_the_designs():

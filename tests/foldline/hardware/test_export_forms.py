@@ -1,4 +1,4 @@
-"""`foldline export` beyond the published header: copies for C simulation, peepholes, classes in parallel."""
+"""`foldline export` with extensions of the published header: copies for C simulation, peepholes, classes in parallel."""
 
 import pytest
 from click.testing import CliRunner

@@ -1,4 +1,4 @@
-"""`foldline export --project`, from a design to a folder that compiles and proves itself."""
+"""`foldline export --project`: files, memories, and the test bench compiled and run."""
 
 import re
 import shutil
@@ -67,7 +67,7 @@ def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(tmp_path):
     )
 
 
-def test_a_trained_network_finds_letters_in_its_own_lines_and_in_ours(tmp_path):
+def test_a_trained_network_finds_labels_in_synthetic_lines(tmp_path):
     design = Design.load(EMBEDDED)
     (printed, expected), (turned, guessed) = expected_lines(design, synthetic_lines(design))
     assert expected.found >= 5
@@ -97,12 +97,12 @@ def test_no_line_is_longer_than_the_accelerator_takes(columns, lengths):
 def test_an_image_that_is_too_wide_or_none_is_refused(saved, tmp_path):
     Image.fromarray(np.full((8, 900), 255, dtype=np.uint8)).save(tmp_path / "wide.png")
     wide = len(image_columns(tmp_path / "wide.png", target_height=8, bits=4))
-    for name, sentence in (
+    for name, message in (
         ("wide.png", f"Error: {tmp_path / 'wide.png'} has {wide} columns; the accelerator takes 1 to 732.\n"),
         ("design.npz", f"Error: {saved} is not an image that Pillow can read.\n"),
     ):
         result = run("export", saved, "--project", tmp_path / "project", "--lines", tmp_path / name)
-        assert (result.exit_code, result.output) == (1, sentence)
+        assert (result.exit_code, result.output) == (1, message)
         assert not (tmp_path / "project").exists()
 
 
@@ -129,12 +129,12 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
     digit = re.search(r"class_biases\[.*?0x", text, re.DOTALL).end()
     weights.write_text(text[:digit] + ("1" if text[digit] != "1" else "2") + text[digit + 1 :])
     done = make_csim()
-    assert done.returncode == 2  # make's own
+    assert done.returncode == 2  # of make
     assert "scores[0] expected" in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "message"),
     [
         ((), "Error: Give -o FILE, --project FOLDER, or both."),
         (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines need --project FOLDER."),
@@ -144,9 +144,9 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
         (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],
 )
-def test_what_cannot_be_exported_is_refused_in_one_sentence(saved, arguments, sentence, tmp_path, monkeypatch):
+def test_invalid_exports_are_refused(saved, arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("export", saved, *arguments)
     assert result.exit_code != 0
-    assert result.output.splitlines()[-1] == sentence
+    assert result.output.splitlines()[-1] == message
     assert not (tmp_path / "p").exists()

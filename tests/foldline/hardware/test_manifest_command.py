@@ -100,7 +100,7 @@ def test_every_board_and_kernel_has_a_manifest_that_is_read_as_the_same(board, k
         (("-o", "no/m.json"), 1, "Error: Cannot write no/m.json: No such file or directory."),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_sentence(saved, arguments, status, sentence, tmp_path, monkeypatch):
+def test_invalid_options_are_refused(saved, arguments, status, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("manifest", saved, *arguments)
     assert (result.exit_code, result.output.splitlines()[-1]) == (status, sentence)

@@ -1,4 +1,4 @@
-"""Edits of header texts, and what the parser says about them."""
+"""Edits of header texts, and the parser's errors."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from hls_gen import parse_header
 
 
 def refusal(text: str) -> str:
-    """The sentence with which a header called model.hpp is refused."""
+    """The error of a header called model.hpp."""
     with pytest.raises(HeaderError) as error:
         parse_header(text, name="model.hpp")
     return str(error.value)
@@ -19,9 +19,9 @@ def edited(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def assert_refused(text: str, needle: str, sentence: str) -> None:
-    """The text is refused with this sentence, and its place is where `needle` begins."""
-    place, told = refusal(text).split(": ", 1)
-    assert told == sentence
+def assert_refused(text: str, needle: str, message: str) -> None:
+    """The text is refused with this message, and its place is where `needle` begins."""
+    place, actual = refusal(text).split(": ", 1)
+    assert actual == message
     line, column = map(int, place.removeprefix("model.hpp:").split(":"))
     assert text.split("\n")[line - 1][column - 1 :].startswith(needle), (place, text.split("\n")[line - 1])

@@ -56,7 +56,7 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "needle", "sentence"),
+    ("old", "new", "needle", "message"),
     [
         (
             "wfc_bytes [24] = { 0x10, \n0x17",
@@ -187,13 +187,13 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
         ),
     ],
 )
-def test_an_edit_of_the_copies_is_refused(old, new, needle, sentence):
+def test_an_edit_of_the_copies_is_refused(old, new, needle, message):
     text = csim_header()
     place = text.rindex(old) if old in ("#endif", "pop [2][4]") else text.index(old)
     if needle:
-        assert_refused(text[:place] + new + text[place + len(old) :], needle, sentence)
+        assert_refused(text[:place] + new + text[place + len(old) :], needle, message)
     else:
-        assert refusal(text[:place] + new + text[place + len(old) :]).split(": ", 1)[1] == sentence
+        assert refusal(text[:place] + new + text[place + len(old) :]).split(": ", 1)[1] == message
 
 
 def test_an_array_in_one_branch_only_is_refused():

@@ -43,7 +43,7 @@ def test_value_is_that_of_c(expression, expected):
     assert value(expression) == expected
 
 
-def test_a_define_stands_for_its_tokens_as_in_c():
+def test_a_define_is_replaced_by_its_tokens_as_in_c():
     assert value("A*2", "#define A 8+1") == 10
     assert value("(A)*2", "#define A 8+1") == 18
     assert value("N/S", "#define N (4*K)\n#define K 8\n#define S \\\n 16") == 2

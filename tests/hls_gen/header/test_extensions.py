@@ -1,4 +1,4 @@
-"""What our headers may say beyond the published format: peepholes, and classes in parallel."""
+"""Foldline's extensions of the header: peepholes, and classes in parallel."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_peepholes_are_read_as_the_independent_writer_wrote_them():
     assert without_white_space(render_header(network)) == without_white_space(peephole_header())
 
 
-def test_a_network_without_peepholes_says_nothing_of_them():
+def test_a_network_without_peepholes_has_no_define_of_them():
     network = parse_header(small_header(), name="small.hpp")
     assert network.peepholes is None
     text = render_header(network)
@@ -80,7 +80,7 @@ def test_the_reference_networks_with_peepholes_import(shared_data, name):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "needle", "sentence"),
+    ("old", "new", "needle", "message"),
     [
         (
             "t_fixed_pfp;",
@@ -122,12 +122,12 @@ def test_the_reference_networks_with_peepholes_import(shared_data, name):
         ),
     ],
 )
-def test_an_edit_of_peepholes_is_refused(old, new, needle, sentence):
-    assert_refused(edited(peephole_header(), old, new), needle, sentence)
+def test_an_edit_of_peepholes_is_refused(old, new, needle, message):
+    assert_refused(edited(peephole_header(), old, new), needle, message)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "message"),
     [
         ("PEEPHOLE_BITS", "0", "PEEPHOLE_BITS is 0; allowed is 1 to 16 bits."),
         ("PEEPHOLE_BITS", "17", "PEEPHOLE_BITS is 17; allowed is 1 to 16 bits."),
@@ -136,8 +136,8 @@ def test_an_edit_of_peepholes_is_refused(old, new, needle, sentence):
         ("PEEPHOLE_INT_BITS", "12", "PEEPHOLE_INT_BITS is 12; with PEEPHOLE_BITS 11 allowed is 1 to 11."),
     ],
 )
-def test_a_format_of_peepholes_out_of_range_is_refused(name, value, sentence):
-    assert_refused(with_peephole_define(name, value), f"{name} {value}", sentence)
+def test_a_format_of_peepholes_out_of_range_is_refused(name, value, message):
+    assert_refused(with_peephole_define(name, value), f"{name} {value}", message)
 
 
 @pytest.mark.parametrize("name", ["PEEPHOLE_BITS", "PEEPHOLE_INT_BITS"])
@@ -186,6 +186,6 @@ def test_classes_in_parallel_are_read(value):
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "4"])
-def test_classes_in_parallel_beyond_the_classes_are_refused(value):
+def test_more_classes_in_parallel_than_classes_are_refused(value):
     text = header_text(SMALL_DEFINES | {"PE_OUT": value}, small_arrays())
     assert_refused(text, f"PE_OUT {value}", f"PE_OUT is {value}; allowed is 1 to 3, the number of classes.")

@@ -1,4 +1,4 @@
-"""The five published networks and the stress networks: written as the spec says, read, written again."""
+"""Headers of the published and the stress networks: written as the specification says, parsed, and written again."""
 
 import json
 from pathlib import Path

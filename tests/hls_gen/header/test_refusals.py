@@ -1,4 +1,4 @@
-"""A header whose parts contradict each other is refused by name, with the place and the whole sentence."""
+"""Errors of headers whose parts contradict each other: names, values and places."""
 
 import re
 
@@ -26,7 +26,7 @@ def without(pattern: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "message"),
     [
         ("PE", "3", "PE is 3; it must divide the 4 hidden units of NUMBER_OF_NEURONS."),
         ("PE", "0", "PE is 0; it must divide the 4 hidden units of NUMBER_OF_NEURONS."),
@@ -98,9 +98,9 @@ def without(pattern: str) -> str:
         ),
     ],
 )
-def test_a_define_that_the_hardware_or_another_define_does_not_allow(name, value, sentence):
+def test_a_define_that_the_hardware_or_another_define_does_not_allow(name, value, message):
     text = with_define(name, value)
-    assert refusal(text) == f"model.hpp:{place(text, f'{name} {value}')}: {sentence}"
+    assert refusal(text) == f"model.hpp:{place(text, f'{name} {value}')}: {message}"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_define_against_the_shape_of_an_array(name, value, array, has, rule, m
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence", "needle"),
+    ("name", "value", "message", "needle"),
     [
         ("WEIGHTWIDTH", "3", "t_fixed_wgi_ih is ap_fixed<2, 1, AP_RND_ZERO, AP_WRAP>; WEIGHTWIDTH is 3, so it must be "
          "ap_fixed<3, 1, AP_RND_ZERO, AP_WRAP>.", "t_fixed_wgi_ih"),
@@ -150,13 +150,13 @@ def test_a_define_against_the_shape_of_an_array(name, value, array, has, rule, m
          "ap_fixed<7, 1, AP_RND_ZERO, AP_WRAP>.", "t_fixed_bfc"),
     ],
 )  # fmt: skip
-def test_a_width_against_a_typedef(name, value, sentence, needle):
+def test_a_width_against_a_typedef(name, value, message, needle):
     text = with_define(name, value)
-    assert refusal(text) == f"model.hpp:{place(text, needle)}: {sentence}"
+    assert refusal(text) == f"model.hpp:{place(text, needle)}: {message}"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "needle", "sentence"),
+    ("old", "new", "needle", "message"),
     [
         (
             "ap_fixed<5 , 1, AP_RND_ZERO, AP_WRAP>",
@@ -222,8 +222,8 @@ def test_a_width_against_a_typedef(name, value, sentence, needle):
          "a weight header must not depend on its surroundings."),
     ],
 )  # fmt: skip
-def test_an_edit_is_refused(old, new, needle, sentence):
-    assert_refused(edited(small_header(), old, new), needle, sentence)
+def test_an_edit_is_refused(old, new, needle, message):
+    assert_refused(edited(small_header(), old, new), needle, message)
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL_DEFINES if name not in OPTIONAL_DEFINES])

@@ -47,7 +47,7 @@ def test_every_value_of_every_width_survives(bits):
         np.testing.assert_array_equal(header_arrays(again)[name], array, err_msg=name)
 
 
-def test_the_text_begins_as_the_spec_says():
+def test_the_text_begins_as_in_the_specification():
     lines = render_header(parse_header(small_header(), name="small.hpp")).split("\n")
     defines = [f"#define {name} {value}" for name, value in SMALL_DEFINES.items()]
     assert lines[0] == "#pragma once"
@@ -141,7 +141,7 @@ def test_a_network_that_contradicts_itself_is_not_written(change, message):
     assert str(error.value) == message
 
 
-def test_a_header_without_typedefs_says_nothing_less():
+def test_a_header_without_typedefs_holds_the_same_network():
     text = small_header()
     without = "\n".join(line for line in text.split("\n") if not line.startswith("typedef"))
     assert without != text

@@ -123,12 +123,12 @@ def test_numbers_are_read_as_c_reads_them(text, value):
 
 
 @pytest.mark.parametrize("text", ["08", "0x", "0xg", "12a", "1.5", "1e3", "0b1", "1lul", "1uu", "0x1.8"])
-def test_what_is_no_whole_number_is_refused(text):
+def test_a_number_that_is_not_an_integer_is_refused(text):
     (token, _end) = tokenize(Source("t", text))
     with pytest.raises(HeaderError) as error:
         literal_value(Source("t", text), token)
-    sentence = f"'{text}' is not an integer; allowed is decimal, 0x and hex digits, or 0 and octal digits."
-    assert str(error.value) == f"t:1:1: {sentence}"
+    message = f"'{text}' is not an integer; allowed is decimal, 0x and hex digits, or 0 and octal digits."
+    assert str(error.value) == f"t:1:1: {message}"
 
 
 def test_a_number_of_thousands_of_digits_is_refused_by_its_length():

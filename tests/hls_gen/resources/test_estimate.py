@@ -88,9 +88,9 @@ def test_resources_add_up():
 
 
 @kernels
-def test_a_block_says_what_it_is_made_of(architecture, kernel):
+def test_a_block_lists_its_multipliers(architecture, kernel):
     hidden = next(block for block in estimate_resources(architecture, kernel).blocks if block.name == "hidden")
-    # In two steps the published kernel has all 4 * (32 + 128) products of a unit side by side; ours half of them.
+    # In two steps the published kernel has all 4 * (32 + 128) products of a unit in parallel; the HLS kernel half of them.
     assert hidden.made_of.startswith("640 multipliers" if kernel is Kernel.PUBLISHED else "320 multipliers")
 
 
@@ -188,7 +188,7 @@ def test_the_ends_of_all_ranges(kernel, dimensions, bits, folding):
 
 
 @given(design=designs())
-def test_the_whole_design_takes_at_least_the_block_ram_of_its_weights(design):
+def test_a_design_takes_at_least_the_block_ram_of_its_weights(design):
     weights = check_fits(kernel_memories(Architecture.of(design)), load_board("zcu104")).bram36
     assert total(Architecture.of(design)).bram36 >= weights
 

@@ -81,7 +81,7 @@ def test_a_rom_of_65_words_is_block_ram():
     assert (rom.luts, rom.ramb18) == (0, 1)
 
 
-def test_each_processing_element_has_its_own():
+def test_each_processing_element_has_separate_memories():
     assert _one(depth=600, width=36, parallel=5).ramb18 == 5 * 2
     assert _one(depth=64, width=10, parallel=5).luts == 50
 

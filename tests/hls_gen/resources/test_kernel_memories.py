@@ -62,7 +62,7 @@ def test_the_buffers_of_a_line_and_of_the_half_that_waits():
         (512, 37, 1, 1),
     ],
 )
-def test_a_memory_of_the_published_kernel_is_one_row_of_whole_block_rams(depth, width, ports, bram36):
+def test_a_memory_of_the_published_kernel_is_one_row_of_block_rams(depth, width, ports, bram36):
     assert memory_of_one_row(depth=depth, width=width, ports=ports) == Packed(ramb18=int(2 * bram36))
 
 
