@@ -1,5 +1,4 @@
-"""The demo: the whole way from printed lines to a header, a hardware project and a board proved bit for bit, on embedded
-data."""
+"""The demo: train a small network, export and verify it, compare all backends, write a report; needs no downloads."""
 
 from __future__ import annotations
 
@@ -35,20 +34,24 @@ from train.trainer import train
 
 PARAMS = Path(__file__).parent.parent / "params" / "demo.json"
 EMBEDDED = DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
-"""The network that Foldline carries: W2A4, trained on real lines (docs/training.md)."""
+"""A W2A4 network that was trained on scanned lines (docs/training.md), included with Foldline."""
 
 FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
 DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
 LINE_CHARACTERS = (16, 40)
 VERIFIED_LINES = 10
 CSIM_LINES = 3
-"""Lines of the C simulation, which computes one or two hundred columns a second."""
+"""Lines for the C simulation, which computes 100 to 200 columns per second."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedHeader:
-    """The header that was written of a network, the design that was read back from it, and the lines on which both were
-    verified."""
+    """An exported network.
+
+    header      the LSTM-PYNQ header
+    design      the exported design, equal to the one that was read back from the header
+    verified    what was equal in both designs' simulations
+    """
 
     header: Path
     design: Path
@@ -57,9 +60,16 @@ class VerifiedHeader:
 
 @dataclass(frozen=True, kw_only=True)
 class DemoResult:
-    """What the demo made, in `folder`: the checkpoint that it trained and that network's way to the header, the
-    embedded network's way, the hardware project of the first; what each level of both reads on the validation lines, of
-    the trained network all backends; and the report of it all."""
+    """The demo's files and results.
+
+    folder                  folder of the training run, with all files
+    checkpoint              the trained network: the epoch with the lowest validation error
+    trained, embedded       headers and designs of the trained and of the included network
+    project                 hardware project of the trained network
+    comparison              the trained network on the validation lines, with every backend of this machine
+    embedded_comparison     the included network on the validation lines, simulated
+    report                  HTML report of both networks
+    """
 
     folder: Path
     checkpoint: Path
@@ -72,7 +82,10 @@ class DemoResult:
 
 
 def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
-    """Short printed lines, always the same."""
+    """Short synthetic lines, the same in every run.
+
+    :param progress: called with (lines rendered, lines in total).
+    """
     return synthetic_dataset(
         seed=DATA_SEED,
         training=TRAINING_LINES,
@@ -94,17 +107,20 @@ def run_demo(
     log: Callable[[str], None],
     progress: Progress | None = None,
 ) -> DemoResult:
-    """Train, export to a header, read it back and verify it; then the same with the embedded network; then the trained one
-    as a hardware project; compare all backends, the C simulation and the virtual board among them; and write a report.
+    """Run all steps of the demo.
 
-    :param folder: where everything is kept.
-    :param embedded: a design, the one that Foldline carries by default; it reads lines of the dataset's height.
-    :param log: gets the text of each step.
-    :param progress: of the comparison.
-    :raises TrainingError: it was interrupted while it trained.
-    :raises MismatchError: the header does not hold the design, or one walk or level gives other bits than the other.
+    :param folder: the training run's folder is created in it.
+    :param dataset: training and validation lines.
+    :param hyperparameters: of the network to train.
+    :param folding: of the trained network.
+    :param embedded: a design that takes lines of the dataset's height.
+    :param reporter: shows the training's progress.
+    :param log: gets a line of text for each step.
+    :param progress: shows the progress of a comparison.
+    :raises TrainingError: the training was interrupted.
+    :raises MismatchError: a header does not reproduce its network, or bit-exact results differ.
     """
-    log("1. Train a quantized BiLSTM on printed lines.")
+    log("1. Train a quantized BiLSTM on synthetic text lines.")
     result = train(
         hyperparameters,
         dataset,
@@ -117,64 +133,64 @@ def run_demo(
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
     lines = dataset.validation
-    log("2. Export its best epoch as an LSTM-PYNQ header, read it back, and verify it.")
+    log("2. Export the best epoch as an LSTM-PYNQ header, read the header back, and verify it.")
     trained = _verify(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, log=log)
     design = Design.load(embedded)
-    log(f"3. The same with the network that Foldline carries: {design.experiment}, trained on {_data_of(design)}.")
-    carried = _verify(design, result.folder / embedded.stem, lines, log=log)
-    log("4. Write the demo's network as a hardware project.")
+    log(f"3. Do the same with the included network {design.experiment}, trained on {_dataset_of(design)}.")
+    included = _verify(design, result.folder / embedded.stem, lines, log=log)
+    log("4. Write a hardware project of the trained network.")
     own = Design.load(trained.design)
     project = result.folder / "project"
     fit = export_project(own, project).fit
     log(
-        f"   {project.name}/ for {fit.board.title}: weights and buffers take {fit.bram36:g} of its {fit.board.bram36} BRAM36."
+        f"   {project.name}/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36."
     )
-    log(
-        "5. Compare what all backends read: PyTorch, the simulator, the project's C++, and a board, here a virtual one."
-    )
+    log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, and the virtual board.")
     comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
     embedded_comparison = compare(design, lines)
-    log("6. Write all of it into a report.")
+    log("6. Write a report.")
     return DemoResult(
         folder=result.folder,
         checkpoint=path,
         trained=trained,
-        embedded=carried,
+        embedded=included,
         project=project,
         comparison=comparison,
         embedded_comparison=embedded_comparison,
         report=_report(
             result.folder,
-            ReportRun(name="the demo's own", design=own, comparison=comparison, dataset_name=dataset.name),
-            ReportRun(name="embedded", design=design, comparison=embedded_comparison, dataset_name=dataset.name),
+            ReportRun(name="trained by the demo", design=own, comparison=comparison, dataset_name=dataset.name),
+            ReportRun(
+                name="included with Foldline", design=design, comparison=embedded_comparison, dataset_name=dataset.name
+            ),
             progress,
         ),
     )
 
 
 def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
-    """The report of both networks, in `folder`, where the first one was trained."""
+    """Write the report of both networks to `folder`, where the first one was trained."""
     path = folder / "report.html"
     runs = (replace(own, curves=(read_curves(folder / TENSORBOARD, name=folder.name),)), embedded)
     write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return path
 
 
-def _data_of(design: Design) -> str:
-    return design.provenance.notes.get("dataset") or "data that its provenance does not name"
+def _dataset_of(design: Design) -> str:
+    return design.provenance.notes.get("dataset") or "an unknown dataset"
 
 
 def _verify(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable[[str], None]) -> VerifiedHeader:
-    """Header out, header in, and both walks on some lines.
+    """Write a header, read it back, and simulate both designs.
 
-    :param stem: path of the files without their suffix.
+    :param stem: path of the files without suffix.
     """
     header, alphabet, path = (stem.with_suffix(suffix) for suffix in (".hpp", ".alphabet.txt", ".npz"))
     write_header(header, fold(exported))
     exported.alphabet.write(alphabet)
     design = import_design(header, alphabet)
     if not design.same_network(exported):
-        raise MismatchError(f"{header} does not give back the network that was exported.")
+        raise MismatchError(f"{header} does not reproduce the network that was exported.")
     exported.save(path)
     columns = [line.columns(design) for line in lines[:VERIFIED_LINES]]
     verified = verify_header(Design.load(path), header, columns)
@@ -190,23 +206,28 @@ def compare_all(
     log: Callable[[str], None],
     progress: Progress | None = None,
 ) -> Comparison:
-    """Compare every level of a design that this machine can compute; it is said which are left out, and why.
+    """Compare the backends that this machine can compute.
 
-    :raises MismatchError: backends that must agree do not.
+    :param design: the network.
+    :param lines: lines with reference texts.
+    :param checkpoint: the network in PyTorch.
+    :param log: gets a message for each backend that is left out, with the reason.
+    :param progress: shows the progress of the comparison.
+    :raises MismatchError: bit-exact backends differ.
     """
     backends = [*TORCH, SIMULATED]
     try:
-        CSimProgram(design)  # kept, so that it is built once
+        CSimProgram(design)  # compiled here, later taken from its cache
         backends.append(CSIM)
-    except ToolError as error:  # a compiler is not ours to bring
-        log(f"   The C simulation is left out. {error}")
+    except ToolError as error:  # no compiler
+        log(f"   C simulation skipped: {error}")
     with ExitStack() as stack:
         board = None
         try:
             board = stack.enter_context(open_driver(design))
             backends.append(BOARD)
-        except ImportError as error:  # pynq does not go with everything that Foldline goes with
-            log(f"   The board is left out. {_why_missing(error)}")
+        except ImportError as error:  # pynq is missing, or does not work with the installed numpy
+            log(f"   Board skipped: {_why_missing(error)}")
         comparison = compare(
             design,
             lines,
@@ -223,7 +244,7 @@ def compare_all(
 
 
 def _why_missing(error: ImportError) -> str:
-    """Why the board's library cannot be had."""
+    """Why pynq cannot be imported."""
     if isinstance(error, ModuleNotFoundError) and error.name == "pynq":
         return "pynq is not installed: pip install 'foldline[board]'."
     return f"pynq cannot be imported: {str(error).splitlines()[0].rstrip('.')}."

@@ -177,8 +177,6 @@ def test_foldline_has_a_folder_for_each_task_and_few_other_modules():
 def test_a_part_of_foldline_imports_only_lower_parts(path):
     part = path.parts[1].removesuffix(".py")
     lower = () if part == "__init__" else FOLDLINE_ORDER[: FOLDLINE_ORDER.index(part)]
-    if path == Path("foldline/hardware/csim_level.py"):
-        lower += ("compare",)
     assert {other for other, module in imported_parts(tree_of(path)) if module != ANYWHERE} <= {part, *lower}
 
 

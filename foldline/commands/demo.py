@@ -12,11 +12,16 @@ SHOWN_LINES = 2
 
 
 @click.command("demo")
-@click.option("-o", "--output", type=FILE, default="demo-run", show_default=True)
+@click.option(
+    "-o", "--output", type=FILE, default="demo-run", show_default=True, help="Folder in which the run's folder is made."
+)
 def command(output: Path) -> None:
-    """Train a small network on printed lines, export it, and prove the header (minutes); do the same with the network that
-    Foldline carries; write a hardware project; compare what all levels read: PyTorch, the simulator, the project's C++,
-    and the virtual board; and write a report of both networks."""
+    """Train, export, verify and compare a small network, in a few minutes and without downloads.
+
+    The demo trains on synthetic lines, exports the network as an LSTM-PYNQ header, and verifies the header on lines.
+    It does the same with a network that is included with Foldline. It writes a hardware project, compares PyTorch,
+    the simulator, the project's C++ and the virtual board, and writes a report of both networks.
+    """
     from rich.console import Console
 
     from foldline.console.progress import counting
@@ -25,7 +30,7 @@ def command(output: Path) -> None:
     from foldline.demo import PARAMS, demo_dataset, run_demo
     from train.config import Hyperparameters
 
-    with counting("printing lines") as progress:
+    with counting("rendering lines") as progress:
         dataset = demo_dataset(progress)
     with showing() as reporter:
         result = run_demo(
@@ -38,16 +43,16 @@ def command(output: Path) -> None:
         )
     console = Console(width=None if Console().is_terminal else 120)
     for title, comparison in (
-        ("the embedded network", result.embedded_comparison),
-        ("the demo's own network", result.comparison),
+        ("the included network", result.embedded_comparison),
+        ("the network trained by the demo", result.comparison),
     ):
         for index in range(min(SHOWN_LINES, len(comparison.lines))):
             console.print()
             show_line(console, comparison.lines[index], comparison.results, index, scan=True)
         console.print()
         show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines, {title}")
-    kept = ", ".join(
+    files = ", ".join(
         path.name for path in (result.checkpoint, result.trained.design, result.trained.header, result.project)
     )
-    console.print(f"\nKept in {result.folder}: {kept}")
+    console.print(f"\nFiles in {result.folder}: {files}")
     console.print(f"Report: {result.report}", soft_wrap=True)

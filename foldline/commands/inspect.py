@@ -13,11 +13,17 @@ from foldline.commands.options import FILE
 @click.command("inspect")
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @click.argument("image", metavar="[IMAGE]", required=False, type=FILE)
-@click.option("-o", "--output", type=FILE, help="The picture; default: NAME.inspect.png in the current folder.")
-@click.option("--pixels", type=FILE, help="Raw pixels instead: .npz with pixels_0, ... [T, I].")
-@click.option("--line", "number", type=click.IntRange(min=0), help="Which of the --pixels; default: pixels_0.")
-@click.option("--ignore-limits", is_flag=True, help="Compute a line that the overlay cannot take, and say so.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of the table.")
+@click.option("-o", "--output", type=FILE, help="PNG file to write [default: NAME.inspect.png in the current folder].")
+@click.option(
+    "--pixels", type=FILE, help="Raw pixels instead of an image: an .npz with arrays pixels_0, pixels_1, ... [T, I]."
+)
+@click.option(
+    "--line", "number", type=click.IntRange(min=0), help="Number of the line in the --pixels file [default: 0]."
+)
+@click.option(
+    "--ignore-limits", is_flag=True, help="Compute a line that exceeds the overlay's limits, and report the limits."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def command(
     design_path: Path,
     image: Path | None,
@@ -27,15 +33,15 @@ def command(
     ignore_limits: bool,
     as_json: bool,
 ) -> None:
-    """Show where a line's numbers live: how far each quantity of the datapath goes in its type, and what is lost.
+    """Show the value range of each datapath quantity for one line.
 
-    Writes a picture: the line with the best class of each column, a histogram of each quantity over the range of its
-    type, and how often it wraps, saturates, is rounded or clips a table. Prints the table of the same.
+    Writes a picture with the line, the best class of each column, and a histogram of each quantity over the range of
+    its type. Prints a table with how often each quantity wraps, saturates, is rounded, or exceeds a table's input range.
     """
     if (image is None) == (pixels is None):
-        raise click.UsageError("Give an image, or --pixels FILE.npz, and not both.")
+        raise click.UsageError("Give either an image or --pixels FILE.npz.")
     if number is not None and pixels is None:
-        raise click.UsageError("--line goes with --pixels FILE.npz.")
+        raise click.UsageError("--line needs --pixels FILE.npz.")
 
     from rich.console import Console
 
@@ -61,6 +67,6 @@ def command(
     console = Console(width=None if Console().is_terminal else 120)
     show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
     for limit in inspection.trace.exceeded:
-        click.echo(f"Beyond the overlay: {limit}.")
+        click.echo(f"Exceeds the overlay: {limit}.")
     click.echo(f"Text: {inspection.trace.text}")
     click.echo(f"Picture: {output}")

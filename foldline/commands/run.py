@@ -9,17 +9,19 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import chosen_inputs
-from foldline.commands.options import FILE, board_options
+from foldline.commands.options import FILE, GroupedCommand, board_options
 
 
-@click.command("run")
+@click.command("run", cls=GroupedCommand)
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
-@click.option("--list", "list_path", metavar="FILE", help="Images instead: one path per line; - reads stdin.")
-@click.option("--pixels", type=FILE, help="Raw pixels instead: .npz with pixels_0, ... [T, I].")
-@click.option("--trace", type=FILE, help="Write the labels of all lines to this .npz.")
+@click.option("--list", "list_path", metavar="FILE", help="Text file with one image path per line; - reads stdin.")
+@click.option(
+    "--pixels", type=FILE, help="Raw pixels instead of images: an .npz with arrays pixels_0, pixels_1, ... [T, I]."
+)
+@click.option("--trace", type=FILE, help="Write the labels of all lines to this .npz file.")
 @board_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line of text.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text line.")
 def command(
     design_path: Path,
     images: tuple[Path, ...],
@@ -31,13 +33,13 @@ def command(
     manifest: Path | None,
     as_json: bool,
 ) -> None:
-    """Read lines on a board that holds DESIGN: with a bitstream on the board itself, or on the virtual board.
+    """Read text lines on a board that holds DESIGN, or on the virtual board.
 
-    Prints one line per IMAGE: name, text, columns and milliseconds. An IMAGE may be a folder. A line that fails is
-    reported on stderr, the others are still read, and the exit status is 1.
+    Prints name, text, columns and milliseconds of each IMAGE; an IMAGE may be a folder. Errors of a line go to stderr,
+    the other lines are still computed, and the exit status is then 1.
 
-    The virtual board is pynq's own library with our simulator as the accelerator; its milliseconds are modelled from
-    the cycle count. A line with a known answer is read first: a bitstream that does not hold the design is refused.
+    The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from
+    the cycle model. Known-answer lines are computed first, and a bitstream with another network is refused.
     """
     import numpy as np
 
@@ -63,17 +65,16 @@ def command(
             if write is not None:
                 write(f"labels_{throughput.lines - 1}", result.labels)
         if throughput.lines:
-            summary = throughput.summary(driver.board.kind.capitalize(), driver.manifest.clock_mhz)
-            click.echo(summary, err=True)
+            click.echo(throughput.summary(driver.board.kind.capitalize(), driver.manifest.clock_mhz), err=True)
         if failed == 1 and not throughput.lines:
-            raise click.exceptions.Exit(1)  # its one sentence has been said
+            raise click.exceptions.Exit(1)  # its error has been printed
         if failed:
-            kept = f" No trace was written to {trace}." if trace else ""
-            raise click.ClickException(f"{failed} of {throughput.lines + failed} lines failed.{kept}")
+            no_trace = f" No trace was written to {trace}." if trace else ""
+            raise click.ClickException(f"{failed} of {throughput.lines + failed} lines failed.{no_trace}")
 
 
 def _show(name: str, result, as_json: bool) -> bool:
-    """Print a line's result; whether it is a reading."""
+    """Print a line's result or error; returns whether it is a result."""
     from datapath.errors import FoldlineError
     from foldline.console.text import printable
 

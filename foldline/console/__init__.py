@@ -1,1 +1,1 @@
-"""What the command line shows on a terminal: text, progress, tables."""
+"""Terminal output of the commands: text, progress, tables."""

@@ -1,4 +1,4 @@
-"""Progress on a terminal; quiet and plain where the output goes elsewhere."""
+"""Progress bars on a terminal; nothing, or plain text, if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from datapath.errors import FoldlineError
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, driven by calls with (done, total); nothing at all where stderr is no terminal."""
+    """A progress bar on stderr, or nothing if stderr is not a terminal.
+
+    :param what: text beside the bar.
+    :returns: a function to call with (done, total).
+    """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -26,14 +30,17 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A turning sign on stderr while something takes its time; nothing where stderr is no terminal."""
+    """A spinner on stderr, or nothing if stderr is not a terminal.
+
+    :param what: text beside the spinner.
+    """
     console = Console(stderr=True)
     with console.status(what) if console.is_terminal else nullcontext():
         yield
 
 
 class LinesComputed:
-    """How far a job is: lines done, and the rates of what this process has computed."""
+    """Progress of a job: lines done, and the rates of this process."""
 
     def __init__(self, console: Console, bars: Progress) -> None:
         self._console, self._bars = console, bars
@@ -43,7 +50,11 @@ class LinesComputed:
         self.total: int | None = None
 
     def line_done(self, done: int, columns: int) -> None:
-        """:param done: lines in the file, those of earlier runs included."""
+        """Count a line.
+
+        :param done: lines in the output file, including those of earlier runs.
+        :param columns: columns of the new line.
+        """
         self._lines += 1
         self._columns += columns
         if not self._bars.disable:
@@ -52,12 +63,17 @@ class LinesComputed:
             self._bars.update(self._task, completed=done, total=self.total, rates=rates)
 
     def log(self, message: str) -> None:
-        """Print a message on stderr, above the bar where there is one."""
+        """Print a message on stderr, above the bar if there is one."""
         self._console.print(message, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def rates_text(lines: int, columns: int, seconds: float, left: int | None) -> str:
-    """Rates, and the time that the lines that are left will take.
+    """Rates and remaining time as text.
+
+    :param lines: lines done by this process, and
+    :param columns: their columns, in
+    :param seconds: seconds.
+    :param left: lines to do; None if unknown.
 
     >>> rates_text(300, 150_000, 2.0, 600)
     '150 lines/s, 75,000 columns/s, 0:00:04 left'
@@ -69,9 +85,9 @@ def rates_text(lines: int, columns: int, seconds: float, left: int | None) -> st
 
 @contextmanager
 def computing_lines(count: Callable[[], int | None]) -> Iterator[LinesComputed]:
-    """A bar on stderr for a job of `count()` lines; sentences alone where stderr is no terminal.
+    """A progress bar on stderr for a job; only messages if stderr is not a terminal.
 
-    Counting may take a while (a folder of millions), so it goes on beside the work.
+    :param count: returns the job's lines, or None; it runs in a thread, as counting millions of files takes long.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"))
@@ -79,7 +95,7 @@ def computing_lines(count: Callable[[], int | None]) -> Iterator[LinesComputed]:
         shown = LinesComputed(console, bars)
 
         def set_total() -> None:
-            with suppress(FoldlineError):  # the job itself meets the error, too, and raises it
+            with suppress(FoldlineError):  # the job raises the same error
                 shown.total = count()
 
         if not bars.disable:

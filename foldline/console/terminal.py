@@ -1,4 +1,4 @@
-"""What Foldline shows on a terminal: the error table, and lines with their scan."""
+"""Terminal output of a comparison: the table of error rates, and lines with their scans."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, line_rows, notes, ta
 from train.data.dataset import Line
 
 _BRAILLE = 0x2800
-# Dot bits of a Braille cell, 4 rows by 2 columns.
+# Bits of the dots of a Braille cell, 4 rows by 2 columns.
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
-    """Draw a scanned line in Braille dots, at most `width` x `height` characters, ink as dots.
+    """Draw a scanned line in Braille characters, with dots for ink; a wide line is scaled down.
 
-    A line too wide for that height is drawn smaller, so that the whole of it shows.
+    :param image: the scan.
+    :param width: maximum characters per row.
+    :param height: maximum rows of characters.
     """
     scale = min(2 * width / image.width, 4 * height / image.height)
     columns, rows = max(int(image.width * scale), 2), max(int(image.height * scale), 4)
@@ -34,15 +36,20 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
 
 
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
-    """The table of error rates, and what stands below it: times, agreement, and which lines are not in it."""
+    """Print the table of error rates, and its notes: times, agreement, and lines that are left out.
+
+    :param console: the terminal.
+    :param comparison: what to print.
+    :param title: of the table.
+    """
     table = Table(title=title, title_justify="left")
-    for place, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if place < TEXT_COLUMNS else "right")
+    for index, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right")
     for level in comparison.results:
         table.add_row(*table_row(level))
     console.print(table)
-    for sentence in notes(comparison):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=sentence.startswith(" "))
+    for note in notes(comparison):
+        console.print(note, highlight=False, markup=False, soft_wrap=note.startswith(" "))
 
 
 def show_line(console: Console, line: Line, readings: Sequence[BackendResult], index: int, *, scan: bool) -> None:

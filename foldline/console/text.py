@@ -1,4 +1,4 @@
-"""Text on its way to a terminal or a file."""
+"""Plain text output: escapes, dates, tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 def printable(text: str) -> str:
-    r"""The text with bytes of a file name that are no UTF-8 as escapes, which JSON reads back.
+    r"""The text with bytes of a file name that are not UTF-8 as escapes, which JSON can decode.
 
     >>> printable("a\udcff")
     'a\\udcff'
@@ -16,18 +16,21 @@ def printable(text: str) -> str:
 
 
 def now() -> str:
-    """Date and time, as they stand in a report."""
+    """Local date and time, as text."""
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int) -> Iterator[str]:
-    """A table in plain lines of text, its first row underlined; the first `text_columns` columns are text, to the left, and
-    the others numbers, to the right."""
+    """A table as lines of text with the first row underlined.
+
+    :param rows: cells, row by row.
+    :param text_columns: number of columns, from the left, to align left; the others are aligned right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = (
-            cell.ljust(width) if place < text_columns else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if index < text_columns else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(cells).rstrip()
         if number == 0:

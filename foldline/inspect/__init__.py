@@ -1,1 +1,1 @@
-"""`foldline inspect`: one line with its value ranges, as a picture and as text."""
+"""`foldline inspect`: the value ranges of one line, as a picture and as text."""

@@ -1,4 +1,4 @@
-"""The upper part of an inspection's picture: the line's pixels with the best class of every column, in rows."""
+"""The upper part of an inspection's picture: the line's pixels, and the best class of each column."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from datapath.alphabet import BLANK, Alphabet
 from fixedpoint_sim import Inspection
 
 FONT = "DejaVu Sans"
-"""Comes with matplotlib, so that the picture is the same everywhere."""
+"""Included in matplotlib, so that the picture is the same on every machine."""
 
-# Okabe and Ito's colours: told apart with any colour vision, and each mark differs in shape or place, too.
+# Okabe and Ito's colours are distinguishable with any colour vision; marks also differ in shape or position.
 EMITTED, LOST, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#BBBBBB"
 
 TINT = 0.16
 """Opacity of a run's colour over the pixels."""
 
 DRAWN_COLUMNS = 6000
-"""Columns that a picture holds at most: three times the widest line of UW3-500."""
+"""Most columns in a picture: three times the widest line of UW3-500."""
 
 LEGIBLE_SCALE, WIDE_SCALE, LARGEST_SCALE = 4.5, 6, 14
-"""Pixels of the picture per column: at least, what lines of many input rows are stretched to, and at most."""
+"""Pixels of the picture per column: minimum, maximum for lines of many input rows, and maximum for others."""
 
 HANDY_HEIGHT = 220
-"""Pixels that all input rows together may take, up to 110 of them."""
+"""Height in pixels of all input rows together, for up to 110 rows."""
 
 MAX_LANES = 4
 LANE, STRIP, TICKS = 17, 22, 26  # pixels: a lane of labels, the marks under the image, the column numbers
@@ -38,9 +38,13 @@ _EM = 14  # pixels, the widest character at that size with its margin
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring columns `start` to `stop` (not in it) with one non-blank best class; `emitted` or lost.
+    """Consecutive columns with one non-blank best class.
 
-    `anchor` is the column that its label stands over: the emitted one, else the middle.
+    start       first column
+    stop        column after the last one
+    label       the class
+    anchor      column of the label in the picture: the emitted column, or else the middle
+    emitted     whether the class became a label; if not, it is lost
     """
 
     start: int
@@ -52,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """Columns `start` to `stop` (not in it) of the picture, and the lane of each label: (run, lane), 0 lowest."""
+    """One row of the picture: columns `start` to `stop` (exclusive), and the lane of each label, 0 lowest."""
 
     start: int
     stop: int
@@ -65,8 +69,13 @@ class Row:
 
 @dataclass(frozen=True)
 class LineLayout:
-    """How the line is broken into rows: pixels of the picture per column and for all input rows, and labels that found
-    no room."""
+    """The line, split into rows.
+
+    scale           pixels per column
+    image_height    pixels of all input rows together
+    rows            rows of the picture, top down
+    unwritten       number of labels that did not fit
+    """
 
     scale: float
     image_height: float
@@ -74,12 +83,12 @@ class LineLayout:
     unwritten: int
 
     def height(self, row: Row) -> float:
-        """Pixels of a row of the picture."""
+        """Height of a row in pixels."""
         return row.lanes * LANE + self.image_height + STRIP + TICKS
 
 
 def runs_of(inspection: Inspection) -> list[Run]:
-    """The runs, left to right. A label past the overlay's limit is lost."""
+    """The runs, left to right. Labels above the overlay's limit are not emitted."""
     emitted = set(inspection.emitted_at[: len(inspection.trace.labels)].tolist())
     best = inspection.best
     breaks = [0, *(np.flatnonzero(np.diff(best)) + 1).tolist(), len(best)]
@@ -93,31 +102,31 @@ def runs_of(inspection: Inspection) -> list[Run]:
 
 
 def _drawable(text: str) -> bool:
-    """Whether the font has a shape for every character."""
+    """Whether the font has a glyph for every character."""
     font = font_manager.get_font(font_manager.findfont(FONT))
     return text.isprintable() and not text.isspace() and all(font.get_char_index(ord(c)) for c in text)
 
 
 def writable(symbol: str, label: int) -> str:
-    """The symbol as the picture writes it: a space is an open box, and what the font lacks its class number."""
+    """Text of a symbol in the picture: an open box for a space, the class number if the font lacks the symbol."""
     if symbol == " ":
         return "\N{OPEN BOX}"
     return symbol if _drawable(symbol) else f"#{label}"
 
 
 def running_text(text: str, longest: int) -> str:
-    """A text on one line, cut at the longest; what the font lacks is a box."""
+    """A text cut to `longest` characters; characters that the font lacks become boxes."""
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(c if c == " " or _drawable(c) else "\N{WHITE SQUARE}" for c in cut)
 
 
 def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayout:
-    """Break the line into rows of at most `width` pixels, as large as keeps the picture handy."""
+    """Split the line into rows of at most `width` pixels, with the largest scale within the limits above."""
     T, inputs = inspection.columns.shape
     T = min(T, DRAWN_COLUMNS)
     tallest = max(HANDY_HEIGHT / inputs, 2)
     widest = min(max(tallest, WIDE_SCALE), LARGEST_SCALE)
-    # As few rows as leave the columns legible, all of one length but the last.
+    # The fewest rows with legible columns, equally long except the last.
     count = next(n for n in range(1, T + 1) if width / -(-T // n) >= LEGIBLE_SCALE)
     per_row = -(-T // count)
     scale = min(widest, width / per_row)
@@ -133,7 +142,7 @@ def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayou
 
 
 def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width: float) -> tuple[tuple[Run, int], ...]:
-    """Give each label the lowest lane where neither it nor its stem meets another; emitted ones choose first."""
+    """Assign each label the lowest lane without overlap of labels and stems, emitted labels first."""
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MAX_LANES)]
     placed = []
 
@@ -143,7 +152,7 @@ def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width:
     for run in sorted(runs, key=lambda run: not run.emitted):
         centre = (run.anchor - start + 0.5) * scale
         half = _EM * len(writable(alphabet.symbols[run.label], run.label)) / 2
-        # A label may stand out over the margin by half of itself, not more.
+        # A label may extend into the margin by half its width.
         for lane in range(MAX_LANES if centre - half >= -_EM and centre + half <= width + 2 * _EM else 0):
             stem_free = all(free(below, centre - 1, centre + 1) for below in range(lane))
             if stem_free and free(lane, centre - half, centre + half):
@@ -156,7 +165,7 @@ def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width:
 
 
 def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, alphabet: Alphabet) -> None:
-    """Draw one row into axes of its size in pixels: labels, pixels, marks, column numbers."""
+    """Draw a row into axes of its size in pixels: labels, pixels, marks, column numbers."""
     scale, width = layout.scale, (row.stop - row.start) * layout.scale
     image_height = layout.image_height
     axes.set(xlim=(0, width), ylim=(-STRIP - TICKS, image_height + row.lanes * LANE))
@@ -196,7 +205,7 @@ def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, a
 
 
 def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, image_height: float) -> None:
-    """Tint each run over the image, and mark every column below it: its run, a blank, and no positive score."""
+    """Tint the runs in the image, and mark each column below it: in a run, blank, or without a positive score."""
     for run in runs_of(inspection):
         left, right = (max(run.start, row.start) - row.start) * scale, (min(run.stop, row.stop) - row.start) * scale
         if left < right:
@@ -220,6 +229,6 @@ def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, imag
 
 
 def _span(axes: Axes, low: float, high: float) -> tuple[float, float]:
-    """Data heights as fractions of the axes."""
+    """Heights in data units as fractions of the axes."""
     bottom, top = axes.get_ylim()
     return (low - bottom) / (top - bottom), (high - bottom) / (top - bottom)

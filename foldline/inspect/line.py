@@ -1,4 +1,4 @@
-"""One named line for `foldline inspect`: which it is, where its picture goes, and errors that name it."""
+"""The input and the output path of `foldline inspect`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from foldline.batch.inputs import LineInput
 
 
 def pixel_input(path: Path, number: int) -> LineInput:
-    """The line `pixels_NUMBER` of an ``.npz``; no other is read.
+    """The line `pixels_NUMBER` of a file; its other lines are not read.
 
-    :raises FileError: it cannot be read.
-    :raises DataError: there is no such line.
+    :param path: an ``.npz`` file with arrays pixels_0, pixels_1, ... [T, I].
+    :param number: of the line, from 0.
+    :raises FileError: the file cannot be read.
+    :raises DataError: it has no such line.
     """
     reader = NpzReader(path)
     name = f"pixels_{number}"
     if name not in reader.names:
-        there = [other for other in reader.names if other.startswith("pixels_")]
-        held = f"{len(there)}, {there[0]} to {there[-1]}" if there else "none"
-        raise DataError(f"{path} has no {name}; of pixel arrays it holds {held}.")
+        arrays = [other for other in reader.names if other.startswith("pixels_")]
+        found = f"{arrays[0]} to {arrays[-1]}" if arrays else "none"
+        raise DataError(f"{path} has no {name}; its pixel arrays are: {found}.")
     return LineInput(name, partial(reader.read, name))
 
 
 def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> Inspection:
-    """Inspect a named line.
+    """Inspect a line.
 
-    :raises FoldlineError: as `LineInput.columns` and `inspect_line`; the line is named.
+    :param design: the network.
+    :param line: the line.
+    :param ignore_limits: whether to compute a line that exceeds the overlay's limits.
+    :raises FoldlineError: as `LineInput.columns` and `inspect_line`, with the line's name.
     """
     try:
         return inspect_line(design, line.columns(design), ignore_limits=ignore_limits)
@@ -41,8 +46,12 @@ def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> In
 
 
 def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None, number: int) -> Path:
-    """Where the picture goes: `output`, else a name made from the line's, in the current folder.
+    """Path of the picture: `output`, or one in the current folder that is derived from the input's name.
 
+    :param output: path that the user chose.
+    :param image: the line's image, or
+    :param pixels: its .npz file, and
+    :param number: its number in that file.
     :raises ConfigError: `output` does not end in .png.
     """
     if output is None:

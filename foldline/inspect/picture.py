@@ -1,4 +1,4 @@
-"""An inspection as one picture: the line with what each column says, histograms by quantity, the table of counts."""
+"""An inspection as one picture: the line with the class of each column, histograms of all quantities, a table of counts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from foldline.inspect.layout import (
 )
 from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
 
-# All lengths are pixels: the figure has PIXELS_PER_INCH, so a point is 100/72 of them.
+# All lengths are pixels; a point is 100/72 pixels.
 PIXELS_PER_INCH = 100
 WIDTH, MARGIN = 1600, 45
 TITLE_HEIGHT, KEY_HEIGHT, NOTE_HEIGHT = 84, 34, 20
@@ -47,7 +47,7 @@ TABLE_INPUT_OF = {
     "accumulator_o": "sigmoid_input_o",
     "cell_state": "tanh_input_c",
 }
-"""Quantities that a table reads as they are: one panel shows both."""
+"""Quantities that are the input of a table without conversion; one panel shows both."""
 
 TABLE_INPUT_OF_PEEPHOLES = {
     "peephole_sum_i": "sigmoid_input_i",
@@ -56,7 +56,7 @@ TABLE_INPUT_OF_PEEPHOLES = {
     "peephole_sum_o": "sigmoid_input_o",
     "cell_state": "tanh_input_c",
 }
-"""The same with peepholes. At a direction's first column no peephole acts, and the table reads the accumulator."""
+"""The same with peepholes. In the first column of a direction, the table reads the accumulator."""
 
 BARS = "#56B4E9"
 
@@ -69,27 +69,31 @@ PANELS = (
     *("i_times_g", "f_times_c", "cell_state", "tanh_output_c"),
     *("fc_product", "fc_sum", "class_score"),
 )
-"""The histograms, row by row; None is left empty, and the place that is left over says how to read them.
+"""The histograms, row by row; None stays empty, and the last panel explains them.
 
-Without peepholes their two rows are left out.
+Without peepholes, their two rows are omitted.
 """
 
 HOW_TO_READ = (
     "How to read a histogram",
     "Blue bars: how many values, on a log scale.",
-    "Width: the whole range of the type; black ends.",
+    "Width: the whole range of the type, between black lines.",
     "16 bits: bins double in width away from 0, so two",
-    "   empty bars at both ends are one bit not needed.",
-    "Dashed: where the table that reads it clips.",
+    "   empty bins at both ends are one unused bit.",
+    "Dashed: ends of the input range of the next table.",
     "Bits used: 16.0 of 16 reaches both ends; lowest",
-    "   bits that are 0 in every value count as idle.",
+    "   bits that are 0 in every value are unused.",
 )
 
 
 def write_picture(path: str | os.PathLike, inspection: Inspection, design: Design, *, title: str) -> tuple[int, int]:
-    """Write the picture as a PNG, the same bytes for the same inspection.
+    """Write the picture as a PNG, with the same bytes for the same inspection.
 
-    :returns: its width and height in pixels.
+    :param path: the PNG file.
+    :param inspection: what to draw.
+    :param design: the network that was inspected.
+    :param title: first line of the picture.
+    :returns: width and height in pixels.
     :raises FileError: the file cannot be written.
     """
     with rc_context({**rcParamsDefault, "font.family": FONT}):
@@ -102,7 +106,7 @@ def write_picture(path: str | os.PathLike, inspection: Inspection, design: Desig
 
 
 def _with_palette(pixels: np.ndarray) -> Image.Image:
-    """Pixels uint8 [height, width, 3] in the nearest colours of `_palette`: a third of the space, and white stays."""
+    """Map pixels uint8 [height, width, 3] to the nearest colours of `_palette`, for a third of the file size."""
     palette = _palette()
     packed = pixels.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
     drawn, places = np.unique(packed, return_inverse=True)
@@ -114,7 +118,7 @@ def _with_palette(pixels: np.ndarray) -> Image.Image:
 
 
 def _palette() -> np.ndarray:
-    """All that is drawn, int64 [256 at most, 3]: greys, each colour from white to full, the runs' tints over grey."""
+    """Colours, int64 [at most 256, 3]: greys, shades of each colour, and the runs' tints over grey."""
     white = np.array([255.0, 255.0, 255.0])
     colors = [white * level for level in np.linspace(0, 1, 64)]
     for name in (BARS, EMITTED, LOST):
@@ -127,7 +131,7 @@ def _palette() -> np.ndarray:
 
 
 class _Page:
-    """A figure that is filled from the top, in pixels."""
+    """A figure with coordinates in pixels from its top."""
 
     def __init__(self, height: float) -> None:
         self.height = height
@@ -144,7 +148,7 @@ class _Page:
 
 
 def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
-    """Title, line, key, notes, panels and table, one below the other."""
+    """Draw title, line, key, notes, panels and table, top down."""
     layout = lay_out(inspection, design.alphabet, WIDTH - 2 * MARGIN)
     notes = notes_of(inspection, layout)
     panel_rows = -(-len(panels_of(inspection)) // PANEL_COLUMNS)
@@ -184,29 +188,31 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
 
 def _subtitle(inspection: Inspection, design: Design) -> str:
     shown = running_text(inspection.trace.text, 110)
-    return f"{design.experiment}, {len(inspection.columns)} columns, reads: {shown or '(nothing)'}"
+    return f"{design.experiment}, {len(inspection.columns)} columns, text: {shown or '(nothing)'}"
 
 
 def notes_of(inspection: Inspection, layout: LineLayout) -> list[str]:
-    """What the picture leaves out, and what the overlay cannot do."""
-    notes = [f"Beyond the overlay: {limit}. No board gives this result." for limit in inspection.trace.exceeded]
+    """Notes on limits that the line exceeds, and on what is not drawn."""
+    notes = [f"Exceeds the overlay: {limit}. No board gives this result." for limit in inspection.trace.exceeded]
     if len(inspection.columns) > DRAWN_COLUMNS:
-        notes.append(f"Only the first {DRAWN_COLUMNS} of {len(inspection.columns)} columns are drawn; all are counted.")
+        notes.append(
+            f"Only the first {DRAWN_COLUMNS} of {len(inspection.columns)} columns are drawn; the counts include all."
+        )
     if layout.unwritten:
-        notes.append(f"{layout.unwritten} labels found no room over their runs; the runs are marked all the same.")
+        notes.append(f"{layout.unwritten} labels did not fit above their runs; the runs are still marked.")
     return notes
 
 
 def _draw_key(page: _Page, top: float) -> None:
-    """What the marks over and under the line mean."""
+    """Draw the key of the marks above and below the line."""
     axes = page.axes(MARGIN, top, WIDTH - 2 * MARGIN, 20)
     axes.set(xlim=(0, WIDTH - 2 * MARGIN), ylim=(0, 20))
     axes.axis("off")
     entries = (
-        (0, "label emitted (its run; the stem: its column)"),
-        (365, "best class, but not emitted"),
+        (0, "emitted label (bar: its run; stem: its column)"),
+        (365, "best class, not emitted"),
         (610, "best class is the blank"),
-        (830, "no score is positive (the class is that of the column that arrived before)"),
+        (830, "no positive score (the class of the previous column is used)"),
     )
     for x, text in entries:
         axes.text(x + 32, 10, text, fontsize=9, color=INK, va="center")
@@ -217,7 +223,7 @@ def _draw_key(page: _Page, top: float) -> None:
 
 
 def panels_of(inspection: Inspection) -> tuple[str | None, ...]:
-    """`PANELS`, whole rows of them, but those of which the inspection has no quantity."""
+    """`PANELS` without the rows of which the inspection has no quantity."""
     there = {quantity.name for quantity in inspection.quantities}
     rows = [PANELS[start : start + PANEL_COLUMNS] for start in range(0, len(PANELS), PANEL_COLUMNS)]
     return tuple(name for row in rows if there & set(row) for name in row)
@@ -236,20 +242,20 @@ def _draw_panels(page: _Page, top: float, inspection: Inspection) -> None:
 
 
 def table_input_of(inspection: Inspection, quantity: Quantity) -> Quantity | None:
-    """What a table reads of the quantity; None where none reads it as it is."""
+    """The table input with the values of this quantity; None if there is none."""
     peepholes = any(other.name.startswith("peephole") for other in inspection.quantities)
     name = (TABLE_INPUT_OF_PEEPHOLES if peepholes else TABLE_INPUT_OF).get(quantity.name)
     return name and inspection[name]
 
 
 def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: Inspection, quantity: Quantity) -> None:
-    """One histogram with its heading: name and type, bits used, what happened."""
+    """Draw a histogram with its heading: name and type, bits used, events."""
     format = quantity.format
     read = table_input_of(inspection, quantity)
     page.text(left, top, TITLES[quantity.name], fontsize=10, fontweight="bold", color=INK)
     page.text(left + width, top, whole_type_text(format), fontsize=8.5, color="#555555", ha="right")
-    idle = f", lowest {quantity.idle_low_bits} idle" if 0 < quantity.idle_low_bits < format.bits else ""
-    used = f"uses {quantity.used_bits:.1f} of {format.bits} integer+fraction bits{idle}"
+    unused = f", lowest {quantity.idle_low_bits} unused" if 0 < quantity.idle_low_bits < format.bits else ""
+    used = f"uses {quantity.used_bits:.1f} of {format.bits} integer+fraction bits{unused}"
     page.text(left, top + 19, used, fontsize=8.5, color=INK)
     overflows = bool(quantity.below or quantity.above)
     page.text(left, top + 35, _events_text(quantity, read), fontsize=8.5, color=LOST if overflows else INK)
@@ -276,9 +282,9 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
 
 
 def _events_text(quantity: Quantity, read: Quantity | None) -> str:
-    """What it reaches, and what happened to it, where anything did."""
+    """The range of the values, and the events that occurred."""
     if not quantity.values:
-        return "never computed in this line"
+        return "not computed in this line"
     parts = [f"{real_text(quantity.low, quantity.format)} to {real_text(quantity.high, quantity.format)}"]
     for name in ("wrapped", "saturated", "rounded"):
         if count := events_of(quantity)[name]:
@@ -289,7 +295,7 @@ def _events_text(quantity: Quantity, read: Quantity | None) -> str:
 
 
 def _range_ticks(quantity: Quantity) -> list[tuple[int, str]]:
-    """Places and texts of ticks, as real values: the ends of the range, 0, and a few powers of two between."""
+    """Bin indexes and texts of ticks, as real values: the ends of the range, 0, and some powers of two."""
     format = quantity.format
     scale = 1 << format.fraction
     wide = (format.max + 1) // scale
@@ -299,7 +305,7 @@ def _range_ticks(quantity: Quantity) -> list[tuple[int, str]]:
     return sorted((place, f"{mark:g}") for mark, place in places.items())
 
 
-# Left or right edge of each column of the table, in pixels from its left.
+# Left or right edge of each column of the table, in pixels.
 TABLE_COLUMNS = {
     "quantity": 0,
     "type": 140,
@@ -318,7 +324,7 @@ LEFT_ALIGNED = ("quantity", "type")
 
 
 def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
-    """Every quantity with its counts and their shares; a dot where a thing cannot happen."""
+    """Draw the table of counts and percentages; a dot where an event cannot occur."""
     width, height = WIDTH - 2 * MARGIN, (len(inspection.quantities) + 1) * ROW_HEIGHT
     axes = page.axes(MARGIN, top, width, height)
     axes.set(xlim=(0, width), ylim=(height, 0))

@@ -1,4 +1,4 @@
-"""An `Inspection` in words: titles, counts with their shares, the table on a terminal, one JSON object."""
+"""An `Inspection` as text: titles, counts and percentages, the table on a terminal, one JSON object."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ TITLES = {
     "fc_sum": "FC sum",
     "class_score": "class score",
 }
-"""What a person calls each quantity."""
+"""Title of each quantity."""
 
 ROUNDED = (
     *("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product"),
     *(f"peephole_product_{gate}" for gate in "ifo"),
 )
-"""Quantities that drop bits; the others already have their fraction bits."""
+"""Quantities that lose fraction bits; the others are exact or change only their integer bits."""
 
 NOT_APPLICABLE = "·"
 
 
 def type_text(format: Format) -> str:
-    """The type as in the specification, without its modes: ``fixed<16,8>``."""
+    """The type as in the specification: ``fixed<16,8>``."""
     return f"{'fixed' if format.signed else 'ufixed'}<{format.bits},{format.integer}>"
 
 
 def whole_type_text(format: Format) -> str:
-    """The same with what happens on overflow: ``fixed<16,8> WRAP``."""
+    """The type with its overflow mode: ``fixed<16,8> WRAP``."""
     return f"{type_text(format)} {format.overflow.name}"
 
 
 def real_text(raw: int | None, format: Format) -> str:
-    """A raw value as the real number it stands for, with 3 decimals at most."""
+    """A raw value as a real number with at most 3 decimals; ``-`` for None."""
     if raw is None:
         return "-"
     return f"{raw * format.step:.3f}".rstrip("0").removesuffix(".")
 
 
 def share_text(count: int, values: int) -> str:
-    """A count as a percentage of the values; what is neither none nor all never looks like it.
+    """A count as a percentage of the values; only 0 and all values become ``0`` and ``100%``.
 
     >>> [share_text(count, 1_000_000) for count in (0, 1, 123_456, 999_999, 1_000_000)]
     ['0', '<0.01%', '12.35%', '>99.99%', '100%']
@@ -73,7 +73,7 @@ def share_text(count: int, values: int) -> str:
 
 
 def events_of(quantity: Quantity) -> dict[str, int | None]:
-    """What happened to the values, by column of the tables; None where it cannot happen to this quantity."""
+    """Counts of events by table column; None if an event cannot occur for this quantity."""
     wraps = quantity.format.overflow is Overflow.WRAP
     rounds = quantity.name in ROUNDED
     return {
@@ -87,7 +87,12 @@ def events_of(quantity: Quantity) -> dict[str, int | None]:
 
 
 def show_inspection(console: Console, inspection: Inspection, *, title: str) -> None:
-    """The table of quantities, one row each, and what its columns mean."""
+    """Print the table of quantities, and an explanation of its columns.
+
+    :param console: the terminal.
+    :param inspection: what to print.
+    :param title: above the table.
+    """
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("quantity", no_wrap=True)
     table.add_column("type", no_wrap=True)
@@ -108,14 +113,20 @@ def show_inspection(console: Console, inspection: Inspection, *, title: str) -> 
         )
     console.print(table)
     console.print(
-        "Bits used: of the type, less its lowest bits that are always 0. Rounded: values that rounding changed. Clipped: "
-        "entry 0 or 255 of the table.",
+        "Bits used: without the lowest bits that are always 0. Rounded: values that rounding changed. Clipped: values "
+        "outside the table's input range (entry 0 or 255).",
         highlight=False,
     )
 
 
 def inspection_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
-    """Everything the inspection counts, as plain values."""
+    """The inspection as JSON values.
+
+    :param inspection: what to convert.
+    :param design: the network that was inspected.
+    :param name: of the line.
+    :param picture: path of the picture.
+    """
     return {
         "name": name,
         "experiment": str(design.experiment),
