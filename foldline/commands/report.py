@@ -8,36 +8,51 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, dataset_options, parse_backends, target_options
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    dataset_options,
+    option_group,
+    parse_backends,
+    target_options,
+)
 
 if TYPE_CHECKING:
-    from foldline.report.opening import OpenedRun
+    from foldline.report.runs import OpenedRun
 
 COUNT = click.IntRange(min=0)
 
+_dataset, _comparison, _study, _content = (option_group(name) for name in ("Dataset", "Comparison", "Study", "Content"))
 
-@click.command("report")
+
+@click.command("report", cls=GroupedCommand)
 @click.argument("sources", metavar="RUN...", nargs=-1, required=True, type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="The HTML file.")
+@click.option("-o", "--output", type=FILE, required=True, help="HTML file to write.")
 @dataset_options
-@click.option("--seed", type=COUNT, default=0, show_default=True, help="Of the synthetic lines.")
-@click.option(
+@_dataset("--seed", type=COUNT, default=0, show_default=True, help="Seed of the synthetic lines.")
+@_comparison(
     "--backends",
     metavar="BACKEND,...",
     callback=parse_backends,
-    help="As of `foldline compare`; float and quantized of those runs that have a checkpoint, board is the virtual one.",
+    help="Backends to compare: float, quantized (runs with a checkpoint), simulated, csim, board (the virtual board) "
+    "[default: float, quantized, simulated].",
 )
-@click.option("--csim-lines", type=click.IntRange(min=1), help="C simulation of the first lines only; default: all.")
-@click.option("--ignore-limits", is_flag=True, help="Compute lines that the overlay cannot take, and say so.")
+@_comparison("--csim-lines", type=click.IntRange(min=1), help="Lines for the C simulation [default: all].")
+@_comparison("--ignore-limits", is_flag=True, help="Include lines that exceed the overlay's limits.")
 @target_options()
-@click.option("--lines", type=COUNT, default=200, show_default=True, help="Lines to put in at most, worst first.")
-@click.option(
-    "--inspect", "inspected_lines", type=COUNT, default=3, show_default=True, help="Lines to draw value ranges from."
+@_content("--lines", type=COUNT, default=200, show_default=True, help="Maximum lines, those with most errors first.")
+@_content(
+    "--inspect",
+    "inspected_lines",
+    type=COUNT,
+    default=3,
+    show_default=True,
+    help="Lines of each run whose value ranges are computed.",
 )
-@click.option("--study", metavar="NAME", help="Put the trials of a study of `foldline study run` into the plots.")
-@click.option("--storage", metavar="URL", help="Where the study is.")
-@click.option("--title", help="Default: the runs' names.")
-@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; default: one per processor.")
+@_study("--study", metavar="NAME", help="Study of `foldline study run` whose trials are added to the plots.")
+@_study("--storage", metavar="URL", help="Storage of the study.")
+@_content("--title", help="Title of the page [default: the runs' names].")
+@click.option("--threads", type=click.IntRange(min=1), help="Worker threads [default: one per processor].")
 def command(
     sources: tuple[Path, ...],
     output: Path,
@@ -60,37 +75,37 @@ def command(
     title: str | None,
     threads: int | None,
 ) -> None:
-    """Write a report of one or more networks as one HTML file, which loads nothing.
+    """Write a report of one or more networks as one self-contained HTML file.
 
-    A RUN is the folder of a recipe or of a training run, whose best checkpoint is taken, a checkpoint, or a design. The
-    report has error rates by level, error against speed and cost, training curves, cycles and resources, value ranges,
-    and the validation lines, worst first, with what each column says.
+    A RUN is the folder of a recipe, the folder of a training run, a checkpoint, or a design. The report has error rates
+    by backend, error against speed and cost, training curves, cycles and resources, value ranges, and the validation
+    lines with the class of each column, those with most errors first.
 
-    The exit status is 1 where backends that must agree do not; the report is written all the same, and shows where.
+    The exit status is 1 if bit-exact backends disagree; the report is still written, and lists the differences.
     """
     if (study is None) != (storage is None):
-        raise click.UsageError("--study and --storage go together.")
+        raise click.UsageError("--study and --storage need each other.")
     from datapath.files import require_different
     from datapath.manifest import Kernel
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import open_dataset
-    from foldline.report import ReportInputs, Target, require_place, write_report
-    from foldline.report.opening import backends_of, compare_run, open_runs
+    from foldline.report import ReportInputs, Target, require_writable, write_report
+    from foldline.report.runs import backends_of, compare_run, open_runs
 
-    require_place(output, sources)
+    require_writable(output, sources)
     for path in sources:
         require_different(output=output, RUN=path)
     opened = open_runs(sources)
     columns = _columns(opened) if columns is None else columns
     target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
-    for run in opened:  # what is refused is refused before anything takes its time
+    for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
-    for sentence in dataset.problems:
-        click.echo(sentence, err=True)
+    for problem in dataset.problems:
+        click.echo(problem, err=True)
     trials = _trials(study, storage)
     runs = tuple(
         compare_run(
@@ -121,7 +136,7 @@ def command(
 
 
 def _columns(opened: Sequence[OpenedRun]) -> int:
-    """Of a line that all designs take: rates on lines of different width could not be compared."""
+    """Columns of a line that all designs accept, so that their rates are comparable."""
     from datapath.architecture import Architecture
     from foldline.hardware.estimate import line_columns
 
@@ -129,7 +144,7 @@ def _columns(opened: Sequence[OpenedRun]) -> int:
 
 
 def _trials(study: str | None, storage: str | None):
-    """What is in a study; None where none is asked for, so that nothing of it is imported."""
+    """Read a study; returns None without one, and then imports nothing."""
     if study is None:
         return None
     from foldline.study.result import read_study

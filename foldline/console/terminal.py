@@ -45,17 +45,24 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
     table = Table(title=title, title_justify="left")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right")
-    for level in comparison.results:
-        table.add_row(*table_row(level))
+    for result in comparison.results:
+        table.add_row(*table_row(result))
     console.print(table)
     for note in notes(comparison):
         console.print(note, highlight=False, markup=False, soft_wrap=note.startswith(" "))
 
 
-def show_line(console: Console, line: Line, readings: Sequence[BackendResult], index: int, *, scan: bool) -> None:
-    """One line: its name, its scan if wanted, its truth, and what each level read."""
+def show_line(console: Console, line: Line, results: Sequence[BackendResult], index: int, *, scan: bool) -> None:
+    """Print a line: name, scan, reference, and the text of each backend.
+
+    :param console: the terminal.
+    :param line: the line.
+    :param results: results of the backends.
+    :param index: of the line in the results.
+    :param scan: whether to draw the scan.
+    """
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
-    for row in line_rows(line, readings, index):
+    for row in line_rows(line, results, index):
         console.print(row, highlight=False, markup=False, soft_wrap=True)

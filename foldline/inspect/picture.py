@@ -212,7 +212,7 @@ def _draw_key(page: _Page, top: float) -> None:
         (0, "emitted label (bar: its run; stem: its column)"),
         (365, "best class, not emitted"),
         (610, "best class is the blank"),
-        (830, "no positive score (the class of the previous column is used)"),
+        (830, "no score is positive (keeps the class of the column computed before it)"),
     )
     for x, text in entries:
         axes.text(x + 32, 10, text, fontsize=9, color=INK, va="center")

@@ -1,4 +1,4 @@
-"""The accuracy table: every level of every run, computed or not, and whether those that must agree do."""
+"""The accuracy table of a report, and whether bit-exact backends agree."""
 
 from __future__ import annotations
 
@@ -16,49 +16,57 @@ TABLE = (
     (CSIM, OVERLAY),
     (BOARD, OVERLAY),
 )
-"""Levels and how labels come out of their scores, in the order of the data's way."""
+"""Backends, and how labels follow from their scores, in the order of the data flow."""
 
 NOT_COMPARED = "No two backends that must agree were computed."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A level by one label rule; `found` has what each run's level read, None where it was not computed."""
+    """A row of the accuracy table.
 
-    level: str
+    backend     name of the backend
+    title       its title
+    decoding    how labels follow from its scores
+    results     result of each run; None if it was not computed
+    """
+
+    backend: str
     title: str
     decoding: str
-    found: tuple[BackendResult | None, ...]
+    results: tuple[BackendResult | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Whether a run's levels that must agree do.
+class CheckSummary:
+    """Whether a run's bit-exact backends agree.
 
-    wrong       what is wrong, sentence by sentence: disagreements, lines that failed on the board; empty if nothing is
-    headline    that in one sentence, or that they agree, or that nothing was compared
-    sentences   what else there is to say of the comparison
+    problems    disagreements, and lines that failed on the board; empty if there are none
+    headline    a summary: the problems, the agreement, or that nothing was compared
+    notes       other notes on the comparison
     """
 
-    wrong: tuple[str, ...]
+    problems: tuple[str, ...]
     headline: str
-    sentences: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
-    """Every row of `TABLE`; a title tells of all runs together what they say of the level."""
-    by_key = [{(level.name, level.decoding): level for level in one.results} for one in comparisons]
+    """All rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them.
+
+    :param comparisons: one for each run.
+    """
+    by_key = [{(result.name, result.decoding): result for result in one.results} for one in comparisons]
     for name, decoding in TABLE:
-        found = tuple(levels.get((name, decoding)) for levels in by_key)
-        titles = dict.fromkeys(level.title for level in found if level is not None)
-        yield Row(level=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, found=found)
+        results = tuple(of_run.get((name, decoding)) for of_run in by_key)
+        titles = dict.fromkeys(result.title for result in results if result is not None)
+        yield Row(backend=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, results=results)
 
 
-def verdict(comparison: Comparison) -> Verdict:
-    """What stands below the table for one run."""
+def check_summary(comparison: Comparison) -> CheckSummary:
+    """Summarise a run's comparison."""
     agreed = () if comparison.agreement is None else tuple(agreement_notes(comparison.agreement))
-    found = failure(comparison)
-    wrong = () if found is None else (*agreed, *comparison.failed)
-    # The first says what CER and WER are, once for all runs.
-    sentences = tuple(one for one in tuple(notes(comparison))[1:] if one not in agreed)
-    return Verdict(wrong=wrong, headline=found or (agreed[0] if agreed else NOT_COMPARED), sentences=sentences)
+    failed = failure(comparison)
+    problems = () if failed is None else (*agreed, *comparison.failed)
+    others = tuple(note for note in tuple(notes(comparison))[1:] if note not in agreed)  # the first one defines CER
+    return CheckSummary(problems=problems, headline=failed or (agreed[0] if agreed else NOT_COMPARED), notes=others)

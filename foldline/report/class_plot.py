@@ -1,7 +1,6 @@
-"""What every column of a line says, as a drawing under its scan: the best class by the overlay's rule, and its score.
+"""A drawing of a line's classes under its scan: the best class of each column by the overlay's rule, and its score.
 
-A drawing is cut into segments of equal width, which a page sets side by side and breaks like words, so that it is never
-wider than the page.
+A drawing consists of segments of equal width, which a page wraps like words, so that it is never wider than the page.
 """
 
 from __future__ import annotations
@@ -19,21 +18,27 @@ from fixedpoint_sim.kernels import best_classes
 from foldline.inspect.layout import Run, runs_of
 
 SCALE, SEGMENT = 2, 80
-"""Pixels per column, and columns of a segment: two of them fit side by side on a phone."""
+"""Pixels per column, and columns per segment: two segments fit side by side on a phone."""
 
 LANE, LANES, PROFILE = 15, 2, 24
-"""Pixels of a lane of letters, lanes, and pixels of the highest score."""
+"""Height of a lane of letters in pixels, number of lanes, and height of the highest score in pixels."""
 
 LETTER = 9
-"""Pixels between letters that stand in one lane."""
+"""Pixels between letters in one lane."""
 
 ROWS = (32, 96)
-"""Least and most pixels of the scan's height, if twice its rows are not between."""
+"""Minimum and maximum height of the scan in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """The class of a run of columns: x in pixels of its segment, lane from the scan upwards, symbol, whether emitted."""
+    """The class of a run of columns.
+
+    x           pixels from the left end of its segment
+    lane        0 is next to the scan
+    text        symbol of the class
+    emitted     whether the class became a label
+    """
 
     x: float
     lane: int
@@ -43,7 +48,7 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Columns `start` to `start + columns`. The paths are SVG's, from the segment's left end; profiles rise from y 0."""
+    """Columns `start` to `start + columns` as SVG paths, in pixels from the segment's left end, upwards from y = 0."""
 
     start: int
     columns: int
@@ -62,7 +67,15 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPlot:
-    """The drawing of a line for one network. `lost` counts runs of columns whose class is not emitted."""
+    """The drawing of a line for one network.
+
+    rows        input rows of the network
+    columns     columns of the line
+    text        what the network read
+    lost        number of runs of columns whose class was not emitted
+    exceeded    limits of the overlay that the line exceeds
+    segments    parts of the drawing, left to right
+    """
 
     rows: int
     columns: int
@@ -77,9 +90,14 @@ class ClassPlot:
 
 
 def class_plot(trace: Trace, columns: np.ndarray, alphabet: Alphabet) -> ClassPlot:
-    """:param columns: int8 [T, I], what the trace was computed from."""
-    seen, values = look_at(trace, columns)
-    runs = runs_of(seen)
+    """Draw a line.
+
+    :param trace: the line's simulation.
+    :param columns: its pixels, int8 [T, I].
+    :param alphabet: symbols of the classes.
+    """
+    inspection, values = classes_of(trace, columns)
+    runs = runs_of(inspection)
     lanes = _lanes(runs, alphabet)
     heights = _heights(values)
     T = len(columns)
@@ -90,19 +108,22 @@ def class_plot(trace: Trace, columns: np.ndarray, alphabet: Alphabet) -> ClassPl
         lost=sum(not run.emitted for run in runs),
         exceeded=tuple(map(str, trace.exceeded)),
         segments=tuple(
-            _segment(range(start, min(start + SEGMENT, T)), seen, runs, lanes, heights, alphabet)
+            _segment(range(start, min(start + SEGMENT, T)), inspection, runs, lanes, heights, alphabet)
             for start in range(0, T, SEGMENT)
         ),
     )
 
 
-def look_at(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
-    """An inspection that has all but the quantities, at the speed of the simulator; and each column's value, int64 [T],
-    which is 0 where the blank is best or no score is positive."""
+def classes_of(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
+    """Best class and score of each column.
+
+    :returns: an inspection without quantities, and the score of each column's best class, int64 [T], 0 for the blank
+        and in columns without a positive score.
+    """
     values, best = np.empty(len(columns), dtype=np.int64), np.empty(len(columns), dtype=np.int64)
     best_classes(values, best, trace.scores)
     positive = trace.scores.max(axis=1) > 0
-    seen = Inspection(
+    inspection = Inspection(
         columns=columns,
         trace=trace,
         best=best,
@@ -110,18 +131,20 @@ def look_at(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
         emitted_at=emitted_at(values, best),
         quantities=(),
     )
-    return seen, values
+    return inspection, values
 
 
 def _heights(values: np.ndarray) -> np.ndarray:
-    """Pixels of each column's value, at least 2 where there is one."""
+    """Height of each column's score in pixels, at least 2 if it is not 0."""
     most = max(int(values.max()), 1)
     return np.where(values > 0, np.maximum(2, np.rint(PROFILE * values / most)), 0).astype(np.int64)
 
 
 def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
-    """The lane of each run's letter, by the run's start: the lowest in which it meets no other. Emitted ones choose first
-    and always find one; of the others those that do not are left out."""
+    """The lane of each run's letter, by the start of the run: the lowest lane without overlap, emitted classes first.
+
+    An emitted class always gets a lane; other letters are omitted if they do not fit.
+    """
     taken: list[list[tuple[float, float]]] = [[] for _ in range(LANES)]
     lanes = {}
     for run in sorted(runs, key=lambda run: (not run.emitted, run.anchor)):
@@ -139,7 +162,7 @@ def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
 
 
 def symbol_text(alphabet: Alphabet, label: int) -> str:
-    """A class as a letter: a space is an open box, and what has no shape its number."""
+    """Text of a class: an open box for a space, its number for a symbol that cannot be printed."""
     symbol = alphabet.symbols[label]
     if symbol == " ":
         return "\N{OPEN BOX}"
@@ -147,13 +170,18 @@ def symbol_text(alphabet: Alphabet, label: int) -> str:
 
 
 def _segment(
-    window: range, seen: Inspection, runs: list[Run], lanes: dict[int, int], heights: np.ndarray, alphabet: Alphabet
+    window: range,
+    inspection: Inspection,
+    runs: list[Run],
+    lanes: dict[int, int],
+    heights: np.ndarray,
+    alphabet: Alphabet,
 ) -> Segment:
     start = window.start
     inside = [run for run in runs if run.start < window.stop and run.stop > start]
     emitted = [run for run in inside if run.emitted]
     lost = [run for run in inside if not run.emitted]
-    best = seen.best[start : window.stop]
+    best = inspection.best[start : window.stop]
     return Segment(
         start=start,
         columns=len(window),
@@ -172,7 +200,7 @@ def _segment(
         emitted_profile="".join(_profile(window, run, heights) for run in emitted),
         lost_profile="".join(_profile(window, run, heights) for run in lost),
         blank=_stretches(best == BLANK),
-        silent=_stretches(~seen.positive[start : window.stop]),
+        silent=_stretches(~inspection.positive[start : window.stop]),
     )
 
 
@@ -183,7 +211,7 @@ def _spans(window: range, runs: Iterable[Run]) -> str:
 
 
 def _profile(window: range, run: Run, heights: np.ndarray) -> str:
-    """A run's values as steps."""
+    """The scores of a run, as a step curve."""
     first, stop = max(run.start, window.start), min(run.stop, window.stop)
     path, at = [f"M{(first - window.start) * SCALE} 0"], 0
     for height in heights[first:stop].tolist():
@@ -193,6 +221,6 @@ def _profile(window: range, run: Run, heights: np.ndarray) -> str:
 
 
 def _stretches(where: np.ndarray) -> str:
-    """A line along each stretch of columns where it is true."""
+    """A line along each sequence of true columns."""
     edges = np.flatnonzero(np.diff(where, prepend=False, append=False)).tolist()
     return "".join(f"M{left * SCALE} 0h{(right - left) * SCALE}" for left, right in list(pairwise(edges))[::2])

@@ -1,4 +1,4 @@
-"""Training curves out of a run's TensorBoard trace."""
+"""Reads training curves from a run's TensorBoard log."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ LOSS, GREEDY_CER, OVERLAY_CER = "loss", "CER", "CER, overlay labels"
 
 
 def read_curves(folder: Path, *, name: str) -> CurveStage:
-    """What a trace tells of every epoch; none where it has none.
+    """Read the curves of a training run; epochs that a resumed run repeats replace the earlier ones.
 
-    Sessions of a resumed run follow each other: what a later one repeats replaces what was traced before.
+    :param folder: the TensorBoard log; without one, the curves are empty.
+    :param name: of the stage.
     """
     from tensorboard.backend.event_processing.event_accumulator import SCALARS, EventAccumulator
 
     if not is_folder(folder):
         return CurveStage(name=name, epochs=(), loss=(), greedy_cer=(), overlay_cer=())
-    # Everything but scalars is passed over; 0 keeps all of them.
+    # Load all scalars (0), and as little else as possible.
     trace = EventAccumulator(str(folder), size_guidance={SCALARS: 0, "images": 1, "tensors": 1})
     trace.Reload()
     traced = {tag: {event.step: event.value for event in trace.Scalars(tag)} for tag in trace.Tags()[SCALARS]}

@@ -1,4 +1,4 @@
-"""Where a run's numbers live: the histograms of `fixedpoint_sim.inspection` over several lines."""
+"""Value ranges of a run: the histograms of `fixedpoint_sim.inspection` over several lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
 from foldline.inspect.picture import panels_of, table_input_of
 from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
-from foldline.report.figures import grouped
+from foldline.report.numbers import grouped
 
 WIDTH, HEIGHT = 220, 72
-"""Pixels of a histogram's bars."""
+"""Size of a histogram's bars in pixels."""
 
 HEADINGS = (
     *("quantity", "type", "values", "lowest", "highest", "bits used"),
@@ -25,8 +25,18 @@ TEXT_COLUMNS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """One quantity. The bars are an SVG path in `WIDTH` x `HEIGHT`, on a log scale; ticks are (x, text); `clips` are the
-    x where the table that reads it clips; `overflows` and `losses` say what happened to the values, in words."""
+    """The histogram of one quantity.
+
+    title       of the quantity
+    type        its type, e.g. ``fixed<16,8> WRAP``
+    uses        used bits, as text
+    reach       range of the values, as text
+    overflows   how often values wrapped or saturated, as text
+    losses      how often values were rounded or clipped, as text
+    bars        SVG path in `WIDTH` x `HEIGHT`, on a log scale
+    ticks       (x, text) each
+    clips       x of the ends of the input range of the table that reads the quantity
+    """
 
     title: str
     type: str
@@ -40,17 +50,17 @@ class Histogram:
 
 
 def over_lines(inspections: Sequence[Inspection]) -> Inspection:
-    """The first inspection with the quantities of all of them."""
+    """Sum the quantities of several inspections; other values are those of the first one."""
     by_quantity = zip(*(inspection.quantities for inspection in inspections), strict=True)
     return replace(inspections[0], quantities=tuple(map(_together, by_quantity)))
 
 
 def _together(quantities: Sequence[Quantity]) -> Quantity:
     """One quantity over several lines."""
-    reached = [quantity for quantity in quantities if quantity.values]
+    computed = [quantity for quantity in quantities if quantity.values]
 
     def extreme(of, name: str) -> int | None:
-        return of(getattr(quantity, name) for quantity in reached) if reached else None
+        return of(getattr(quantity, name) for quantity in computed) if computed else None
 
     def total(name: str) -> int | None:
         counts = [getattr(quantity, name) for quantity in quantities]
@@ -68,7 +78,7 @@ def _together(quantities: Sequence[Quantity]) -> Quantity:
 
 
 def histograms(inspection: Inspection) -> list[Histogram]:
-    """In the order of `foldline inspect`'s picture."""
+    """Histograms in the order of `foldline inspect`'s picture."""
     return [_histogram(inspection, inspection[name]) for name in panels_of(inspection) if name is not None]
 
 
@@ -95,7 +105,7 @@ def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
 
 
 def _happened(counts: dict[str, int | None], values: int) -> tuple[str, ...]:
-    """What did happen, with how often."""
+    """Events that occurred, with percentage and count."""
     return tuple(f"{name} {share_text(count, values)} ({grouped(count)})" for name, count in counts.items() if count)
 
 
@@ -105,7 +115,7 @@ def _place(raw: float, quantity: Quantity, bins: int) -> float:
 
 
 def _bars(counts: np.ndarray) -> str:
-    """Steps from the left; a single value has a bar that is seen."""
+    """A step curve; the bar of a single value is visible."""
     most = np.log10(max(float(counts.max()), 9.0) * 2)
     heights = np.where(counts > 0, np.log10(np.maximum(counts, 1) * 2) / most, 0) * HEIGHT
     width = WIDTH / len(counts)
@@ -114,7 +124,7 @@ def _bars(counts: np.ndarray) -> str:
 
 
 def _ticks(quantity: Quantity, bins: int) -> tuple[tuple[float, str], ...]:
-    """Both ends of the type's range as real values, and what lies between: 0, and 1 and -1 where there is room."""
+    """Ticks at both ends of the type's range and at 0, and at 1 and -1 if there is space, as real values."""
     format = quantity.format
     scale, high = 1 << format.fraction, (format.max + 1) / (1 << format.fraction)
     low = format.min / scale
@@ -123,7 +133,7 @@ def _ticks(quantity: Quantity, bins: int) -> tuple[tuple[float, str], ...]:
 
 
 def table_rows(inspection: Inspection) -> list[tuple[str, ...]]:
-    """Every quantity, under `HEADINGS`."""
+    """Rows of the table of quantities, with the columns `HEADINGS`."""
     return [_row(quantity) for quantity in inspection.quantities]
 
 

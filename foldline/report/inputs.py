@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""The inputs of a report."""
 
 from __future__ import annotations
 
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
     from foldline.study.result import StudyResult
 
 LINES, INSPECTED_LINES = 200, 3
-"""Defaults: lines that are put in, and lines of which every number is looked at."""
+"""Defaults: lines in the report, and lines whose value ranges are computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurveStage:
-    """What one training run traced per epoch: epochs from 1, mean loss in nats per line, CER in percent by both label
-    rules."""
+    """Curves of one training run.
+
+    name            of the stage
+    epochs          numbers from 1
+    loss            mean loss, nats per line
+    greedy_cer      CER of greedy CTC labels, percent
+    overlay_cer     CER of overlay labels, percent
+    """
 
     name: str
     epochs: tuple[int, ...]
@@ -36,10 +42,14 @@ class CurveStage:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRun:
-    """One network of a report: its design, what its levels read on the lines of `dataset_name`, and how it was trained.
+    """One network of a report.
 
-    curves      stages in the order of the training; empty for a design alone
-    notes       what its reader should know
+    name            unique in the report
+    design          the network
+    comparison      results of its backends on validation lines
+    dataset_name    dataset of these lines
+    curves          stages of its training, in order; empty without training data
+    notes           notes for the reader
     """
 
     name: str
@@ -50,16 +60,21 @@ class ReportRun:
     notes: tuple[str, ...] = ()
 
     @property
-    def judged(self) -> BackendResult | None:
-        """The level whose error rate stands for the network, by the overlay's labels: the simulator's, else the board's."""
-        found = {level.name: level for level in self.comparison.results if level.decoding == OVERLAY}
-        return found.get(SIMULATED) or found.get(BOARD)
+    def main_result(self) -> BackendResult | None:
+        """The result whose error rate represents the network: overlay labels of the simulator, or else of the board."""
+        results = {result.name: result for result in self.comparison.results if result.decoding == OVERLAY}
+        return results.get(SIMULATED) or results.get(BOARD)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What cycles and resources are told for, see `foldline.hardware.estimate.estimate`; `kernel` None for the one that
-    `Kernel.of` takes a design to run on."""
+    """The board for which cycles and resources are estimated; see `foldline.hardware.estimate.estimate`.
+
+    board       name of the board
+    clock_mhz   clock; None for the board's
+    columns     columns of a line
+    kernel      kernel; None for `Kernel.of` the design
+    """
 
     board: str = "pynq-z1"
     clock_mhz: float | None = None
@@ -67,9 +82,9 @@ class Target:
     kernel: Kernel | None = None
 
     def estimate_of(self, design: Design) -> Estimate:
-        """What a design would do and take there.
+        """Estimate cycles and resources of a design.
 
-        :raises ConfigError: a board, clock or number of columns that cannot be.
+        :raises ConfigError: an unknown board, or a clock or number of columns outside its range.
         """
         return estimate(
             Architecture.of(design),
@@ -82,12 +97,15 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInputs:
-    """Everything that decides the report's bytes.
+    """Everything on which the report's bytes depend.
 
-    made                when, as it stands in the head
-    lines               how many are put in, worst first
-    inspected_lines     of how many lines of each run every number is looked at, evenly through the ranking
-    study               trials to stand in the plots, too
+    runs                the networks
+    title               of the page
+    made                date and time, as text
+    target              board for estimates
+    lines               number of lines in the report, those with most errors first
+    inspected_lines     lines of each run whose value ranges are computed, evenly spaced from worst to best
+    study               a study whose trials are added to the plots
 
     :raises ConfigError: no run, two of one name, or a number outside its range.
     """
@@ -105,13 +123,13 @@ class ReportInputs:
             raise ConfigError("runs is empty; a report needs at least one run.")
         name, count = Counter(run.name for run in self.runs).most_common(1)[0]
         if count > 1:
-            raise ConfigError(f"runs has {name!r} {count} times; each run of a report needs a name of its own.")
+            raise ConfigError(f"runs has {name!r} {count} times; the names of a report's runs must differ.")
         for field in ("lines", "inspected_lines"):
             if (value := getattr(self, field)) < 0:
                 raise ConfigError(f"{field} is {value}; it must be 0 or more.")
 
 
 def short_name(run: ReportRun, number: int) -> str:
-    """What a run is called where there is little room: its number in the report, from 1, and its widths."""
+    """Short name of a run: its number in the report, from 1, and its weight and activation bits."""
     bits = run.design.precision
     return f"{number} W{bits.weight}A{bits.activation}"

@@ -1,4 +1,4 @@
-"""The lines of a report, worst first: what every run read on them, and where that differs from the truth."""
+"""The lines of a report, those with most errors first: the recognised texts, and their differences from the reference."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from PIL import Image
@@ -16,27 +18,37 @@ from foldline.report.inputs import ReportRun, short_name
 from train.data.dataset import Line
 
 RIGHT, WRONG, MISSING, EXTRA = "right", "wrong", "missing", "extra"
-"""What a part of a reading is beside the truth: equal, in place of something else, a gap, too much."""
+"""Kinds of parts of a text, compared with the reference: equal, substituted, deleted, inserted."""
 
-
-ALL_LEVELS = "all levels"
-"""Stands for them where they read the same."""
+ALL_BACKENDS = "all backends"
+"""Heading if all backends read the same text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Neighbouring characters of a reading; `truth` is what stands in their place there."""
+    """Consecutive characters of one kind.
+
+    kind        RIGHT, WRONG, MISSING or EXTRA
+    text        characters of the recognised text
+    reference   characters of the reference instead, if they differ
+    """
 
     kind: str
     text: str
-    truth: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecognisedText:
-    """One text that levels of a run read on a line, and its edit distance from the truth."""
+    """A text that one or more backends read on a line.
 
-    levels: tuple[str, ...]
+    backends    their titles
+    text        what they read
+    errors      edit distance from the reference
+    parts       the text, split where it differs from the reference
+    """
+
+    backends: tuple[str, ...]
     text: str
     errors: int
     parts: tuple[Part, ...]
@@ -44,19 +56,25 @@ class RecognisedText:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOnLine:
-    """A run on a line: its number in the report, from 0; the line's place in its comparison; errors of the level that it
-    is judged by, None without one; and its readings."""
+    """What a run read on a line.
+
+    number      of the run in the report, from 0
+    name        short name of the run
+    index       of the line in the run's comparison
+    errors      of the run's main result; None without one
+    texts       recognised texts
+    """
 
     number: int
     name: str
     index: int
     errors: int | None
-    readings: tuple[RecognisedText, ...]
+    texts: tuple[RecognisedText, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LineView:
-    """A line, with every run that read it."""
+    """A line, with all runs that read it."""
 
     line: Line
     dataset: str
@@ -64,17 +82,17 @@ class LineView:
 
     @property
     def errors(self) -> int:
-        """Of all runs together."""
+        """Errors of all runs together."""
         return sum(run.errors or 0 for run in self.runs)
 
     @property
     def rate(self) -> float:
-        """Errors per character of the truth."""
+        """Errors per character of the reference."""
         return self.errors / max(1, len(self.line.text) * len(self.runs))
 
 
 def worst_first(runs: Sequence[ReportRun]) -> list[LineView]:
-    """Every line that at least one run read: by errors, then by their rate, then as in the dataset."""
+    """All lines of all runs, by decreasing errors, then error rate, then in the dataset's order."""
     found: dict[tuple, list[RunOnLine]] = {}
     lines: dict[tuple, Line] = {}
     for number, run in enumerate(runs):
@@ -86,7 +104,7 @@ def worst_first(runs: Sequence[ReportRun]) -> list[LineView]:
 
 
 def _keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
-    """What makes a line the same one in two runs, with its place; one that is there twice stays two."""
+    """A key of each line, equal in all runs, and the line's index; repeated lines get different keys."""
     seen: Counter = Counter()
     for index, line in enumerate(run.comparison.lines):
         key = (run.dataset_name, line.name, line.text)
@@ -95,58 +113,55 @@ def _keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
 
 
 def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
-    truth = run.comparison.lines[index].text
+    reference = run.comparison.lines[index].text
     by_text: dict[str, dict[str, list[str]]] = {}
-    for level in run.comparison.results:
-        if index < len(level.texts):
-            by_text.setdefault(level.texts[index], {}).setdefault(level.title, []).append(level.decoding)
-    readings = tuple(
+    for result in run.comparison.results:
+        if index < len(result.texts):
+            by_text.setdefault(result.texts[index], {}).setdefault(result.title, []).append(result.decoding)
+    texts = tuple(
         RecognisedText(
-            levels=_names(levels) if len(by_text) > 1 else (ALL_LEVELS,),
+            backends=_names(titles) if len(by_text) > 1 else (ALL_BACKENDS,),
             text=text,
-            errors=edit_distance(truth, text),
-            parts=tuple(differences(truth, text)),
+            errors=edit_distance(reference, text),
+            parts=tuple(differences(reference, text)),
         )
-        for text, levels in by_text.items()
+        for text, titles in by_text.items()
     )
-    judged = run.judged
-    errors = None if judged is None else edit_distance(truth, judged.texts[index])
-    return RunOnLine(number=number, name=short_name(run, number + 1), index=index, errors=errors, readings=readings)
+    main = run.main_result
+    errors = None if main is None else edit_distance(reference, main.texts[index])
+    return RunOnLine(number=number, name=short_name(run, number + 1), index=index, errors=errors, texts=texts)
 
 
-def _names(levels: dict[str, list[str]]) -> tuple[str, ...]:
-    """Levels, each with its label rules."""
-    return tuple(f"{title}, {' and '.join(decodings)}" for title, decodings in levels.items())
+def _names(titles: dict[str, list[str]]) -> tuple[str, ...]:
+    """Backends, each with its decodings."""
+    return tuple(f"{title}, {' and '.join(decodings)}" for title, decodings in titles.items())
 
 
-def differences(truth: str, reading: str) -> Iterator[Part]:
-    """The reading from left to right, in parts of one kind; as few wrong, missing and extra characters as can be.
+def differences(reference: str, text: str) -> Iterator[Part]:
+    """Split a recognised text into parts of one kind, with the fewest wrong, missing and extra characters.
 
-    >>> [(part.kind, part.text, part.truth) for part in differences("stress", "sters")]
+    >>> [(part.kind, part.text, part.reference) for part in differences("stress", "sters")]
     [('right', 'st', ''), ('missing', '', 'r'), ('right', 'e', ''), ('wrong', 'r', 's'), ('right', 's', '')]
     """
-    if truth == reading:
-        if truth:
-            yield Part(kind=RIGHT, text=truth)
+    if reference == text:
+        if reference:
+            yield Part(kind=RIGHT, text=reference)
         return
-    extras, read = align(truth, reading)
+    extras, read = align(reference, text)
     pieces: list[tuple[str, str, str]] = []
-    for extra, character, got in zip(extras, [*truth, ""], [*read, ""], strict=True):
+    for extra, character, got in zip(extras, [*reference, ""], [*read, ""], strict=True):
         pieces += [(EXTRA, one, "") for one in extra]
         if got == character:
             pieces.append((RIGHT, got, ""))
         else:
             pieces.append((WRONG if got else MISSING, got, character))
-    kind, text, instead = None, "", ""
-    for piece in [piece for piece in pieces if piece[1] or piece[2]] + [(None, "", "")]:
-        if piece[0] != kind and kind is not None:
-            yield Part(kind=kind, text=text, truth=instead)
-            text, instead = "", ""
-        kind, text, instead = piece[0], text + piece[1], instead + piece[2]
+    for kind, group in groupby((piece for piece in pieces if piece[1] or piece[2]), key=itemgetter(0)):
+        _, got, expected = map("".join, zip(*group, strict=True))
+        yield Part(kind=kind, text=got, reference=expected)
 
 
 def scan_uri(pixels: np.ndarray) -> str:
-    """The line as the network's columns, ink dark on paper in 16 levels of grey, as a PNG within the page.
+    """The network's input pixels as the URI of a PNG with 16 grey levels and dark ink.
 
     :param pixels: uint8 [T, I], ink bright.
     """

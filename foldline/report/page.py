@@ -1,4 +1,4 @@
-"""The report: everything gathered once, then one template."""
+"""Computes all values of a report, and renders its template."""
 
 from __future__ import annotations
 
@@ -24,33 +24,43 @@ from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY, Progress, silent
 from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
 from foldline.report import histograms
-from foldline.report.accuracy import Verdict, accuracy_rows, verdict
+from foldline.report.accuracy import CheckSummary, accuracy_rows, check_summary
 from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_plot
-from foldline.report.figures import grouped
 from foldline.report.inputs import ReportInputs, ReportRun, short_name
 from foldline.report.lines import LineView, scan_uri, worst_first
+from foldline.report.numbers import grouped
 from foldline.report.plots import curve_plots
 from foldline.report.tradeoffs import marks_of, tradeoff_plots
 
 PAGES = (".html", ".htm")
-"""How reports are called."""
+"""Suffixes of reports."""
 
-SHAPELESS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n"}
-"""What a page shows in place of control characters."""
+CONTROL_CHARACTERS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n"}
+"""Control characters are replaced in a page."""
 
 PRINTED_LINES = 20
-"""Lines that are whole on paper, where nothing can be opened; of the others there is one row each."""
+"""Lines that are printed in full on paper; of the others, one row each is printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """All of a run but its lines."""
+    """All values of a run except its lines.
+
+    number          from 1
+    run             the run
+    short           its short name
+    estimate        cycles and resources
+    check           whether its bit-exact backends agree
+    curves          plots of loss and CER; None without training data
+    inspection      summed value ranges; None if no line was inspected
+    inspected       names of the inspected lines
+    """
 
     number: int
     run: ReportRun
     short: str
     estimate: Estimate
-    verdict: Verdict
+    check: CheckSummary
     curves: tuple[Markup, Markup] | None
     inspection: Inspection | None
     inspected: tuple[str, ...]
@@ -66,7 +76,12 @@ class RunView:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownLine:
-    """A line as it is put in: its scans, by the rows that the networks take, and the drawing of each run that read it."""
+    """A line in the report.
+
+    view        texts of all runs
+    scans       image URIs by number of input rows
+    plots       a drawing for each run of `view`
+    """
 
     view: LineView
     scans: dict[int, str]
@@ -76,39 +91,46 @@ class ShownLine:
 def write_report(
     path: str | os.PathLike, inputs: ReportInputs, *, threads: int | None = None, progress: Progress | None = None
 ) -> None:
-    """Write what `render_report` gives, whole or not at all.
+    """Write a report atomically.
 
+    :param path: the HTML file.
+    :param inputs: the report's inputs.
+    :param threads: worker threads; None for one per processor.
+    :param progress: shows the progress.
     :raises FileError: the file cannot be written. See also `render_report`.
     """
     write_text(path, render_report(inputs, threads=threads, progress=progress))
 
 
-def require_place(path: str | os.PathLike, runs: Iterable[str | os.PathLike] = ()) -> None:
-    """Make sure, before anything takes its time, that a report could be written there.
+def require_writable(path: str | os.PathLike, runs: Iterable[str | os.PathLike] = ()) -> None:
+    """Check early that a report can be written.
 
-    :param runs: what it is of; no file of a run's folder is written over, but an earlier report.
-    :raises FileError: it is a folder, in none, or part of a run.
+    :param path: the HTML file.
+    :param runs: folders of runs, in which only an earlier report may be overwritten.
+    :raises FileError: `path` is a folder, its folder does not exist, or it is a run's file.
     """
     if is_folder(path):
         raise FileError(f"Cannot write {path}: it is a folder.")
     if not is_folder(Path(path).absolute().parent):
         raise FileError(f"Cannot write {path}: there is no folder {Path(path).parent}.")
-    place = Path(os.path.realpath(path))
-    if not place.is_file() or place.suffix.lower() in PAGES:
+    real = Path(os.path.realpath(path))
+    if not real.is_file() or real.suffix.lower() in PAGES:
         return
     for run in runs:
-        if Path(os.path.realpath(run)) in place.parents:
+        if Path(os.path.realpath(run)) in real.parents:
             raise FileError(f"Cannot write {path}: it is a file of the run {run}.")
 
 
 def render_report(inputs: ReportInputs, *, threads: int | None = None, progress: Progress | None = None) -> str:
-    """The report as one HTML file that loads nothing; the same text for the same inputs.
+    """Render a report as one self-contained HTML page; the same inputs give the same text.
 
-    The lines that are put in are simulated again, and a few of them inspected, which takes most of the time.
+    Most of the time is spent on simulating the lines in the report, and inspecting a few of them.
 
-    :param progress: shows how far it is.
-    :raises ConfigError: a board, clock or number of columns that `foldline.hardware.estimate.estimate` refuses.
-    :raises MismatchError: a comparison is not of its run's design.
+    :param inputs: the report's inputs.
+    :param threads: worker threads; None for one per processor.
+    :param progress: shows the progress.
+    :raises ConfigError: `foldline.hardware.estimate.estimate` refuses the board, clock or number of columns.
+    :raises MismatchError: a comparison does not match its run's design.
     """
     showing = progress or silent
     estimates = [inputs.target.estimate_of(run.design) for run in inputs.runs]
@@ -145,39 +167,39 @@ def _shown_lines(
 ) -> list[ShownLine]:
     plots: dict[tuple[int, int], ClassPlot] = {}
     for number, run in enumerate(runs):
-        there = [(place, on.index) for place, view in enumerate(views) for on in view.runs if on.number == number]
-        columns = [views[place].line.columns(run.design) for place, _ in there]
+        read = [(rank, on.index) for rank, view in enumerate(views) for on in view.runs if on.number == number]
+        columns = [views[rank].line.columns(run.design) for rank, _ in read]
         traces = simulate_lines(run.design, columns, ignore_limits=True, threads=threads)
         with showing(f"drawing lines of {run.name}") as done:
-            for count, (place, index), own, trace in zip(range(len(there)), there, columns, traces, strict=True):
+            for count, (rank, index), pixels, trace in zip(range(len(read)), read, columns, traces, strict=True):
                 _require_same(run, index, trace)
-                plots[place, number] = class_plot(trace, own, run.design.alphabet)
-                done(count + 1, len(there))
+                plots[rank, number] = class_plot(trace, pixels, run.design.alphabet)
+                done(count + 1, len(read))
     shown = []
-    for place, view in enumerate(views):
-        of_runs = tuple(plots[place, on.number] for on in view.runs)
+    for rank, view in enumerate(views):
+        of_runs = tuple(plots[rank, on.number] for on in view.runs)
         scans = {rows: scan_uri(view.line.pixels(rows)) for rows in dict.fromkeys(plot.rows for plot in of_runs)}
         shown.append(ShownLine(view=view, scans=scans, plots=of_runs))
     return shown
 
 
 def _require_same(run: ReportRun, index: int, trace: Trace) -> None:
-    """Make sure that the comparison is this design's."""
-    for level in run.comparison.results:
-        if level.name == SIMULATED and level.decoding == OVERLAY and level.texts[index] != trace.text:
+    """Check that the comparison was computed with the run's design."""
+    for result in run.comparison.results:
+        if result.name == SIMULATED and result.decoding == OVERLAY and result.texts[index] != trace.text:
             raise MismatchError(
-                f"The comparison of {run.name} is not of its design: on {run.comparison.lines[index].name} it has "
-                f"{level.texts[index]!r}, and the design reads {trace.text!r}."
+                f"The comparison of {run.name} does not match its design: for {run.comparison.lines[index].name} it has "
+                f"{result.texts[index]!r}, the design gives {trace.text!r}."
             )
 
 
 def _inspected(
     run: ReportRun, number: int, ranking: Sequence[LineView], count: int, threads: int | None, showing: Progress
 ) -> tuple[Inspection | None, tuple[str, ...]]:
-    """The numbers of a few of a run's lines, spread evenly from its worst to its best."""
+    """Inspect some of a run's lines, evenly spaced from worst to best; returns the sum and the lines' names."""
     read = [view.line for view in ranking if any(on.number == number for on in view.runs)]
-    places = np.unique(np.rint(np.linspace(0, len(read) - 1, min(count, len(read)))).astype(int))
-    chosen = [read[place] for place in places]
+    ranks = np.unique(np.rint(np.linspace(0, len(read) - 1, min(count, len(read)))).astype(int))
+    chosen = [read[rank] for rank in ranks]
     if not chosen:
         return None, ()
     found = []
@@ -200,7 +222,7 @@ def _run_view(
         run=run,
         short=short_name(run, number),
         estimate=found,
-        verdict=verdict(run.comparison),
+        check=check_summary(run.comparison),
         curves=curve_plots(run.curves, key=f"curves-{number}") if run.curves else None,
         inspection=inspected[0],
         inspected=inspected[1],
@@ -208,12 +230,12 @@ def _run_view(
 
 
 def _visible(text: str) -> str:
-    """A text in which spaces are open boxes, and what has no shape a sign for that."""
+    """A text with open boxes for spaces, and replacement characters for characters that cannot be printed."""
     return "".join("\N{OPEN BOX}" if c == " " else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _alike(views: Iterable[RunView], of: str) -> list[tuple[object, list[RunView]]]:
-    """The runs whose attribute is the same, together, in the order of the first of them."""
+def _grouped_by(views: Iterable[RunView], of: str) -> list[tuple[object, list[RunView]]]:
+    """Group runs by an attribute, in the order of each group's first run."""
     found: dict[object, list[RunView]] = {}
     for view in views:
         found.setdefault(attrgetter(of)(view), []).append(view)
@@ -221,9 +243,9 @@ def _alike(views: Iterable[RunView], of: str) -> list[tuple[object, list[RunView
 
 
 def _page(**values: object) -> str:
-    """The template, with its styles and script, whose digest lets it run and nothing else.
+    """Render the template with its styles and its script; the page's policy allows only the script with this digest.
 
-    :raises jinja2.UndefinedError: the template asks for a value that is not given.
+    :raises jinja2.UndefinedError: the template uses a value that is not given.
     """
     folder = files("foldline.report") / "templates"
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
@@ -232,11 +254,11 @@ def _page(**values: object) -> str:
         "foldline.report",
         "report.html.j2",
         html=True,
-        filters={"grouped": grouped, "visible": _visible, "alike": _alike},
+        filters={"grouped": grouped, "visible": _visible, "grouped_by": _grouped_by},
         style=Markup(style),
         script=Markup(script),
         script_digest=digest,
         **values,
     )
-    # A file's name need not be UTF-8, and a page may hold no control characters.
-    return text.encode("utf-8", "backslashreplace").decode().translate(SHAPELESS)
+    # File names may contain bytes that are not UTF-8, and control characters.
+    return text.encode("utf-8", "backslashreplace").decode().translate(CONTROL_CHARACTERS)

@@ -12,16 +12,16 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from foldline.foldings.pareto import pareto_front
-from foldline.report.drawing import ACCENT, FAINT, INK, PAPER, RULE, SMALL, UNITS_PER_INCH, draw, text_width
 from foldline.report.inputs import CurveStage
+from foldline.report.svg import ACCENT, FAINT, INK, PAPER, RULE, SMALL, UNITS_PER_INCH, draw, text_width
 
 WIDTH, HEIGHT = 360, 300
-"""Of a plot; a phone shows it at nearly this size."""
+"""Size of a plot in pixels, close to the width of a phone."""
 
 CURVE_HEIGHT = 220
 
 OURS, PUBLISHED, TRIAL, FRONT = "run", "published", "trial", "front"
-"""What a point is: a run of the report, a published overlay, a trial of the study, one of these that none beats."""
+"""Kinds of points: a run of the report, a published overlay, a trial of the study, a trial on the Pareto front."""
 
 STYLES = {
     OURS: {"marker": "o", "markersize": 8, "markerfacecolor": ACCENT, "markeredgecolor": PAPER},
@@ -36,12 +36,18 @@ TICKS = (
     (3.0, (1.0, 3.0)),
     (np.inf, (1.0,)),
 )
-"""Steps within a decade on an axis of at most so many decades."""
+"""Maximum decades of an axis, and its ticks within a decade."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A network in the plane of error and something else."""
+    """A network in a plot.
+
+    kind    one of the kinds above
+    label   text next to the mark
+    x       speed or resource
+    cer     character error rate, percent
+    """
 
     kind: str
     label: str
@@ -50,15 +56,24 @@ class Point:
 
 
 def trials_with_front(points: Iterable[Point], *, more_is_better: bool) -> list[Point]:
-    """Trials in the order of `x`, those that no other one beats as `FRONT`."""
+    """Sort trials by `x`, and mark those on the Pareto front as `FRONT`.
+
+    :param points: trials.
+    :param more_is_better: whether a larger `x` is better.
+    """
     ranked = sorted(points, key=lambda point: point.x)
     sign = -1 if more_is_better else 1
     front = set(pareto_front(np.array([(sign * p.x, p.cer) for p in ranked]).reshape(-1, 2)).tolist())
-    return [replace(point, kind=FRONT) if place in front else point for place, point in enumerate(ranked)]
+    return [replace(point, kind=FRONT) if index in front else point for index, point in enumerate(ranked)]
 
 
 def pareto_plot(points: Sequence[Point], *, key: str, x_label: str) -> Markup:
-    """CER against something on a log scale; runs and published networks have their names beside them."""
+    """Plot CER against `x` on a log scale, with the names of runs and published networks.
+
+    :param points: networks.
+    :param key: see `foldline.report.svg.draw`.
+    :param x_label: label of the x axis.
+    """
 
     def content(axes: Axes) -> None:
         axes.set_xscale("log")
@@ -79,7 +94,7 @@ def pareto_plot(points: Sequence[Point], *, key: str, x_label: str) -> Markup:
 
 
 def _plain_log_axis(axis: Axis, low: float, high: float) -> None:
-    """Ticks as plain numbers, as many in every decade from `low` to `high` as there is room for."""
+    """Use plain numbers as ticks, as many per decade as fit from `low` to `high`."""
     decades = np.log10(high / low)
     steps = next(steps for most, steps in TICKS if decades < most)
     axis.set_major_locator(LogLocator(base=10, subs=steps))
@@ -96,8 +111,8 @@ def _short(value: float) -> str:
 
 
 def _write_names(axes: Axes, points: Sequence[Point]) -> None:
-    """The names of runs and published networks, each at the place near its mark where it hides the least."""
-    axes.figure.canvas.draw()  # settles where the points are
+    """Write the names of runs and published networks near their marks, with the least overlap."""
+    axes.figure.canvas.draw()  # computes the positions of the points
     scale = UNITS_PER_INCH / axes.figure.dpi
     frame = [scale * edge for edge in axes.bbox.extents]
     at = [tuple(scale * axes.transData.transform((point.x, point.cer))) for point in points]
@@ -108,8 +123,8 @@ def _write_names(axes: Axes, points: Sequence[Point]) -> None:
     for point, (x, y), has_name in zip(points, at, named, strict=True):
         if not has_name:
             continue
-        places = _places(x, y, text_width(point.label, SMALL), frame)
-        box, _ = min(places, key=lambda place: place[1] + _hidden(place[0], taken))
+        boxes = _boxes(x, y, text_width(point.label, SMALL), frame)
+        box, _ = min(boxes, key=lambda one: one[1] + _overlap(one[0], taken))
         taken.append((*box, 4.0))
         where = axes.transAxes.inverted().transform((box[0] / scale, (box[1] + 1) / scale))
         axes.text(*where, point.label, transform=axes.transAxes, fontsize=SMALL, va="bottom")
@@ -119,8 +134,8 @@ Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
 
-def _places(x: float, y: float, width: float, frame: Sequence[float]) -> Iterator[tuple[Box, float]]:
-    """Boxes for a name around a mark, each with what speaks against it: its distance, and what leaves the frame."""
+def _boxes(x: float, y: float, width: float, frame: Sequence[float]) -> Iterator[tuple[Box, float]]:
+    """Candidate boxes for a name around a mark, each with a cost for its distance and for leaving the frame."""
     for cost, side, up in (
         *((0, 8, 0), (1, -8, 0), (2, 6, 10), (2, 6, -10), (3, -6, 10), (3, -6, -10), (3, 0, 13), (3, 0, -13)),
         *((14, 8, 20), (14, 8, -20), (15, -8, 20), (15, -8, -20), (16, 0, 26), (16, 0, -26), (22, 8, 30), (22, 8, -30)),
@@ -131,8 +146,8 @@ def _places(x: float, y: float, width: float, frame: Sequence[float]) -> Iterato
         yield box, cost + 100 * outside
 
 
-def _hidden(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
-    """Areas that a box has in common with others, by their weights."""
+def _overlap(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
+    """Weighted sum of the areas in which a box overlaps others."""
     return sum(
         weight * max(0, min(box[2], right) - max(box[0], left)) * max(0, min(box[3], top) - max(box[1], bottom))
         for left, bottom, right, top, weight in taken
@@ -140,7 +155,11 @@ def _hidden(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
 
 
 def curve_plots(stages: Sequence[CurveStage], *, key: str) -> tuple[Markup, Markup]:
-    """Loss, and CER by both label rules, over the epochs of all stages one after the other."""
+    """Plot loss, and CER of both decodings, over the epochs of all stages.
+
+    :param stages: in order.
+    :param key: prefix of the plots' keys; see `foldline.report.svg.draw`.
+    """
     loss = _over_epochs(
         stages, ((lambda stage: stage.loss, ACCENT, "-"),), key=f"{key}-loss", y_label="loss, nats per line"
     )
@@ -158,7 +177,7 @@ def _over_epochs(
     key: str,
     y_label: str,
 ) -> Markup:
-    """Curves on a log scale, with a rule between two stages."""
+    """Plot curves on a log scale, with a line between stages."""
 
     def content(axes: Axes) -> None:
         before, shown = 0, []
@@ -171,9 +190,9 @@ def _over_epochs(
             if number:
                 axes.axvline(before + 0.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
             before = int(epochs[-1])
-        there = np.concatenate(shown)
-        there = there[np.isfinite(there)] if np.isfinite(there).any() else np.ones(1)
-        low, high = there.min() / 1.3, there.max() * 1.3
+        finite = np.concatenate(shown)
+        finite = finite[np.isfinite(finite)] if np.isfinite(finite).any() else np.ones(1)
+        low, high = finite.min() / 1.3, finite.max() * 1.3
         axes.set(xlabel="epoch", ylabel=y_label, xlim=(0, before + 1), yscale="log", ylim=(low, high))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         _plain_log_axis(axes.yaxis, low, high)
@@ -183,6 +202,6 @@ def _over_epochs(
 
 
 def _positive(values: Sequence[float]) -> np.ndarray:
-    """What a log scale can show; 0, infinity and NaN leave a gap."""
+    """Replace values that a log scale cannot show (0, infinity) by NaN."""
     array = np.array(values, dtype=float)
     return np.where(np.isfinite(array) & (array > 0), array, np.nan)

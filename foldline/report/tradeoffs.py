@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """What the error is plotted against: a field of `Mark`, and whether more of it is better."""
+    """An x axis.
+
+    key             field of `Mark`
+    title           of the plot
+    label           of the axis
+    more_is_better  whether larger values are better
+    """
 
     key: str
     title: str
@@ -37,7 +43,7 @@ AXES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One network: a mark in every plot, and one row of the table beside the plots; error rates in percent."""
+    """A network: a mark in every plot, and a row of the table. `cer` is in percent, `data` names the lines."""
 
     kind: str
     name: str
@@ -50,20 +56,25 @@ class Mark:
 
 
 def marks_of(runs: Sequence[ReportRun], estimates: Sequence[Estimate], study: StudyResult | None) -> list[Mark]:
-    """Every network that has an error rate."""
+    """All networks with an error rate.
+
+    :param runs: runs of the report.
+    :param estimates: one for each run.
+    :param study: adds its complete trials.
+    """
     return [*_ours(runs, estimates), *_trials(study), *map(_published, PUBLISHED_OVERLAYS)]
 
 
 def _ours(runs: Sequence[ReportRun], estimates: Sequence[Estimate]) -> Iterator[Mark]:
     for number, (run, found) in enumerate(zip(runs, estimates, strict=True), start=1):
-        level = run.judged
-        if level is not None:
+        result = run.main_result
+        if result is not None:
             yield Mark(
                 kind=OURS,
                 name=run.name,
                 label=short_name(run, number),
-                cer=level.rates.cer,
-                data=f"{level.rates.lines} lines of {run.dataset_name}",
+                cer=result.rates.cer,
+                data=f"{result.rates.lines} lines of {run.dataset_name}",
                 columns_per_second=found.columns_per_second,
                 luts=found.resources.total.luts,
                 bram36=found.resources.total.bram36,
@@ -77,7 +88,7 @@ def _trials(study: StudyResult | None) -> Iterator[Mark]:
             name=f"trial {trial.number}",
             label="",
             cer=trial.error_rates.cer,
-            data=f"{trial.error_rates.lines} lines of {study.settings.dataset}, beyond the limits",
+            data=f"{trial.error_rates.lines} lines of {study.settings.dataset}, limits ignored",
             columns_per_second=trial.point.columns_per_second,
             luts=trial.point.resources.luts,
             bram36=trial.point.resources.bram36,
@@ -90,7 +101,7 @@ def _published(overlay: PublishedOverlay) -> Mark:
         name=f"published {overlay.name}",
         label=overlay.name,
         cer=overlay.cer,
-        data="100 lines of uw3-500, beyond the limits",
+        data="100 lines of uw3-500, limits ignored",
         columns_per_second=overlay.columns_per_second,
         luts=overlay.luts,
         bram36=overlay.bram36,
@@ -98,7 +109,7 @@ def _published(overlay: PublishedOverlay) -> Mark:
 
 
 def tradeoff_plots(shown: Sequence[Mark]) -> list[tuple[Axis, Markup]]:
-    """A plot for each of `AXES`."""
+    """A plot of the networks for each axis in `AXES`."""
     plots = []
     for axis in AXES:
         points = [Point(kind=n.kind, label=n.label, x=getattr(n, axis.key), cer=n.cer) for n in shown]

@@ -1,4 +1,4 @@
-"""Small reports for tests: tiny designs, and lines whose truth is no friend of a page."""
+"""Small reports for tests: tiny designs, and lines whose reference texts contain markup."""
 
 from dataclasses import replace
 
@@ -27,35 +27,35 @@ def tiny_design(seed: int = 26):
     return random_design(seed, bits=(8, 8, 4, 8, 8), inputs=8, hidden=4, classes=5)
 
 
-def level(
+def result_of(
     name: str, decoding: str, texts: tuple[str, ...], title: str, lines: tuple[Line, ...] = LINES
 ) -> BackendResult:
-    """A level that has read these texts on the first lines."""
+    """The result of a backend with these texts on the first lines."""
     rates = error_rates([line.text for line in lines[: len(texts)]], texts)
     return BackendResult(name=name, decoding=decoding, texts=texts, rates=rates, title=title)
 
 
 def simulated_run(name: str = "one", seed: int = 26, **changes: object) -> ReportRun:
-    """A run of which the simulator alone has read the lines."""
+    """A run with results of the simulator only."""
     design = tiny_design(seed)
     run = ReportRun(name=name, design=design, comparison=compare(design, LINES), dataset_name="tiny")
     return replace(run, **changes)
 
 
 def whole_run(name: str = "all <levels>", **changes: object) -> ReportRun:
-    """A run with all five levels, whose error rates all differ, and with curves."""
+    """A run with results of all backends, whose error rates all differ, and with curves."""
     run = simulated_run(name)
-    truths = [line.text for line in LINES]
-    there = run.comparison.results
-    levels = (
-        level("float", CTC, tuple(truths), "float PyTorch"),
-        level("quantized", CTC, ("x", *truths[1:]), "quantized PyTorch"),
-        level("quantized", OVERLAY, ("xy", *truths[1:]), "quantized PyTorch"),
-        *there,
-        level("csim", OVERLAY, there[-1].texts[:2], "C simulation (first 2 lines)"),
-        level("board", OVERLAY, there[-1].texts, "virtual board (modelled)"),
+    references = [line.text for line in LINES]
+    simulated = run.comparison.results
+    results = (
+        result_of("float", CTC, tuple(references), "float PyTorch"),
+        result_of("quantized", CTC, ("x", *references[1:]), "quantized PyTorch"),
+        result_of("quantized", OVERLAY, ("xy", *references[1:]), "quantized PyTorch"),
+        *simulated,
+        result_of("csim", OVERLAY, simulated[-1].texts[:2], "C simulation (first 2 lines)"),
+        result_of("board", OVERLAY, simulated[-1].texts, "virtual board (modelled)"),
     )
-    return replace(run, comparison=replace(run.comparison, results=levels), curves=CURVES, **changes)
+    return replace(run, comparison=replace(run.comparison, results=results), curves=CURVES, **changes)
 
 
 def inputs(*runs: ReportRun, **changes: object) -> ReportInputs:

@@ -1,4 +1,4 @@
-"""The report in Chromium: it fits a phone, follows the theme, goes by keyboard, prints, and complains of nothing."""
+"""The report in Chromium: phone layout, themes, keyboard, printing, no errors, no requests."""
 
 import pytest
 
@@ -9,14 +9,14 @@ from tests.foldline.reports import HOSTILE, LINES, inputs, simulated_run, whole_
 pytestmark = pytest.mark.slow
 
 DOWN, TAB, ENTER = "\ue015", "\ue004", "\ue007"
-"""Keys as WebDriver spells them."""
+"""Key codes of WebDriver."""
 
 OPEN_LINES = "[...document.querySelectorAll('details.line')].map(one => one.open)"
 SHOWN_LINES = "[...document.querySelectorAll('.lines > li')].filter(one => one.checkVisibility()).length"
 
 INJECTED = """document.body.insertAdjacentHTML("beforeend", "<button id=injected onclick='window.ran = 1'></button>");
 document.getElementById("injected").click()"""
-"""A script that came with a text, were there a way for it."""
+"""A script injected through a text."""
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +36,27 @@ def style(browser, selector: str, name: str) -> str:
     return browser.value(f"getComputedStyle(document.querySelector({selector!r})).{name}")
 
 
-def test_it_opens_without_a_complaint_and_asks_for_nothing_but_itself(browser, report):
+def test_it_opens_without_messages_or_requests(browser, report):
     browser.open(report)
     assert browser.value("document.title") == "A <report> & more"
     assert browser.value("document.querySelector('.toolbar').hidden") is False  # its script has run
-    assert browser.complaints() == []
-    assert browser.asked_for() == [report.as_uri()]
+    assert browser.messages() == []
+    assert browser.requests() == [report.as_uri()]
 
 
-def test_a_complaint_a_request_and_a_foreign_script_would_be_seen(browser, tmp_path):
+def test_messages_requests_and_foreign_scripts_are_detected(browser, tmp_path):
     page = tmp_path / "bad.html"
     page.write_text("<img src='missing.png'><script>throw new Error('seen')</script>", encoding="utf-8")
     browser.open(page)
     assert browser.value(f"{INJECTED}; window.ran === 1")
-    assert any("seen" in complaint for complaint in browser.complaints())
-    assert (tmp_path / "missing.png").as_uri() in browser.asked_for()
+    assert any("seen" in message for message in browser.messages())
+    assert (tmp_path / "missing.png").as_uri() in browser.requests()
 
 
-def test_a_text_that_looks_like_a_script_is_shown_and_not_run(browser, report):
+def test_a_script_in_a_text_is_shown_and_not_run(browser, report):
     browser.open(report)
-    truths = browser.value("[...document.querySelectorAll('.line .truth')].map(one => one.textContent)")
-    assert HOSTILE in truths
+    references = browser.value("[...document.querySelectorAll('.line .reference')].map(one => one.textContent)")
+    assert HOSTILE in references
     assert browser.value(f"{INJECTED}; window.ran === undefined")
 
 
@@ -67,21 +67,21 @@ def test_it_is_never_wider_than_the_screen(browser, report, width):
     assert browser.value("document.documentElement.scrollWidth") <= width
     inside = "[...document.querySelectorAll('figure, .strip, .strip > svg, p, dl, h1, h2, h3')]"
     assert browser.value(f"Math.max(...{inside}.map(one => one.getBoundingClientRect().right))") <= width
-    if width == 360:  # what is wider scrolls in a box of its own
+    if width == 360:  # wider content scrolls in its own box
         assert browser.value("[...document.querySelectorAll('.wide')].some(one => one.scrollWidth > one.clientWidth)")
 
 
 def test_the_dark_theme_changes_paper_ink_and_figures(browser, report):
     browser.open(report)
-    places = (
+    styles = (
         ("body", "backgroundColor"),
         ("body", "color"),
         ("#tradeoffs figure text", "fill"),
         (".histogram path", "fill"),
     )
-    light = [style(browser, *place) for place in places]
+    light = [style(browser, *one) for one in styles]
     browser.media(dark=True)
-    dark = [style(browser, *place) for place in places]
+    dark = [style(browser, *one) for one in styles]
     assert light[0] == "rgb(255, 255, 255)"
     assert all(one != other for one, other in zip(light, dark, strict=True))
     assert brightness(dark[0]) < 0.15 < 0.7 < brightness(dark[1])
@@ -93,7 +93,7 @@ def brightness(color: str) -> float:
     return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(","))) / 765
 
 
-def test_everything_that_can_be_operated_is_reached_by_the_tabulator(browser, report):
+def test_all_controls_are_reached_with_tab(browser, report):
     browser.open(report)
     reached, outlined = [], []
     for _ in range(80):
@@ -110,7 +110,7 @@ def test_everything_that_can_be_operated_is_reached_by_the_tabulator(browser, re
     assert browser.value(OPEN_LINES)[:2] == [True, True]
 
 
-def test_j_k_and_the_arrows_walk_through_the_lines(browser, report):
+def test_j_k_and_the_arrow_keys_select_lines(browser, report):
     browser.open(report)
     first = [True] + [False] * (len(LINES) - 1)
     assert browser.value(OPEN_LINES) == first
@@ -149,7 +149,7 @@ def test_it_can_be_read_without_scripts(browser, report):
     assert browser.value(OPEN_LINES)[:2] == [True, True]
 
 
-def test_on_paper_nothing_is_hidden_that_is_printed(browser, report):
+def test_printed_details_are_open(browser, report):
     browser.open(report)
     browser.media(dark=True, printed=True)
     assert style(browser, "body", "backgroundColor") == "rgb(255, 255, 255)"
@@ -159,4 +159,4 @@ def test_on_paper_nothing_is_hidden_that_is_printed(browser, report):
     assert browser.value(heights) > 50
     assert not browser.value("document.querySelector('.toolbar').checkVisibility()")
     assert style(browser, "figure", "breakInside") == "avoid"
-    assert len(browser.tell("Page.printToPDF", preferCSSPageSize=True)["data"]) > 20_000
+    assert len(browser.execute("Page.printToPDF", preferCSSPageSize=True)["data"]) > 20_000

@@ -1,5 +1,5 @@
 "use strict";
-// Comfort for the list of lines; everything is there without it.
+// Search and keyboard navigation for the list of lines; the page also works without scripts.
 (() => {
   const lines = [...document.querySelectorAll("details.line")];
   const toolbar = document.querySelector(".toolbar");
@@ -52,7 +52,7 @@
     toolbar.hidden = false;
   }
 
-  // On paper nothing can be opened. The styles do this, too, where the browser knows ::details-content.
+  // Open all details for printing. The styles do the same in browsers with ::details-content.
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details.printed:not([open])")];

@@ -1,4 +1,4 @@
-"""Figures as SVG within a page: in the page's colours, whatever its theme, and the same bytes for the same figure."""
+"""Draws matplotlib figures as SVG with the page's colours; the same figure gives the same bytes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-# Drawn in these colours, which stand for the page's own of the same name (report.css).
+# Placeholder colours, which are replaced by the variables of the same names in report.css.
 INK, FAINT, RULE, ACCENT, PAPER = "#010203", "#010204", "#010205", "#010206", "#010207"
 _NAMES = {INK: "ink", FAINT: "faint", RULE: "rule", ACCENT: "accent", PAPER: "paper"}
 
 UNITS_PER_INCH = 72
-"""Units of a figure: points to matplotlib, pixels to a page that shows it unscaled."""
+"""Units of a figure: points in matplotlib, pixels in a page without scaling."""
 
 FONT, TEXT, SMALL = "DejaVu Sans", 12, 11
-"""Comes with matplotlib. The page sets its own, narrower font in its place."""
+"""Included in matplotlib. The page replaces it by a narrower font."""
 
 STYLE = {
     **rcParamsDefault,
@@ -53,10 +53,13 @@ STYLE = {
 def draw(
     content: Callable[[Axes], None], *, key: str, width: int, height: int, margins: tuple[int, int, int, int]
 ) -> Markup:
-    """An SVG element with what `content` draws into axes.
+    """Draw a figure as an SVG element.
 
-    :param key: in front of the ids of its parts, another one for each figure of a page.
-    :param margins: around the axes: left, right, bottom, top.
+    :param content: draws into the axes.
+    :param key: prefix of its ids, unique in the page.
+    :param width: in units, and
+    :param height: in units.
+    :param margins: around the axes, in units: left, right, bottom, top.
     """
     left, right, bottom, top = margins
     with rc_context(STYLE):
@@ -71,7 +74,7 @@ def draw(
 
 
 def _for_page(svg: str, key: str, width: int, height: int) -> str:
-    """Without prolog, comments and styles of its own; ids and colours those of the page."""
+    """Remove prolog, comments and styles, and replace ids and colours by those of the page."""
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     body = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{key}-', body)
@@ -84,7 +87,7 @@ def _for_page(svg: str, key: str, width: int, height: int) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """Units that a text takes in matplotlib's own font."""
+    """Width of a text in matplotlib's font, in units."""
     font = get_font(findfont(FontProperties(family=FONT)))
     font.set_size(size, UNITS_PER_INCH)
     font.set_text(text, 0.0)

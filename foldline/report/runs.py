@@ -1,5 +1,4 @@
-"""The runs that `foldline report` is pointed at, a recipe's folder, a training run's, a checkpoint, or a design; and what
-their backends read."""
+"""Opens the runs of a report (recipes, training runs, checkpoints, designs), and computes their comparisons."""
 
 from __future__ import annotations
 
@@ -23,12 +22,17 @@ from train.data.dataset import Dataset
 # As `foldline.recipe` and `train.experiment` name them, which need torch.
 DESIGN, RECIPE, TRACE = "design.npz", "recipe.json", "tensorboard"
 CHECKPOINTS = ("best-cer.pt", "last.pt")
-"""Of a training run; the first that is there is its network."""
+"""Checkpoints of a training run; the first that exists is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedRun:
-    """A run's name, its network, and its training curves, stage by stage."""
+    """A run.
+
+    name        unique in the report
+    network     design, and checkpoint if there is one
+    curves      stages of the training, in order
+    """
 
     name: str
     network: Network
@@ -36,17 +40,18 @@ class OpenedRun:
 
 
 def open_runs(paths: Sequence[Path]) -> list[OpenedRun]:
-    """Open all of `paths`, under names that tell them apart.
+    """Open runs, with distinct names.
 
-    :raises ConfigError: one is given twice.
-    :raises FileError: it is no run; see also `foldline.networks.open_network`.
+    :param paths: folders of recipes or training runs, checkpoints, designs.
+    :raises ConfigError: a path is given twice.
+    :raises FileError: a path is not a run; see also `foldline.networks.open_network`.
     """
-    places = set()
+    opened = set()
     for path in paths:
-        place = os.path.realpath(path)
-        if place in places:
-            raise ConfigError(f"{path} is given twice; each run of a report is another one.")
-        places.add(place)
+        real = os.path.realpath(path)
+        if real in opened:
+            raise ConfigError(f"{path} is given twice; the runs of a report must differ.")
+        opened.add(real)
     runs = [_open_run(path) for path in paths]
     taken = Counter(run.name for run in runs)
     return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
@@ -62,9 +67,15 @@ def compare_run(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> ReportRun:
-    """What a run's backends read on a dataset's validation lines; the board is the virtual one.
+    """Compare a run's backends on a dataset's validation lines; the board is the virtual one.
 
-    :param backends: see `backends_of`.
+    :param run: the run.
+    :param dataset: only its validation lines are used.
+    :param backends: names of backends; see `backends_of`.
+    :param csim_lines: number of lines for the C simulation; None for all.
+    :param ignore_limits: whether to compute lines that exceed the overlay's limits.
+    :param threads: worker threads; None for one per processor.
+    :param progress: shows the progress.
     :raises FoldlineError: see `foldline.compare.comparison.compare`.
     """
     design, checkpoint = run.network.design, run.network.checkpoint
@@ -97,15 +108,18 @@ def compare_run(
 
 
 def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
-    """The backends to compute of a run: those asked for, of a design alone without PyTorch's; None for the usual ones.
+    """The backends to compute for a run; PyTorch's are dropped if the run has no checkpoint.
 
-    :raises ConfigError: see `foldline.compare.comparison.check_backends`; also where nothing is left.
+    :param run: the run.
+    :param backends: requested backends; None for the default ones.
+    :param ignore_limits: see `compare_run`.
+    :raises ConfigError: see `foldline.compare.comparison.check_backends`; also if no backend remains.
     """
     has_checkpoint = run.network.checkpoint is not None
-    asked = None if backends is None else tuple(backends)
-    if asked is not None and not has_checkpoint and not set(asked) <= set(TORCH):
-        asked = tuple(level for level in asked if level not in TORCH)
-    return check_backends(asked, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
+    requested = None if backends is None else tuple(backends)
+    if requested is not None and not has_checkpoint and not set(requested) <= set(TORCH):
+        requested = tuple(backend for backend in requested if backend not in TORCH)
+    return check_backends(requested, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
 
 
 def _open_run(path: Path) -> OpenedRun:
@@ -119,11 +133,11 @@ def _open_run(path: Path) -> OpenedRun:
     for checkpoint in CHECKPOINTS:
         if (path / checkpoint).is_file():
             return OpenedRun(name=name, network=open_network(path / checkpoint), curves=_curves(path))
-    raise FileError(f"{path} is no run: it holds neither {RECIPE} nor a checkpoint, {' or '.join(CHECKPOINTS)}.")
+    raise FileError(f"{path} is not a run: it contains neither {RECIPE} nor {' nor '.join(CHECKPOINTS)}.")
 
 
 def _stage_folders(recipe: Path) -> list[Path]:
-    """The training runs of a recipe, in the order of its stages."""
+    """Folders of a recipe's training runs, in the order of its stages."""
     return sorted(folder.parent for folder in recipe.glob(f"*/*/{TRACE}"))
 
 
@@ -133,15 +147,15 @@ def _curves(*folders: Path) -> tuple[CurveStage, ...]:
 
 
 def _stage_name(folder: Path) -> str:
-    """A recipe's stage is named by the folder that its run lies in, another run by its own."""
+    """Name of a stage: in a recipe, the name of the folder above its run, else that of the run."""
     folder = folder.resolve()
     return folder.parent.name if (folder.parent.parent / RECIPE).is_file() else folder.name
 
 
 def _recipe_network(folder: Path) -> Network:
-    """The recipe's design, with the checkpoint that it was exported from where that is still there.
+    """The recipe's design, with the checkpoint from which it was exported if that still exists.
 
-    :raises FileError: the recipe has not come to its design yet.
+    :raises FileError: the recipe is unfinished and has no design.
     """
     if not (folder / DESIGN).is_file():
         raise FileError(f"{folder} is an unfinished recipe: it has no {DESIGN} yet.")
@@ -153,5 +167,5 @@ def _recipe_network(folder: Path) -> Network:
             network = open_network(path, folding=design.folding)
             if network.design.same_network(design):
                 return replace(network, design=design)
-    note = "No checkpoint of its folder gives this design, so that PyTorch's backends cannot be computed."
+    note = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."
     return Network(design=design, checkpoint=None, notes=(note,))

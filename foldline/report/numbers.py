@@ -1,8 +1,8 @@
-"""How a report writes its numbers."""
+"""Number format of a report."""
 
 
 def grouped(value: float) -> str:
-    """A whole number with its digits in groups of three.
+    """A number rounded to an integer, with its digits in groups of three.
 
     >>> grouped(9999), grouped(35148.8)
     ('9999', '35\u202f149')
