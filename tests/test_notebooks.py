@@ -1,4 +1,4 @@
-"""The notebooks run from end to end on the virtual board, and give the outputs that are stored in them.
+"""The notebooks run on the virtual board and give their stored outputs.
 
 `text_ocr.ipynb` also runs as on a board: with bitstreams, designs and manifests in a folder, and without the simulator.
 """
@@ -39,7 +39,7 @@ def source_of(cell: dict) -> str:
 
 
 def outputs(cell: dict) -> list[tuple[str, str]]:
-    """What a cell has put out, as (kind, text); an image is its kind alone, as its bytes are the encoder's."""
+    """A cell's outputs as (kind, text); images have no text, as their bytes depend on the encoder."""
     found = []
     for output in cell.get("outputs", ()):
         if output["output_type"] == "stream":
@@ -53,16 +53,16 @@ def printed(executed: list[dict]) -> str:
     return "".join(text for cell in executed for kind, text in outputs(cell) if kind == "stdout")
 
 
-def carried(network: str) -> tuple[Design, dict[str, np.ndarray]]:
-    """The design that Foldline carries for a published network, and its golden vectors."""
+def included(network: str) -> tuple[Design, dict[str, np.ndarray]]:
+    """The included design with the widths of a published network, and its golden vectors."""
     name = f"QLSTM128_W{network[1]}B8A{network[3]}I8_FC_W8B8.npz"
     return Design.load(GOLDEN / "designs" / name), read_npz(GOLDEN / "vectors" / name)
 
 
-# As they are stored --------------------------------------------------------------------------------------------------
+# Stored outputs -----------------------------------------------------------------------------------------------------
 
 
-def test_there_are_two():
+def test_there_are_two_notebooks():
     assert {path.name for path in NOTEBOOKS.iterdir() if path.suffix == ".ipynb"} == {TEXT_OCR, YOUR_NETWORK}
 
 
@@ -81,22 +81,22 @@ def test_the_settings_are_those_of_the_virtual_board():
     assert 'DEVICE = "virtual"' in next(source_of(cell) for cell in cells(TEXT_OCR) if cell["id"] == "settings")
 
 
-def test_times_beside_the_published_ones_are_the_model_s():
-    """Their table says what the model gives for one line of 520 columns, at the foldings that the notebook names."""
+def test_modelled_times_in_the_table_are_the_model_s():
+    """The table has the model's times for a line of 520 columns, with the notebook's foldings."""
     sources = {cell["id"]: source_of(cell) for cell in cells(TEXT_OCR)}
     table = re.findall(r"^\| (W\dA\d) \| ([\d.]+) \| ([\d.]+) \|$", sources["reading-it"], re.MULTILINE)
     assert [network for network, _, _ in table] == list(NETWORKS)
     foldings = dict(re.findall(r'"(W\dA\d)": \((\d, \d)\)', sources["networks"]))
     for network, measured, modelled in table:
         pe, factor = map(int, foldings[network].split(", "))
-        design, _ = carried(network)
+        design, _ = included(network)
         design = design.refolded(Folding.by_factor(factor, inputs=design.inputs, hidden=design.hidden, pe=pe))
         assert modelled == f"{cycles_of(Architecture.of(design), Kernel.PUBLISHED).milliseconds(520, 100):.3f}"
-        assert abs(float(measured) / float(modelled) - 1) < 0.01  # what the model was fitted to
+        assert abs(float(measured) / float(modelled) - 1) < 0.01  # the model was fitted to these
         assert f"{operations_per_column(design):,}".replace(",", " ") in sources["reading-it"]
 
 
-# As they run ---------------------------------------------------------------------------------------------------------
+# Execution -----------------------------------------------------------------------------------------------------------
 
 EXECUTE = """
 import sys
@@ -108,7 +108,7 @@ from nbclient import NotebookClient
 
 source, result, folder = sys.argv[1:]
 book = nbformat.read(source, as_version=4)
-with TemporaryDirectory(prefix="nb") as sockets:  # two tests at a time could choose the same ports
+with TemporaryDirectory(prefix="nb") as sockets:  # concurrent tests could choose the same ports
     manager = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/kernel")
     NotebookClient(book, km=manager, timeout=300, resources={"metadata": {"path": folder}}).execute()
 nbformat.write(book, result)
@@ -116,7 +116,7 @@ nbformat.write(book, result)
 
 
 def executed(name: str, folder: Path) -> list[dict]:
-    """The cells of a notebook after it was run in a folder; in a process of its own, whose warnings are not ours."""
+    """The cells of a notebook after its execution in a folder, in another process."""
     for package in ("nbclient", "ipykernel"):
         pytest.importorskip(package)
     result = folder / "executed.ipynb"
@@ -134,10 +134,10 @@ def run(script: str, *arguments: Path, cwd: Path, stdin: str = "") -> str:
 @pytest.mark.pynq
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [TEXT_OCR, YOUR_NETWORK])
-def test_running_a_notebook_gives_the_outputs_that_are_stored(name, tmp_path):
+def test_executing_a_notebook_gives_its_stored_outputs(name, tmp_path):
     stored, again = cells(name), executed(name, tmp_path)
     assert [outputs(cell) for cell in again] == [outputs(cell) for cell in stored]
-    assert [path.name for path in tmp_path.iterdir()] == ["executed.ipynb"]  # it leaves nothing behind
+    assert [path.name for path in tmp_path.iterdir()] == ["executed.ipynb"]  # no other file remains
 
 
 def readings_of(table: str) -> list[tuple[str, int, str]]:
@@ -147,7 +147,7 @@ def readings_of(table: str) -> list[tuple[str, int, str]]:
 
 
 def golden_readings() -> list[tuple[str, int, str]]:
-    vectors = {network: carried(network)[1] for network in NETWORKS}
+    vectors = {network: included(network)[1] for network in NETWORKS}
     return [
         (network, len(vectors[network][f"pixels_{number}"]), str(vectors[network][f"text_{number}"]))
         for number in range(2)
@@ -165,16 +165,16 @@ def test_the_texts_are_the_golden_ones():
 def test_the_pictures_are_the_scans(name, cell_id):
     (cell,) = (cell for cell in cells(name) if cell["id"] == cell_id)
     pictures = [output["data"]["image/png"] for output in cell["outputs"] if "data" in output]
-    _, vectors = carried("W2A4")
+    _, vectors = included("W2A4")
     assert len(pictures) == 2
     for number, picture in enumerate(pictures):
         with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
             np.testing.assert_array_equal(np.asarray(image), vectors[f"image_{number}"])
 
 
-def test_your_network_is_proved_and_read_as_simulated():
+def test_your_network_gives_the_simulated_labels():
     by_id = {cell["id"]: printed([cell]) for cell in cells(YOUR_NETWORK)}
-    _, vectors = carried("W2A4")
+    _, vectors = included("W2A4")
     assert re.findall(r"^'(.*)': (\d+) columns in [\d.]+ ms \(modelled\)$", by_id["read"], re.MULTILINE) == [
         (str(vectors[f"text_{number}"]), str(len(vectors[f"pixels_{number}"]))) for number in range(2)
     ]
@@ -183,7 +183,7 @@ def test_your_network_is_proved_and_read_as_simulated():
     assert by_id["wrong"].startswith("This bitstream does not hold this design: ")
 
 
-# As on a board -------------------------------------------------------------------------------------------------------
+# Execution as on a board -------------------------------------------------------------------------------------------------------
 
 AS_ON_A_BOARD = """
 import json, sys
@@ -241,7 +241,7 @@ for source in json.load(sys.stdin):
 @pytest.mark.pynq
 def test_text_ocr_runs_as_on_a_board(tmp_path):
     for network in NETWORKS:
-        design, vectors = carried(network)
+        design, vectors = included(network)
         design.save(tmp_path / f"{network}.npz")
         answer = KnownAnswer(vectors["pixels_0"], vectors["labels_0"])
         Manifest.of(design, answers=(answer,)).write(tmp_path / f"plain-{network}-pynq.json")

@@ -1,4 +1,4 @@
-"""The wheel, installed where nothing else is: on a Python and packages as a PYNQ-Z1 or Z2 has them."""
+"""The wheel, installed alone, on the Python and the packages of a PYNQ-Z1 or Z2."""
 
 import os
 import shutil
@@ -21,19 +21,24 @@ BUILT_FROM = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A Python, what is installed there before Foldline is, and the pynq that is added then (none: no pynq)."""
+    """An installation.
+
+    python      the interpreter
+    packages    requirements that are installed before Foldline
+    pynq        requirements of pynq, installed later; empty for none
+    """
 
     python: str
     packages: tuple[str, ...]
     pynq: tuple[str, ...]
 
 
-# Ubuntu 22.04, of which the images v3.0.1 and v3.1 are made; its pydantic 1 wants a pynqmetadata of its time.
+# Ubuntu 22.04, on which the images v3.0.1 and v3.1 are based; its pydantic 1 needs an old pynqmetadata.
 BOARD_PACKAGES = ("numpy==1.21.5", "pillow==9.0.1", "click==8.0.3")
 BOARD_PYNQ = ("pynq==3.0.1", "pynqmetadata==0.1.9", "pynqutils==0.1.3", "pydantic==1.9.1", "pycparser==2.19")
 
-# Where there is no Python 3.10: the first versions with wheels for this one, but Pillow 9.4, which took back 9.1's
-# warning of Image.BILINEAR.
+# Without Python 3.10: the first versions with wheels for this Python, but Pillow 9.4, as 9.1 to 9.3 warn of
+# Image.BILINEAR.
 FIRST_WHEELS = {
     (3, 11): ("numpy==1.23.2", "pillow==9.4.0"),
     (3, 12): ("numpy==1.26.0", "pillow==10.1.0"),
@@ -79,7 +84,7 @@ def require_package_index(folder: Path) -> None:
 
 
 def build_wheel(folder: Path) -> Path:
-    """Of a copy: a build leaves files in its tree, and packs those of an earlier one."""
+    """Build the wheel from a copy: a build leaves files in its tree, and would pack those of an earlier one."""
     tree = folder / "tree"
     for name in (*PACKED, "tests"):
         shutil.copytree(REPOSITORY / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -92,7 +97,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path, tree: Path) -> None:
-    """Every source and every file of data of every package, and nothing else."""
+    """Check that the wheel has every source and data file of every package, and no others."""
     assert wheel.name.endswith("-py3-none-any.whl")
     files = {
         path.relative_to(tree).as_posix() for name in PACKED for path in (tree / name).rglob("*") if path.is_file()
@@ -103,7 +108,7 @@ def check_contents(wheel: Path, tree: Path) -> None:
 
 
 LEFT_OUT = {"hls_gen/library/.clang-format"}
-"""What only work on the repository needs."""
+"""Files that only developers need."""
 
 SLIM_CHECKS = """
 import importlib.util
@@ -158,7 +163,7 @@ for path in sorted((Path(golden_vectors.__file__).parent / "designs").glob("QLST
     known = {answer.columns.tobytes(): answer.labels for answer in answers}
 
     def compute(columns):
-        labels = known[columns.tobytes()]  # there is no simulator here: what did not arrive whole is not known
+        labels = known[columns.tobytes()]  # without a simulator, only the known lines have labels
         return Computed(labels, len(labels))
 
     manifest = Manifest.of(design, answers=answers)

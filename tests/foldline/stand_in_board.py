@@ -1,4 +1,4 @@
-"""A board for tests of what is done with its readings: the simulator, or whatever a test lets it read."""
+"""A test double of the driver: its labels are the simulator's, or changed by the test."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def reading(design: Design, columns: np.ndarray, labels: np.ndarray, *, modelled
 
 
 class StandInBoard:
-    """What `comparison.compare` takes for an opened driver.
+    """A substitute for an open `Driver`.
 
-    :param change: given the number of a line and the labels that are right, the labels or the error that it gives.
+    :param change: maps the number of a line and its simulated labels to labels or an error.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class StandInBoard:
         self.board = SimpleNamespace(kind=kind)
         self.manifest = SimpleNamespace(clock_mhz=100.0)
         self.lengths: list[int] = []
-        """Columns of the lines that it was given."""
+        """Columns of each line."""
         self._change, self._how = change, {"modelled": modelled, "at_most": at_most}
 
     def __enter__(self) -> StandInBoard:

@@ -1,4 +1,4 @@
-"""`foldline run` on the virtual board: what it prints, writes and refuses."""
+"""`foldline run` on the virtual board: its output, its files and its errors."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def test_pixels_and_trace(tmp_path):
         np.testing.assert_array_equal(written[f"labels_{number}"], vectors[f"labels_{number}"])
 
 
-def test_a_line_that_fails_does_not_stop_the_rest(images, tmp_path):
+def test_a_line_that_fails_does_not_stop_the_others(images, tmp_path):
     wide = tmp_path / "wide.png"
     Image.new("L", (2000, 32), 255).save(wide)
     trace = tmp_path / "labels.npz"
@@ -90,7 +90,7 @@ def test_a_line_that_fails_does_not_stop_the_rest(images, tmp_path):
     assert not trace.exists()
 
 
-def test_a_single_line_that_fails_says_so_once(tmp_path):
+def test_the_error_of_a_single_line_is_printed_once(tmp_path):
     missing = tmp_path / "none.png"
     assert fails(f"Cannot read {missing}: no such file.", DESIGN, missing).stdout == ""
 
@@ -105,7 +105,7 @@ def test_with_a_bitstream_and_its_manifest(images, tmp_path):
     assert "modelled from the cycle count at 50 MHz" in result.stderr
 
 
-def test_a_wrong_answer_at_start_up_prints_no_line(images, tmp_path):
+def test_a_wrong_known_answer_prints_no_line(images, tmp_path):
     vectors = read_npz(VECTORS)
     wrong = KnownAnswer(vectors["pixels_1"], vectors["labels_0"])
     manifest = tmp_path / "wrong.json"
@@ -127,11 +127,11 @@ def test_a_wrong_answer_at_start_up_prints_no_line(images, tmp_path):
         (("--manifest", "none.json"), "Cannot read none.json: No such file or directory."),
     ],
 )
-def test_what_cannot_be(images, arguments, message):
+def test_invalid_arguments_are_errors(images, arguments, message):
     fails(message, DESIGN, images[0], *arguments)
 
 
-def test_no_line_is_an_error_of_the_command():
+def test_no_input_is_an_error():
     fails("Give images, --list FILE or --pixels FILE.npz, and only one of them.", DESIGN, status=2)
 
 
@@ -151,7 +151,7 @@ def test_pixels_of_a_wrong_shape(tmp_path):
 
 
 @pytest.mark.parametrize(("at_most", "most", "least"), [(False, "", ""), (True, "at most ", "at least ")])
-def test_a_board_s_times_are_measured_and_may_be_at_most(images, monkeypatch, at_most, most, least):
+def test_a_board_s_times_are_measured_and_may_be_upper_bounds(images, monkeypatch, at_most, most, least):
     def opened(design, **_):
         board = StandInBoard(design, kind="board", modelled=False, at_most=at_most)
         board.manifest.clock_mhz = 50.0
@@ -169,11 +169,11 @@ def test_a_board_s_times_are_measured_and_may_be_at_most(images, monkeypatch, at
     assert entry["gops"] == pytest.approx(0.4)
 
 
-def test_one_line_is_no_lines(images):
+def test_one_line_is_singular(images):
     assert run(DESIGN, images[0]).stderr.startswith("Virtual board: 1 line, 258 columns in 0.810 ms, modelled from ")
 
 
-def test_a_total_is_at_most_if_any_line_is():
+def test_a_total_is_an_upper_bound_if_any_line_s_time_is():
     design, columns = Design.load(DESIGN), np.zeros((10, 32), np.int8)
     total = Throughput()
     for at_most, labels in ((True, [1, 2]), (False, [3])):
@@ -183,7 +183,7 @@ def test_a_total_is_at_most_if_any_line_is():
     assert not total.modelled
 
 
-def test_a_file_s_name_that_is_no_text_is_printed_all_the_same(images, tmp_path):
+def test_a_file_name_that_is_not_utf8_is_printed_with_escapes(images, tmp_path):
     named = tmp_path / os.fsdecode(b"line\xff.png")
     images[0].rename(named)
     result = run(DESIGN, named)
@@ -193,13 +193,13 @@ def test_a_file_s_name_that_is_no_text_is_printed_all_the_same(images, tmp_path)
     fails(f"Cannot read {tmp_path}/line\\udcff.png: no such file.", DESIGN, named)
 
 
-def test_without_a_trace_none_is_spoken_of(images, tmp_path):
+def test_without_a_trace_no_message_mentions_one(images, tmp_path):
     missing = tmp_path / "none.png"
     fails("1 of 2 lines failed.", DESIGN, images[0], missing)
 
 
 @pytest.mark.parametrize("option", ["--trace", "--pixels", "--bitstream", "--manifest"])
-def test_no_file_is_given_twice(tmp_path, option):
+def test_input_and_output_files_must_differ(tmp_path, option):
     path = tmp_path / "pixels.npz"
     path.write_bytes(VECTORS.read_bytes())
     other = DESIGN if option != "--trace" else path
@@ -208,7 +208,7 @@ def test_no_file_is_given_twice(tmp_path, option):
     fails(f"{named} are the same file, {other}; one would be written over the other.", DESIGN, *pixels, option, other)
 
 
-def test_text_in_json_is_text(images, tmp_path):
+def test_json_has_unescaped_text(images, tmp_path):
     named = tmp_path / "Straße.png"
     images[0].rename(named)
     assert f'"name": "{named}"' in run(DESIGN, named, "--json").stdout
