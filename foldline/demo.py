@@ -139,14 +139,14 @@ def run_demo(
     log(f"3. Do the same with the included network {design.experiment}, trained on {_dataset_of(design)}.")
     included = _verify(design, result.folder / embedded.stem, lines, log=log)
     log("4. Write a hardware project of the trained network.")
-    own = Design.load(trained.design)
+    trained_design = Design.load(trained.design)
     project = result.folder / "project"
-    fit = export_project(own, project).fit
+    fit = export_project(trained_design, project).fit
     log(
         f"   {project.name}/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36."
     )
     log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, and the virtual board.")
-    comparison = compare_all(own, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
+    comparison = compare_all(trained_design, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
     embedded_comparison = compare(design, lines)
     log("6. Write a report.")
     return DemoResult(
@@ -159,7 +159,9 @@ def run_demo(
         embedded_comparison=embedded_comparison,
         report=_report(
             result.folder,
-            ReportRun(name="trained by the demo", design=own, comparison=comparison, dataset_name=dataset.name),
+            ReportRun(
+                name="trained by the demo", design=trained_design, comparison=comparison, dataset_name=dataset.name
+            ),
             ReportRun(
                 name="included with Foldline", design=design, comparison=embedded_comparison, dataset_name=dataset.name
             ),
@@ -168,10 +170,10 @@ def run_demo(
     )
 
 
-def _report(folder: Path, own: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
+def _report(folder: Path, trained: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
     """Write the report of both networks to `folder`, where the first one was trained."""
     path = folder / "report.html"
-    runs = (replace(own, curves=(read_curves(folder / TENSORBOARD, name=folder.name),)), embedded)
+    runs = (replace(trained, curves=(read_curves(folder / TENSORBOARD, name=folder.name),)), embedded)
     write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return path
 

@@ -69,13 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LineLayout:
-    """The line, split into rows.
-
-    scale           pixels per column
-    image_height    pixels of all input rows together
-    rows            rows of the picture, top down
-    unwritten       number of labels that did not fit
-    """
+    """The line, split into rows: pixels per column and of all input rows, and the number of labels that did not fit."""
 
     scale: float
     image_height: float

@@ -30,7 +30,7 @@ from foldline.inspect.layout import (
     lay_out,
     running_text,
 )
-from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
+from foldline.inspect.report import NOT_APPLICABLE, TITLES, cells_of, events_of, real_text, share_text, whole_type_text
 
 # All lengths are pixels; a point is 100/72 pixels.
 PIXELS_PER_INCH = 100
@@ -109,10 +109,10 @@ def _with_palette(pixels: np.ndarray) -> Image.Image:
     """Map pixels uint8 [height, width, 3] to the nearest colours of `_palette`, for a third of the file size."""
     palette = _palette()
     packed = pixels.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
-    drawn, places = np.unique(packed, return_inverse=True)
+    drawn, indexes = np.unique(packed, return_inverse=True)
     parts = np.stack([drawn >> 16, drawn >> 8 & 255, drawn & 255], axis=1)
     nearest = ((parts[:, None, :] - palette) ** 2).sum(axis=2).argmin(axis=1).astype(np.uint8)
-    picture = Image.fromarray(nearest[places].reshape(packed.shape))
+    picture = Image.fromarray(nearest[indexes].reshape(packed.shape))
     picture.putpalette(palette.ravel().tolist())
     return picture
 
@@ -224,20 +224,20 @@ def _draw_key(page: _Page, top: float) -> None:
 
 def panels_of(inspection: Inspection) -> tuple[str | None, ...]:
     """`PANELS` without the rows of which the inspection has no quantity."""
-    there = {quantity.name for quantity in inspection.quantities}
+    names = {quantity.name for quantity in inspection.quantities}
     rows = [PANELS[start : start + PANEL_COLUMNS] for start in range(0, len(PANELS), PANEL_COLUMNS)]
-    return tuple(name for row in rows if there & set(row) for name in row)
+    return tuple(name for row in rows if names & set(row) for name in row)
 
 
 def _draw_panels(page: _Page, top: float, inspection: Inspection) -> None:
     width = (WIDTH - 2 * MARGIN + PANEL_GAP) / PANEL_COLUMNS
     panels = panels_of(inspection)
-    for place in range(len(panels) + 1):
-        left, above = MARGIN + place % PANEL_COLUMNS * width, top + place // PANEL_COLUMNS * PANEL_HEIGHT
-        if place == len(panels):
+    for index in range(len(panels) + 1):
+        left, above = MARGIN + index % PANEL_COLUMNS * width, top + index // PANEL_COLUMNS * PANEL_HEIGHT
+        if index == len(panels):
             for line, text in enumerate(HOW_TO_READ):
                 page.text(left, above + 14 + 22 * line, text, fontsize=9, fontweight="normal" if line else "bold")
-        elif (name := panels[place]) is not None:
+        elif (name := panels[index]) is not None:
             _draw_panel(page, left, above + 12, width - PANEL_GAP, inspection, inspection[name])
 
 
@@ -273,7 +273,7 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
     axes.yaxis.set_major_locator(LogLocator(numticks=5))
     axes.yaxis.set_minor_locator(NullLocator())
     ticks = _range_ticks(quantity)
-    axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.set_xticks([bin for bin, _ in ticks], [text for _, text in ticks])
     axes.tick_params(labelsize=8, length=3, colors=INK)
     axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
     axes.set_axisbelow(True)
@@ -301,8 +301,8 @@ def _range_ticks(quantity: Quantity) -> list[tuple[int, str]]:
     wide = (format.max + 1) // scale
     marks = [0, wide, *([] if format.bits <= 8 else [0.0625, 1, 8])]
     marks += [-mark for mark in marks if mark and format.signed]
-    places = {mark: int(np.searchsorted(quantity.edges, int(mark * scale))) for mark in marks}
-    return sorted((place, f"{mark:g}") for mark, place in places.items())
+    bins = {mark: int(np.searchsorted(quantity.edges, int(mark * scale))) for mark in marks}
+    return sorted((bin, f"{mark:g}") for mark, bin in bins.items())
 
 
 # Left or right edge of each column of the table, in pixels.
@@ -330,7 +330,7 @@ def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     for number, quantity in enumerate((None, *inspection.quantities)):
-        cells = _cells(quantity) if quantity else {name: name for name in TABLE_COLUMNS}
+        cells = cells_of(quantity, _count_text, "{:,}".format) if quantity else {name: name for name in TABLE_COLUMNS}
         middle = (number + 0.5) * ROW_HEIGHT
         if number % 2:
             axes.axhspan(number * ROW_HEIGHT, (number + 1) * ROW_HEIGHT, color="#F2F5F8", linewidth=0)
@@ -350,17 +350,5 @@ def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
     axes.axhline(ROW_HEIGHT, color=INK, linewidth=1)
 
 
-def _cells(quantity: Quantity) -> dict[str, str]:
-    format = quantity.format
-    cells = {
-        "quantity": TITLES[quantity.name],
-        "type": whole_type_text(format),
-        "values": f"{quantity.values:,}",
-        "lowest": real_text(quantity.low, format),
-        "highest": real_text(quantity.high, format),
-        "bits used": f"{quantity.used_bits:.1f} of {format.bits}",
-    }
-    for name, count in events_of(quantity).items():
-        share = f"  {share_text(count, quantity.values)}" if count else ""
-        cells[name] = NOT_APPLICABLE if count is None else f"{count:,}{share}"
-    return cells
+def _count_text(count: int, values: int) -> str:
+    return f"{count:,}  {share_text(count, values)}" if count else "0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +39,13 @@ ROUNDED = (
 """Quantities that lose fraction bits; the others are exact or change only their integer bits."""
 
 NOT_APPLICABLE = "·"
+
+HEADINGS = (
+    *("quantity", "type", "values", "lowest", "highest", "bits used"),
+    *("wrapped", "saturated", "rounded", "clipped"),
+)
+TEXT_COLUMNS = 2
+"""Columns of a table of quantities, of which the first ones are text."""
 
 
 def type_text(format: Format) -> str:
@@ -83,6 +92,27 @@ def events_of(quantity: Quantity) -> dict[str, int | None]:
         "ties": quantity.ties if rounds else None,
         "entry 0": quantity.entry_first,
         "entry 255": quantity.entry_last,
+        "clipped": quantity.clipped,
+    }
+
+
+def cells_of(
+    quantity: Quantity, count_text: Callable[[int, int], str], number: Callable[[int], str] = str
+) -> dict[str, str]:
+    """Table cells of a quantity by heading; `NOT_APPLICABLE` if an event cannot occur.
+
+    :param count_text: text of (count, values).
+    :param number: text of the number of values.
+    """
+    events, format = events_of(quantity), quantity.format
+    return {
+        "quantity": TITLES[quantity.name],
+        "type": whole_type_text(format),
+        "values": number(quantity.values),
+        "lowest": real_text(quantity.low, format),
+        "highest": real_text(quantity.high, format),
+        "bits used": f"{quantity.used_bits:.1f} of {format.bits}",
+        **{name: NOT_APPLICABLE if n is None else count_text(n, quantity.values) for name, n in events.items()},
     }
 
 
@@ -94,23 +124,11 @@ def show_inspection(console: Console, inspection: Inspection, *, title: str) -> 
     :param title: above the table.
     """
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("quantity", no_wrap=True)
-    table.add_column("type", no_wrap=True)
-    headings = ("values", "lowest", "highest", "bits used", "wrapped", "saturated", "rounded", "clipped")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    for index, heading in enumerate(HEADINGS):
+        table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right", no_wrap=True)
     for quantity in inspection.quantities:
-        events = events_of(quantity)
-        counts = (events["wrapped"], events["saturated"], events["rounded"], quantity.clipped)
-        table.add_row(
-            TITLES[quantity.name],
-            type_text(quantity.format),
-            str(quantity.values),
-            real_text(quantity.low, quantity.format),
-            real_text(quantity.high, quantity.format),
-            f"{quantity.used_bits:.1f} of {quantity.format.bits}",
-            *(NOT_APPLICABLE if count is None else share_text(count, quantity.values) for count in counts),
-        )
+        cells = cells_of(quantity, share_text) | {"type": type_text(quantity.format)}
+        table.add_row(*(cells[heading] for heading in HEADINGS))
     console.print(table)
     console.print(
         "Bits used: without the lowest bits that are always 0. Rounded: values that rounding changed. Clipped: values "

@@ -23,13 +23,7 @@ NOT_COMPARED = "No two backends that must agree were computed."
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the accuracy table.
-
-    backend     name of the backend
-    title       its title
-    decoding    how labels follow from its scores
-    results     result of each run; None if it was not computed
-    """
+    """A backend and a decoding in the accuracy table, with the result of each run; None if it was not computed."""
 
     backend: str
     title: str

@@ -32,13 +32,7 @@ ROWS = (32, 96)
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """The class of a run of columns.
-
-    x           pixels from the left end of its segment
-    lane        0 is next to the scan
-    text        symbol of the class
-    emitted     whether the class became a label
-    """
+    """The class of a run of columns: x in pixels from the left end of its segment, lane 0 next to the scan."""
 
     x: float
     lane: int
@@ -67,15 +61,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassPlot:
-    """The drawing of a line for one network.
-
-    rows        input rows of the network
-    columns     columns of the line
-    text        what the network read
-    lost        number of runs of columns whose class was not emitted
-    exceeded    limits of the overlay that the line exceeds
-    segments    parts of the drawing, left to right
-    """
+    """The drawing of a line for one network; `lost` is the number of runs whose class was not emitted."""
 
     rows: int
     columns: int

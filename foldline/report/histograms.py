@@ -10,33 +10,17 @@ import numpy as np
 from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
 from foldline.inspect.picture import panels_of, table_input_of
-from foldline.inspect.report import NOT_APPLICABLE, TITLES, events_of, real_text, share_text, whole_type_text
+from foldline.inspect.report import HEADINGS, TITLES, cells_of, events_of, real_text, share_text, whole_type_text
 from foldline.report.numbers import grouped
 
 WIDTH, HEIGHT = 220, 72
 """Size of a histogram's bars in pixels."""
 
-HEADINGS = (
-    *("quantity", "type", "values", "lowest", "highest", "bits used"),
-    *("wrapped", "saturated", "rounded", "clipped"),
-)
-TEXT_COLUMNS = 2
-
 
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
-    """The histogram of one quantity.
-
-    title       of the quantity
-    type        its type, e.g. ``fixed<16,8> WRAP``
-    uses        used bits, as text
-    reach       range of the values, as text
-    overflows   how often values wrapped or saturated, as text
-    losses      how often values were rounded or clipped, as text
-    bars        SVG path in `WIDTH` x `HEIGHT`, on a log scale
-    ticks       (x, text) each
-    clips       x of the ends of the input range of the table that reads the quantity
-    """
+    """The histogram of one quantity. `bars` is an SVG path in `WIDTH` x `HEIGHT`, on a log scale; ticks are (x, text);
+    `clips` are the x of the ends of the next table's input range; the other fields are texts."""
 
     title: str
     type: str
@@ -90,7 +74,7 @@ def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
     clips = ()
     if read is not None:
         bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
-        clips = tuple(_place(end, quantity, bins) for end in (-bound, bound))
+        clips = tuple(_x_of(end, quantity, bins) for end in (-bound, bound))
     return Histogram(
         title=TITLES[quantity.name],
         type=whole_type_text(format),
@@ -109,7 +93,7 @@ def _happened(counts: dict[str, int | None], values: int) -> tuple[str, ...]:
     return tuple(f"{name} {share_text(count, values)} ({grouped(count)})" for name, count in counts.items() if count)
 
 
-def _place(raw: float, quantity: Quantity, bins: int) -> float:
+def _x_of(raw: float, quantity: Quantity, bins: int) -> float:
     """x of a raw value."""
     return round(float(np.interp(raw, quantity.edges, np.arange(bins + 1))) * WIDTH / bins, 1)
 
@@ -129,29 +113,14 @@ def _ticks(quantity: Quantity, bins: int) -> tuple[tuple[float, str], ...]:
     scale, high = 1 << format.fraction, (format.max + 1) / (1 << format.fraction)
     low = format.min / scale
     marks = {low, 0.0, high, *((-1.0, 1.0) if high > 8 and format.signed else ())}
-    return tuple((_place(mark * scale, quantity, bins), f"{mark:g}") for mark in sorted(marks))
+    return tuple((_x_of(mark * scale, quantity, bins), f"{mark:g}") for mark in sorted(marks))
 
 
 def table_rows(inspection: Inspection) -> list[tuple[str, ...]]:
     """Rows of the table of quantities, with the columns `HEADINGS`."""
-    return [_row(quantity) for quantity in inspection.quantities]
+    rows = (cells_of(quantity, _count_text, grouped) for quantity in inspection.quantities)
+    return [tuple(cells[heading] for heading in HEADINGS) for cells in rows]
 
 
-def _row(quantity: Quantity) -> tuple[str, ...]:
-    format, events = quantity.format, events_of(quantity)
-    counts = (events["wrapped"], events["saturated"], events["rounded"], quantity.clipped)
-    return (
-        TITLES[quantity.name],
-        whole_type_text(format),
-        grouped(quantity.values),
-        real_text(quantity.low, format),
-        real_text(quantity.high, format),
-        f"{quantity.used_bits:.1f} of {format.bits}",
-        *(_count_text(count, quantity.values) for count in counts),
-    )
-
-
-def _count_text(count: int | None, values: int) -> str:
-    if count is None:
-        return NOT_APPLICABLE
+def _count_text(count: int, values: int) -> str:
     return f"{grouped(count)} ({share_text(count, values)})" if count else "0"

@@ -26,12 +26,7 @@ ALL_BACKENDS = "all backends"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Consecutive characters of one kind.
-
-    kind        RIGHT, WRONG, MISSING or EXTRA
-    text        characters of the recognised text
-    reference   characters of the reference instead, if they differ
-    """
+    """Consecutive characters of one kind, and the characters of the reference if they differ."""
 
     kind: str
     text: str
@@ -40,13 +35,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class RecognisedText:
-    """A text that one or more backends read on a line.
-
-    backends    their titles
-    text        what they read
-    errors      edit distance from the reference
-    parts       the text, split where it differs from the reference
-    """
+    """A text that one or more backends read on a line; `errors` is its edit distance from the reference."""
 
     backends: tuple[str, ...]
     text: str
@@ -56,14 +45,7 @@ class RecognisedText:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOnLine:
-    """What a run read on a line.
-
-    number      of the run in the report, from 0
-    name        short name of the run
-    index       of the line in the run's comparison
-    errors      of the run's main result; None without one
-    texts       recognised texts
-    """
+    """What run `number` (from 0) read on line `index` of its comparison; `errors` are those of its main result."""
 
     number: int
     name: str

@@ -23,6 +23,7 @@ from fixedpoint_sim.simulator import run_in_order
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY, Progress, silent
 from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
+from foldline.inspect.report import HEADINGS, TEXT_COLUMNS
 from foldline.report import histograms
 from foldline.report.accuracy import CheckSummary, accuracy_rows, check_summary
 from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_plot
@@ -44,17 +45,7 @@ PRINTED_LINES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """All values of a run except its lines.
-
-    number          from 1
-    run             the run
-    short           its short name
-    estimate        cycles and resources
-    check           whether its bit-exact backends agree
-    curves          plots of loss and CER; None without training data
-    inspection      summed value ranges; None if no line was inspected
-    inspected       names of the inspected lines
-    """
+    """All values of a run except its lines; `inspection` has the value ranges of the lines named in `inspected`."""
 
     number: int
     run: ReportRun
@@ -76,12 +67,7 @@ class RunView:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownLine:
-    """A line in the report.
-
-    view        texts of all runs
-    scans       image URIs by number of input rows
-    plots       a drawing for each run of `view`
-    """
+    """A line in the report, with its scans by number of input rows, and a drawing for each run of `view`."""
 
     view: LineView
     scans: dict[int, str]
@@ -155,8 +141,8 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
         printed_lines=PRINTED_LINES,
         left_out=len(ranking) - len(lines),
         resources=RESOURCE_TITLES,
-        headings=histograms.HEADINGS,
-        text_columns=histograms.TEXT_COLUMNS,
+        headings=HEADINGS,
+        text_columns=TEXT_COLUMNS,
         histogram_size=(histograms.WIDTH, histograms.HEIGHT),
         plot_sizes={"lane": LANE, "lanes": LANES, "profile": PROFILE},
     )

@@ -41,13 +41,7 @@ TICKS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A network in a plot.
-
-    kind    one of the kinds above
-    label   text next to the mark
-    x       speed or resource
-    cer     character error rate, percent
-    """
+    """A network in a plot of CER in percent against `x`, a speed or resource."""
 
     kind: str
     label: str

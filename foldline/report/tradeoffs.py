@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """An x axis.
-
-    key             field of `Mark`
-    title           of the plot
-    label           of the axis
-    more_is_better  whether larger values are better
-    """
+    """An x axis: a field of `Mark`, title of the plot and label of the axis, and whether larger values are better."""
 
     key: str
     title: str

@@ -63,12 +63,12 @@ class VirtualDevice(Device):
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Bytes of 32-bit registers, little-endian, from a byte address."""
-        return b"".join(self._read(address + place).to_bytes(_WORD, "little") for place in range(0, length, _WORD))
+        return b"".join(self._read(address + offset).to_bytes(_WORD, "little") for offset in range(0, length, _WORD))
 
     def write_registers(self, address: int, data: bytes) -> None:
         """Bytes of 32-bit registers, little-endian, from a byte address."""
-        for place in range(0, len(data), _WORD):
-            self._write(address + place, int.from_bytes(bytes(data[place : place + _WORD]), "little"))
+        for offset in range(0, len(data), _WORD):
+            self._write(address + offset, int.from_bytes(bytes(data[offset : offset + _WORD]), "little"))
 
     def _read(self, address: int) -> int:
         offset = address - self._base

@@ -15,20 +15,20 @@
 
     const filter = () => {
       const wanted = find.value.toLowerCase();
-      lines.forEach((line, place) => {
-        const fits = texts[place].includes(wanted) && !(onlyWrong.checked && line.dataset.errors === "0");
+      lines.forEach((line, index) => {
+        const fits = texts[index].includes(wanted) && !(onlyWrong.checked && line.dataset.errors === "0");
         line.parentElement.hidden = !fits;
       });
       count.textContent = `${shown().length} of ${lines.length}`;
     };
 
     const go = (step) => {
-      const there = shown();
-      if (!there.length) return;
-      const at = there.indexOf(current);
-      const place = at < 0 ? 0 : Math.min(Math.max(at + step, 0), there.length - 1);
-      if (current !== there[place]) current.open = false;
-      current = there[place];
+      const visible = shown();
+      if (!visible.length) return;
+      const before = visible.indexOf(current);
+      const next = visible[before < 0 ? 0 : Math.min(Math.max(before + step, 0), visible.length - 1)];
+      if (current !== next) current.open = false;
+      current = next;
       current.open = true;
       current.querySelector("summary").focus({ preventScroll: true });
       current.scrollIntoView({ block: "nearest" });
