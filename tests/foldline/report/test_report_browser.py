@@ -3,8 +3,8 @@
 import pytest
 
 from foldline.report import write_report
-from tests.foldline.browser import open_browser
-from tests.foldline.reports import HOSTILE, LINES, inputs, simulated_run, whole_run
+from tests.foldline.report.browser import open_browser
+from tests.foldline.report.reports import HOSTILE, LINES, inputs, simulated_run, whole_run
 
 pytestmark = pytest.mark.slow
 

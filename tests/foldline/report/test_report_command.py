@@ -15,7 +15,8 @@ from foldline.hardware import board as board_module
 from foldline.report import runs
 from foldline.report.curves import GREEDY_CER, LOSS, OVERLAY_CER, read_curves
 from foldline.report.runs import open_runs
-from tests.foldline import command_line, reports
+from tests.foldline import command_line
+from tests.foldline.report import reports
 from tests.foldline.stand_in_board import StandInBoard
 from tests.train import tiny
 from train import experiment

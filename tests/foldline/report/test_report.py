@@ -36,7 +36,7 @@ from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
 from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
 from hls_gen.resources import Resources
 from tests.designs import random_design
-from tests.foldline.reports import CURVES, HOSTILE, LINES, inputs, result_of, simulated_run, whole_run
+from tests.foldline.report.reports import CURVES, HOSTILE, LINES, inputs, result_of, simulated_run, whole_run
 
 VOID = {"meta", "link", "br", "input", "img"}
 
