@@ -20,7 +20,7 @@ from foldline.report.inputs import CurveStage, ReportRun
 from train.data.dataset import Dataset
 
 # As `foldline.recipe` and `train.experiment` name them, which need torch.
-DESIGN, RECIPE, TRACE = "design.npz", "recipe.json", "tensorboard"
+DESIGN, RECIPE, TENSORBOARD = "design.npz", "recipe.json", "tensorboard"
 CHECKPOINTS = ("best-cer.pt", "last.pt")
 """Checkpoints of a training run; the first that exists is used."""
 
@@ -124,7 +124,7 @@ def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits
 
 def _open_run(path: Path) -> OpenedRun:
     if not is_folder(path):
-        in_run = path.suffix == ".pt" and (path.parent / TRACE).is_dir()
+        in_run = path.suffix == ".pt" and (path.parent / TENSORBOARD).is_dir()
         name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
         return OpenedRun(name=name, network=open_network(path), curves=_curves(path.parent) if in_run else ())
     name = path.resolve().name
@@ -138,11 +138,11 @@ def _open_run(path: Path) -> OpenedRun:
 
 def _stage_folders(recipe: Path) -> list[Path]:
     """Folders of a recipe's training runs, in the order of its stages."""
-    return sorted(folder.parent for folder in recipe.glob(f"*/*/{TRACE}"))
+    return sorted(folder.parent for folder in recipe.glob(f"*/*/{TENSORBOARD}"))
 
 
 def _curves(*folders: Path) -> tuple[CurveStage, ...]:
-    found = (read_curves(folder / TRACE, name=_stage_name(folder)) for folder in folders)
+    found = (read_curves(folder / TENSORBOARD, name=_stage_name(folder)) for folder in folders)
     return tuple(stage for stage in found if stage.epochs)
 
 
