@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.design import Design, Folding
@@ -129,53 +129,43 @@ def run_demo(
         author="Foldline demo",
         reporter=reporter,
     )
-    path = result.folder / BEST_CER
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
-    lines = dataset.validation
+    checkpoint, lines = Checkpoint.load(result.folder / BEST_CER), dataset.validation
     log("2. Export the best epoch as an LSTM-PYNQ header, read the header back, and verify it.")
-    trained = _verify(design_from_checkpoint(path, folding=folding).design, result.folder / "demo", lines, log=log)
-    design = Design.load(embedded)
-    log(f"3. Do the same with the included network {design.experiment}, trained on {_dataset_of(design)}.")
-    included = _verify(design, result.folder / embedded.stem, lines, log=log)
+    exported = design_from_checkpoint(checkpoint, folding=folding).design
+    trained = _verify(exported, result.folder / "demo", lines, log=log)
+    other = Design.load(embedded)
+    log(f"3. Do the same with the included network {other.experiment}, trained on {_dataset_of(other)}.")
+    included = _verify(other, result.folder / embedded.stem, lines, log=log)
     log("4. Write a hardware project of the trained network.")
-    trained_design = Design.load(trained.design)
-    project = result.folder / "project"
-    fit = export_project(trained_design, project).fit
-    log(
-        f"   {project.name}/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36."
-    )
+    design, project = Design.load(trained.design), result.folder / "project"
+    fit = export_project(design, project).fit
+    log(f"   project/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36.")
     log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, and the virtual board.")
-    comparison = compare_all(trained_design, lines, checkpoint=Checkpoint.load(path), log=log, progress=progress)
-    embedded_comparison = compare(design, lines)
+    comparison = compare_all(design, lines, checkpoint=checkpoint, log=log, progress=progress)
+    embedded_comparison = compare(other, lines)
     log("6. Write a report.")
+    report = result.folder / "report.html"
+    curves = (read_curves(result.folder / TENSORBOARD, name=result.folder.name),)
+    runs = tuple(
+        ReportRun(name=name, design=network, comparison=compared, dataset_name=dataset.name, curves=stages)
+        for name, network, compared, stages in (
+            ("trained by the demo", design, comparison, curves),
+            ("included with Foldline", other, embedded_comparison, ()),
+        )
+    )
+    write_report(report, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return DemoResult(
         folder=result.folder,
-        checkpoint=path,
+        checkpoint=checkpoint.path,
         trained=trained,
         embedded=included,
         project=project,
         comparison=comparison,
         embedded_comparison=embedded_comparison,
-        report=_report(
-            result.folder,
-            ReportRun(
-                name="trained by the demo", design=trained_design, comparison=comparison, dataset_name=dataset.name
-            ),
-            ReportRun(
-                name="included with Foldline", design=design, comparison=embedded_comparison, dataset_name=dataset.name
-            ),
-            progress,
-        ),
+        report=report,
     )
-
-
-def _report(folder: Path, trained: ReportRun, embedded: ReportRun, progress: Progress | None) -> Path:
-    """Write the report of both networks to `folder`, where the first one was trained."""
-    path = folder / "report.html"
-    runs = (replace(trained, curves=(read_curves(folder / TENSORBOARD, name=folder.name),)), embedded)
-    write_report(path, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
-    return path
 
 
 def _dataset_of(design: Design) -> str:
