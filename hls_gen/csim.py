@@ -61,7 +61,7 @@ class CSimProgram:
                 raise ToolError(f"The C simulation failed: {done.stderr.strip() or f'status {done.returncode}'}")
             for line in done.stdout.splitlines():
                 if "WARNING" in line:  # a stream that was read while empty, or in which something was left
-                    raise ToolError(f"The C simulation is not sound: {line.strip()}")
+                    raise ToolError(f"The C simulation printed a warning: {line.strip()}")
             return parse_results(results.read_text(encoding="ascii"), self.design)[0]
 
 

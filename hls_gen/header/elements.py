@@ -79,7 +79,7 @@ class _Braces:
         if count != wanted:
             raise self._source.error(
                 f"{self._array.name}{brackets(self._counts)} has {count} elements; "
-                f"its shape {brackets(self._array.shape)} wants {wanted}.",
+                f"its shape {brackets(self._array.shape)} needs {wanted}.",
                 opened.offset,
             )
         if self._counts:

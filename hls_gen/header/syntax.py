@@ -166,7 +166,7 @@ class _Reader:
 
     def _define(self, name: Token, end: int) -> None:
         if name.kind != IDENTIFIER:
-            raise self._source.error(f"#define wants a name before {name}.", name.offset)
+            raise self._source.error(f"Expected a name after #define, got {name}.", name.offset)
         if name.text in RESERVED:
             raise self._source.error(
                 f"{name.text} is a define and part of the header's declarations; it can be only one.", name.offset
@@ -186,12 +186,12 @@ class _Reader:
         Such a header would have another meaning in a build with other defines.
         """
         if name.kind != IDENTIFIER:
-            raise self._source.error(f"#{keyword.text} wants a name before {name}.", name.offset)
+            raise self._source.error(f"Expected a name after #{keyword.text}, got {name}.", name.offset)
         self._end_of_line(name, end)
         if (name.text in self._found.defines) != (keyword.text == "ifdef"):
             state = "is not" if keyword.text == "ifdef" else "is"
             raise self._source.error(
-                f"#{keyword.text} {name.text} leaves out what follows, for {name.text} {state} defined here; "
+                f"#{keyword.text} {name.text} excludes what follows: {name.text} {state} defined here; "
                 "a weight header must not depend on its surroundings.",
                 keyword.offset,
             )
@@ -263,7 +263,7 @@ class _Reader:
         for present, absent, where_absent in ((copies, arrays, "synthesis"), (arrays, copies, "C simulation")):
             if lost := next((name for name in present if name not in absent), None):
                 raise self._source.error(
-                    f"{lost} is left out of {where_absent}; both branches of a conditional must declare it.",
+                    f"{lost} is missing in {where_absent}; both branches of a conditional must declare it.",
                     present[lost].offset,
                 )
 

@@ -133,7 +133,7 @@ def _checked(source: Source, token: Token) -> Token:
             "A comment begins here and does not end; the file is cut off or '*/' is missing.", token.offset
         )
     if token.kind == "stray":
-        raise source.error(f"{token.text!r} has no meaning in a weight header.", token.offset)
+        raise source.error(f"{token.text!r} is not allowed in a weight header.", token.offset)
     return token
 
 

@@ -83,7 +83,7 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "bfc_bytes [6] = { 0x89, ",
             "bfc_bytes [6] = { ",
             "{ ",
-            "bfc_bytes has 5 elements; its shape [6] wants 6.",
+            "bfc_bytes has 5 elements; its shape [6] needs 6.",
         ),
         (
             "bfc_bytes [6] = { 0x89, ",
@@ -170,7 +170,7 @@ def test_a_file_written_with_copies_is_the_file_read(tmp_path):
             "#ifndef __SYNTHESIS__",
             "#ifdef __SYNTHESIS__",
             "ifdef",
-            "#ifdef __SYNTHESIS__ leaves out what follows, for __SYNTHESIS__ is not defined here; "
+            "#ifdef __SYNTHESIS__ excludes what follows: __SYNTHESIS__ is not defined here; "
             "a weight header must not depend on its surroundings.",
         ),
         (
@@ -200,14 +200,14 @@ def test_an_array_in_one_branch_only_is_refused():
     text = csim_header()
     both = "both branches of a conditional must declare it."
     copy = re.search(r"static const unsigned char bci_hh_bytes.*?static const ap_uint[^;]*;\n", text, re.DOTALL)[0]
-    assert_refused(edited(text, copy, ""), "bci_hh [", f"bci_hh is left out of C simulation; {both}")
+    assert_refused(edited(text, copy, ""), "bci_hh [", f"bci_hh is missing in C simulation; {both}")
     array = re.search(r"\nconst ap_uint<3> bci_hh [^;]*;", text)[0]
-    assert_refused(edited(text, array, ""), "bci_hh)", f"bci_hh is left out of synthesis; {both}")
+    assert_refused(edited(text, array, ""), "bci_hh)", f"bci_hh is missing in synthesis; {both}")
     first = text[: text.index(copy)].count("\n") + 1 + copy[: copy.index("(&")].count("\n")
     doubled = edited(text, copy, copy + copy)
     assert_refused(doubled, "bci_hh)", f"bci_hh is declared a second time (first in line {first}); allowed is once.")
     guarded = peephole_header().replace("const ap_uint<5> wfc", "#ifndef __SYNTHESIS__\n#else\nconst ap_uint<5> wfc")
-    assert_refused(guarded + "#endif\n", "wfc [", f"wfc is left out of C simulation; {both}")
+    assert_refused(guarded + "#endif\n", "wfc [", f"wfc is missing in C simulation; {both}")
 
 
 def test_arrays_outside_the_conditional_need_no_copy():

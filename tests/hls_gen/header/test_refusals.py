@@ -189,10 +189,10 @@ def test_a_width_against_a_typedef(name, value, message, needle):
         ("0xac\n}\n\n}", "0xac\n}\n\n} }", "}", "Expected ';' of array bfc, got '}' (its shape is [1][6])."),
         ("0xac\n}\n\n}", "0xac\n}\n", ";", "Expected ',' or '}' of array bfc, got ';' (its shape is [1][6])."),
         ("= { { 0x89", "= 0x89, { { 0x89", "0x89,", "Expected '{' of array bfc, got '0x89' (its shape is [1][6])."),
-        ("0x90, \n", "", "{ 0x89", "bfc[0] has 5 elements; its shape [1][6] wants 6."),
-        ("0x90,", "0x90, 0x90,", "{ 0x89", "bfc[0] has 7 elements; its shape [1][6] wants 6."),
-        ("= { { 0x89", "= { {}, { 0x89", "{}", "bfc[0] has 0 elements; its shape [1][6] wants 6."),
-        ("0xac\n}\n", "0xac\n}, {0,0,0,0,0,0}\n", "{ { 0x89", "bfc has 2 elements; its shape [1][6] wants 1."),
+        ("0x90, \n", "", "{ 0x89", "bfc[0] has 5 elements; its shape [1][6] needs 6."),
+        ("0x90,", "0x90, 0x90,", "{ 0x89", "bfc[0] has 7 elements; its shape [1][6] needs 6."),
+        ("= { { 0x89", "= { {}, { 0x89", "{}", "bfc[0] has 0 elements; its shape [1][6] needs 6."),
+        ("0xac\n}\n", "0xac\n}, {0,0,0,0,0,0}\n", "{ { 0x89", "bfc has 2 elements; its shape [1][6] needs 1."),
         ("0x9e", "09", "09", "'09' is not an integer; allowed is decimal, 0x and hex digits, or 0 and octal digits."),
         ("> bfc [1]", "> bfc [2-1", "[6]", "An operator is missing before '['."),
         ("] = { { 0x89", " = { { 0x89", "= {", "Expected ']' of array bfc, got '='."),
@@ -209,16 +209,16 @@ def test_a_width_against_a_typedef(name, value, message, needle):
         ("#define PE 2", "#define PE 1/0", "/0", "1 is divided by zero."),
         ("#define PE 2", "#define PE", "PE", "PE is defined as nothing; an expression takes numbers."),
         ("#define PE 2", "#define PE SIMD", "SIMD", "SIMD is not defined here; an expression takes numbers and defines."),
-        ("#define PE 2", "#define 2 PE", "2 PE", "#define wants a name before '2'."),
+        ("#define PE 2", "#define 2 PE", "2 PE", "Expected a name after #define, got '2'."),
         ("#define PE 2", "#define PE 2\n#define wfc x", "wfc x", "wfc is a define and part of the header's declarations; it can be only one."),
         ("#pragma once", "#if 1", "#if", "#if is not understood; allowed is #define, #ifdef, #ifndef, #endif, #pragma, #include."),
         ("#pragma once", "#endif", "#endif", "This #endif ends no conditional."),
         ("#pragma once", "#ifndef X", "ifndef", "This conditional has no #endif."),
-        ("#pragma once", "#ifndef 1", "1", "#ifndef wants a name before '1'."),
+        ("#pragma once", "#ifndef 1", "1", "Expected a name after #ifndef, got '1'."),
         ("#pragma once", "#ifndef X 1", "1", "Expected the end of the line after 'X', got '1'."),
-        ("#pragma once", "#ifdef X", "ifdef", "#ifdef X leaves out what follows, for X is not defined here; "
+        ("#pragma once", "#ifdef X", "ifdef", "#ifdef X excludes what follows: X is not defined here; "
          "a weight header must not depend on its surroundings."),
-        ("#pragma once", "#define X\n#ifndef X", "ifndef", "#ifndef X leaves out what follows, for X is defined here; "
+        ("#pragma once", "#define X\n#ifndef X", "ifndef", "#ifndef X excludes what follows: X is defined here; "
          "a weight header must not depend on its surroundings."),
     ],
 )  # fmt: skip

@@ -89,9 +89,9 @@ def test_part_of_a_text_keeps_its_places():
     [
         ("a\n /* b", "t:2:2: A comment begins here and does not end; the file is cut off or '*/' is missing."),
         ("#define A /* 1\n", "t:1:11: A comment begins here and does not end; the file is cut off or '*/' is missing."),
-        ("a $", "t:1:3: '$' has no meaning in a weight header."),
-        ("a\né", "t:2:1: 'é' has no meaning in a weight header."),
-        ("\0", "t:1:1: '\\x00' has no meaning in a weight header."),
+        ("a $", "t:1:3: '$' is not allowed in a weight header."),
+        ("a\né", "t:2:1: 'é' is not allowed in a weight header."),
+        ("\0", "t:1:1: '\\x00' is not allowed in a weight header."),
         ("a #define B", "t:1:3: '#' is within a line; it must begin a preprocessor line."),
     ],
 )
