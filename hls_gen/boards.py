@@ -47,52 +47,36 @@ class Board:
 
     name: str
     """Name on the command line, and of its file."""
-
     title: str
     """Full name, with its maker."""
-
     part: str
     """Part number as Vivado spells it."""
-
     board_part: str
     """Pattern of Vivado's board file id, whose vendor and version vary; board files are optional."""
-
     family: Family
     """Its processing system."""
-
     clock_mhz: float
     """Default clock of the accelerator, MHz."""
-
     ps_clock_mhz: float
     """Reference clock of the processing system on this board, MHz; used where the board files are missing."""
-
     luts: int
     """Six-input look-up tables of the part."""
-
     ffs: int
     """Flip-flops of the part."""
-
     bram36: int
     """Block RAMs of the part, 36 Kbit each; half of one is a RAM of 18 Kbit."""
-
     dsps: int
     """DSP slices of the part."""
-
     uram: int
     """UltraRAMs of the part, 288 Kbit each; they have no initial contents, so they cannot hold weights."""
-
     control_base: int
     """Byte address of the accelerator's registers."""
-
     control_bytes: int
     """Size of the accelerator's register window, bytes."""
-
     memory_base: int
     """First byte address that the accelerator can access through HP0."""
-
     memory_bytes: int
     """Bytes from `memory_base` on that the accelerator can access."""
-
     sources: str
     """Documents that these figures are from."""
 

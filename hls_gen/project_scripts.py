@@ -33,36 +33,26 @@ class ProjectFacts:
 
     name: str
     """Name of the design, and of the .bit, .hwh and .json files."""
-
     digest: str
     """Digest of the design."""
-
     tool: str
     """Foldline with its version."""
-
     board: Board
 
     clock_mhz: float
     """Clock of the accelerator, MHz."""
-
     architecture: Architecture
     """Dimensions, widths, folding and limits."""
-
     sources: tuple[str, ...]
     """C++ files of the core, as paths in the project."""
-
     headers: tuple[str, ...]
     """Headers that the core and the test bench include, as paths in the project."""
-
     testbench: tuple[str, ...]
     """C++ files of the test bench, as paths in the project."""
-
     vectors: str
     """Lines of the test bench with their expected labels, as a path in the project."""
-
     pipelines: tuple[tuple[str, str], ...]
     """Loops that must reach an initiation interval of 1, file and label."""
-
     fit: FitReport
     """Memory of the board's part that weights and buffers take."""
 

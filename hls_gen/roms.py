@@ -52,29 +52,9 @@ class Rom:
     read: bool = True
 
     @property
-    def parallel(self) -> int:
-        """Memories that are read in the same cycle, one per processing element."""
-        return self.elements.shape[0]
-
-    @property
-    def depth(self) -> int:
-        """Words of each memory."""
-        return self.elements.shape[1]
-
-    @property
-    def width(self) -> int:
-        """Bits of a word that hold weights."""
-        return self.elements.shape[2] * self.bits
-
-    @property
-    def limb_widths(self) -> tuple[int, ...]:
-        """Bits of each limb that hold weights."""
-        return limb_widths(bits=self.bits, count=self.elements.shape[2])
-
-    @property
     def limb_bits(self) -> int:
         """Bits of a limb, see `limb_bits`."""
-        return limb_bits(self.width)
+        return limb_bits(self.elements.shape[2] * self.bits)
 
     @property
     def words(self) -> np.ndarray:

@@ -122,9 +122,7 @@ def _rom_text(rom: Rom) -> dict[str, object]:
         "name": rom.name,
         "contents": rom.contents,
         "limb_type": _LIMB_TYPES[rom.limb_bits],
-        "parallel": rom.parallel,
-        "depth": rom.depth,
-        "limbs": words.shape[2],
+        "shape": "".join(f"[{size}]" for size in words.shape),
         "body": _braces(words),
     }
 

@@ -216,7 +216,8 @@ def as_json(found: Estimate) -> dict:
 
     :param found: an estimate.
     """
-    total, overlay = found.resources.total, found.published
+    overlay = found.published
+    rates = ("milliseconds", "columns_per_second", "lines_per_second")
     return {
         "experiment": str(found.architecture.experiment),
         "folding": asdict(found.architecture.folding),
@@ -235,12 +236,10 @@ def as_json(found: Estimate) -> dict:
         "bottleneck": found.cycles.bottleneck.key,
         "cycles_per_column": found.cycles_per_column,
         "cycles_per_line": found.cycles.line(found.columns),
-        "milliseconds": found.milliseconds,
-        "columns_per_second": found.columns_per_second,
-        "lines_per_second": found.lines_per_second,
+        **{name: getattr(found, name) for name in rates},
         "operations_per_column": operations_per_column(found.architecture),
         "gops": found.gops,
-        "resources": asdict(total),
+        "resources": asdict(found.resources.total),
         "blocks": [{"block": block.name, **asdict(block.resources)} for block in found.resources.blocks],
         "part": {name: getattr(found.board, name) for name in RESOURCE_TITLES},
         "fits": not found.exceeded,

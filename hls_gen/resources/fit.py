@@ -34,19 +34,22 @@ LUT_PAIR_DEPTH = 32
 
 @dataclass(frozen=True, kw_only=True)
 class RomFit:
-    """Resources of one ROM, all its parallel memories together."""
+    """Resources of one ROM, all its memories together.
+
+    name        in C++
+    parallel    number of memories
+    depth       words of each
+    width       bits of a word
+    ramb18      block RAMs of 18 Kbit
+    luts        look-up tables; 0 for a ROM in block RAM
+    """
 
     name: str
     parallel: int
-    """Number of memories."""
     depth: int
-    """Words of each."""
     width: int
-    """Bits of a word."""
     ramb18: int
-    """Block RAMs of 18 Kbit."""
     luts: int
-    """Look-up tables; 0 for a ROM in block RAM."""
 
     @property
     def bram36(self) -> float:

@@ -104,7 +104,7 @@ def test_the_words_of_the_generated_file_are_the_design(design):
 def test_roms_describe_the_words_that_are_rendered(design):
     for rom in design_roms(design):
         limb_bits, words = rendered_roms(design)[rom.name]
-        assert (rom.limb_bits, rom.parallel, rom.depth) == (limb_bits, *words.shape[:2])
+        assert (rom.limb_bits, *rom.elements.shape[:2]) == (limb_bits, *words.shape[:2])
         assert np.array_equal(rom.words, words)
 
 

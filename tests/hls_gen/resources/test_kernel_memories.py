@@ -14,13 +14,17 @@ from golden_vectors import FOLDER
 from hls_gen.resources import estimate_resources
 from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
-from hls_gen.roms import design_roms
+from hls_gen.roms import design_roms, limb_widths
 from tests.strategies import designs
 
 
 def require_the_roms_of(design: Design) -> None:
     """Its ROMs, and behind them two buffers that the kernel writes."""
-    roms = [(rom.name, rom.parallel, rom.depth, rom.limb_widths) for rom in design_roms(design) if rom.read]
+    roms = [
+        (rom.name, *rom.elements.shape[:2], limb_widths(bits=rom.bits, count=rom.elements.shape[2]))
+        for rom in design_roms(design)
+        if rom.read
+    ]
     *found, waiting, line = kernel_memories(Architecture.of(design))
     assert [(memory.name, memory.parallel, memory.depth, memory.limb_widths) for memory in found] == roms
     assert [waiting.name, line.name] == ["waiting", "line"]
