@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from distributed import Future
 
 CONNECT_SECONDS = 10
-"""Time within which a scheduler must answer, and must have a worker."""
+"""Time within which a scheduler must answer."""
+
+WORKER_SECONDS = 30
+"""Time within which the scheduler must have a worker."""
 
 BATCHES_PER_THREAD = 3
 """Batches per worker thread that are sent before the first result is taken: one is computed, the others wait for it."""
@@ -75,7 +78,7 @@ class Cluster:
         from distributed import TimeoutError as DaskTimeoutError
 
         try:
-            self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            self._client.wait_for_workers(1, timeout=WORKER_SECONDS)
         except DaskTimeoutError as error:
             start = f"dask worker {self.address}"
             raise ToolError(f"The scheduler {self.address} has no worker; `{start}` starts one.") from error

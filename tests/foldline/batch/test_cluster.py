@@ -25,28 +25,22 @@ from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine
 from foldline.batch.results_file import ResultsFile
 from foldline.batch.simulation import Simulation
-from tests.builds import builds_folder, random_columns
+from tests.builds import QUICK, random_columns
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
-KilledWorker = pytest.importorskip("distributed").KilledWorker
+distributed = pytest.importorskip("distributed")
 CommClosedError = pytest.importorskip("distributed.comm").CommClosedError
 pytestmark = [pytest.mark.slow, pytest.mark.no_numpy2]
 
 WORKERS = 3
 LINES = 1500
 FAILED = len({n for n in range(LINES) if n % 97 == 5 or n % 101 == 7})
-PATIENCE_SECONDS = 60
-
-QUICK_BUILDS = """
-from hls_gen.csim import CSimProgram
-from tests.builds import QUICK
-CSimProgram.__init__.__kwdefaults__["flags"] = QUICK
-"""
-"""What workers load first: they compile as the fixture `csim_builds` does."""
+PATIENCE_SECONDS = 120
+"""Longer than anything here takes on a busy machine."""
 
 
 def start(*arguments: str, folder: Path, **variables: str) -> subprocess.Popen:
@@ -57,9 +51,9 @@ def start(*arguments: str, folder: Path, **variables: str) -> subprocess.Popen:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
 
 
-def start_worker(address: str, folder: Path, *options: str, **variables: str) -> subprocess.Popen:
-    usual = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-    return start("worker", address, *usual, *options, folder=folder, **variables)
+def start_worker(address: str, folder: Path, **variables: str) -> subprocess.Popen:
+    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+    return start("worker", address, *options, folder=folder, **variables)
 
 
 def start_scheduler(folder: Path) -> tuple[subprocess.Popen, str]:
@@ -84,13 +78,10 @@ def dask(tmp_path_factory) -> Iterator[tuple[str, list[subprocess.Popen]]]:
     """A scheduler's address, and its worker processes."""
     folder = tmp_path_factory.mktemp("dask")
     scheduler, address = start_scheduler(folder)
-    (folder / "quick_builds.py").write_text(QUICK_BUILDS)
-    builds = str(builds_folder(tmp_path_factory.getbasetemp()))
-    preload = ("--preload", str(folder / "quick_builds.py"))
-    workers = [start_worker(address, folder, *preload, XDG_CACHE_HOME=builds) for _ in range(WORKERS)]
+    workers = [start_worker(address, folder) for _ in range(WORKERS)]
     try:
-        with Cluster(address) as cluster:
-            wait_until(lambda: cluster.threads == WORKERS)
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(WORKERS, timeout=PATIENCE_SECONDS)
         yield address, workers
     finally:
         for process in (*workers, scheduler):
@@ -206,7 +197,18 @@ def test_a_trace_has_all_hidden_words_and_scores(dask, design, tmp_path):
     assert files[0][0] == 0
 
 
+AS_CSIM_BUILDS = """
+import os
+from hls_gen.csim import CSimProgram
+os.environ["XDG_CACHE_HOME"] = {folder!r}
+CSimProgram.__init__.__kwdefaults__["flags"] = {flags!r}
+"""
+"""What the fixture `csim_builds` does, for a worker."""
+
+
 def test_csim_and_compare_print_what_they_print_on_one_machine(dask, csim_builds, csim_design, tmp_path):
+    with distributed.Client(dask[0], set_as_default=False) as client:
+        client.run(exec, AS_CSIM_BUILDS.format(folder=str(csim_builds), flags=QUICK))
     csim_design.save(tmp_path / "design.npz")
     write_npz(tmp_path / "p.npz", {f"pixels_{n}": random_columns(csim_design, 4 * n + 2, seed=n) for n in range(3)})
     write_dataset(tiny.dataset(), tmp_path / "data")
@@ -237,7 +239,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, work):
 
 
 def test_a_scheduler_without_workers_says_how_one_is_started(monkeypatch, work, tmp_path):
-    monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster_module, "WORKER_SECONDS", 1)
     process, address = start_scheduler(tmp_path)
     try:
         result = run(*work, "--scheduler", address)
@@ -285,7 +287,7 @@ def test_a_worker_without_foldline_is_named(dask, work, tmp_path):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (KilledWorker("batch", None, 3), "4 workers of tcp://a:1 ended"),
+        (distributed.KilledWorker("batch", None, 3), "4 workers of tcp://a:1 ended"),
         (ModuleNotFoundError("No module named 'numba'", name="numba"), "worker of tcp://a:1 .*numba"),
         (CancelledError("scheduler-connection-lost"), "connection to the scheduler tcp://a:1 is lost"),
         (CommClosedError("in <TCP>: Stream is closed"), "connection to the scheduler tcp://a:1 is lost"),
