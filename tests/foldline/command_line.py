@@ -1,6 +1,9 @@
-"""The command line within the tests' own process."""
+"""The command line within the process of the tests, and images for it."""
+
+from pathlib import Path
 
 from click.testing import CliRunner, Result
+from PIL import Image, ImageDraw
 
 from foldline.cli import main
 
@@ -17,3 +20,13 @@ def fails(message: str, *arguments: object, status: int = 1) -> Result:
     assert result.exit_code == status
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
+
+
+def draw_line(path: Path, width: int) -> Path:
+    """Write an image of dark bars, 32 rows high."""
+    picture = Image.new("L", (width, 32), 255)
+    draw = ImageDraw.Draw(picture)
+    for x in range(4, width - 8, 11):
+        draw.rectangle((x, 6 + x % 7, x + 5, 26), fill=0)
+    picture.save(path)
+    return path

@@ -5,6 +5,7 @@ import torch
 
 from datapath import Limits
 from tests.designs import random_design
+from tests.foldline.command_line import draw_line
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,3 +30,23 @@ def csim_design():
         pe_out=2,
         limits=Limits(columns=40, labels=95),
     )
+
+
+@pytest.fixture(scope="module")
+def design():
+    """A small design that takes lines of 32 rows and at most 200 columns."""
+    return random_design(3, inputs=32, hidden=8, classes=5, folding=(2, 16, 4), limits=Limits(columns=200, labels=95))
+
+
+@pytest.fixture
+def saved(design, tmp_path):
+    """The design's file."""
+    path = tmp_path / "design.npz"
+    design.save(path)
+    return path
+
+
+@pytest.fixture
+def image(tmp_path):
+    """An image of a line that the design takes."""
+    return draw_line(tmp_path / "line.png", width=120)

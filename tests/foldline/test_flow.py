@@ -1,4 +1,4 @@
-"""The whole way, on a language of four letters: train, export, import, verify, simulate, compare."""
+"""From training to comparison, on a language of four letters: train, export, import, verify, simulate, compare."""
 
 import io
 import json
@@ -90,7 +90,7 @@ def test_export_import_verify_compare(trained, data, tmp_path):
         assert shown["texts"][3:] == [design.alphabet.text(greedy_labels(trace.scores)), trace.text]
 
 
-def test_the_table_shows_every_level(trained, data):
+def test_the_table_shows_every_backend(trained, data):
     printed = run("compare", trained[0], "--data", data, "--per-line").stdout
     for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "reference", "validation lines of"):
         assert name in printed

@@ -201,6 +201,34 @@ def test_a_plain_table_is_aligned():
     ]
 
 
+# Lines -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_design_alone_has_the_simulated_backend(tmp_path):
+    data, saved = tmp_path / "data", tmp_path / "design.npz"
+    random_design(3, inputs=32, hidden=8, classes=5, limits=Limits(columns=200, labels=95)).save(saved)
+    made = command_line.run("data", "synth", "-o", data, "--training", 81, "--validation", 6, "--max-characters", 10)
+    assert made.exit_code == 0, made.output
+    result = run(saved, "--data", data, "--json", "--per-line", "--ignore-limits")
+    assert result.exit_code == 0, result.output
+    comparison = json.loads(result.stdout)
+    assert [(level["level"], level["labels"]) for level in comparison["levels"]] == [
+        ("simulated", "greedy CTC"),
+        ("simulated", "overlay labels"),
+    ]
+    assert len(comparison["lines"]) == comparison["levels"][0]["lines"] == 6
+
+
+def test_lines_that_exceed_a_limit_are_left_out_and_named(tmp_path):
+    data, saved = tmp_path / "data", tmp_path / "design.npz"
+    random_design(3, inputs=32, hidden=8, classes=5, limits=Limits(columns=200, labels=95)).save(saved)
+    command_line.run("data", "synth", "-o", data, "--training", 81, "--validation", 12, "--max-characters", 20)
+    result = json.loads(run(saved, "--data", data, "--json").stdout)
+    assert 0 < len(result["left_out"]) < 12
+    assert result["levels"][0]["lines"] == 12 - len(result["left_out"])
+    assert all("columns, allowed at most 200" in sentence for sentence in result["left_out"])
+
+
 # On a board ---------------------------------------------------------------------------------------------------------
 
 ON_A_BOARD = """
