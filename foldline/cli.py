@@ -31,7 +31,7 @@ GROUPS = {
         "export": ("export", "Write a weight header, a hardware project or a test image."),
         "import-header": ("import_header", "Convert an LSTM-PYNQ weight header to a design."),
         "verify": ("verify", "Check that a weight header computes the bits of a design."),
-        "csim": ("csim", "Compute text lines with the accelerator's C++, and verify them."),
+        "csim": ("csim", "Compute lines with the accelerator's C++, and verify them."),
         "estimate": ("estimate", "Estimate cycles and FPGA resources before synthesis."),
     },
     "Board": {
@@ -146,7 +146,7 @@ def _current_names(arguments: list[str]) -> list[str]:
 @click.command(cls=FoldlineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="foldline")
 def main() -> None:
-    """From a quantized BiLSTM text recogniser in PyTorch to a PYNQ board, bit-exact."""
+    """Quantized BiLSTM text recognisers from PyTorch to a PYNQ board, bit-exact."""
 
 
 if __name__ == "__main__":
