@@ -47,7 +47,7 @@ def main() -> None:
         ("half to zero", 2, False, np.int16),
         ("half to even", 2, True, np.int16),
     ):
-        adder = kernels.adder(shift, to_even)
+        adder = kernels.adder(shift, to_even=to_even)
         rows = np.arange(kernels.ROWS_PER_PASS)
         adder(np.zeros(LANES, np.int16), rows.astype(np.int16), rows, len(rows), np.zeros((len(rows), LANES), dtype))
         loop = hot_loop(next(iter(adder.inspect_asm().values())))

@@ -19,7 +19,6 @@ No private name of numba is used; what stands in ``numba.core`` may change betwe
 from __future__ import annotations
 
 import dis
-import enum
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
@@ -188,10 +187,6 @@ def _described(value: object, user: FunctionType) -> object:
         return type(value).__name__, getattr(value, "_fields", ()), [_described(part, user) for part in value]
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
-    if isinstance(value, enum.EnumMeta):
-        return value.__name__, [(one.name, repr(one.value)) for one in value]
-    if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields"):
-        return value.__name__, value._fields
     if isinstance(value, ModuleType) and value.__name__.partition(".")[0] in LIBRARIES:
         return value.__name__
     if isinstance(value, type | np.ufunc | BuiltinFunctionType | FunctionType):

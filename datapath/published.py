@@ -48,57 +48,19 @@ class PublishedOverlay:
         return COLUMNS / self.milliseconds * 1000
 
 
-def _plain(weight: int, activation: int, *, pe: int, steps: int) -> Architecture:
-    return Architecture(
-        inputs=32,
-        hidden=128,
-        classes=82,
-        precision=Precision(weight=weight, bias=8, activation=activation, fc_weight=8, fc_bias=8),
-        folding=Folding.by_factor(steps, inputs=32, hidden=128, pe=pe),
-    )
+def _plain(name: str, *, pe: int, steps: int, **measured: float) -> PublishedOverlay:
+    """The plain network with the widths in the name, WxAy."""
+    precision = Precision(weight=int(name[1]), bias=8, activation=int(name[3]), fc_weight=8, fc_bias=8)
+    folding = Folding.by_factor(steps, inputs=32, hidden=128, pe=pe)
+    architecture = Architecture(inputs=32, hidden=128, classes=82, precision=precision, folding=folding)
+    return PublishedOverlay(name=name, architecture=architecture, **measured)
 
 
 PUBLISHED = (
-    PublishedOverlay(
-        name="W2A2",
-        architecture=_plain(2, 2, pe=2, steps=1),
-        milliseconds=1.29355,
-        luts=26_423,
-        ffs=39_703,
-        bram36=119.5,
-        dsps=180,
-        cer=4.70,
-    ),
-    PublishedOverlay(
-        name="W2A4",
-        architecture=_plain(2, 4, pe=1, steps=2),
-        milliseconds=2.96678,
-        luts=26_173,
-        ffs=24_649,
-        bram36=83.5,
-        dsps=7,
-        cer=4.41,
-    ),
-    PublishedOverlay(
-        name="W4A4",
-        architecture=_plain(4, 4, pe=1, steps=2),
-        milliseconds=2.95800,
-        luts=38_260,
-        ffs=26_618,
-        bram36=103.5,
-        dsps=7,
-        cer=4.41,
-    ),
-    PublishedOverlay(
-        name="W4A8",
-        architecture=_plain(4, 8, pe=1, steps=8),
-        milliseconds=11.08989,
-        luts=41_895,
-        ffs=41_588,
-        bram36=105.0,
-        dsps=7,
-        cer=4.68,
-    ),
+    _plain("W2A2", pe=2, steps=1, milliseconds=1.29355, luts=26_423, ffs=39_703, bram36=119.5, dsps=180, cer=4.70),
+    _plain("W2A4", pe=1, steps=2, milliseconds=2.96678, luts=26_173, ffs=24_649, bram36=83.5, dsps=7, cer=4.41),
+    _plain("W4A4", pe=1, steps=2, milliseconds=2.95800, luts=38_260, ffs=26_618, bram36=103.5, dsps=7, cer=4.41),
+    _plain("W4A8", pe=1, steps=8, milliseconds=11.08989, luts=41_895, ffs=41_588, bram36=105.0, dsps=7, cer=4.68),
 )
 
 FRAKTUR_MILLISECONDS, FRAKTUR_COLUMNS = 2.53095, 566

@@ -8,6 +8,10 @@ Shapes: T columns, I input rows, H hidden units per direction, L = 4H lanes (gat
 vectors.
 """
 
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -68,11 +72,17 @@ def _rounded(product, shift, to_even):
     return np.int16(np.int16(product + ((1 << (shift - 1)) - 1) + tie) >> shift)
 
 
-def adder(shift, to_even):
-    """A kernel that rounds by a fixed `shift`: as a constant it keeps the lanes 16 bits wide, which is 4 times faster."""
+@cache
+def adder(shift: int, *, to_even: bool) -> Callable:
+    """The kernel that adds products, each rounded by itself: RND_ZERO, or RND_CONV if `to_even`.
+
+    :param shift: lowest bits that rounding removes, 0 to 6 (two values of 8 bits have 14 fraction bits, of which 8
+        stay). As a constant it keeps the lanes 16 bits wide, which is 4 times faster.
+    """
 
     @cached_njit()
     def add(acc, values, rows, count, weights):
+        """acc[lane] += round(values[n] * weights[rows[n], lane]) for n below `count`, whole passes."""
         for n in range(0, count, ROWS_PER_PASS):
             v0, v1, v2, v3 = values[n], values[n + 1], values[n + 2], values[n + 3]
             w0, w1, w2, w3 = weights[rows[n]], weights[rows[n + 1]], weights[rows[n + 2]], weights[rows[n + 3]]
@@ -85,35 +95,6 @@ def adder(shift, to_even):
                 )
 
     return add
-
-
-def _adder_by_shift(to_even):
-    """A kernel that chooses the `adder` of its last argument."""
-    # Two values of at most 8 bits have at most 14 fraction bits, of which 8 stay.
-    add_0, add_1, add_2, add_3, add_4, add_5, add_6 = (adder(shift, to_even and shift > 0) for shift in range(7))
-
-    @cached_njit()
-    def add_products(acc, values, rows, count, weights, shift):
-        """acc[lane] += values[n] * weights[rows[n]], each product rounded by `shift` bits, 0 to 6, on its own."""
-        if shift == 0:
-            add_0(acc, values, rows, count, weights)
-        elif shift == 1:
-            add_1(acc, values, rows, count, weights)
-        elif shift == 2:
-            add_2(acc, values, rows, count, weights)
-        elif shift == 3:
-            add_3(acc, values, rows, count, weights)
-        elif shift == 4:
-            add_4(acc, values, rows, count, weights)
-        elif shift == 5:
-            add_5(acc, values, rows, count, weights)
-        else:
-            add_6(acc, values, rows, count, weights)
-
-    return add_products
-
-
-add_products_half_to_zero, add_products_half_to_even = _adder_by_shift(to_even=False), _adder_by_shift(to_even=True)
 
 
 @njit(inline="always")
@@ -194,87 +175,111 @@ def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_fraction
         hidden[u] = _output(state, acc_o, activation_bits, sigmoid, tanh)
 
 
-@cached_njit()
-def run_direction(
-    hidden,
-    columns,
-    reverse,
-    background,
-    weights,
-    start,
-    bias,
-    left_shift,
-    rounding_shift,
-    peepholes,
-    peephole_fraction,
-    activation_bits,
-    sigmoid,
-    tanh,
-):
-    """Hidden words of one direction.
+class Direction(NamedTuple):
+    """A direction of the hidden layer as its kernel takes it.
 
-    :param hidden: out, int8 [T, H], at time steps.
-    :param columns: int8 [T, I].
-    :param reverse: whether they are read right to left.
-    :param background: pixel value whose products `start` holds already, so that such pixels cost nothing.
-    :param weights: int8 or int16 [I + H, 4H]: input side, then recurrent side.
-    :param start: int16 [4H], sum of the products of an all-background column.
-    :param bias: int16 [4H], fraction 8: both biases added.
-    :param left_shift: of exact sums, to fraction 8; 0 where products are rounded to it.
-    :param rounding_shift: bits that RND_ZERO removes of each product; 0 where products are exact.
-    :param peepholes: int16 [3, H], or [0, H] for a network without.
-    :param peephole_fraction: their fraction bits.
-    :param activation_bits: as in `update_unit`; `sigmoid` and `tanh` too.
+    weights: int8 or int16 [I + H, 4H], input side, then recurrent side.
+    start: int16 [4H], sum of the products of an all-background column.
+    bias: int16 [4H], fraction 8, both biases added.
+    left_shift: of exact sums, to fraction 8; 0 where products are rounded to it.
+    background: pixel value whose products `start` holds already, so that such pixels cost nothing.
+    peepholes: int16 [3, H], or [0, H] for a network without.
+    peephole_fraction: their fraction bits.
+    activation_bits: A, width of a hidden output.
     """
-    T, H = hidden.shape
-    I = columns.shape[1]  # noqa: E741
-    cell = np.zeros(H, dtype=np.int64)
-    acc = np.empty(GATES * H, dtype=np.int16)
-    state = np.zeros(H, dtype=np.int8)
-    values, rows = np.empty(I + H + ROWS_PER_PASS, dtype=np.int16), np.empty(I + H + ROWS_PER_PASS, dtype=np.int64)
-    for t in range(T):
-        count = gather_terms(values, rows, 0, columns[T - 1 - t if reverse else t], background, 0)
-        count = fill_pass(values, rows, gather_terms(values, rows, count, state, 0, I))
-        acc[:] = start
-        add_products_half_to_zero(acc, values, rows, count, weights, rounding_shift)
-        for lane in range(GATES * H):
-            acc[lane] = bias[lane] + np.int16(acc[lane] << left_shift)
-        if peepholes.size:
-            update_peephole_units(
-                state, cell, acc, t == 0, peepholes, peephole_fraction, activation_bits, sigmoid, tanh
-            )
+
+    weights: np.ndarray
+    start: np.ndarray
+    bias: np.ndarray
+    left_shift: int
+    background: int
+    peepholes: np.ndarray
+    peephole_fraction: int
+    activation_bits: int
+
+
+@cache
+def direction_kernel(rounding_shift: int) -> Callable:
+    """The kernel of one direction.
+
+    :param rounding_shift: bits that RND_ZERO removes of each product; 0 where products are exact.
+    """
+    add_products = adder(rounding_shift, to_even=False)
+
+    @cached_njit()
+    def run_direction(hidden, columns, reverse, direction, sigmoid, tanh):
+        """Hidden words of one direction.
+
+        :param hidden: out, int8 [T, H], at time steps.
+        :param columns: int8 [T, I].
+        :param reverse: whether they are read right to left.
+        :param direction: `Direction`.
+        :param sigmoid: as in `update_unit`.
+        :param tanh: as in `update_unit`.
+        """
+        T, H = hidden.shape
+        I = columns.shape[1]  # noqa: E741
+        weights, bias, left_shift, bits = (
+            direction.weights,
+            direction.bias,
+            direction.left_shift,
+            direction.activation_bits,
+        )
+        peepholes, fraction = direction.peepholes, direction.peephole_fraction
+        cell = np.zeros(H, dtype=np.int64)
+        acc = np.empty(GATES * H, dtype=np.int16)
+        state = np.zeros(H, dtype=np.int8)
+        values, rows = np.empty(I + H + ROWS_PER_PASS, dtype=np.int16), np.empty(I + H + ROWS_PER_PASS, dtype=np.int64)
+        for t in range(T):
+            count = gather_terms(values, rows, 0, columns[T - 1 - t if reverse else t], direction.background, 0)
+            count = fill_pass(values, rows, gather_terms(values, rows, count, state, 0, I))
+            acc[:] = direction.start
+            add_products(acc, values, rows, count, weights)
+            for lane in range(GATES * H):
+                acc[lane] = bias[lane] + np.int16(acc[lane] << left_shift)
+            if peepholes.size:
+                update_peephole_units(state, cell, acc, t == 0, peepholes, fraction, bits, sigmoid, tanh)
+            else:
+                for u in range(H):
+                    cell[u], state[u] = update_unit(
+                        acc[u], acc[H + u], acc[2 * H + u], acc[3 * H + u], cell[u], bits, sigmoid, tanh
+                    )
             hidden[t] = state
-            continue
-        for u in range(H):
-            cell[u], out = update_unit(
-                acc[u], acc[H + u], acc[2 * H + u], acc[3 * H + u], cell[u], activation_bits, sigmoid, tanh
-            )
-            hidden[t, u] = out
-            state[u] = out
+
+    return run_direction
 
 
-@cached_njit()
-def score_columns(scores, hidden, weights, bias, left_shift, rounding_shift):
-    """Class scores in image order.
+@cache
+def scores_kernel(rounding_shift: int) -> Callable:
+    """The kernel of the output layer.
 
-    :param scores: out, int16 [T, C].
-    :param hidden: int8 [T, 2, H] at time steps.
-    :param weights: int8 or int16 [2H, K]: forward units, then backward ones.
-    :param bias: int16 [K], fraction 8: both directions' biases added.
-    :param left_shift: of exact sums, to fraction 8; 0 where products are rounded to it.
     :param rounding_shift: bits that RND_CONV removes of each product; 0 where products are exact.
     """
-    T, C = scores.shape
-    H = hidden.shape[2]
-    acc = np.empty(bias.size, dtype=np.int16)
-    values, rows = np.empty(2 * H + ROWS_PER_PASS, dtype=np.int16), np.empty(2 * H + ROWS_PER_PASS, dtype=np.int64)
-    for t in range(T):
-        count = gather_terms(values, rows, 0, hidden[t, 0], 0, 0)
-        count = fill_pass(values, rows, gather_terms(values, rows, count, hidden[T - 1 - t, 1], 0, H))
-        acc[:] = 0
-        add_products_half_to_even(acc, values, rows, count, weights, rounding_shift)
-        for k in range(C):
-            scores[t, k] = bias[k] + np.int16(acc[k] << left_shift)
+    add_products = adder(rounding_shift, to_even=rounding_shift > 0)
+
+    @cached_njit()
+    def score_columns(scores, hidden, weights, bias, left_shift):
+        """Class scores in image order.
+
+        :param scores: out, int16 [T, C].
+        :param hidden: int8 [T, 2, H] at time steps.
+        :param weights: int8 or int16 [2H, K]: forward units, then backward ones.
+        :param bias: int16 [K], fraction 8: both directions' biases added.
+        :param left_shift: of exact sums, to fraction 8; 0 where products are rounded to it.
+        """
+        T, C = scores.shape
+        H = hidden.shape[2]
+        acc = np.empty(bias.size, dtype=np.int16)
+        values, rows = np.empty(2 * H + ROWS_PER_PASS, dtype=np.int16), np.empty(2 * H + ROWS_PER_PASS, dtype=np.int64)
+        for t in range(T):
+            count = gather_terms(values, rows, 0, hidden[t, 0], 0, 0)
+            count = fill_pass(values, rows, gather_terms(values, rows, count, hidden[T - 1 - t, 1], 0, H))
+            acc[:] = 0
+            add_products(acc, values, rows, count, weights)
+            for k in range(C):
+                scores[t, k] = bias[k] + np.int16(acc[k] << left_shift)
+
+    return score_columns
 
 
 @cached_njit()

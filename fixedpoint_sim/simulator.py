@@ -168,52 +168,44 @@ class Simulator:
         # [direction, gate, unit, row] -> [direction, row, lane], input rows before recurrent ones
         rows = np.concatenate([design.weights_input, design.weights_recurrent], axis=3)
         by_row = rows.transpose(0, 3, 1, 2).reshape(2, rows.shape[3], -1)
-        self._gates = _Products.of(by_row, bits.excess_fraction_bits)
-        both = np.stack([design.biases_input, design.biases_recurrent]).reshape(2, 2, -1)
-        self._gate_bias = _sum(both, bits.bias_left_shift)
-        self._background = 0
-        if not self._gates.rounding_shift:
-            # Most pixels are background, the lowest value. Sums of exact products are linear: it is summed once.
-            self._background = unit_format(bits.activation).min
-        self._start = by_row[:, : design.inputs].sum(axis=1, dtype=np.int16) * np.int16(self._background)
-        self._peepholes, self._peephole_fraction = np.zeros((2, 0, design.hidden), dtype=np.int16), 0
-        if design.peepholes is not None:
-            self._peepholes = design.peepholes.weights.copy()
-            self._peephole_fraction = design.peepholes.format.format.fraction
+        gates = _Products.of(by_row, bits.excess_fraction_bits)
+        biases = np.stack([design.biases_input, design.biases_recurrent]).reshape(2, 2, -1)
+        # Most pixels are background, the lowest value. Sums of exact products are linear: it is summed once.
+        background = 0 if gates.rounding_shift else unit_format(bits.activation).min
+        self._run_direction = kernels.direction_kernel(gates.rounding_shift)
+        self._directions = [
+            kernels.Direction(
+                weights=gates.weights[direction],
+                start=by_row[direction, : design.inputs].sum(axis=0, dtype=np.int16) * np.int16(background),
+                bias=_sum(biases[:, direction], bits.bias_left_shift),
+                left_shift=gates.left_shift,
+                background=background,
+                peepholes=design.peepholes.weights[direction].copy()
+                if design.peepholes
+                else np.zeros((0, design.hidden), dtype=np.int16),
+                peephole_fraction=design.peephole_format.format.fraction if design.peephole_format else 0,
+                activation_bits=bits.activation,
+            )
+            for direction in (FORWARD, BACKWARD)
+        ]
         classes = -(-design.classes // VECTOR_LANES) * VECTOR_LANES
         fc_weights = np.zeros((2, design.hidden, classes), dtype=np.int8)
         fc_weights[:, :, : design.classes] = design.fc_weights.transpose(0, 2, 1)
         self._classes = _Products.of(fc_weights.reshape(-1, classes), bits.fc_excess_fraction_bits)
         self._class_bias = np.zeros(classes, dtype=np.int16)
         self._class_bias[: design.classes] = _sum(design.fc_biases, bits.fc_bias_left_shift)
+        self._score_columns = kernels.scores_kernel(self._classes.rounding_shift)
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
         """See `simulate`."""
         design = self.design
         columns = check_columns(design, columns)
         refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
-        by_direction = np.empty((2, len(columns), design.hidden), dtype=np.int8)
+        hidden = np.empty((2, len(columns), design.hidden), dtype=np.int8)
         for direction in (FORWARD, BACKWARD):
-            kernels.run_direction(
-                by_direction[direction],
-                columns,
-                direction == BACKWARD,
-                self._background,
-                self._gates.weights[direction],
-                self._start[direction],
-                self._gate_bias[direction],
-                self._gates.left_shift,
-                self._gates.rounding_shift,
-                self._peepholes[direction],
-                self._peephole_fraction,
-                design.precision.activation,
-                SIGMOID_OF,
-                TANH_OF,
-            )
-        hidden = np.ascontiguousarray(by_direction.swapaxes(0, 1))
+            prepared = self._directions[direction]
+            self._run_direction(hidden[direction], columns, direction == BACKWARD, prepared, SIGMOID_OF, TANH_OF)
+        hidden = np.ascontiguousarray(hidden.swapaxes(0, 1))
         scores = np.empty((len(columns), design.classes), dtype=np.int16)
-        products = self._classes
-        kernels.score_columns(
-            scores, hidden, products.weights, self._class_bias, products.left_shift, products.rounding_shift
-        )
+        self._score_columns(scores, hidden, self._classes.weights, self._class_bias, self._classes.left_shift)
         return finish_trace(design, hidden, scores, ignore_limits=ignore_limits)

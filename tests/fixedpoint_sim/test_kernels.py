@@ -42,14 +42,12 @@ def test_terms_are_the_values_that_differ_from_the_offset(vector, offset):
     assert list(zip(values[:count].tolist(), rows[:count].tolist(), strict=True)) == listed + padding * [(0, 0)]
 
 
-@pytest.mark.parametrize(
-    ("add", "rounding"),
-    [
-        (kernels.add_products_half_to_zero, round_to_zero_on_tie),
-        (kernels.add_products_half_to_even, round_to_even_on_tie),
-    ],
-)
-def test_every_product_of_every_width(add, rounding):
+ROUNDINGS = {False: round_to_zero_on_tie, True: round_to_even_on_tie}
+"""By what a tie goes to: whether the even neighbour."""
+
+
+@pytest.mark.parametrize("to_even", ROUNDINGS)
+def test_every_product_of_every_width(to_even):
     known = {}
     for activation_bits in WIDTHS:
         for weight_bits in WIDTHS:
@@ -58,12 +56,12 @@ def test_every_product_of_every_width(add, rounding):
             weights = _all_values(weight_bits)
             for x in _all_values(activation_bits):
                 acc = np.zeros(len(weights), dtype=np.int16)
-                add(acc, *_terms(np.array([x])), weights[None], shift)
+                kernels.adder(shift, to_even=to_even)(acc, *_terms(np.array([x])), weights[None])
                 expected = []
                 for w in weights:
                     key = (int(x) * int(w), shift)
                     if key not in known:
-                        known[key] = rounding(*key)
+                        known[key] = ROUNDINGS[to_even](*key)
                     expected.append(known[key])
                 assert acc.tolist() == expected
 
@@ -74,12 +72,9 @@ def test_sums_of_any_number_of_rows_wrap_at_16_bits(rows, lanes, seed, shift):
     vector = random.integers(-128, 128, size=rows).astype(np.int16)
     weights = random.integers(-128, 128, size=(rows, lanes)).astype(np.int16)
     start = random.integers(-32768, 32768, size=lanes).astype(np.int16)
-    for add, rounding in (
-        (kernels.add_products_half_to_zero, round_to_zero_on_tie),
-        (kernels.add_products_half_to_even, round_to_even_on_tie),
-    ):
+    for to_even, rounding in ROUNDINGS.items():
         acc = start.copy()
-        add(acc, *_terms(vector), weights, shift)
+        kernels.adder(shift, to_even=to_even)(acc, *_terms(vector), weights)
         expected = [
             wrap(int(start[lane]) + sum(rounding(int(vector[r]) * int(weights[r, lane]), shift) for r in range(rows)))
             for lane in range(lanes)
