@@ -92,7 +92,7 @@ def _result(values: dict[str, np.ndarray], length: int, design: Design) -> Kerne
     if found == REFUSED:
         raise DataError(f"The accelerator refused a line of {length} columns; it takes 1 to {design.limits.columns}.")
     if len(labels) != min(found, design.limits.labels):
-        raise ValueError(f"{found} labels were found and {len(labels)} kept")
+        raise ValueError(f"{found} labels were found and {len(labels)} stored")
     if (labels >= design.classes).any():
         raise ValueError(f"label {labels.max()} of {design.classes} classes")
     return KernelResult(

@@ -66,9 +66,9 @@ def verify_header(
 
     network = read_header(header)
     for name in SHAPE:
-        ours, theirs = getattr(design, name), getattr(network, name)
-        if ours != theirs:
-            raise MismatchError(f"{header} does not hold this design: its {name} is {theirs}, the design's {ours}.")
+        expected, got = getattr(design, name), getattr(network, name)
+        if expected != got:
+            raise MismatchError(f"{header} does not hold this design: its {name} is {got}, the design's {expected}.")
     held = unfold(network, alphabet=design.alphabet, provenance=design.provenance)
     for name, weights in design.arrays.items():
         if difference := describe_difference(weights, held.arrays[name]):

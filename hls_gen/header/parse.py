@@ -107,7 +107,7 @@ class _Header:
         return {name: define_value(self._source, defines[name], defines) for name in present}
 
     def _refuse(self, name: str, allowed: str) -> HeaderError:
-        """The error about a define's value; `allowed` ends the sentence."""
+        """The error about a define's value; `allowed` ends the message."""
         return self._source.error(f"{name} is {self._numbers[name]}; {allowed}.", self._found.defines[name].offset)
 
     def _precision(self) -> Precision:

@@ -74,7 +74,7 @@ def _defines(network: FoldedNetwork) -> dict[str, str]:
         defines[name] = number
         defines[name + TYPEWIDTH] = f"{number.bit_length()}+1"
     defines |= {
-        "SIZE_OF_OUTPUT_BUFFER": limits.labels + 1,  # the count of labels stands before them
+        "SIZE_OF_OUTPUT_BUFFER": limits.labels + 1,  # one word for the count of labels
         "PACKEDWIDTH": packed_width(network.inputs, widths.activation),
         "DATAWIDTH": WORD_BITS,
         **{define: getattr(widths, field) for field, define in WIDTH_DEFINES.items()},

@@ -1,4 +1,4 @@
-"""Memories of the HLS kernel, by shape: what a part must have room for."""
+"""Memories of the HLS kernel, by shape."""
 
 from __future__ import annotations
 

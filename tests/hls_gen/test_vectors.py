@@ -108,7 +108,7 @@ def test_every_part_of_a_result_is_no_result():
         (r"columns 8", "columns 7", "ValueError: cannot reshape array of size 32 into shape (7,2,2)"),
         (r"columns 8\n", "", "IndexError: list index out of range"),
         (r"hidden", "hiding", "KeyError: 'hidden'"),
-        (r"(labels \w+\n)\w+", r"\g<1>1", "ValueError: 1 labels were found and 2 kept"),
+        (r"(labels \w+\n)\w+", r"\g<1>1", "ValueError: 1 labels were found and 2 stored"),
         (r"(labels \w+\n\w+) \w+", r"\1 5", "ValueError: label 5 of 5 classes"),
         (r"(hidden \w+\n)\w+", r"\g<1>x", "ValueError: invalid literal for int() with base 16: 'x'"),
         (r"(hidden \w+\n)\w+", r"\g<1>80", "ValueError: a value of -5..128 does not fit 8 bits"),
