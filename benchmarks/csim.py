@@ -10,20 +10,19 @@ and by the simulator, one thread each, the best of `RUNS`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import interleaved, options, show_table
 from datapath import Design, Folding, fold
 from fixedpoint_sim import Simulator
 from foldline.golden import DEFAULT_FOLDER
@@ -89,15 +88,9 @@ def library_build(design: Design, toolchain: Toolchain) -> Build:
         return compiled("accelerator and test bench", toolchain, units, folder / SOURCE_FOLDER)
 
 
-def columns_per_second(run, columns: np.ndarray) -> float:
-    """Columns per second of the fastest of `RUNS`."""
-    run(columns)
-    seconds = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        run(columns)
-        seconds.append(time.perf_counter() - began)
-    return len(columns) / min(seconds)
+def columns_per_second(run: Callable[[np.ndarray], object], columns: np.ndarray) -> float:
+    """Best of some runs."""
+    return len(columns) / min(interleaved({"": lambda: run(columns)}, RUNS)[""])
 
 
 def measure(*, published: bool) -> dict:
@@ -123,30 +116,29 @@ def measure(*, published: bool) -> dict:
 
 def show(measured: dict) -> None:
     """Two tables of ratios."""
-    console = Console(width=None if Console().is_terminal else 120)
-    first = measured["builds"][0]
-    table = Table(title=f"Compilation of {NAME} by {measured['compiler']} -O2")
-    for column in ("", "s", "/ first", "GB", "/ first"):
-        table.add_column(column, justify="right" if column else "left")
-    for build in measured["builds"]:
-        table.add_row(
-            build["what"],
-            f"{build['seconds']:.1f}",
-            f"{build['seconds'] / first['seconds']:.2f}",
-            f"{build['peak_bytes'] / 1e9:.2f}",
-            f"{build['peak_bytes'] / first['peak_bytes']:.2f}",
-        )
-    console.print(table)
-    rates = measured["columns_per_second"]
-    console.print(
+    first, rates = measured["builds"][0], measured["columns_per_second"]
+    show_table(
+        f"Compilation of {NAME} by {measured['compiler']} -O2",
+        ("", "s", "/ first", "GB", "/ first"),
+        (
+            (
+                build["what"],
+                f"{build['seconds']:.1f}",
+                f"{build['seconds'] / first['seconds']:.2f}",
+                f"{build['peak_bytes'] / 1e9:.2f}",
+                f"{build['peak_bytes'] / first['peak_bytes']:.2f}",
+            )
+            for build in measured["builds"]
+        ),
+    )
+    print(
         f"C simulation {rates['csim']:.0f} columns/s, simulator {rates['simulator']:,.0f} columns/s, one thread each: "
         f"1 : {rates['simulator'] / rates['csim']:.0f}."
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the tables")
+    parser = options(__doc__)
     parser.add_argument("--without-published", action="store_true", help="leave out the published form (minutes, 7 GB)")
     arguments = parser.parse_args()
     measured = measure(published=not arguments.without_published)

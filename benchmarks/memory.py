@@ -22,9 +22,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import options, show_table
 from datapath import Design
 from fixedpoint_sim import trace_writer
 from fixedpoint_sim.simulator import LINES_AHEAD_PER_THREAD
@@ -102,43 +101,41 @@ def measure(lines: int, threads: int, *, traced: bool = False) -> dict[str, floa
 
 def main() -> None:
     """Print the table, or with --json one object as the last line; status 1 where a peak is above its bound."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--lines", type=int, default=3000)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser = options(__doc__, lines=3000, threads=os.cpu_count())
     parser.add_argument("--stream", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--traced", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.stream is not None:
-        print(simulate_stream(options.stream, options.threads, traced=options.traced))
+    arguments = parser.parse_args()
+    if arguments.stream is not None:
+        print(simulate_stream(arguments.stream, arguments.threads, traced=arguments.traced))
         return
-    few = max(options.lines // 30, 1)
-    measure(1, options.threads)  # compiles, where nothing is cached yet
-    short = measure(few, options.threads)
-    results = [short, measure(options.lines, options.threads), measure(few, options.threads, traced=True)]
+    few = max(arguments.lines // 30, 1)
+    measure(1, arguments.threads)  # compiles, where nothing is cached yet
+    short = measure(few, arguments.threads)
+    results = [short, measure(arguments.lines, arguments.threads), measure(few, arguments.threads, traced=True)]
     for result in results:
         result["ratio_to_short"] = result["peak"] / short["peak"]
-    if options.json:
-        print(json.dumps({"threads": options.threads, "streams": results}))
+    if arguments.json:
+        print(json.dumps({"threads": arguments.threads, "streams": results}))
     else:
-        show(results, options.threads)
+        show(results, arguments.threads)
     sys.exit(any(result["ratio_to_bound"] > 1 for result in results))
 
 
 def show(results: list[dict], threads: int) -> None:
     """Print the measurements of one run as a table."""
-    table = Table(title=f"Peak memory, {COLUMNS} columns per line, {threads} threads")
-    for heading in ("lines", "traces", "peak MB", "in flight MB", "bound MB", "peak / bound", "peak / short run"):
-        table.add_column(heading, justify="right")
-    for result in results:
-        table.add_row(
-            str(result["lines"]),
-            "written" if result["traced"] else "-",
-            *(f"{result[name] / 1e6:.1f}" for name in ("peak", "in_flight", "bound")),
-            f"{result['ratio_to_bound']:.2f}",
-            f"{result['ratio_to_short']:.2f}",
-        )
-    Console(width=100).print(table)
+    show_table(
+        f"Peak memory, {COLUMNS} columns per line, {threads} threads",
+        ("lines", "traces", "peak MB", "in flight MB", "bound MB", "peak / bound", "peak / short run"),
+        (
+            (
+                str(result["lines"]),
+                "written" if result["traced"] else "-",
+                *(f"{result[name] / 1e6:.1f}" for name in ("peak", "in_flight", "bound")),
+                *(f"{result[name]:.2f}" for name in ("ratio_to_bound", "ratio_to_short")),
+            )
+            for result in results
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.measuring import show_table
 from datapath import fold
 from foldline.compare.comparison import Comparison, compare
 from foldline.hardware.headers import import_design
@@ -51,14 +48,12 @@ def main() -> None:
     data = parser.parse_args().data
     if not (data / "lstm-pynq").is_dir():
         parser.exit(1, f"The published networks are not in {data / 'lstm-pynq'}; name their folder with --data.\n")
-    table = Table(title="Published networks, simulated, UW3-500 validation lines (--ignore-limits)")
-    for heading in ("network", "CER %", "WER %", "exact", "CER % within the overlay", "CER % greedy CTC", "seconds"):
-        table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:
-        for name in PUBLISHED:
-            began = time.monotonic()
-            table.add_row(name, *table_row(data, name, Path(folder)), f"{time.monotonic() - began:.1f}")
-    Console(width=120).print(table)
+        show_table(
+            "Published networks, simulated, UW3-500 validation lines (--ignore-limits)",
+            ("", "CER %", "WER %", "exact", "CER % within the overlay", "CER % greedy CTC"),
+            ((name, *table_row(data, name, Path(folder))) for name in PUBLISHED),
+        )
 
 
 if __name__ == "__main__":

@@ -9,20 +9,14 @@ without it, random weights of the same shape read random lines.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
-import re
 import statistics
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.measuring import cpu_name, interleaved, options, show_table
 from datapath import Design, fold, image_columns
 from fixedpoint_sim import simulate_folded_lines, simulate_lines
 from tests.designs import random_design
@@ -57,15 +51,8 @@ def _network(name: str) -> tuple[Design, list[np.ndarray]]:
 
 
 def _rate(run: Callable[[], object], lines: Sequence[np.ndarray], rounds: int) -> float:
-    """Median columns per second over `rounds`, after one round that compiles."""
-    run()
-    columns = sum(map(len, lines))
-    seconds = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - began)
-    return columns / statistics.median(seconds)
+    """Median columns per second over `rounds`."""
+    return sum(map(len, lines)) / statistics.median(interleaved({"": run}, rounds)[""])
 
 
 def measure(name: str, threads: int) -> dict[str, float | None]:
@@ -90,49 +77,38 @@ def measure(name: str, threads: int) -> dict[str, float | None]:
     }
 
 
-def cpu_name() -> str:
-    """What the system calls its processor."""
-    try:
-        names = re.findall(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def main() -> None:
     """Print the table, or with --json one object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    options = parser.parse_args()
-    results = {name: measure(name, options.threads) for name in PUBLISHED}
-    if options.json:
-        figures = {
-            "columns_per_second": {name: result["all_threads"] for name, result in results.items()},
-            "ratio_to_board": {name: result["ratio_to_board"] for name, result in results.items()},
-            "threads": options.threads,
-            "cpu": cpu_name(),
-            "networks": results,
-        }
-        print(json.dumps(figures))
+    arguments = options(__doc__, threads=os.cpu_count()).parse_args()
+    results = {name: measure(name, arguments.threads) for name in PUBLISHED}
+    if arguments.json:
+        per_network = ("all_threads", "columns_per_second"), ("ratio_to_board", "ratio_to_board")
+        figures = {title: {name: one[key] for name, one in results.items()} for key, title in per_network}
+        print(json.dumps({**figures, "threads": arguments.threads, "cpu": cpu_name(), "networks": results}))
         return
-    table = Table(title=f"Columns per second, bit-exact, on {cpu_name()}")
-    headings = ("network", "1 core", f"{options.threads} threads", "plain loop", "PYNQ-Z1")
-    for heading in (*headings, "/ 20 000", "/ plain loop", "/ PYNQ-Z1"):
-        table.add_column(heading, justify="right")
-    for name, result in results.items():
-        board, ratio = result["board"], result["ratio_to_board"]
-        table.add_row(
-            name,
-            f"{result['one_core']:,.0f}",
-            f"{result['all_threads']:,.0f}",
-            f"{result['plain_loop']:,.0f}",
-            "-" if board is None else f"{board:,.0f}",
-            f"{result['ratio_to_floor']:.2f}",
-            f"{result['ratio_to_plain_loop']:.1f}",
-            "-" if ratio is None else f"{ratio:.2f}",
-        )
-    Console(width=100).print(table)
+    rates = ("one_core", "all_threads", "plain_loop", "board")
+    ratios = {"ratio_to_floor": 2, "ratio_to_plain_loop": 1, "ratio_to_board": 2}
+    show_table(
+        f"Columns per second, bit-exact, on {cpu_name()}",
+        (
+            "",
+            "1 core",
+            f"{arguments.threads} threads",
+            "plain loop",
+            "PYNQ-Z1",
+            "/ 20 000",
+            "/ plain loop",
+            "/ PYNQ-Z1",
+        ),
+        (
+            (
+                name,
+                *("-" if result[key] is None else f"{result[key]:,.0f}" for key in rates),
+                *("-" if result[key] is None else f"{result[key]:.{digits}f}" for key, digits in ratios.items()),
+            )
+            for name, result in results.items()
+        ),
+    )
 
 
 if __name__ == "__main__":

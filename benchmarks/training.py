@@ -3,8 +3,8 @@
     python -m benchmarks.training [--json] [--threads N] [--rounds N] [--cliffs]
 
 One pass is forward and backward of a bidirectional layer, with a random gradient of its output. The layer skips pixels
-of paper, so it reads two kinds of columns: random pixels, of which hardly any are paper (the headline), and printed
-lines. Contestants take turns, round after round. --cliffs times torch.nn.LSTM at every shape too, which takes minutes.
+of the background value, so it reads two kinds of columns: random pixels, of which hardly any are background (the
+headline), and synthetic lines. The layers take turns, round after round. --cliffs times torch.nn.LSTM at every shape too, which takes minutes.
 
 Brevitas is no dependency; without it its ratio is null. To compare, install brevitas==0.13.4 into an environment of its
 own that has Foldline's packages too (its requirements are at odds with newer ones), and run this there; a pass of
@@ -13,21 +13,17 @@ brevitas takes about a minute.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import os
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
-from benchmarks.simulator import cpu_name
+from benchmarks.measuring import cpu_name, interleaved, options, seconds_of, show_table
 from train.arithmetic.quantizers import activation_quantizer
 from train.config import SIGNED_FIXED_UNIT, Hyperparameters
 from train.data.batches import collate, samples_of
@@ -44,11 +40,11 @@ WEIGHT, BIAS, ACTIVATION, INTERNAL = 2, 8, 4, 8
 BRIEF = 10
 """Columns of brevitas's untimed pass."""
 
-PAPER = -1.0
+BACKGROUND = -1.0
 """Lowest pixel value."""
 
 SEED = 1
-RANDOM, PRINTED = "random pixels", "printed lines"
+RANDOM, SYNTHETIC = "random pixels", "synthetic lines"
 TORCH, BREVITAS = "torch.nn.LSTM", "brevitas"
 
 Pass = Callable[[], object]
@@ -71,7 +67,7 @@ def random_columns(lines: int, columns: int) -> Tensor:
     return _pixels(torch.randint(0, 256, (columns, lines, INPUTS), dtype=torch.uint8))
 
 
-def printed_columns(lines: int, columns: int) -> Tensor:
+def synthetic_columns(lines: int, columns: int) -> Tensor:
     """Generated lines of text, in A bits, end to end and cut into lines of `columns`: [T, B, I]."""
     texts = synthetic_dataset(seed=SEED, training=1 + lines * columns // 300, validation=1).training
     page = torch.cat([torch.from_numpy(line.pixels(INPUTS)) for line in texts])
@@ -168,23 +164,11 @@ def training_step(size: Size) -> tuple[Pass, int]:
     return step, int(batch.lengths.sum())
 
 
-def interleaved(passes: dict[str, Pass], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every pass in every round, after one round that compiles."""
-    seconds: dict[str, list[float]] = {name: [] for name in passes}
-    for round_ in range(1 + rounds):
-        for name, run in passes.items():
-            began = time.perf_counter()
-            run()
-            if round_:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
-
-
 def measure_layers(size: Size) -> dict[str, object]:
     """The layer next to torch's and, where it is installed, brevitas's."""
     columns = {
         RANDOM: random_columns(size.lines, size.columns),
-        PRINTED: printed_columns(size.lines, size.columns),
+        SYNTHETIC: synthetic_columns(size.lines, size.columns),
     }
     layer = hardware_layer(size.hidden)
     passes = {TORCH: plain_pass(nn.LSTM(INPUTS, size.hidden, bidirectional=True), columns[RANDOM], size.hidden)}
@@ -193,20 +177,18 @@ def measure_layers(size: Size) -> dict[str, object]:
     rival = brevitas_layer(size.hidden)
     if rival is not None:
         plain_pass(rival, columns[RANDOM][:BRIEF], size.hidden)()
-        began = time.perf_counter()
-        plain_pass(rival, columns[RANDOM], size.hidden)()
-        seconds[BREVITAS] = [time.perf_counter() - began]
+        seconds[BREVITAS] = [seconds_of(plain_pass(rival, columns[RANDOM], size.hidden))]
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     lengths = torch.full((size.lines,), size.columns)
     return {
         "ratio_to_nn_lstm": medians[RANDOM] / medians[TORCH],
-        "ratio_to_nn_lstm_on_printed_lines": medians[PRINTED] / medians[TORCH],
+        "ratio_to_nn_lstm_on_synthetic_lines": medians[SYNTHETIC] / medians[TORCH],
         "ratio_of_best_to_nn_lstm": min(seconds[RANDOM]) / min(seconds[TORCH]),
         "speedup_over_brevitas": medians[BREVITAS] / medians[RANDOM] if BREVITAS in medians else None,
         "median_seconds": medians,
         "best_seconds": {name: min(times) for name, times in seconds.items()},
-        "share_of_paper": {name: share(pixels, PAPER) for name, pixels in columns.items()},
-        "share_of_silent_units": {name: share(layer(pixels, lengths), 0.0) for name, pixels in columns.items()},
+        "share_of_background": {name: share(pixels, BACKGROUND) for name, pixels in columns.items()},
+        "share_of_zero_outputs": {name: share(layer(pixels, lengths), 0.0) for name, pixels in columns.items()},
     }
 
 
@@ -249,63 +231,54 @@ def measure_step(size: Size) -> dict[str, object]:
 
 def main() -> None:
     """Print the tables, or with --json one object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = options(__doc__, threads=os.cpu_count(), rounds=5, lines=32, columns=632, hidden=128)
     parser.add_argument("--cliffs", action="store_true")
-    parser.add_argument("--lines", type=int, default=32)
-    parser.add_argument("--columns", type=int, default=632)
-    parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--lengths", type=int, nargs="+", default=[100, 300, 632, 1200, 2000])
-    options = parser.parse_args()
-    size = Size(**{field.name: getattr(options, field.name) for field in fields(Size)})
-    load = os.getloadavg()[0]
+    arguments = parser.parse_args()
+    size = Size(**{field.name: getattr(arguments, field.name) for field in fields(Size)})
+    machine = {"threads": arguments.threads, "rounds": size.rounds, "cpu": cpu_name(), "load": os.getloadavg()[0]}
     torch.manual_seed(SEED)
-    with computing_threads(options.threads):
-        figures = measure_layers(size) | measure_shapes(size, cliffs=options.cliffs) | measure_step(size)
-    if options.json:
-        print(
-            json.dumps(figures | {"threads": options.threads, "rounds": size.rounds, "cpu": cpu_name(), "load": load})
-        )
+    with computing_threads(arguments.threads):
+        figures = measure_layers(size) | measure_shapes(size, cliffs=arguments.cliffs) | measure_step(size)
+    if arguments.json:
+        print(json.dumps(figures | machine))
     else:
-        show(figures, size, f"{options.threads} threads of {cpu_name()}, load before {load:.1f}")
+        print(f"{machine['threads']} threads of {machine['cpu']}, load before {machine['load']:.1f}")
+        show(figures, size)
 
 
-def show(figures: dict, size: Size, machine: str) -> None:
+def show(figures: dict, size: Size) -> None:
     """Print the measurements of one run as tables."""
-    console, medians = Console(width=100), figures["median_seconds"]
-    console.print(machine)
-    shape = f"{size.lines} x {size.columns} columns x {INPUTS}, H {size.hidden}, both directions"
-    table = Table(title=f"Forward and backward, {shape}")
-    for heading in ("", "median s", "best s", "/ torch.nn.LSTM", "brevitas /", "paper %", "silent units %"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for name, median in medians.items():
-        paper, silent = (figures[key].get(name) for key in ("share_of_paper", "share_of_silent_units"))
-        table.add_row(
-            name if paper is None else f"W{WEIGHT}A{ACTIVATION}, {name}",
-            f"{median:.3f}",
-            f"{figures['best_seconds'][name]:.3f}",
-            f"{median / medians[TORCH]:.2f}",
-            f"{medians[BREVITAS] / median:.1f}" if BREVITAS in medians else "-",
-            *("-" if part is None else f"{100 * part:.0f}" for part in (paper, silent)),
-        )
-    console.print(table)
-    if BREVITAS not in medians:
-        console.print("brevitas is not installed here; --help says how to compare with it.")
-    table = Table(title="Microseconds per column, random pixels")
-    rival = figures["nn_lstm_seconds_per_column"] or {}
-    for heading in ("lines x columns", f"W{WEIGHT}A{ACTIVATION}", TORCH):
-        table.add_column(heading, justify="right")
-    for name, seconds in figures["seconds_per_column"].items():
-        table.add_row(name, f"{1e6 * seconds:.1f}", f"{1e6 * rival[name]:.1f}" if name in rival else "-")
-    spread = figures["nn_lstm_per_column_spread"]
-    table.add_row(
-        "slowest / fastest", f"{figures['per_column_spread']:.2f}", "-" if spread is None else f"{spread:.1f}"
+    medians, best = figures["median_seconds"], figures["best_seconds"]
+    shares = [figures[f"share_of_{part}"] for part in ("background", "zero_outputs")]
+    show_table(
+        f"Forward and backward, {size.lines} x {size.columns} columns x {INPUTS}, H {size.hidden}, both directions",
+        ("", "median s", "best s", "/ torch.nn.LSTM", "brevitas /", "background %", "zero outputs %"),
+        (
+            (
+                f"W{WEIGHT}A{ACTIVATION}, {name}" if name in (RANDOM, SYNTHETIC) else name,
+                f"{median:.3f}",
+                f"{best[name]:.3f}",
+                f"{median / medians[TORCH]:.2f}",
+                f"{medians[BREVITAS] / median:.1f}" if BREVITAS in medians else "-",
+                *(f"{100 * part[name]:.0f}" if name in part else "-" for part in shares),
+            )
+            for name, median in medians.items()
+        ),
     )
-    console.print(table)
+    if BREVITAS not in medians:
+        print("brevitas is not installed here; --help says how to compare with it.")
+    rival, spread = figures["nn_lstm_seconds_per_column"] or {}, figures["nn_lstm_per_column_spread"]
+    rows = [
+        (name, f"{1e6 * seconds:.1f}", f"{1e6 * rival[name]:.1f}" if name in rival else "-")
+        for name, seconds in figures["seconds_per_column"].items()
+    ]
+    rows.append(
+        ("slowest / fastest", f"{figures['per_column_spread']:.2f}", "-" if spread is None else f"{spread:.1f}")
+    )
+    show_table("Microseconds per column, random pixels", ("", f"W{WEIGHT}A{ACTIVATION}", TORCH), rows)
     rate = figures["training_columns_per_second"]
-    console.print(f"A training step of the whole network, overlay CTC and AdamW: {rate:,.0f} columns per second")
+    print(f"A training step of the whole network, overlay CTC and AdamW: {rate:,.0f} columns per second")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ def output_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 def test_json_is_one_object_in_the_last_line_with_all_ratios(capsys, monkeypatch):
     figures = json.loads(output_of(capsys, monkeypatch, "--json").splitlines()[-1])
-    ratios = ("ratio_to_nn_lstm", "ratio_to_nn_lstm_on_printed_lines", "ratio_of_best_to_nn_lstm")
+    ratios = ("ratio_to_nn_lstm", "ratio_to_nn_lstm_on_synthetic_lines", "ratio_of_best_to_nn_lstm")
     assert all(figures[name] > 0 for name in (*ratios, "training_columns_per_second"))
     assert figures["per_column_spread"] >= 1
     assert list(figures["seconds_per_column"]) == ["3 x 3", "3 x 12", "1 x 20", "3 x 3..20"]
     assert figures["nn_lstm_per_column_spread"] is None
-    assert figures["share_of_paper"]["random pixels"] < 0.1 < 0.5 < figures["share_of_paper"]["printed lines"]
+    assert (
+        figures["share_of_background"]["random pixels"] < 0.1 < 0.5 < figures["share_of_background"]["synthetic lines"]
+    )
     assert figures["threads"] == 1 and figures["rounds"] == 2 and figures["cpu"]
 
 

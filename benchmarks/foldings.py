@@ -1,6 +1,6 @@
 """How long the exact search over foldings takes: every folding of the full-size network, modelled, estimated, compared.
 
-    python -m benchmarks.exploration [--json] [--runs 5]
+    python -m benchmarks.foldings [--json] [--runs 5]
 
 For each kernel and each published network: the number of foldings, those that fit a PYNQ-Z2, those on the front, and the
 seconds of `folding_front`, best of some runs in this process, one thread. Beside it the seconds that the comparison alone
@@ -9,18 +9,14 @@ takes, and how many times longer the same comparison takes as a plain loop over 
 
 from __future__ import annotations
 
-import argparse
 import json
-import platform
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from benchmarks.measuring import cpu_name, interleaved, options, seconds_of, show_table
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
-from foldline.console.text import plain_table
 from foldline.foldings.enumeration import enumerate_foldings, folding_front, folding_point
 from foldline.foldings.pareto import pareto_front
 from hls_gen.boards import load_board
@@ -53,16 +49,6 @@ class Search:
         )
 
 
-def best_of(runs: int, what: Callable[[], object]) -> float:
-    """Seconds of the fastest run."""
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        what()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
 def plain_front(rows: list[tuple[float, ...]]) -> list[int]:
     """What `pareto_front` gives, by its definition."""
     kept = []
@@ -84,35 +70,29 @@ def search(overlay: PublishedOverlay, kernel: Kernel, runs: int) -> Search:
     costs = np.array(rows)
     if plain_front(rows) != pareto_front(costs).tolist():
         raise SystemExit(f"{overlay.name}, {kernel.value}: the front is not that of the plain loop.")
-    front_seconds = best_of(runs, lambda: pareto_front(costs))
+    searches = {"all": lambda: folding_front(architecture, BOARD, kernel), "front": lambda: pareto_front(costs)}
+    seconds = {name: min(times) for name, times in interleaved(searches, runs).items()}
     return Search(
         network=overlay.name,
         kernel=kernel.value,
         foldings=front.enumerated,
         fitting=len(rows),
         front=len(front.points),
-        seconds=best_of(runs, lambda: folding_front(architecture, BOARD, kernel)),
-        front_seconds=front_seconds,
-        plain_over_front=best_of(1, lambda: plain_front(rows)) / front_seconds,
+        seconds=seconds["all"],
+        front_seconds=seconds["front"],
+        plain_over_front=seconds_of(lambda: plain_front(rows)) / seconds["front"],
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
-    parser.add_argument("--runs", type=int, default=5, help="take the fastest of so many")
-    arguments = parser.parse_args()
+    """Print the table, or with --json one object."""
+    arguments = options(__doc__, runs=5).parse_args()
     found = [search(overlay, kernel, arguments.runs) for kernel in Kernel for overlay in PUBLISHED]
     if arguments.json:
-        print(
-            json.dumps(
-                {"machine": platform.machine(), "runs": arguments.runs, "searches": [asdict(one) for one in found]}
-            )
-        )
+        print(json.dumps({"cpu": cpu_name(), "runs": arguments.runs, "searches": [asdict(one) for one in found]}))
         return
-    headings = ("network, kernel", "foldings", "fit", "front", "s", "µs each", "front ms", "plain loop / front")
-    for line in plain_table([headings, *(one.cells for one in found)], text_columns=1):
-        print(line)
+    headings = ("", "foldings", "fit", "front", "s", "µs each", "front ms", "plain loop / front")
+    show_table("Exact search over all foldings, one thread", headings, (one.cells for one in found))
 
 
 if __name__ == "__main__":

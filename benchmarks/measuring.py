@@ -1,0 +1,64 @@
+"""What the benchmarks share: their options, times of calls in turn, and tables on the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def options(description: str, **defaults: int | None) -> argparse.ArgumentParser:
+    """A parser with ``--json`` and options for whole numbers.
+
+    :param description: the benchmark's docstring.
+    :param defaults: option names and their default values.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every call in every round, after one round that compiles and is not counted.
+
+    :param calls: name -> call.
+    :param rounds: times that each is called and counted, in turn.
+    """
+    seconds = [{name: seconds_of(call) for name, call in calls.items()} for _ in range(1 + rounds)]
+    return {name: [one[name] for one in seconds[1:]] for name in calls}
+
+
+def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 100) -> None:
+    """Print a table, numbers to the right; a column without a heading holds names.
+
+    :param width: characters.
+    """
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=width).print(table)
+
+
+def cpu_name() -> str:
+    """What the system calls its processor."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8") if info.is_file() else ""
+    names = re.findall(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()
