@@ -1,7 +1,7 @@
-"""Every folding of a network, what it takes of a board and how fast it is: enumerated, never sampled.
+"""All foldings of a network on a board, with their rates and resources, and the Pareto front of them.
 
-Folding changes neither a label nor an error rate, so that all of it is known without training. Cycles are modelled and
-resources estimated (`datapath.cycles`, `hls_gen.resources`); nothing here is a measurement.
+Folding changes neither a label nor an error rate, and needs no training. Cycles are modelled and resources estimated
+(`datapath.cycles`, `hls_gen.resources`); nothing is measured.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from hls_gen.resources import Resources, estimate_resources
 class FoldingPoint:
     """A network at one folding on a board.
 
+    folding             PE, both SIMDs and PE_OUT
     cycles_per_column   modelled
     columns_per_second  modelled
     resources           estimated
-    share               the part of the board's scarcest resource that it takes; above 1 it does not fit
-    scarcest            that resource, a field of `Resources`
+    share               of the board's scarcest resource; above 1 the network does not fit
+    scarcest            the resource with the largest share, a field of `Resources`
     """
 
     folding: Folding
@@ -48,22 +49,28 @@ class FoldingPoint:
 
     @property
     def costs(self) -> tuple[float, ...]:
-        """What is to be small, on all five axes: columns/s with its sign changed, and the resources."""
+        """The five criteria to minimise: columns/s with its sign changed, and the resources."""
         return (-self.columns_per_second, *(getattr(self.resources, name) for name in RESOURCE_TITLES))
 
     def matches(self, other: FoldingPoint) -> bool:
-        """Whether it is at least as fast and takes no more of anything."""
+        """Whether it is at least as fast and takes no more of any resource.
+
+        :param other: a point on the same board.
+        """
         return all(ours <= theirs for ours, theirs in zip(self.costs, other.costs, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldingFront:
-    """The foldings of a network that no other one beats in columns/s, LUT, FF, BRAM36 and DSP, among those that fit.
+    """The Pareto front of a network's foldings in columns/s, LUT, FF, BRAM36 and DSP, among those that fit the board.
 
-    architecture  the network; its own folding is without meaning here
+    architecture  the network; its folding is ignored
+    board         to fit
+    kernel        that computes it
+    clock_mhz     of the accelerator
     columns       of the line that columns/s are modelled for
-    enumerated    how many foldings there are
-    too_large     how many of them need more than the board has, by the resource that they exceed most
+    enumerated    number of foldings
+    too_large     number of foldings that need more than the board has, by the resource that they exceed most
     points        the front, fastest first
     """
 
@@ -78,7 +85,7 @@ class FoldingFront:
 
     @property
     def fastest(self) -> FoldingPoint | None:
-        """None where no folding fits."""
+        """The first point; None if no folding fits."""
         return self.points[0] if self.points else None
 
     @property
@@ -88,10 +95,11 @@ class FoldingFront:
         return tuple(self.points[index] for index in pareto_front(costs))
 
     def cheapest(self, columns_per_second: float) -> FoldingPoint:
-        """The folding that takes the least share of the scarcest resource and is at least that fast; of several the
+        """The folding with the least share of the scarcest resource among those that are fast enough; of several, the
         fastest.
 
-        :raises ConfigError: none is; names the fastest.
+        :param columns_per_second: that it must reach.
+        :raises ConfigError: no folding reaches it; names the fastest.
         """
         reaching = [one for one in self.points if one.columns_per_second >= columns_per_second]
         if not reaching:
@@ -99,19 +107,23 @@ class FoldingFront:
         return min(reaching, key=lambda one: (one.share, -one.columns_per_second, _order(one.folding)))
 
     def point(self, folding: Folding) -> FoldingPoint:
-        """The same network at any folding, whether on the front or not.
+        """The network at any folding, on the front or not.
 
+        :param folding: of the network.
         :raises DesignError: the folding does not divide it.
         """
         network = self.architecture.refolded(folding)
         return folding_point(network, self.board, self.kernel, clock_mhz=self.clock_mhz, columns=self.columns)
 
     def better_than(self, point: FoldingPoint) -> FoldingPoint | None:
-        """The point of the front that is at least as fast and takes no more of anything: `point` itself where it is on
-        the front, and the fastest of several; None where there is none, which is where `point` does not fit."""
+        """The point of the front that matches a point: this itself if it is on the front, and otherwise the fastest; None
+        if there is none, because the point does not fit the board.
+
+        :param point: at any folding.
+        """
         candidates = [one for one in self.points if one.matches(point)]
-        own = next((one for one in candidates if one.folding == point.folding), None)
-        return own or next(iter(candidates), None)
+        same = next((one for one in candidates if one.folding == point.folding), None)
+        return same or next(iter(candidates), None)
 
     def _unreachable(self, columns_per_second: float) -> str:
         asked = f"min_columns_per_second is {columns_per_second:.10g}"
@@ -125,16 +137,23 @@ class FoldingFront:
 
 
 def check_rate(min_columns_per_second: float) -> None:
-    """:raises ConfigError: nothing can be asked to be that fast."""
+    """Refuse a rate outside its range.
+
+    :param min_columns_per_second: above 0, below 1e12.
+    :raises ConfigError: it is outside.
+    """
     if not 0 < min_columns_per_second < 1e12:
         raise ConfigError(f"min_columns_per_second is {min_columns_per_second:g}; it must be above 0 and below 1e12.")
 
 
 def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[Folding]:
-    """Every folding that is worth a look, in ascending order.
+    """Every folding that can be on a front, in ascending order.
 
-    That is every divisor for PE and both SIMDs. Of the PE_OUT that leave as many blocks of classes the smallest: the
-    larger ones cost more and gain nothing. The published kernel computes one class at a time.
+    PE and both SIMDs are all divisors. PE_OUT is the smallest of those with the same number of blocks of classes: the
+    larger ones cost more and are not faster. The published kernel computes one class at a time.
+
+    :param architecture: of the network; its folding is ignored.
+    :param kernel: that computes it.
     """
     classes = architecture.classes
     pe_outs = [1]
@@ -150,8 +169,12 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
 def folding_point(
     architecture: Architecture, board: Board, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
 ) -> FoldingPoint:
-    """An architecture at its own folding: modelled throughput, estimated resources.
+    """The rate and the resources of an architecture at its folding.
 
+    :param architecture: folded.
+    :param board: for the shares of resources.
+    :param kernel: that computes it.
+    :param clock_mhz: of the accelerator.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
     :raises ConfigError: the architecture takes no such line.
     """
@@ -178,12 +201,15 @@ def folding_front(
     clock_mhz: float | None = None,
     columns: int | None = None,
 ) -> FoldingFront:
-    """The complete Pareto front of a network's foldings on a board. Of foldings that are equal in all five the first
-    in the order of `enumerate_foldings` is kept.
+    """The complete Pareto front of a network's foldings on a board. Of foldings that are equal in all five criteria it has
+    the first one in the order of `enumerate_foldings`.
 
-    :param clock_mhz: None takes the board's.
+    :param architecture: of the network; its folding is ignored.
+    :param board: to fit.
+    :param kernel: that computes it.
+    :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
-    :raises ConfigError: a clock or a number of columns that cannot be.
+    :raises ConfigError: the clock or the number of columns is outside its range.
     """
     clock_mhz = board.clock_mhz if clock_mhz is None else clock_mhz
     check_clock(clock_mhz)
@@ -209,11 +235,11 @@ def folding_front(
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedPoint:
-    """The folding in which a network was published, modelled on the front's kernel and board like all others.
+    """The folding in which a network was published, modelled with the kernel and the board of a front.
 
     name    of the overlay
-    better  the point of the front that is at least as fast and takes no more of anything: itself where it is on the
-            front; None where it needs more than the board has and nothing that fits matches it
+    point   its rate and resources
+    better  see `FoldingFront.better_than`
     """
 
     name: str
@@ -226,7 +252,10 @@ class PublishedPoint:
 
 
 def published_point(front: FoldingFront) -> PublishedPoint | None:
-    """How the folding of the published overlay of a network stands to the front; None where none was published."""
+    """The published folding of a network, compared with a front; None if the network was not published.
+
+    :param front: of the network.
+    """
     overlay = published_overlay(front.architecture)
     if overlay is None:
         return None
@@ -235,12 +264,18 @@ def published_point(front: FoldingFront) -> PublishedPoint | None:
 
 
 def share_text(point: FoldingPoint) -> str:
-    """The share of the board's scarcest resource, e.g. ``45.0 % BRAM36``."""
+    """The share of the board's scarcest resource, e.g. ``45.0 % BRAM36``.
+
+    :param point: of a network.
+    """
     return f"{100 * point.share:.1f} % {RESOURCE_TITLES[point.scarcest]}"
 
 
 def folding_arguments(folding: Folding) -> list[str]:
-    """A folding as the command line spells it."""
+    """The options of the command line for a folding.
+
+    :param folding: of a network.
+    """
     named: Iterable[tuple[str, int]] = (
         ("--pe", folding.pe),
         ("--simd-input", folding.simd_input),
@@ -251,7 +286,10 @@ def folding_arguments(folding: Folding) -> list[str]:
 
 
 def point_values(point: FoldingPoint) -> dict[str, object]:
-    """A point as JSON shows it, and as a trial of a study keeps it."""
+    """A point as JSON: in the output of `foldline explore`, and in the attributes of a study's trial.
+
+    :param point: of a network.
+    """
     return {
         "folding": asdict(point.folding),
         "cycles_per_column": point.cycles_per_column,
@@ -263,7 +301,11 @@ def point_values(point: FoldingPoint) -> dict[str, object]:
 
 
 def point_from(values: dict[str, object]) -> FoldingPoint:
-    """What `point_values` wrote."""
+    """The point that `point_values` wrote.
+
+    :param values: as JSON.
+    :raises TypeError, LookupError: they are something else.
+    """
     rest = {name: value for name, value in values.items() if name != "folding" and name not in RESOURCE_TITLES}
     resources = Resources(**{name: values[name] for name in RESOURCE_TITLES})
     return FoldingPoint(folding=Folding(**values["folding"]), resources=resources, **rest)

@@ -1,4 +1,4 @@
-"""The foldings of a network as text and as JSON. Every figure is modelled or estimated, and says so."""
+"""The foldings of a network as text and as JSON. Rates are modelled and resources estimated; the output says so."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ POINT_HEADINGS = ("PE", "SIMD_INPUT", "SIMD_RECURRENT", "PE_OUT", "columns/s", *
 
 
 def folding_report(front: FoldingFront, *, source: str, rate: float | None, complete: bool) -> Iterator[str]:
-    """The front of a network in lines of text.
+    """The front of a network as lines of text.
 
-    :param source: what `foldline export` takes it from.
-    :param rate: columns/s that the cheapest folding is named for; None names none.
-    :param complete: show the complete front; otherwise that in columns/s and the share of the scarcest resource, and the
-        published folding where it is on the complete one.
+    :param front: to show.
+    :param source: file from which `foldline export` exports the network.
+    :param rate: columns/s for which the cheapest folding is named; None names none.
+    :param complete: show the complete front; otherwise the front in columns/s and the share of the scarcest resource, and
+        the published folding if it is on the complete front.
     """
     published = published_point(front)
     shown = {point.folding for point in (front.points if complete else front.compact)}
@@ -54,7 +55,12 @@ def folding_report(front: FoldingFront, *, source: str, rate: float | None, comp
 
 
 def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dict[str, object]:
-    """The complete front; every figure is modelled or estimated."""
+    """The complete front as JSON.
+
+    :param front: to show.
+    :param source: file of the network.
+    :param rate: as for `folding_report`.
+    """
     published = published_point(front)
     found = {
         "source": source,
@@ -77,7 +83,11 @@ def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dic
 
 
 def published_sentence(published: PublishedPoint, front: FoldingFront) -> str:
-    """How the published folding stands to the front."""
+    """How the published folding compares with the front.
+
+    :param published: the folding.
+    :param front: of the same network.
+    """
     point, better = published.point, published.better
     what = f"The published {published.name} folding, {point.folding},"
     if published.on_front:
@@ -89,7 +99,10 @@ def published_sentence(published: PublishedPoint, front: FoldingFront) -> str:
 
 
 def point_cells(point: FoldingPoint) -> tuple[str, ...]:
-    """A point under `POINT_HEADINGS`."""
+    """The cells of a point below `POINT_HEADINGS`.
+
+    :param point: of a network.
+    """
     return (
         *(str(number) for number in asdict(point.folding).values()),
         f"{point.columns_per_second:.0f}",
@@ -99,7 +112,14 @@ def point_cells(point: FoldingPoint) -> tuple[str, ...]:
 
 
 def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: str, clock_mhz: float) -> str:
-    """What writes a network at a point's folding for its hardware."""
+    """The command that exports a network at a folding: a project for the hls kernel, a header for the published one.
+
+    :param source: file of the network.
+    :param point: at the folding.
+    :param kernel: that computes it.
+    :param board: name of the board.
+    :param clock_mhz: of the accelerator.
+    """
     folding = folding_arguments(point.folding)
     if kernel is Kernel.HLS:
         target = ["--project", "project", "--board", board, "--clock-mhz", f"{clock_mhz:g}"]

@@ -1,4 +1,4 @@
-"""Every folding of a network, and the complete front of what they cost and how fast they are."""
+"""All foldings of a network, their rates and resources, and the complete Pareto front."""
 
 import itertools
 from dataclasses import replace
@@ -45,17 +45,17 @@ DESIGNS = {
 
 
 def of_part(**sizes):
-    """The board with another part."""
+    """The board with other resources."""
     return replace(BOARD, **sizes)
 
 
 def dominates(one, other):
-    """By the definition, in plain Python."""
+    """By the definition."""
     return all(a <= b for a, b in zip(one, other, strict=True)) and one != other
 
 
 def all_points(architecture, kernel, board=BOARD):
-    """Modelled and estimated here, not by `folding_front`: columns/s with its sign changed, LUT, FF, BRAM36, DSP."""
+    """Each folding with its columns/s, sign changed, and LUT, FF, BRAM36, DSP, computed without `folding_front`."""
     for folding in enumerate_foldings(architecture, kernel):
         folded = architecture.refolded(folding)
         total = estimate_resources(folded, kernel).total
@@ -69,7 +69,7 @@ def fits(costs, board=BOARD):
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=40))
-def test_a_front_holds_exactly_what_nothing_dominates_and_of_equals_the_first(rows):
+def test_a_front_has_the_rows_that_no_other_dominates_and_the_first_of_equal_ones(rows):
     wanted = [
         index
         for index, row in enumerate(rows)
@@ -103,7 +103,7 @@ def test_the_front_is_that_of_all_pairs_compared(kernel, luts):
     best = {costs for _, costs in points if not any(dominates(other, costs) for _, other in points)}
     front = folding_front(SMALL, board, kernel)
     assert {point.costs for point in front.points} == best
-    # One of each: ties are kept once, and it is the first folding of those that are equal.
+    # Of equal foldings, the first one is there.
     assert len(front.points) == len(best)
     for point in front.points:
         assert point.folding == next(folding for folding, costs in points if costs == point.costs)
@@ -114,7 +114,7 @@ def test_the_front_is_that_of_all_pairs_compared(kernel, luts):
     assert front.enumerated - sum(front.too_large.values()) == len(points)
 
 
-def test_what_does_not_fit_is_counted_by_the_resource_that_it_exceeds_most():
+def test_foldings_that_do_not_fit_are_counted_by_the_resource_that_they_exceed_most():
     front = folding_front(SMALL, of_part(luts=1, dsps=1, ffs=10**9, bram36=10**6), Kernel.HLS)
     assert front.points == ()
     assert front.too_large == {"luts": front.enumerated}
@@ -150,7 +150,7 @@ def test_a_rate_that_no_folding_reaches_names_the_highest_that_one_does():
     )
 
 
-def test_the_compact_front_is_that_of_rate_and_share_alone():
+def test_the_compact_front_is_that_of_rate_and_share():
     front = folding_front(SMALL, BOARD, Kernel.HLS)
     pairs = [(-point.columns_per_second, point.share) for point in front.points]
     for point, pair in zip(front.points, pairs, strict=True):
@@ -160,7 +160,7 @@ def test_the_compact_front_is_that_of_rate_and_share_alone():
     assert 1 < len(front.compact) < len(front.points)
 
 
-def test_a_faster_clock_and_longer_lines_are_told_in_the_rate():
+def test_the_rate_depends_on_the_clock_and_the_length_of_lines():
     slow, fast = (folding_front(SMALL, BOARD, Kernel.HLS, clock_mhz=clock) for clock in (100, 200))
     assert fast.fastest.columns_per_second == 2 * slow.fastest.columns_per_second
     long = folding_front(SMALL, BOARD, Kernel.HLS, columns=732)
@@ -182,18 +182,18 @@ def test_the_line_that_is_modelled_is_one_that_the_design_takes(limit, columns):
         ({"columns": 733}, "columns is 733; the design's lines have 1 to 732."),
     ],
 )
-def test_a_clock_or_a_line_that_cannot_be_is_refused(settings, message):
+def test_a_clock_or_a_line_outside_its_range_is_refused(settings, message):
     with pytest.raises(ConfigError) as caught:
         folding_front(SMALL, BOARD, Kernel.HLS, **settings)
     assert str(caught.value) == message
 
 
-def test_a_folding_that_does_not_divide_is_no_point():
+def test_a_folding_that_does_not_divide_is_refused():
     with pytest.raises(DesignError, match=r"^pe is 3; it must divide the 16 hidden units\.$"):
         folding_front(SMALL, BOARD, Kernel.HLS).point(Folding(pe=3, simd_input=8, simd_recurrent=16))
 
 
-def test_a_point_goes_through_json():
+def test_a_point_is_read_from_its_json():
     point = folding_point(SMALL, BOARD, Kernel.HLS, clock_mhz=100)
     assert point_from(point_values(point)) == point
     assert point.share == max(
@@ -205,7 +205,7 @@ def test_a_point_goes_through_json():
 
 
 @pytest.mark.parametrize(("name", "kernel"), list(itertools.product(DESIGNS, Kernel)))
-def test_the_front_of_a_shipped_design_holds_its_published_folding_or_beats_it(name, kernel):
+def test_the_front_of_a_published_network_has_its_published_folding(name, kernel):
     design = Design.load(REPOSITORY / "golden_vectors" / "designs" / f"{DESIGNS[name]}.npz")
     front = folding_front(Architecture.of(design), BOARD, kernel)
     published = published_point(front)
@@ -213,7 +213,7 @@ def test_the_front_of_a_shipped_design_holds_its_published_folding_or_beats_it(n
     assert (published.name, published.point.folding) == (name, overlay.architecture.folding)
     assert published.better in front.points
     assert published.better.matches(published.point)
-    # By the models all four are on the front, on their own kernel and on ours: each trades rate for resources.
+    # All four are on the front, with the published kernel and with the hls kernel.
     assert published.on_front
     assert published.better == published.point
 
@@ -222,7 +222,7 @@ def test_a_network_that_was_never_published_has_no_published_folding():
     assert published_point(folding_front(SMALL, BOARD, Kernel.HLS)) is None
 
 
-def test_the_cheapest_may_be_exactly_as_fast_as_is_asked_and_is_the_fastest_of_equal_shares():
+def test_the_cheapest_may_have_exactly_the_rate_and_is_the_fastest_of_equal_shares():
     front = folding_front(SMALL, BOARD, Kernel.HLS)
     slow, fast = front.points[1], front.points[0]
     assert front.cheapest(fast.columns_per_second) == fast
@@ -230,7 +230,7 @@ def test_the_cheapest_may_be_exactly_as_fast_as_is_asked_and_is_the_fastest_of_e
     assert alike.cheapest(1).folding == fast.folding
 
 
-def test_what_takes_all_of_a_resource_fits():
+def test_a_network_that_takes_all_of_a_resource_fits():
     point = folding_point(SMALL, BOARD, Kernel.HLS, clock_mhz=100)
     full = of_part(luts=point.resources.luts)
     assert folding_point(SMALL, full, Kernel.HLS, clock_mhz=100).share == 1
