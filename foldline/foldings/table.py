@@ -135,9 +135,9 @@ def _counts(front: FoldingFront, *, complete: bool) -> str:
             f"{front.too_large[name]} of {title}" for name, title in RESOURCE_TITLES.items() if name in front.too_large
         )
         text += f", of which {sum(front.too_large.values())} need more than the board has ({most})"
-    text += f"; no other beats {len(front.points)} of the rest"
+    text += f". The Pareto front in columns/s and all resources has {len(front.points)}"
     if not complete and len(front.compact) < len(front.points):
-        text += f", and {len(front.compact)} of them in columns/s and the share of the scarcest resource"
+        text += f", the front in columns/s and the scarcest resource {len(front.compact)}"
     return f"{text}."
 
 

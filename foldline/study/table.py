@@ -70,7 +70,7 @@ def _counts(study: StudyResult) -> str:
     text = f"{len(study.finished)} of {study.settings.trials} trials finished"
     if counts:
         text += f" ({counts})"
-    return f"{text}; no other beats {len(study.front)} in CER and share of the board."
+    return f"{text}. The Pareto front in CER and share of the board has {len(study.front)}."
 
 
 def _cells(trial: TrialResult) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def front_of(path, kernel=Kernel.HLS, **settings):
     return folding_front(Architecture.of(Design.load(path)), load_board("pynq-z2"), kernel, **settings)
 
 
-def ends_well(*arguments) -> str:
+def succeeds(*arguments) -> str:
     result = run(*arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
@@ -47,25 +47,26 @@ def ends_well(*arguments) -> str:
 # Foldings ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_design_is_shown_with_its_compact_front_and_everything_says_that_it_is_modelled(small):
-    text = ends_well(small).splitlines()
+def test_a_design_is_shown_with_its_compact_front(small):
+    text = succeeds(small).splitlines()
     front = front_of(small)
     assert text[0] == (
         "QLSTM16_W4B8A4I8_FC_W8B8, hls kernel on TUL PYNQ-Z2 at 100 MHz, lines of 520 columns; columns/s are modelled, "
         "resources estimated."
     )
-    assert f"no other beats {len(front.points)} of the rest, and {len(front.compact)} of them in columns/s" in text[1]
+    assert f"resources has {len(front.points)}, " in text[1]
+    assert f"scarcest resource {len(front.compact)}." in text[1]
     rows = text[text.index("") + 3 :]
     assert [row.split()[4] for row in rows] == [f"{point.columns_per_second:.0f}" for point in front.compact]
 
 
 def test_all_shows_the_complete_front(small):
-    text = ends_well(small, "--all").splitlines()
+    text = succeeds(small, "--all").splitlines()
     assert len(text[text.index("") + 3 :]) == len(front_of(small).points)
 
 
 def test_json_is_always_complete(small):
-    found = json.loads(ends_well(small, "--json", "--kernel", "published", "--clock-mhz", 50, "--columns", 100))
+    found = json.loads(succeeds(small, "--json", "--kernel", "published", "--clock-mhz", 50, "--columns", 100))
     front = front_of(small, Kernel.PUBLISHED, clock_mhz=50, columns=100)
     (design,) = found["designs"]
     assert design["front"] == [point_values(point) for point in front.points]
@@ -74,14 +75,14 @@ def test_json_is_always_complete(small):
 
 
 def test_the_published_folding_is_marked_on_the_front_that_holds_it():
-    text = ends_well(W2A4)
+    text = succeeds(W2A4)
     assert "The published W2A4 folding, PE 1, SIMD 16 and 64, PE_OUT 1, is on the front." in text
     (row,) = [line for line in text.splitlines() if line.endswith("  published")]
     assert row.split()[:4] == ["1", "16", "64", "1"]
 
 
 def test_the_cheapest_folding_comes_with_the_command_that_exports_it(small, tmp_path, monkeypatch):
-    text = ends_well(small, "--min-columns-per-second", "100000").splitlines()
+    text = succeeds(small, "--min-columns-per-second", "100000").splitlines()
     best = front_of(small).cheapest(100000)
     assert text[-2].startswith("The cheapest folding with 100000 columns/s or more: PE ")
     assert text[-2].endswith(" (estimated).") and " columns/s (modelled), " in text[-2]
@@ -90,20 +91,17 @@ def test_the_cheapest_folding_comes_with_the_command_that_exports_it(small, tmp_
     assert program == "foldline"
     exported = command_line.run(*arguments)
     assert exported.exit_code == 0, exported.output
-    folding = best.folding
-    assert (
-        f"PE {folding.pe}, SIMD_INPUT {folding.simd_input}, SIMD_RECURRENT {folding.simd_recurrent}" in exported.stdout
-    )
+    assert str(best.folding) in exported.stdout
 
 
 def test_the_published_kernel_is_exported_as_a_header(small, tmp_path, monkeypatch):
-    text = ends_well(small, "--min-columns-per-second", "100000", "--kernel", "published").splitlines()
+    text = succeeds(small, "--min-columns-per-second", "100000", "--kernel", "published").splitlines()
     monkeypatch.chdir(tmp_path)
     assert command_line.run(*shlex.split(text[-1])[1:]).exit_code == 0
     assert (tmp_path / "network.hpp").is_file()
 
 
-def test_a_rate_out_of_reach_is_an_error_behind_the_table(small):
+def test_a_rate_that_no_folding_reaches_is_an_error_after_the_table(small):
     front = front_of(small)
     folding = front.fastest.folding
     message = (
@@ -119,8 +117,8 @@ def test_a_rate_out_of_reach_is_an_error_behind_the_table(small):
 
 
 def test_several_designs_are_shown_one_after_the_other(small):
-    text = ends_well(small, small)
-    once = ends_well(small)
+    text = succeeds(small, small)
+    once = succeeds(small)
     assert text == f"{once}\n{once}"
 
 
@@ -154,11 +152,11 @@ def test_without_a_design_there_is_an_error():
         (["--min-columns-per-second", "nan"], "min_columns_per_second is nan; it must be above 0 and below 1e12."),
     ],
 )
-def test_a_board_or_a_clock_that_cannot_be_is_refused(arguments, message):
+def test_a_target_outside_its_ranges_is_refused(arguments, message):
     fails(message, W2A4, *arguments)
 
 
-def test_nothing_is_printed_of_a_design_before_all_have_been_opened(small, tmp_path):
+def test_all_designs_are_opened_before_anything_is_printed(small, tmp_path):
     result = fails(f"Cannot read {tmp_path / 'no.npz'}: no such file.", small, tmp_path / "no.npz")
     assert result.stdout == ""
 
