@@ -1,5 +1,5 @@
-"""The five published LSTM-PYNQ networks on real lines: reads their arrays, writes each as a header, imports that header
-and reports the simulated error rates.
+"""Error rates of the five published LSTM-PYNQ networks on real lines: each is written as a weight header, imported from it
+and simulated.
 
     python -m benchmarks.published [--data FOLDER]     FOLDER holds lstm-pynq/ and uw3-500/ (default $FOLDLINE_DATA,
                                                        else ../shared/data)
@@ -13,25 +13,26 @@ from pathlib import Path
 
 from benchmarks.measuring import show_table
 from datapath import fold
-from foldline.compare.comparison import Comparison, compare
+from foldline.compare.comparison import compare
 from foldline.hardware.headers import import_design
 from hls_gen import write_header
 from tests.golden_data import PUBLISHED, data_folder, published_network
 from train.data.dataset import read_dataset
 
 
-def published_comparison(data: Path, name: str, folder: Path, *, ignore_limits: bool) -> Comparison:
-    """Simulate a published network, by way of a header in `folder`, on the UW3-500 validation lines."""
+def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
+    """CER, WER, exact lines, CER of the lines within the overlay's limits, and CER by greedy CTC, as the table has them.
+
+    :param data: folder of the reference data.
+    :param name: of the published network.
+    :param folder: where its header is written.
+    """
     header = folder / f"{name}.hpp"
     write_header(header, fold(published_network(data, name)))
     design = import_design(header, data / "lstm-pynq" / "alphabet.txt")
-    return compare(design, read_dataset(data / "uw3-500").validation, ignore_limits=ignore_limits)
-
-
-def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
-    """CER, WER, exact lines, CER of the lines that fit the overlay, and CER by greedy CTC, as the table prints them."""
-    greedy, overlay = published_comparison(data, name, folder, ignore_limits=True).results
-    within = published_comparison(data, name, folder, ignore_limits=False).results[1]
+    lines = read_dataset(data / "uw3-500").validation
+    greedy, overlay = compare(design, lines, ignore_limits=True).results
+    _, within = compare(design, lines).results
     return (
         f"{overlay.rates.cer:.2f}",
         f"{overlay.rates.wer:.1f}",

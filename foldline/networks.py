@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from datapath.design import Design, Folding
-from datapath.errors import ConfigError
-from foldline.batch.inputs import holds_design
+from datapath.errors import ConfigError, FileError
+from datapath.files import DAMAGE, require_file
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
@@ -32,7 +33,7 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     :raises CheckpointError: a checkpoint that has no hardware form.
     :raises DesignError: the folding does not divide the dimensions.
     """
-    if holds_design(path):
+    if _holds_design(path):
         design = Design.load(path)
         return Network(design=design.refolded(folding) if folding else design, checkpoint=None, notes=())
     from train.checkpoint import Checkpoint
@@ -42,6 +43,20 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     exported = design_from_checkpoint(checkpoint, folding=folding)
     notes = _notes(exported, checkpoint.hyperparameters.prefused_bn_fc)
     return Network(design=exported.design, checkpoint=checkpoint, notes=notes)
+
+
+def _holds_design(path: str | os.PathLike) -> bool:
+    """Whether the file is a saved design, else it may be a checkpoint; no array is loaded.
+
+    :raises FileError: the file is missing, or neither of the two.
+    """
+    require_file(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except DAMAGE as error:
+        raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
+    return "design.npy" in names
 
 
 def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import DataError, FileError
-from datapath.files import DAMAGE, NpzReader, is_folder, os_reason, require_file
+from datapath.files import NpzReader, is_folder, os_reason, require_file
 from datapath.images import image_columns
 
 SORTED_AT_ONCE = 50_000
@@ -30,13 +29,19 @@ IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".p
 
 @dataclass(frozen=True)
 class LineInput:
-    """One line to compute: its name, and its image's path, its raw pixels, or what reads them."""
+    """One line to compute.
+
+    name     of the line, in results and errors
+    source   path of its image, its raw pixels [T, I], or a function that reads them
+    """
 
     name: str
     source: Path | np.ndarray | Callable[[], np.ndarray]
 
     def columns(self, design: Design) -> np.ndarray:
-        """Integers [T, I] for `design`.
+        """Integers [T, I] for a network.
+
+        :param design: decides the height of the image and the bits of a pixel.
 
         :raises ImageError: the image cannot be read or gives no columns.
         :raises FileError: the raw pixels cannot be read.
@@ -64,9 +69,9 @@ class Inputs:
 
 
 def image_inputs(paths: Sequence[Path]) -> Inputs:
-    """The images named, and those inside the folders named (at any depth, by name; hidden ones and links to
-    folders are left alone).
+    """Images, and the images in folders, at any depth, sorted by path.
 
+    :param paths: of images and folders. Hidden files and links to folders are left out.
     :raises DataError: a folder without an image.
     """
 
@@ -84,11 +89,12 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
 
 
 def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
-    """The images that a list names, one path per line; empty lines are passed over.
+    """The images that a list names, one path per line; empty lines are skipped.
 
-    :param source: the list's path, or an open stream that is read once; `name` is what errors call it.
+    :param source: path of the list, or an open stream, which is read once.
+    :param name: of the list in errors; None for its path.
     :raises FileError: it cannot be read.
-    :raises DataError: on the way: it names no image.
+    :raises DataError: while it is iterated: it names no image.
     """
     name = str(source) if name is None else name
     if isinstance(source, Path):
@@ -107,15 +113,16 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
         if empty:
             raise DataError(f"{name} names no image.")
 
-    again = isinstance(source, Path) and source.is_file()  # a pipe would be used up
+    again = isinstance(source, Path) and source.is_file()  # a pipe can be read only once
     return Inputs(lines, lambda: sum(1 for _ in lines()) if again else None)
 
 
 def pixel_inputs(path: str | os.PathLike) -> Inputs:
-    """The lines `pixels_0`, `pixels_1`, ... of an ``.npz``, each integers [T, I]; other entries are left alone.
+    """The arrays `pixels_0`, `pixels_1`, ... of an ``.npz``, each integers [T, I]; other arrays are ignored.
 
+    :param path: of the ``.npz``.
     :raises FileError: it cannot be read.
-    :raises DataError: no `pixels_0`, or a number is left out.
+    :raises DataError: no `pixels_0`, or a number is missing.
     """
     reader = NpzReader(path)
     names = {name for name in reader.names if re.fullmatch(r"pixels_\d+", name)}
@@ -146,7 +153,7 @@ def _images_in(folder: Path) -> Iterator[LineInput]:
 
 
 def _sorted_entries(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Names of images and folders in one folder, sorted, and which are folders; at most `SORTED_AT_ONCE` are held."""
+    """Names of images and folders in one folder, sorted, and which are folders; `SORTED_AT_ONCE` at a time."""
 
     def after(last: str) -> Iterator[tuple[str, bool]]:
         with os.scandir(folder) as entries:
@@ -169,17 +176,3 @@ def _sorted_entries(folder: Path) -> Iterator[tuple[str, bool]]:
 
 def _fail(error: FileError) -> np.ndarray:
     raise error
-
-
-def holds_design(path: str | os.PathLike) -> bool:
-    """Whether the file is a saved design (else it may be a checkpoint); nothing of it is loaded.
-
-    :raises FileError: the file is missing, or neither a design nor a checkpoint can look like it.
-    """
-    require_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except DAMAGE as error:
-        raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
-    return "design.npy" in names
