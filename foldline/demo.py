@@ -200,11 +200,7 @@ def compare_all(
 ) -> Comparison:
     """Compare the backends that this machine can compute.
 
-    :param design: the network.
-    :param lines: lines with reference texts.
-    :param checkpoint: the network in PyTorch.
-    :param log: gets a message for each backend that is left out, with the reason.
-    :param progress: shows the progress of the comparison.
+    :param log: gets a message for each backend that is skipped, with the reason.
     :raises MismatchError: bit-exact backends differ.
     """
     backends = [*TORCH, SIMULATED]

@@ -33,11 +33,7 @@ NOT_LOADED = "The accelerator is not loaded: loading its bitstream again failed.
 
 @dataclass(frozen=True)
 class _Run:
-    """The line that the accelerator computes.
-
-    buffer      holds the line
-    started     time of its start, seconds
-    """
+    """The line that the accelerator computes, and the time of its start, seconds."""
 
     buffer: LineBuffer
     started: float
@@ -129,24 +125,17 @@ class Driver:
         :raises BoardError: a line fails, or gives other labels than the design.
         """
         for answer in self.manifest.answers:
-            try:
-                labels = self.read_columns(answer.columns).labels
-            except BoardError as error:
-                raise self._fails(answer, error) from error
-            self._require_answer(answer, labels)
+            (result,) = self.read_lines([answer.columns])
+            self._require_answer(answer, result)
 
-    @property
-    def _where(self) -> str:
-        return self._bit.path.name if self._bit else "the board"
-
-    def _fails(self, answer: KnownAnswer, error: BoardError) -> BoardError:
-        return BoardError(f"On {self._where}, a known-answer line of {len(answer.columns)} columns fails: {error}")
-
-    def _require_answer(self, answer: KnownAnswer, labels: np.ndarray) -> None:
-        if not np.array_equal(labels, answer.labels):
+    def _require_answer(self, answer: KnownAnswer, result: BoardResult | FoldlineError) -> None:
+        where, columns = self._bit.path.name if self._bit else "the board", len(answer.columns)
+        if isinstance(result, FoldlineError):
+            raise BoardError(f"On {where}, a known-answer line of {columns} columns fails: {result}") from result
+        if not np.array_equal(result.labels, answer.labels):
             raise BoardError(
-                f"This bitstream does not hold this design: a known-answer line of {len(answer.columns)} columns gives "
-                f"{self._text(labels)!r} on {self._where}, and {self._text(answer.labels)!r} with the design."
+                f"This bitstream does not hold this design: a known-answer line of {columns} columns gives "
+                f"{result.text!r} on {where}, and {self._text(answer.labels)!r} with the design."
             )
 
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
@@ -262,10 +251,7 @@ class Driver:
         for answer in self.manifest.answers:
             buffer.fill(answer.columns)
             self._start(buffer)
-            result = self._finish()
-            if isinstance(result, FoldlineError):
-                raise self._fails(answer, result)
-            self._require_answer(answer, result.labels)
+            self._require_answer(answer, self._finish())
         self._needs_check = False
 
     def _start(self, buffer: LineBuffer) -> None:

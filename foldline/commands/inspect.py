@@ -36,7 +36,7 @@ def command(
     """Show the value range of each datapath quantity for one line.
 
     Writes a picture with the line, the best class of each column, and a histogram of each quantity over the range of
-    its type. Prints a table with how often each quantity wraps, saturates, is rounded, or exceeds a table's input range.
+    its type. Prints a table with how often each quantity wraps, saturates, is rounded, or is clipped by a table.
     """
     if (image is None) == (pixels is None):
         raise click.UsageError("Give either an image or --pixels FILE.npz.")

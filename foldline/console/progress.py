@@ -16,11 +16,7 @@ from datapath.errors import FoldlineError
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, or nothing if stderr is not a terminal.
-
-    :param what: text beside the bar.
-    :returns: a function to call with (done, total).
-    """
+    """A progress bar on stderr with a text, driven by calls with (done, total); nothing if stderr is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -30,10 +26,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A spinner on stderr, or nothing if stderr is not a terminal.
-
-    :param what: text beside the spinner.
-    """
+    """A spinner on stderr with a text; nothing if stderr is not a terminal."""
     console = Console(stderr=True)
     with console.status(what) if console.is_terminal else nullcontext():
         yield
@@ -50,11 +43,7 @@ class LinesComputed:
         self.total: int | None = None
 
     def line_done(self, done: int, columns: int) -> None:
-        """Count a line.
-
-        :param done: lines in the output file, including those of earlier runs.
-        :param columns: columns of the new line.
-        """
+        """Count a line of some columns; `done` is the number of lines in the output file, with those of earlier runs."""
         self._lines += 1
         self._columns += columns
         if not self._bars.disable:
@@ -68,12 +57,7 @@ class LinesComputed:
 
 
 def rates_text(lines: int, columns: int, seconds: float, left: int | None) -> str:
-    """Rates and remaining time as text.
-
-    :param lines: lines done by this process, and
-    :param columns: their columns, in
-    :param seconds: seconds.
-    :param left: lines to do; None if unknown.
+    """Rates of this process, and the time for the lines that are left (None: unknown), as text.
 
     >>> rates_text(300, 150_000, 2.0, 600)
     '150 lines/s, 75,000 columns/s, 0:00:04 left'

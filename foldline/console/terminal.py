@@ -19,12 +19,7 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
-    """Draw a scanned line in Braille characters, with dots for ink; a wide line is scaled down.
-
-    :param image: the scan.
-    :param width: maximum characters per row.
-    :param height: maximum rows of characters.
-    """
+    """Draw a scanned line in at most `width` x `height` Braille characters, with dots for ink."""
     scale = min(2 * width / image.width, 4 * height / image.height)
     columns, rows = max(int(image.width * scale), 2), max(int(image.height * scale), 4)
     grey = np.asarray(image.convert("L").resize((columns, rows), Image.Resampling.BOX))
@@ -36,12 +31,7 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
 
 
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
-    """Print the table of error rates, and its notes: times, agreement, and lines that are left out.
-
-    :param console: the terminal.
-    :param comparison: what to print.
-    :param title: of the table.
-    """
+    """Print the table of error rates, and its notes: times, agreement, and lines that are left out."""
     table = Table(title=title, title_justify="left")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right")
@@ -53,14 +43,7 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
 
 
 def show_line(console: Console, line: Line, results: Sequence[BackendResult], index: int, *, scan: bool) -> None:
-    """Print a line: name, scan, reference, and the text of each backend.
-
-    :param console: the terminal.
-    :param line: the line.
-    :param results: results of the backends.
-    :param index: of the line in the results.
-    :param scan: whether to draw the scan.
-    """
+    """Print line `index` of the results: its name, its scan if wanted, its reference, and the text of each backend."""
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)

@@ -21,11 +21,7 @@ def now() -> str:
 
 
 def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int) -> Iterator[str]:
-    """A table as lines of text with the first row underlined.
-
-    :param rows: cells, row by row.
-    :param text_columns: number of columns, from the left, to align left; the others are aligned right.
-    """
+    """A table as lines of text, its first row underlined; the first `text_columns` columns are aligned left, others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = (

@@ -48,10 +48,8 @@ def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> In
 def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None, number: int) -> Path:
     """Path of the picture: `output`, or one in the current folder that is derived from the input's name.
 
-    :param output: path that the user chose.
-    :param image: the line's image, or
-    :param pixels: its .npz file, and
-    :param number: its number in that file.
+    :param output: path from the command line, or None.
+    :param image: the line's image, or None for line `number` of `pixels`.
     :raises ConfigError: `output` does not end in .png.
     """
     if output is None:

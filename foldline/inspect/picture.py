@@ -77,7 +77,7 @@ Without peepholes, their two rows are omitted.
 HOW_TO_READ = (
     "How to read a histogram",
     "Blue bars: how many values, on a log scale.",
-    "Width: the whole range of the type, between black lines.",
+    "Width: the range of the type; black: its ends.",
     "16 bits: bins double in width away from 0, so two",
     "   empty bins at both ends are one unused bit.",
     "Dashed: ends of the input range of the next table.",

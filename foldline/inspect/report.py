@@ -117,12 +117,7 @@ def cells_of(
 
 
 def show_inspection(console: Console, inspection: Inspection, *, title: str) -> None:
-    """Print the table of quantities, and an explanation of its columns.
-
-    :param console: the terminal.
-    :param inspection: what to print.
-    :param title: above the table.
-    """
+    """Print the table of quantities under a title, and an explanation of its columns."""
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right", no_wrap=True)
@@ -131,20 +126,14 @@ def show_inspection(console: Console, inspection: Inspection, *, title: str) -> 
         table.add_row(*(cells[heading] for heading in HEADINGS))
     console.print(table)
     console.print(
-        "Bits used: without the lowest bits that are always 0. Rounded: values that rounding changed. Clipped: values "
-        "outside the table's input range (entry 0 or 255).",
+        "Bits used: without the lowest bits that are always 0. Rounded: values that rounding changed. Clipped: values that "
+        "read the first or the last entry of a table.",
         highlight=False,
     )
 
 
 def inspection_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
-    """The inspection as JSON values.
-
-    :param inspection: what to convert.
-    :param design: the network that was inspected.
-    :param name: of the line.
-    :param picture: path of the picture.
-    """
+    """The inspection as JSON values, with the line's name and the path of the picture."""
     return {
         "name": name,
         "experiment": str(design.experiment),

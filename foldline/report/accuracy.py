@@ -46,10 +46,7 @@ class CheckSummary:
 
 
 def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
-    """All rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them.
-
-    :param comparisons: one for each run.
-    """
+    """All rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them."""
     by_key = [{(result.name, result.decoding): result for result in one.results} for one in comparisons]
     for name, decoding in TABLE:
         results = tuple(of_run.get((name, decoding)) for of_run in by_key)

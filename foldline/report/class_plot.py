@@ -76,12 +76,7 @@ class ClassPlot:
 
 
 def class_plot(trace: Trace, columns: np.ndarray, alphabet: Alphabet) -> ClassPlot:
-    """Draw a line.
-
-    :param trace: the line's simulation.
-    :param columns: its pixels, int8 [T, I].
-    :param alphabet: symbols of the classes.
-    """
+    """Draw a line from its simulation and its pixels, int8 [T, I]."""
     inspection, values = classes_of(trace, columns)
     runs = runs_of(inspection)
     lanes = _lanes(runs, alphabet)

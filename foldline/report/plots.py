@@ -50,11 +50,7 @@ class Point:
 
 
 def trials_with_front(points: Iterable[Point], *, more_is_better: bool) -> list[Point]:
-    """Sort trials by `x`, and mark those on the Pareto front as `FRONT`.
-
-    :param points: trials.
-    :param more_is_better: whether a larger `x` is better.
-    """
+    """Sort trials by `x`, and mark those on the Pareto front as `FRONT`; `more_is_better` is about `x`."""
     ranked = sorted(points, key=lambda point: point.x)
     sign = -1 if more_is_better else 1
     front = set(pareto_front(np.array([(sign * p.x, p.cer) for p in ranked]).reshape(-1, 2)).tolist())
@@ -62,12 +58,7 @@ def trials_with_front(points: Iterable[Point], *, more_is_better: bool) -> list[
 
 
 def pareto_plot(points: Sequence[Point], *, key: str, x_label: str) -> Markup:
-    """Plot CER against `x` on a log scale, with the names of runs and published networks.
-
-    :param points: networks.
-    :param key: see `foldline.report.svg.draw`.
-    :param x_label: label of the x axis.
-    """
+    """Plot CER against `x` on a log scale, with the names of runs and published networks."""
 
     def content(axes: Axes) -> None:
         axes.set_xscale("log")
@@ -149,11 +140,7 @@ def _overlap(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
 
 
 def curve_plots(stages: Sequence[CurveStage], *, key: str) -> tuple[Markup, Markup]:
-    """Plot loss, and CER of both decodings, over the epochs of all stages.
-
-    :param stages: in order.
-    :param key: prefix of the plots' keys; see `foldline.report.svg.draw`.
-    """
+    """Plot loss, and CER of both decodings, over the epochs of all stages in order."""
     loss = _over_epochs(
         stages, ((lambda stage: stage.loss, ACCENT, "-"),), key=f"{key}-loss", y_label="loss, nats per line"
     )

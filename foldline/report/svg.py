@@ -57,9 +57,7 @@ def draw(
 
     :param content: draws into the axes.
     :param key: prefix of its ids, unique in the page.
-    :param width: in units, and
-    :param height: in units.
-    :param margins: around the axes, in units: left, right, bottom, top.
+    :param margins: around the axes: left, right, bottom, top; all lengths are in units.
     """
     left, right, bottom, top = margins
     with rc_context(STYLE):

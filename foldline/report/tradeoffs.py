@@ -50,12 +50,7 @@ class Mark:
 
 
 def marks_of(runs: Sequence[ReportRun], estimates: Sequence[Estimate], study: StudyResult | None) -> list[Mark]:
-    """All networks with an error rate.
-
-    :param runs: runs of the report.
-    :param estimates: one for each run.
-    :param study: adds its complete trials.
-    """
+    """All networks with an error rate: the runs, the complete trials of a study, and the published overlays."""
     return [*_ours(runs, estimates), *_trials(study), *map(_published, PUBLISHED_OVERLAYS)]
 
 

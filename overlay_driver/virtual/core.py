@@ -20,11 +20,7 @@ from overlay_driver.virtual.memory import PhysicalMemory
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """The labels of a line.
-
-    labels  class indexes up to the design's limit, uint8 [n]
-    found   number of labels without that limit
-    """
+    """The labels of a line up to the design's limit, uint8 [n], and their number without that limit."""
 
     labels: np.ndarray
     found: int
@@ -60,13 +56,7 @@ class VirtualCore:
         """End of the running line, seconds; infinite if no line is running, or it hangs."""
 
     def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
-        """Read a register; reading the control register clears ap_done and ap_ready.
-
-        :param offset: byte offset of the register.
-        :param now: time, seconds.
-        :param memory: physical memory, to which a line that has ended writes its labels.
-        :param faults: faults to simulate.
-        """
+        """Read the register at a byte offset at time `now`, seconds; reading `CONTROL` clears ap_done and ap_ready."""
         self._advance(now, memory, faults)
         if offset != Register.CONTROL:
             return self._registers.get(offset, 0)
@@ -77,15 +67,7 @@ class VirtualCore:
     def write(
         self, offset: int, value: int, *, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults
     ) -> None:
-        """Write a register; ap_start starts a line if none is running.
-
-        :param offset: byte offset of the register.
-        :param value: 32-bit value.
-        :param now: time, seconds.
-        :param clock_mhz: clock of the accelerator.
-        :param memory: physical memory, from which a started line reads its columns.
-        :param faults: faults to simulate.
-        """
+        """Write 32 bits to the register at a byte offset at time `now`; ap_start starts a line if none is running."""
         self._advance(now, memory, faults)
         if offset != Register.CONTROL:
             self._registers[offset] = value

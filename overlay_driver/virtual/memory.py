@@ -16,12 +16,7 @@ CAPACITY = 128 << 20
 
 @dataclass(eq=False)
 class Allocation:
-    """A buffer in two views, uint8 [n], which are equal only after `flush` or `invalidate`.
-
-    address     physical byte address
-    processor   bytes in the processor's caches
-    device      bytes in memory, which the accelerator reads and writes
-    """
+    """A buffer at a physical address: the bytes in the processor's caches, and those in memory, uint8 [n] each."""
 
     address: int
     processor: np.ndarray
@@ -52,9 +47,8 @@ class PhysicalMemory:
     _random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def allocate(self, length: int) -> Allocation:
-        """Allocate a buffer with random contents, different in the two views.
+        """Allocate bytes with random contents, different in the two views.
 
-        :param length: bytes.
         :raises MemoryError: `CAPACITY` is used up.
         """
         address = FIRST_ADDRESS
