@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.measuring import cpu_name, interleaved, options, show_table
-from datapath import Design, fold, image_columns
+from datapath import Design, fold, image_columns, published
 from fixedpoint_sim import simulate_folded_lines, simulate_lines
 from tests.designs import random_design
 from tests.golden_data import PUBLISHED, data_folder, published_network
 from train.data.dataset import read_dataset
 
-BOARD = {"W2A2": 520 / 1.29355e-3, "W2A4": 520 / 2.96678e-3, "W4A4": 520 / 2.95800e-3, "W4A8": 520 / 11.08989e-3}
+BOARD = {overlay.name: overlay.columns_per_second for overlay in published.PUBLISHED}
 """Columns per second on a PYNQ-Z1, from the published notebooks; W8A8 was not measured."""
 
 FLOOR = 20_000
@@ -60,11 +60,11 @@ def measure(name: str, threads: int) -> dict[str, float | None]:
     design, lines = _network(name)
     network, few = fold(design), lines[:SLOW_LINES]
 
-    def fast(workers: int) -> Callable[[], object]:
+    def vectorised(workers: int) -> Callable[[], object]:
         return lambda: list(simulate_lines(design, lines, ignore_limits=True, threads=workers))
 
     plain = _rate(lambda: list(simulate_folded_lines(network, design, few, ignore_limits=True, threads=1)), few, 3)
-    one, many = _rate(fast(1), lines, ROUNDS), _rate(fast(threads), lines, ROUNDS)
+    one, many = _rate(vectorised(1), lines, ROUNDS), _rate(vectorised(threads), lines, ROUNDS)
     board = BOARD.get(name)
     return {
         "one_core": one,

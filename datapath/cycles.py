@@ -109,6 +109,10 @@ def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTH
     """The stages of an architecture on a kernel.
 
     The published kernel has no PE_OUT; with one above 1 this is what its loops would take over blocks of classes.
+
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: whose loops.
+    :param depths: of the pipelines, fitted to the published times by default.
     """
     words = column_words(architecture.inputs, architecture.precision.activation)
     labels = architecture.limits.labels

@@ -59,6 +59,11 @@ class Folding:
     def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1, pe_out: int = 1) -> Folding:
         """The original's single number: both sides take `factor` steps.
 
+        :param factor: steps of a unit, 1 or more; it must divide `inputs` and `hidden`.
+        :param inputs: I, pixels of a column.
+        :param hidden: H, hidden units per direction.
+        :param pe: hidden units at a time.
+        :param pe_out: classes at a time.
         :raises DesignError: the factor does not divide both dimensions.
         """
         for name, size in (("input rows", inputs), ("hidden units", hidden)):
@@ -77,6 +82,9 @@ class Folding:
     def check(self, *, inputs: int, hidden: int, classes: int) -> None:
         """Refuse a folding that does not divide the dimensions. `pe_out` need not divide: its last block is filled up.
 
+        :param inputs: I, pixels of a column.
+        :param hidden: H, hidden units per direction.
+        :param classes: C, classes with the blank.
         :raises DesignError: names the number and the dimension that it must divide, or its range.
         """
         for name, value, what, size in (
@@ -134,6 +142,9 @@ class Provenance:
 def require_vectors_fit(*, inputs: int, hidden: int, activation: int) -> None:
     """Refuse a column, or hidden outputs of a direction, that are wider than an ``ap_int`` can be.
 
+    :param inputs: I, pixels of a column.
+    :param hidden: H, hidden units per direction.
+    :param activation: A, bits of each.
     :raises DesignError: names which, and the width.
     """
     for name, size in (("inputs", inputs), ("hidden", hidden)):

@@ -117,6 +117,9 @@ def fold(design: Design) -> FoldedNetwork:
 def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance) -> Design:
     """The design that a header holds; `unfold(fold(design))` is `design` again.
 
+    :param network: the header's arrays.
+    :param alphabet: the text of every class.
+    :param provenance: where the header comes from.
     :raises DesignError: the alphabet has another number of classes, or an array breaks a rule of `Design`.
     """
     fc_weights = network.fc_weights.reshape(network.hidden, DIRECTIONS, network.classes).transpose(1, 2, 0)

@@ -141,6 +141,10 @@ def exact_sum(a: Format, b: Format) -> Format:
 def remove_bits(raw: Raw, shift: int, rounding: Rounding) -> Raw:
     """Divide `raw` by 2**shift and round; a shift of 0 or less is an exact multiplication.
 
+    :param raw: Python int or int64 array.
+    :param shift: fraction bits to remove.
+    :param rounding: what happens to them.
+
     >>> [remove_bits(raw, 1, Rounding.RND_ZERO) for raw in (-3, -1, 1, 3)]
     [-1, 0, 0, 1]
     >>> [remove_bits(raw, 1, Rounding.RND_CONV) for raw in (-3, -1, 1, 3)]
@@ -179,5 +183,7 @@ def narrow(raw: Raw, fraction: int, format: Format) -> Raw:
     """Assign a raw value with `fraction` fraction bits to `format`: first its rounding, then its overflow rule.
 
     :param raw: Python int, or int64 array whose values leave room for the added half.
+    :param fraction: its fraction bits.
+    :param format: the type that it is assigned to.
     """
     return bring_into_range(remove_bits(raw, fraction - format.fraction, format.rounding), format)

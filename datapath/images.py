@@ -26,7 +26,7 @@ _HEIGHT_MARGIN = 0.1
 """The host code widens by (height + 0.1) / height before rounding up."""
 
 
-def even_width(width: int, height: int, target_height: int) -> int:
+def even_width(width: int, height: int, *, target_height: int) -> int:
     """Columns of an image of `width` x `height` pixels at `target_height`, rounded down to an even number.
 
     The scale is rounded to a float before it is multiplied, as in the original: where the exact product is a whole
@@ -62,11 +62,13 @@ def load_image(path: str | os.PathLike) -> Image.Image:
 def normalise_image(image: Image.Image, target_height: int) -> np.ndarray:
     """Invert a greyscale image and bring it to `target_height` rows and an even number of columns (bilinear).
 
+    :param image: any size.
+    :param target_height: I, rows of the network's input.
     :returns: uint8 [T, target_height], ink bright, left to right, top pixel first.
     :raises ImageError: the image is empty, or too narrow to give two columns, or too wide.
     """
     width, height = image.size
-    columns = even_width(width, height, target_height) if width and height else 0
+    columns = even_width(width, height, target_height=target_height) if width and height else 0
     if not 2 <= columns <= MAX_COLUMNS:
         raise ImageError(
             f"An image of {width} x {height} pixels gives {columns} columns at height {target_height}; "

@@ -146,7 +146,15 @@ class Manifest:
         clock_mhz: float = 100,
         control_base: int = CONTROL_BASE,
     ) -> Manifest:
-        """The manifest of a design on an accelerator, the published overlay's facts by default."""
+        """The manifest of a design on an accelerator, the published overlay's facts by default.
+
+        :param answers: lines and the labels that the network gives for them.
+        :param kernel: whose accelerator; None takes `Kernel.of` the design.
+        :param part: part number as Vivado spells it.
+        :param clock_mhz: clock that the accelerator was built for, MHz.
+        :param control_base: byte address of its registers.
+        :raises DesignError: see `Manifest`.
+        """
         return cls(
             **_network_facts(design),
             kernel=kernel or Kernel.of(design),
@@ -202,12 +210,18 @@ class Manifest:
         return json.dumps(entries, indent=1) + "\n"
 
     def write(self, path: str | os.PathLike) -> None:
-        """:raises FileError: the file cannot be written."""
+        """Write `as_text`.
+
+        :raises FileError: the file cannot be written.
+        """
         write_text(path, self.as_text())
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Manifest:
-        """:raises FileError: missing, unreadable, no manifest, of another version, or with a field that cannot be right."""
+        """Read what `write` wrote.
+
+        :raises FileError: missing, unreadable, not a manifest, of another version, or a field out of its range.
+        """
         text = read_text(path)
         try:
             entries = json.loads(text)

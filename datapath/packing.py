@@ -90,6 +90,8 @@ def unpack_records(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
 def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:
     """Words of an output buffer of `words` words: the count, the labels, zeros.
 
+    :param labels: integers [n], 0 to 255.
+    :param words: size of the buffer.
     :raises DataError: more labels than the buffer holds after its count, or a label beyond 8 bits.
     """
     labels = np.asarray(labels)

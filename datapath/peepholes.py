@@ -70,6 +70,10 @@ class Peepholes:
 def frozen_integers(name: str, values: np.ndarray, format: Format, dtype: type[np.integer]) -> np.ndarray:
     """A read-only, contiguous copy of type `dtype`, after checking that every value fits `format`.
 
+    :param name: what errors call the array.
+    :param values: integers, any shape.
+    :param format: whose range is allowed.
+    :param dtype: of the copy.
     :raises DesignError: names the first value that does not, and how many there are.
     """
     values = np.asarray(values)

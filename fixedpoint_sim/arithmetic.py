@@ -129,7 +129,14 @@ sigmoid, tanh = _look_up(SIGMOID, SIGMOID_OUT), _look_up(TANH, TANH_OUT)
 
 @cached_njit()
 def narrow(exact, shift, bits, tallies, quantity):
-    """RND_CONV by `shift`, then SAT to `bits` bits; counted."""
+    """RND_CONV by `shift`, then SAT to `bits` bits; counted.
+
+    :param exact: raw value.
+    :param shift: fraction bits to remove; 0 or less: a left shift.
+    :param bits: width of the result.
+    :param tallies: `Tallies`.
+    :param quantity: row of the tallies.
+    """
     rounded = half_to_even(exact, shift)
     stored = saturate(rounded, bits)
     tally(tallies, quantity, exact, shift, rounded, stored)

@@ -34,6 +34,7 @@ TANH_OF = TANH.lookup(_ACCUMULATORS).astype(np.int8)
 def simulate(design: Design, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
     """Compute one line on the fixed-point datapath.
 
+    :param design: the network.
     :param columns: integers [T, I], raw values of ``fixed<A, 1>`` (see `datapath.image_columns`).
     :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError: wrong shape, or a pixel that does not fit A bits.
@@ -58,7 +59,13 @@ def simulate_lines(
 
 
 def run_in_order(work: Callable, items: Iterable, *, threads: int | None) -> Iterator:
-    """Results of `work(item)` in the order of `items`, computed by threads, a bounded number ahead of the reader."""
+    """Results of `work` in the order of its items, computed by threads, `LINES_AHEAD_PER_THREAD` ahead of the reader.
+
+    :param work: called with one item, from any thread.
+    :param items: taken as they are needed.
+    :param threads: 1 or more; None takes one per processor.
+    :raises ConfigError: fewer than 1 thread.
+    """
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}; it must be 1 or more.")
     return _pooled(work, items, threads or os.cpu_count() or 1)
@@ -112,6 +119,10 @@ def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
 def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, ignore_limits: bool) -> Trace:
     """Scores -> labels -> text, with the limits applied (the same for every simulator: folding ends before this).
 
+    :param design: gives the alphabet and the limits.
+    :param hidden: int8 [T, 2, H], at time steps.
+    :param scores: int16 [T, C], image order.
+    :param ignore_limits: as in `simulate`.
     :raises LimitError: the line exceeds a limit and `ignore_limits` is False.
     """
     length = len(scores)

@@ -108,7 +108,7 @@ def test_labels_of_a_text_give_the_text(text):
     assert ABC.text(labels.tolist()) == text
 
 
-def test_newline_tab_and_dollar_are_dropped_from_a_text_unless_they_have_a_class():
+def test_newline_tab_and_dollar_are_left_out_of_a_text_unless_they_have_a_class():
     assert ABC.labels("a$b\t\n").tolist() == [1, 2]
     assert Alphabet(("", "$")).labels("$\n").tolist() == [1]
 

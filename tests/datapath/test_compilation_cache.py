@@ -164,7 +164,7 @@ def test_processes_that_fill_a_cache_at_the_same_time_lose_nothing(run, tmp_path
 
 
 def test_a_change_of_a_constant_in_its_file_compiles_a_kernel_again(run, tmp_path):
-    """Its own bytecode stays the same."""
+    """Its bytecode stays the same."""
     run("cache", "add_3:int16")
     source = tmp_path / "kernels.py"
     source.write_text(source.read_text().replace("OFFSET = 0", "OFFSET = 5"))
@@ -219,10 +219,10 @@ def test_another_version_compiles_again(run, module):
 @pytest.mark.parametrize("damage", ["empty", "cut off", "zeros"])
 def test_a_damaged_kernel_is_compiled_again(run, tmp_path, damage):
     run("cache", "add_1:int16")
-    (kept,) = (tmp_path / "cache").rglob("*.nbc")
-    code = kept.read_bytes()
+    (file,) = (tmp_path / "cache").rglob("*.nbc")
+    code = file.read_bytes()
     middle = len(code) // 2
-    kept.write_bytes(
+    file.write_bytes(
         {"empty": b"", "cut off": code[:middle], "zeros": code[:middle] + bytes(64) + code[middle + 64 :]}[damage]
     )
     assert run("cache", "add_1:int16") == 1
@@ -236,13 +236,13 @@ def test_a_kernel_of_another_key_is_not_taken(run, tmp_path):
     assert run("cache", "add_1:int16", "add_1:int8") == 1
 
 
-def test_a_kernel_that_cannot_be_kept_is_computed_with(run, tmp_path):
+def test_a_kernel_that_cannot_be_written_is_compiled_all_the_same(run, tmp_path):
     full = "def full(*paths): raise OSError(28, 'No space left on device')\nos.replace = full"
     assert run("cache", "add_1:int16", first=full) == 1
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
 
 
-def test_of_one_function_with_other_options_each_is_its_own():
+def test_kernels_of_one_function_with_other_options_differ():
     def total(values):
         found = values[0]
         for n in range(1, values.size):

@@ -38,7 +38,7 @@ def test_the_published_times():
     assert [row.name for row in rows()] == ["W2A2", "W2A4", "W4A4", "W4A8"]
 
 
-def test_the_depths_are_what_the_published_times_say():
+def test_the_depths_follow_from_the_published_times():
     fitted = fit(PUBLISHED)
     assert fitted.hidden == pytest.approx(DEPTHS.hidden, abs=0.1)
     assert fitted.hidden_per_step == pytest.approx(DEPTHS.hidden_per_step, abs=0.01)

@@ -1,4 +1,4 @@
-"""A design is an immutable value: checked when made, equal after a round trip, told apart by any field."""
+"""A design is an immutable value: checked when made, equal after a round trip, unequal if any field differs."""
 
 from dataclasses import FrozenInstanceError, fields, replace
 
@@ -180,7 +180,7 @@ def test_the_callers_notes_are_copied():
     assert provenance.notes == {"epochs": "3"}
 
 
-# What a design says of itself ---------------------------------------------------------------------------------------
+# Properties of a design ----------------------------------------------------------------------------------------------
 
 
 def test_dimensions_and_name():
@@ -194,7 +194,7 @@ def test_dimensions_and_name():
     )
 
 
-def test_what_a_design_with_peepholes_says_of_itself():
+def test_properties_of_a_design_with_peepholes():
     plain, design = make_design(), make_design(peepholes=make_peepholes())
     assert (plain.peephole_format, design.peephole_format) == (None, PeepholeFormat(bits=6, integer=2))
     assert list(plain.arrays) == list(WEIGHTS)
@@ -214,7 +214,7 @@ def test_a_simd_factor_folds_both_sides():
     assert Folding.by_factor(1, inputs=32, hidden=128, pe=2) == Folding(pe=2, simd_input=32, simd_recurrent=128)
 
 
-# What is no design --------------------------------------------------------------------------------------------------
+# What is refused ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files that are no design, or no longer, are refused in one sentence that names the file."""
+"""Files that are not designs, or are damaged, are refused in one sentence that names the file."""
 
 import json
 import zipfile
@@ -33,8 +33,8 @@ def redescribe(path, **changes) -> None:
     """Save the file anew with another description; None leaves an entry out."""
     description = json.loads(str(read_npz(path)["design"]))
     left_out = {name for name, value in changes.items() if value is None}
-    kept = {name: value for name, value in (description | changes).items() if name not in left_out}
-    rewrite(path, design=np.array(json.dumps(kept)))
+    remaining = {name: value for name, value in (description | changes).items() if name not in left_out}
+    rewrite(path, design=np.array(json.dumps(remaining)))
 
 
 def test_a_file_cut_off_anywhere_is_refused(saved, tmp_path):

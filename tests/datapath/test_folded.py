@@ -1,4 +1,4 @@
-"""Folded arrays: element for element where docs/spec/header.md says they are, and back again."""
+"""Folded arrays: every element where docs/spec/header.md puts it, and back again."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_unfolding_gives_back_the_design(design):
 
 
 @given(design=designs())
-def test_every_element_lies_where_the_header_page_says(design):
+def test_every_element_lies_where_the_header_page_puts_it(design):
     folded = fold(design)
     H, I, C = design.hidden, design.inputs, design.classes  # noqa: E741
     pe, simd_input, simd_recurrent = design.folding.pe, design.folding.simd_input, design.folding.simd_recurrent

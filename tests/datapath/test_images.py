@@ -1,4 +1,4 @@
-"""Scans to columns: equal to what the published vectors were computed from, and clear about what is no line."""
+"""Scans to columns: equal to what the published vectors were computed from, and what is not a line is refused."""
 
 import math
 import os
@@ -46,7 +46,7 @@ def test_grey_values_are_quantized_as_floating_point_does(bits):
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])
-def test_black_ink_gives_the_highest_value_and_white_paper_the_lowest(bits):
+def test_black_ink_gives_the_highest_value_and_white_background_the_lowest(bits):
     black, white = Image.new("L", (40, 40), 0), Image.new("L", (40, 40), 255)
     assert np.unique(image_columns(black, target_height=32, bits=bits)).tolist() == [2 ** (bits - 1) - 1]
     assert np.unique(image_columns(white, target_height=32, bits=bits)).tolist() == [-(2 ** (bits - 1))]
@@ -65,7 +65,7 @@ def test_columns_go_left_to_right_and_the_top_pixel_comes_first():
 
 @given(width=st.integers(1, 5000), height=st.integers(1, 500), target=st.integers(1, 64))
 def test_the_width_is_the_hosts_brought_down_to_an_even_number(width, height, target):
-    columns = even_width(width, height, target)
+    columns = even_width(width, height, target_height=target)
     assert columns % 2 == 0
     assert columns <= math.ceil(width * (target + 0.1) / height) <= columns + 1
 

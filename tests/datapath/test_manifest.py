@@ -1,4 +1,4 @@
-"""What a bitstream holds, as a file: it comes back equal, and what cannot be right is refused."""
+"""What a bitstream holds, as a file: it reads back equal, and what is out of range is refused."""
 
 import json
 from dataclasses import replace
@@ -78,7 +78,7 @@ def test_the_published_overlay_s_facts_are_the_default(design):
     assert Manifest.of(design.refolded(OTHER_FOLDING), answers=()).kernel is Kernel.HLS
 
 
-def test_the_entries_say_what_the_design_is(design, manifest):
+def test_the_entries_are_those_of_the_design(design, manifest):
     entries = json.loads(manifest.as_text())
     assert {name: entries[name] for name in entries if name != "answers"} == {
         "format": "foldline manifest",

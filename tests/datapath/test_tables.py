@@ -12,7 +12,7 @@ from datapath.tables import SIGMOID, TABLE_SIZE, TANH
 EVERY_ACCUMULATOR = np.arange(-(2**15), 2**15)
 
 TIE_DISTANCE = Decimal("1e-9")
-"""Entries this far from a rounding tie come out alike whatever exp and tanh the platform brings (errors near 1e-14)."""
+"""Entries this far from a rounding tie are equal whatever exp and tanh the platform has (errors near 1e-14)."""
 
 
 def exact_sigmoid(x: Decimal) -> Decimal:

@@ -33,7 +33,7 @@ def designs_and_lines(draw, **options):
 
 @settings(max_examples=150, deadline=None)
 @given(designs_and_lines())
-def test_both_simulators_compute_what_the_specification_says(drawn):
+def test_both_simulators_compute_what_the_specification_states(drawn):
     design, columns = drawn
     hidden, scores, labels = reference(design, columns)
     for trace in (
@@ -48,7 +48,7 @@ def test_both_simulators_compute_what_the_specification_says(drawn):
 
 @settings(max_examples=20, deadline=None)
 @given(st.data())
-def test_sums_that_wrap_compute_what_the_specification_says(data):
+def test_sums_that_wrap_compute_what_the_specification_states(data):
     # 128 inputs at full scale: sums pass the accumulator's 16 bits.
     design, columns = data.draw(
         designs_and_lines(
@@ -235,7 +235,7 @@ def test_every_pair_of_widths_at_both_ends_of_every_range(weight, activation):
             assert (trace.hidden.tolist(), trace.scores.tolist(), trace.labels.tolist()) == (hidden, scores, labels)
 
 
-def test_labels_are_cut_at_the_limit_and_the_line_says_so(shared_data):
+def test_labels_are_cut_at_the_limit_and_the_trace_names_it(shared_data):
     design = golden_data.stress_network(shared_data, "w3a5_long")
     assert design.limits == Limits(columns=732, labels=95)
     line = next(golden_data.lines(shared_data / "golden" / "stress_w3a5_long.npz"))

@@ -27,7 +27,7 @@ GATE_NAMES = ("i", "f", "g", "o")
 
 
 class Values:
-    """What a quantity's values were: (exact, shift dropped, rounded, stored) each, in a list."""
+    """What a quantity's values were: (exact, shift removed, rounded, stored) each, in a list."""
 
     def __init__(self):
         self.lists = {name: [] for name in quantity_formats(1)}
@@ -119,8 +119,8 @@ def _direction(values, design, direction, columns):
             fc = values.saturated("f_times_c", f * c[unit], 6) if t > 0 else 0
             c[unit] = values.saturated("cell_state", ig + fc, 0)
             o = values.through_table("sigmoid", "o", with_peephole(sums[3], 2, unit, t))
-            squashed = values.through_table("tanh", "c", c[unit])
-            new.append(values.saturated("hidden", squashed * o, 13 - bits.activation, bits.activation))
+            tanh_c = values.through_table("tanh", "c", c[unit])
+            new.append(values.saturated("hidden", tanh_c * o, 13 - bits.activation, bits.activation))
         h = new
         steps.append(h)
     return steps
@@ -146,7 +146,7 @@ def assert_counts(inspection, lists):
     for quantity in inspection.quantities:
         values, format = lists[quantity.name], quantity.format
         stored, rounded = [value[3] for value in values], [value[2] for value in values]
-        dropped = [(exact % 2**shift, shift) for exact, shift, _, _ in values if shift > 0]
+        removed = [(exact % 2**shift, shift) for exact, shift, _, _ in values if shift > 0]
         overflows = sum(low != high for low, high in zip(rounded, stored, strict=True))
         expected = {
             "values": len(values),
@@ -158,8 +158,8 @@ def assert_counts(inspection, lists):
             "above": sum(value > format.max for value in rounded),
             "wrapped": overflows if format.overflow is Overflow.WRAP else 0,
             "saturated": overflows if format.overflow is Overflow.SAT else 0,
-            "inexact": sum(rest != 0 for rest, _ in dropped),
-            "ties": sum(2 * rest == 2**shift for rest, shift in dropped),
+            "inexact": sum(rest != 0 for rest, _ in removed),
+            "ties": sum(2 * rest == 2**shift for rest, shift in removed),
             "idle_low_bits": next(
                 (n for n in range(format.bits) if any(value % 2 ** (n + 1) for value in stored)), format.bits
             ),

@@ -136,8 +136,8 @@ def test_one_unit_with_peepholes(accs, cell, peepholes, fraction, bits):
 
 
 def test_saturations_that_are_left_out_cannot_act():
-    gates, squashed = sorted(set(SIGMOID_OF.tolist())), sorted(set(TANH_OF.tolist()))
-    products = [round_to_even_on_tie(i * g, 4) for i in gates for g in squashed]
+    gates, tanhs = sorted(set(SIGMOID_OF.tolist())), sorted(set(TANH_OF.tolist()))
+    products = [round_to_even_on_tie(i * g, 4) for i in gates for g in tanhs]
     assert all(saturate(product) == product for product in products)
     for f in gates:
         for cell in (-32768, 32767):

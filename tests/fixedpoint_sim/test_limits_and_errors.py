@@ -30,7 +30,7 @@ def _message(error):
 
 
 def _busy_line(design):
-    """A line within the columns whose labels pass the limit, found by search."""
+    """A line within the columns whose labels exceed the limit, found by search."""
     for seed in range(2000):
         line = np.random.default_rng(seed).choice([-8, 7], size=(40, 4)).astype(np.int8)
         trace = simulate(design, line, ignore_limits=True)
@@ -53,7 +53,7 @@ def test_a_line_that_exceeds_a_limit_is_refused_by_both_simulators(design, lengt
             run(design, _line(length))
 
 
-def test_beyond_limits_computes_such_a_line_and_says_so(design):
+def test_with_ignored_limits_such_a_line_is_computed_and_the_trace_names_them(design):
     trace = simulate(design, _line(43), ignore_limits=True)
     assert trace.scores.shape == (43, 3)
     assert [str(limit) for limit in trace.exceeded] == [
