@@ -1,4 +1,4 @@
-"""The lines that a command is pointed at with `--data`: a folder, or the embedded generator."""
+"""`open_dataset`: the lines that `--data` names, of a folder or of the embedded generator."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in the folder `data`, or the generator's lines for ``synthetic`` or ``synthetic:LINES``.
 
-    :param seed: of the generator; without effect on a folder.
-    :param training: lines to train on from the generator; without effect on a folder.
-    :param sorted_train: list of training lines, if not the folder's own; likewise `valid` and `imgs`.
+    :param data: folder, ``synthetic`` or ``synthetic:LINES``.
+    :param seed: of synthetic lines.
+    :param sorted_train: list of training lines; None takes the folder's.
+    :param valid: list of validation lines; None takes the folder's.
+    :param imgs: folder of images; None takes the folder's.
+    :param training: number of synthetic training lines, unless `data` names it.
+    :param progress: called with (lines rendered, lines in all).
     :raises DataError, FileError: see `train.data.dataset.read_dataset`.
     """
     name, _, count = data.partition(":")
@@ -40,12 +44,12 @@ def open_dataset(
 
 def _line_count(data: str, count: str) -> int:
     if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
-        raise ConfigError(f"data is {data!r}; after synthetic: stands the number of lines, 1 to {MAX_LINES}.")
+        raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
     return int(count)
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:
-    """`dataset` with the training lines of `other` as extra ones."""
+    """`dataset` with the training lines of `other` as extra lines."""
     return replace(
         dataset,
         extra=(*dataset.extra, *other.training),

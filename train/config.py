@@ -18,19 +18,19 @@ from train.hardware import FIXED_BITS, FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGN
 SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
 
 MAX_COUNT = 1_000_000
-"""More than any run can use, of epochs or of batches; a number beyond it is a slip."""
+"""Limit of epochs and of batches, far above what a run takes: a larger number is a mistake."""
 
 CYCLE_START, CYCLE_END = 0.04, 0.001
-"""ONE_CYCLE begins and ends at these parts of lr."""
+"""Learning rate at the start and the end of ONE_CYCLE, as a fraction of lr."""
 
 AUGMENTATIONS = {
-    "stretch": "largest relative change of the width",
-    "jitter": "largest relative change of the width from place to place",
-    "shift": "largest vertical shift, in rows",
-    "scale": "largest relative change of the height",
-    "slant": "largest shear, in columns per row",
-    "thickness": "share of the lines whose strokes are made thicker or thinner",
-    "noise": "greatest standard deviation of noise, in grey levels",
+    "stretch": "largest relative change of a line's width",
+    "jitter": "largest relative change of the width from place to place; the line's width stays",
+    "shift": "largest shift up or down, in rows",
+    "scale": "largest relative change of a line's height about its middle",
+    "slant": "largest shear about the middle row, in columns per row",
+    "thickness": "probability that a line's strokes become thicker or thinner",
+    "noise": "largest standard deviation of the noise on a line, in grey levels of 255",
 }
 
 QUANTIZED_PARTS = ("recurrent_weight", "recurrent_bias", "recurrent_activation", "fc_weight", "fc_bias")
@@ -46,7 +46,14 @@ def hyperparameter(
     above: float | None = None,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """A field of `Hyperparameters`; `help` says what it is and its unit, the rest is the range that is allowed."""
+    """A field of `Hyperparameters`.
+
+    :param help: what it is, and its unit.
+    :param at_least: smallest value; None for no limit.
+    :param at_most: largest value; None for no limit.
+    :param above: limit that every value exceeds; None for no limit.
+    :param choices: all values; None for any value in the range.
+    """
     metadata = {"help": help, "at_least": at_least, "at_most": at_most, "above": above, "choices": choices}
     return field(default=default, metadata=metadata)
 
@@ -61,8 +68,7 @@ def _scheme(what: str) -> Any:
 
 
 def _augmentation(name: str, at_most: float) -> Any:
-    help = f"random change of the training lines, 0 is off: {AUGMENTATIONS[name]}"
-    return hyperparameter(0 if name == "shift" else 0.0, help, at_least=0, at_most=at_most)
+    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], at_least=0, at_most=at_most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,32 +86,40 @@ class Hyperparameters:
     )
     batch_size: int = hyperparameter(32, "lines per batch", at_least=1, at_most=65_536)
     num_workers: int = hyperparameter(
-        0, "threads that read images before the first epoch; 0 reads in line", at_least=0, at_most=256
+        0, "threads that read images before the first epoch; 0 reads one image after the other", at_least=0, at_most=256
     )
     layer_size: int = hyperparameter(128, "H, hidden units per direction", at_least=1, at_most=4096)
     neuron_type: str = hyperparameter("QLSTM", "recurrent layer: quantized or plain LSTM", choices=NEURON_TYPES)
-    target_height: int = hyperparameter(32, "I, rows that every line is scaled to, in pixels", at_least=1, at_most=1024)
-    epochs: int = hyperparameter(
-        4000, "epochs to train, counted from the first one ever", at_least=0, at_most=MAX_COUNT
+    target_height: int = hyperparameter(
+        32, "I, height that every line is scaled to, in pixels", at_least=1, at_most=1024
     )
-    lr: float = hyperparameter(1e-4, "learning rate; of ONE_CYCLE the greatest", above=0, at_most=1000)
+    epochs: int = hyperparameter(
+        4000, "epochs of the run, those before a resumption included", at_least=0, at_most=MAX_COUNT
+    )
+    lr: float = hyperparameter(1e-4, "learning rate; with ONE_CYCLE the largest one", above=0, at_most=1000)
     lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED", "ONE_CYCLE"))
-    lr_step: int = hyperparameter(40, "epochs between two steps of the STEP schedule", at_least=1, at_most=MAX_COUNT)
-    lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step", above=0, at_most=1)
-    max_norm: float = hyperparameter(400.0, "largest norm of the whole gradient; beyond it is scaled down", above=0)
+    lr_step: int = hyperparameter(
+        40, "epochs between two steps of the learning rate, with STEP", at_least=1, at_most=MAX_COUNT
+    )
+    lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step, with STEP", above=0, at_most=1)
+    max_norm: float = hyperparameter(
+        400.0, "largest norm of the gradient of all parameters; a larger gradient is scaled down", above=0
+    )
     seq_to_random_threshold: int = hyperparameter(
         20,
-        "epochs with batches in order of line width, before lines are drawn at random",
+        "epochs in which batches come in order of line width, before the order is random",
         at_least=0,
         at_most=MAX_COUNT,
     )
-    bidirectional: bool = hyperparameter(True, "read the line from both ends")
+    bidirectional: bool = hyperparameter(True, "read the line from both ends; the hardware needs true")
     reduce_bidirectional: str = hyperparameter(
-        "CONCAT", "how the two directions meet: 2H features, or their sum", choices=("CONCAT", "SUM")
+        "CONCAT",
+        "concatenate the outputs of both directions to 2H features, or add them to H",
+        choices=("CONCAT", "SUM"),
     )
-    recurrent_bias_enabled: bool = hyperparameter(True, "give the recurrent layer its two bias vectors")
+    recurrent_bias_enabled: bool = hyperparameter(True, "two bias vectors per direction in the recurrent layer")
     checkpoint_interval: int = hyperparameter(
-        10, "epochs between two numbered checkpoints", at_least=1, at_most=MAX_COUNT
+        10, "epochs between two numbered checkpoints, epoch-0010.pt and so on", at_least=1, at_most=MAX_COUNT
     )
     recurrent_weight_bit_width: int = _width("recurrent weights (W)")
     recurrent_weight_quantization: str = _scheme("recurrent weights")
@@ -118,51 +132,60 @@ class Hyperparameters:
     fc_weight_quantization: str = _scheme("weights of the fully connected layer")
     fc_bias_bit_width: int = _width("biases of the fully connected layer")
     fc_bias_quantization: str = _scheme("biases of the fully connected layer")
-    quantize_input: bool = hyperparameter(True, "quantize pixels like hidden outputs")
-    mask_padded: bool = hyperparameter(True, "keep padded columns out of the recurrent layer and the loss")
-    prefused_bn_fc: bool = hyperparameter(False, "no batch norm: it is fused into the fully connected layer")
+    quantize_input: bool = hyperparameter(True, "quantize pixels in the format of hidden outputs")
+    mask_padded: bool = hyperparameter(True, "leave padded columns out of the recurrent layer and the loss")
+    prefused_bn_fc: bool = hyperparameter(
+        False, "build the network without batch norm, which is fused into the fully connected layer"
+    )
 
-    # What follows is ours; the defaults do what the original does.
+    # The original trainer does not have the following ones; their defaults do what it does.
     width_pool: int = hyperparameter(
         1,
-        "random batches' worth of lines that are sorted by width before they are cut into batches, which saves "
-        "computing padding; 1 is purely random",
+        "batches of random lines that are sorted by width together, so that less padding is computed; 1 sorts nothing",
         at_least=1,
         at_most=MAX_COUNT,
     )
     forward_arithmetic: str = hyperparameter(
         "ORIGINAL",
-        "what the quantized network computes with: the original trainer's rounding, or the overlay's own arithmetic",
+        "arithmetic of the quantized network: that of the original trainer, or that of the overlay, bit for bit",
         choices=("ORIGINAL", "HARDWARE"),
     )
     ctc: str = hyperparameter(
         "STANDARD",
-        "labellings that the loss accepts: those of greedy CTC, or those that the overlay's label rule emits (a blank "
-        "behind every letter, a positive score for the winner)",
+        "label rule that the loss trains for: greedy CTC, or the overlay's (a blank after every character, a positive "
+        "score of the best class)",
         choices=("STANDARD", "OVERLAY"),
     )
     select_by: str = hyperparameter(
-        "GREEDY", "labels that the best epoch is chosen by: greedy CTC or the overlay's", choices=("GREEDY", "OVERLAY")
+        "GREEDY",
+        "label rule whose error rates choose the best epoch: greedy CTC, or the overlay's",
+        choices=("GREEDY", "OVERLAY"),
     )
     selection_lines: int = hyperparameter(
         0,
-        "training lines held out to choose the best epoch by; 0 chooses by the validation lines, as the original does",
+        "training lines that are held out and choose the best epoch; with 0, the validation lines choose it",
         at_least=0,
         at_most=MAX_COUNT,
     )
     extra_lines: int = hyperparameter(
-        0, "extra lines drawn anew for every epoch, beside all training lines", at_least=0, at_most=MAX_COUNT
+        0,
+        "lines of --extra that every epoch draws at random, besides all training lines",
+        at_least=0,
+        at_most=MAX_COUNT,
     )
     score_scale: float = hyperparameter(
-        1.0, "factor on the class scores in the loss, which lets FC weights stay below 1", above=0, at_most=1000
+        1.0, "factor on the class scores in the loss; a larger one allows FC weights below 1", above=0, at_most=1000
     )
     optimiser: str = hyperparameter("ADAM", "optimiser", choices=("ADAM", "ADAMW"))
-    weight_decay: float = hyperparameter(0.0, "decoupled weight decay of ADAMW", at_least=0, at_most=1)
+    weight_decay: float = hyperparameter(0.0, "decoupled weight decay; needs ADAMW", at_least=0, at_most=1)
     lr_warmup: float = hyperparameter(
-        0.15, "share of the epochs in which ONE_CYCLE rises to lr, before it falls as a cosine", at_least=0, at_most=0.9
+        0.15,
+        "fraction of the epochs in which the learning rate rises to lr, with ONE_CYCLE; then it falls as a cosine",
+        at_least=0,
+        at_most=0.9,
     )
     dropout: float = hyperparameter(
-        0.0, "share of the hidden outputs that the FC layer does not see in training", at_least=0, at_most=0.9
+        0.0, "probability that a hidden output is dropped in training", at_least=0, at_most=0.9
     )
     augment_stretch: float = _augmentation("stretch", 0.5)
     augment_jitter: float = _augmentation("jitter", 0.5)
@@ -174,7 +197,7 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
+            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
         for part in QUANTIZED_PARTS:
             self._check_width(part, scheme=getattr(self, f"{part}_quantization"))
         internal = self.internal_activation_bit_width
@@ -213,9 +236,9 @@ class Hyperparameters:
         if not self.float_fc:
             allowed |= {f"fc_{part}_quantization": (SIGNED_FIXED_UNIT,) for part in ("weight", "bias")}
             allowed["prefused_bn_fc"] = (True,)
-        sentence = unsupported(self, allowed)
-        if sentence is not None:
-            raise ConfigError(f"forward_arithmetic is HARDWARE, but {sentence}")
+        fault = unsupported(self, allowed)
+        if fault is not None:
+            raise ConfigError(f"forward_arithmetic is HARDWARE, but {fault}")
 
     @property
     def float_fc(self) -> bool:
@@ -263,7 +286,9 @@ class Hyperparameters:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object], *, source: str) -> Hyperparameters:
-        """Hyperparameters from a mapping; what it leaves out keeps its default.
+        """Hyperparameters from a mapping; a name that it does not have gets its default.
+
+        :param values: by name.
 
         :param source: what to name in errors, such as the file's path.
         :raises ConfigError: an unknown name (with the nearest known one), or a value out of range.
@@ -282,13 +307,13 @@ class Hyperparameters:
         """Read a params file: one JSON object of hyperparameters.
 
         :raises FileError: the file cannot be read.
-        :raises ConfigError: it is no JSON object, names a hyperparameter twice or one that does not exist, or a value
+        :raises ConfigError: it is not a JSON object, names a hyperparameter twice or one that does not exist, or a value
             is out of range.
         """
         try:
             values = json.loads(read_text(path), object_pairs_hook=_without_repeats)
         except json.JSONDecodeError as error:
-            raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is no JSON: {error.msg}.") from error
+            raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is not JSON: {error.msg}.") from error
         except RecursionError as error:
             raise ConfigError(f"{path}: the file is nested too deeply; it must be one object, {{...}}.") from error
         except ValueError as error:  # Python refuses to read a whole number of thousands of digits
@@ -311,20 +336,20 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ConfigError(f"{shown(next(name for name in names if names.count(name) > 1))} stands there twice.")
+        raise ConfigError(f"{shown(next(name for name in names if names.count(name) > 1))} occurs twice.")
     return values
 
 
 def shown(value: object) -> str:
-    """A value as an error shows it: short and on one line, whatever it is.
+    """A value of any type as an error message shows it: short and on one line.
 
     >>> shown("W" * 100), shown(10**5000)
-    ("'WWWWWWWWWWWW...WWWWWWWWWWWWW'", 'a number of thousands of digits')
+    ("'WWWWWWWWWWWW...WWWWWWWWWWWWW'", 'an integer of thousands of digits')
     """
     try:
         return " ".join(reprlib.repr(value).split())
     except ValueError:
-        return "a number of thousands of digits"
+        return "an integer of thousands of digits"
 
 
 def range_text(one: Field) -> str:
@@ -336,8 +361,13 @@ def range_text(one: Field) -> str:
     return " and ".join(ends if at_most is None else [*ends, f"at most {at_most}"])
 
 
-def _checked(one: Field, value: object) -> object:
-    """The value of a field in the field's own type, or a sentence that says what is allowed."""
+def checked_value(one: Field, value: object) -> object:
+    """The value of a field, in the type of its default.
+
+    :param one: field made by `hyperparameter`.
+    :param value: of any type; an integer becomes a float where the default is one.
+    :raises ConfigError: another type, or outside the range.
+    """
     kind = type(one.default)
     if kind is float and type(value) is int:
         try:
@@ -358,4 +388,4 @@ def _checked(one: Field, value: object) -> object:
     return value
 
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "text"}

@@ -50,7 +50,7 @@ def design_from_checkpoint(
     fc_weight_bits: int | None = None,
     fc_bias_bits: int | None = None,
 ) -> ExportResult:
-    """The integers that stand for a trained network.
+    """The design of a trained network: its weights and biases as integers.
 
     Recurrent weights and biases are exactly the values of the trained quantizers. So is a fully connected layer that was
     trained in fixed point with ``prefused_bn_fc``; otherwise its batch norm is fused, and one common factor brings
@@ -60,7 +60,7 @@ def design_from_checkpoint(
     :param folding: None takes PE 1 with all products of a gate in parallel.
     :param limits: None takes those of the published overlay.
     :param fc_weight_bits: width of fully connected weights that were trained in floating point, 1 to 8; None takes 8.
-        Likewise `fc_bias_bits`.
+    :param fc_bias_bits: width of its biases, the same.
     :raises FileError: the file is missing.
     :raises CheckpointError: it is damaged, it holds weights that are not finite, or the hardware cannot compute this
         kind of network; the field is named.
@@ -91,9 +91,9 @@ def design_from_checkpoint(
 def _exportable(checkpoint: Checkpoint) -> Recogniser:
     """The network without batch norm, its weights in floating point."""
     hp = checkpoint.hyperparameters
-    sentence = unsupported(hp, {**supported(hp), "bidirectional": (True,)})
-    if sentence is not None:
-        raise CheckpointError(sentence)
+    fault = unsupported(hp, {**supported(hp), "bidirectional": (True,)})
+    if fault is not None:
+        raise CheckpointError(fault)
     trained = checkpoint.recogniser()
     require_finite(trained)
     fused = fuse_batch_norm(trained)
@@ -127,7 +127,7 @@ def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits:
 
 
 def _fitting_scale(model: Recogniser, precision: Precision) -> float:
-    """The largest factor that keeps every FC weight and bias in its range, less if a class score could wrap."""
+    """The largest factor that keeps every FC weight and bias in its range, or a smaller one if a class score could wrap."""
     weight, bias = model.fc.weight.detach().double(), model.fc.bias.detach().double()
     limits = [
         (_fixed(precision.fc_weight).high, float(weight.abs().max())),
@@ -164,7 +164,7 @@ def _integers(model: Recogniser, precision: Precision, scale: float) -> tuple[di
         "biases_input": (recurrent.stacked("bias_ih") if recurrent.use_bias else no_bias, precision.bias),
         "biases_recurrent": (recurrent.stacked("bias_hh") if recurrent.use_bias else no_bias, precision.bias),
         "fc_weights": (torch.stack(list(by_direction)), precision.fc_weight),
-        # Both directions' scores are added, so the bias stands in the forward half only.
+        # Both directions' scores are added, so only the forward half has the bias.
         "fc_biases": (torch.stack([fc_bias, torch.zeros_like(fc_bias)]), precision.fc_bias),
     }
     arrays, clipped = {}, {}
@@ -175,19 +175,19 @@ def _integers(model: Recogniser, precision: Precision, scale: float) -> tuple[di
 
 
 def _provenance(checkpoint: Checkpoint, scale: float) -> Provenance:
-    told = checkpoint.provenance
+    trained = checkpoint.provenance
     file = checkpoint.path
     source = f"{file.name}, sha256 {checkpoint.sha256}" if file else checkpoint.name
     notes = {
-        "command": told.get("command", ""),
-        "dataset": told.get("dataset", ""),
+        "command": trained.get("command", ""),
+        "dataset": trained.get("dataset", ""),
         "random_seed": str(checkpoint.hyperparameters.random_seed),
         "epochs": str(checkpoint.epoch),
-        "trained_with": f"{told.get('tool', '')}, torch {told.get('torch', '')}",
+        "trained_with": f"{trained.get('tool', '')}, torch {trained.get('torch', '')}",
         "internal_activation_bit_width": str(checkpoint.hyperparameters.internal_activation_bit_width),
     }
     if scale != 1:
         notes["fc_scale"] = repr(scale)
     if not checkpoint.hyperparameters.prefused_bn_fc:
         notes["batch_norm"] = "fused on export, without retraining"
-    return Provenance(author=told.get("author", ""), source=source, tool=TOOL, notes=notes)
+    return Provenance(author=trained.get("author", ""), source=source, tool=TOOL, notes=notes)

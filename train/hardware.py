@@ -17,14 +17,14 @@ STORED_BITS = range(FIXED_BITS.start, HARDWARE_BITS.stop)
 """Widths that can be trained and that the hardware stores."""
 
 FLOAT_BITS = 32
-"""The width that stands for floating point."""
+"""Width of a value in floating point."""
 
 FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT = "FP", "SIGNED_FIXED_UNIT", "UNSIGNED_FIXED_UNIT"
 """Quantization schemes."""
 
 
 def supported(hp: Hyperparameters) -> dict[str, Sequence]:
-    """Values that the accelerator computes with, by hyperparameter; what is not named does not matter to it.
+    """Values that the accelerator computes with, by hyperparameter; it computes with every value of the others.
 
     An FC layer in floating point is among them: the export rounds it.
     """
@@ -42,7 +42,7 @@ def supported(hp: Hyperparameters) -> dict[str, Sequence]:
 
 
 def unsupported(hp: Hyperparameters, allowed: Mapping[str, Sequence]) -> str | None:
-    """The first hyperparameter with a value that is not allowed, as a sentence; None if all are.
+    """The message on the first hyperparameter whose value is not allowed; None if there is none.
 
     :param allowed: see `supported`.
     """

@@ -267,23 +267,23 @@ def test_noise_saturates_at_paper_and_ink():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "message"),
+    ("field", "value", "allowed"),
     [
-        ("stretch", 0.51, "stretch is 0.51; allowed is 0 to 0.5."),
-        ("jitter", -0.1, "jitter is -0.1; allowed is 0 to 0.5."),
-        ("shift", 17, "shift is 17; allowed is 0 to 16."),
-        ("shift", 1.0, "shift is 1.0; it must be a whole number."),
-        ("shift", True, "shift is True; it must be a whole number."),
-        ("scale", float("nan"), "scale is nan; allowed is 0 to 0.5."),
-        ("slant", "much", "slant is 'much'; it must be a number."),
-        ("thickness", 2, "thickness is 2; allowed is 0 to 1."),
-        ("noise", float("inf"), "noise is inf; allowed is 0 to 128."),
-        pytest.param("noise", 10**5000, "noise is a number of thousands of digits; allowed is 0 to 128.", id="huge"),
-        ("noise", None, "noise is None; it must be a number."),
+        ("stretch", 0.51, "0 to 0.5"),
+        ("jitter", -0.1, "0 to 0.5"),
+        ("shift", 17, "0 to 16"),
+        ("shift", 1.0, "integer"),
+        ("shift", True, "integer"),
+        ("scale", float("nan"), "finite"),
+        ("slant", "much", "number"),
+        ("thickness", 2, "0 to 1"),
+        ("noise", float("inf"), "finite"),
+        pytest.param("noise", 10**5000, "finite", id="huge"),
+        ("noise", None, "number"),
     ],
 )
-def test_a_change_outside_its_range_is_named(field, value, message):
-    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+def test_a_change_outside_its_range_is_named(field, value, allowed):
+    with pytest.raises(ConfigError, match=rf"^{field} is .*; .*{allowed}"):
         Augmentation(**{field: value})
 
 

@@ -1,5 +1,6 @@
 """Reading and writing datasets in the layout of UW3-500."""
 
+import re
 import stat
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_a_truth_that_cannot_be_trained_is_left_out_of_training_only(folder):
     )
 
 
-def test_lines_both_trained_on_and_judged_by_are_pointed_out(folder):
+def test_training_lines_that_are_validation_lines_are_pointed_out(folder):
     (folder / "valid.txt").write_text("b,abc\na/2,bab\na/3,ca\n")
     dataset = read_dataset(folder)
     assert len(dataset.validation) == 3
@@ -120,35 +121,27 @@ def test_lines_both_trained_on_and_judged_by_are_pointed_out(folder):
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("content", "named"),
     [
-        ("a/1,x\na/2 y\n", "{path} line 2 has no comma; it must be `relative/name,ground truth`."),
-        ("a/1,x\na/2,y\na/1,z\n", "{path} line 3 repeats a/1, which stands on line 1."),
-        ("../a/1,x\n", "{path} line 1: '../a/1' is no relative path within the folder of images."),
-        ("a/../../b,x\n", "{path} line 1: 'a/../../b' is no relative path within the folder of images."),
-        ("/etc/b,x\n", "{path} line 1: '/etc/b' is no relative path within the folder of images."),
-        ("a\\..\\b,x\n", "{path} line 1: 'a\\\\..\\\\b' is no relative path within the folder of images."),
-        ("a\0b,x\n", "{path} line 1: 'a\\x00b' is no relative path within the folder of images."),
-        (",x\n", "{path} line 1: '' is no relative path within the folder of images."),
-        ("", "{path} lists no lines."),
-        ("\n\n", "{path} lists no lines."),
-        (
-            "a/1,\na/2,\n",
-            "None of the 2 lines of {path} can be used; the first: "
-            "{path} line 1 (a/1) is left out: its ground truth is empty.",
-        ),
-        (
-            "a/1,\n",
-            "The only line of {path} cannot be used; the first: "
-            "{path} line 1 (a/1) is left out: its ground truth is empty.",
-        ),
+        ("a/1,x\na/2 y\n", ["line 2", "comma"]),
+        ("a/1,x\na/2,y\na/1,z\n", ["line 3", "a/1", "line 1"]),
+        ("../a/1,x\n", ["line 1", "'../a/1'"]),
+        ("a/../../b,x\n", ["line 1", "'a/../../b'"]),
+        ("/etc/b,x\n", ["line 1", "'/etc/b'"]),
+        ("a\\..\\b,x\n", ["line 1", r"'a\\..\\b'"]),
+        ("a\0b,x\n", ["line 1", r"'a\x00b'"]),
+        (",x\n", ["line 1", "''"]),
+        ("", ["no lines"]),
+        ("\n\n", ["no lines"]),
+        ("a/1,\na/2,\n", ["None of the 2 lines", "line 1 (a/1)", "ground truth is empty"]),
+        ("a/1,\n", ["The only line", "line 1 (a/1)", "ground truth is empty"]),
     ],
 )
-def test_a_malformed_list(folder, content, sentence):
+def test_a_malformed_list(folder, content, named):
     path = rewrite(folder, content)
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(DataError, match=re.escape(str(path))) as refused:
         read_dataset(folder)
-    assert str(refused.value) == sentence.format(path=path)
+    assert all(text in str(refused.value) for text in named)
 
 
 def test_a_list_that_is_not_utf_8(folder):
@@ -168,9 +161,8 @@ def test_a_missing_part(folder, tmp_path, missing):
 
 
 def test_a_file_or_an_empty_folder_for_a_dataset(folder, tmp_path):
-    with pytest.raises(FileError) as refused:
+    with pytest.raises(FileError, match=re.escape(f"{folder}/valid.txt")):
         read_dataset(folder / "valid.txt")
-    assert str(refused.value) == f"Cannot read {folder}/valid.txt: it is no folder."
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError) as refused:
         read_dataset(tmp_path / "empty")
@@ -256,7 +248,7 @@ def test_a_folder_that_cannot_be_made(folder):
     dataset = read_dataset(folder)
     with pytest.raises(FileError) as refused:
         write_dataset(dataset, folder / "valid.txt" / "set")
-    assert str(refused.value) == f"Cannot write {folder}/valid.txt/set: {folder}/valid.txt is no folder."
+    assert str(refused.value).startswith(f"Cannot write {folder}/valid.txt/set: {folder}/valid.txt ")
 
 
 @pytest.mark.parametrize(

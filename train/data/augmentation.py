@@ -1,4 +1,4 @@
-"""Random changes of a training line's grey columns, such as another page or another pass of the scanner would show.
+"""`augment`: random changes of a training line's grey columns, as between two scans of one page.
 
 A line is bent (stretched, shifted, scaled, sheared) by one interpolation, so that its strokes are blurred once at
 most; then its strokes are made thicker or thinner, and noise is added. What is moved beyond the edge is lost and background
@@ -8,18 +8,23 @@ ink to spare.
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from datapath.errors import ConfigError, DataError
-from train.config import hyperparameter, range_text, shown
+from datapath.errors import DataError
+from train.config import AUGMENTATIONS, checked_value, hyperparameter
 
 KNOT_SPACING = 24
 """Columns between two places where `Augmentation.jitter` changes the speed, about two letters' width."""
 
 MOST_GROWN, MOST_WORN = 0.5, 0.4
 """Strongest change of the strokes: 1 would add a pixel on either side, or take one from strokes of two or three."""
+
+
+def _change(name: str, at_most: float) -> Any:
+    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], at_least=0, at_most=at_most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,43 +34,22 @@ class Augmentation:
     :raises ConfigError: a value of the wrong kind or outside its range.
     """
 
-    stretch: float = hyperparameter(0.0, "largest change of a line's width, relative", at_least=0, at_most=0.5)
-    jitter: float = hyperparameter(
-        0.0, "largest local change of width along a line, relative; the line's width stays", at_least=0, at_most=0.5
-    )
-    shift: int = hyperparameter(0, "largest shift up or down, in rows", at_least=0, at_most=16)
-    scale: float = hyperparameter(
-        0.0, "largest change of a line's height about its middle, relative", at_least=0, at_most=0.5
-    )
-    slant: float = hyperparameter(
-        0.0, "largest shear to either side about the middle row, in columns per row", at_least=0, at_most=1
-    )
-    thickness: float = hyperparameter(
-        0.0, "probability that a line's strokes become thicker or thinner", at_least=0, at_most=1
-    )
-    noise: float = hyperparameter(
-        0.0, "largest standard deviation of the noise on a line, in grey levels of 255", at_least=0, at_most=128
-    )
+    stretch: float = _change("stretch", 0.5)
+    jitter: float = _change("jitter", 0.5)
+    shift: int = _change("shift", 16)
+    scale: float = _change("scale", 0.5)
+    slant: float = _change("slant", 1)
+    thickness: float = _change("thickness", 1)
+    noise: float = _change("noise", 128)
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
+            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
 
     @property
     def enabled(self) -> bool:
         """Whether anything is changed at all."""
         return any(getattr(self, one.name) for one in fields(self))
-
-
-def _checked(one: Field, value: object) -> int | float:
-    """The value of a field in the field's own type, or a sentence that says what is allowed."""
-    kind = type(one.default)
-    if type(value) not in (int, kind):
-        raise ConfigError(f"{one.name} is {shown(value)}; it must be a{' whole' if kind is int else ''} number.")
-    # Compared before it becomes a float: a whole number may be too large for one, and nan is in no range.
-    if not one.metadata["at_least"] <= value <= one.metadata["at_most"]:
-        raise ConfigError(f"{one.name} is {shown(value)}; allowed is {range_text(one)}.")
-    return kind(value)
 
 
 def line_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
@@ -82,7 +66,7 @@ def line_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
 def augment(
     pixels: np.ndarray, augmentation: Augmentation, rng: np.random.Generator, *, least_columns: int
 ) -> np.ndarray:
-    """A line as it might have been scanned another time.
+    """A randomly changed copy of a line.
 
     :param pixels: uint8 [T, I], ink bright, background 0, left to right, top pixel first; never written to.
     :param rng: see `line_generator`.

@@ -1,4 +1,4 @@
-"""Lines to batches: pixels read once, the order of an epoch, and what a batch holds."""
+"""Batches: the pixels and labels of lines, the order of an epoch, padding."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from train.config import Hyperparameters
 from train.data.dataset import Line
 
 BACKGROUND = 0
-"""Grey value of padded columns: paper."""
+"""Grey value of padded columns: no ink."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sample:
-    """One line, ready to train on: grey columns uint8 [T, I], and the labels of its truth, int64 [n]."""
+    """One training line.
+
+    line    its name, reference text and image
+    pixels  grey columns, uint8 [T, I]
+    labels  classes of the reference text, int64 [n]
+    """
 
     line: Line
     pixels: Tensor
@@ -34,8 +39,14 @@ class Sample:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Padded lines: `grey` uint8 [T, B, I], `lengths` int64 [B]; labels end to end int64 [sum of n], `label_counts`
-    int64 [B]; and the names of the lines."""
+    """Lines side by side, padded to the longest.
+
+    grey          uint8 [T, B, I]
+    lengths       columns of each line, int64 [B]
+    labels        classes of all reference texts, end to end, int64 [sum of n]
+    label_counts  n of each line, int64 [B]
+    names         of the lines
+    """
 
     grey: Tensor
     lengths: Tensor
@@ -47,7 +58,9 @@ class Batch:
 def read_pixels(lines: Sequence[Line], *, target_height: int, workers: int = 0) -> list[Tensor]:
     """Grey columns of every line, uint8 [T, target_height], in the order of `lines`.
 
-    :param workers: threads that read; 0 reads one after the other.
+    :param lines: to read.
+    :param target_height: height of a line in pixels.
+    :param workers: threads that read; 0 reads one line after the other.
     :raises ImageError: an image is missing or damaged.
     """
 

@@ -4,8 +4,8 @@
     FOLDER/valid.txt           validation lines, the same
     FOLDER/imgs/NAME.png       their images
 
-The truth is kept as it stands in the file, without its newline; which characters are trained is the alphabet's
-decision (`datapath.alphabet.UNTRAINED_CHARACTERS`).
+The ground truth of a line is its reference text, as it is in the file but for the newline. Characters that are not
+trained are those of `datapath.alphabet.UNTRAINED_CHARACTERS`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Line:
-    """One printed line: its name within the dataset, its ground truth, and its image or the path of it."""
+    """One text line.
+
+    name    within the dataset
+    text    reference (ground truth)
+    source  image, or its path
+    """
 
     name: str
     text: str
@@ -52,9 +57,9 @@ class Line:
         return self.source.convert("L") if isinstance(self.source, Image.Image) else load_image(self.source)
 
     def pixels(self, target_height: int) -> np.ndarray:
-        """Grey columns, not yet quantized: that is the model's work in training, and the board's after it.
+        """Grey columns, not yet quantized.
 
-        :param target_height: I, rows of the network's input.
+        :param target_height: I, height of the network's input in pixels.
         :returns: uint8 [T, I], ink bright, left to right, top pixel first, T even.
         :raises ImageError: unreadable, or it gives too few or too many columns; the line is named.
         """
@@ -74,11 +79,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Lines to train on and lines to judge by.
+    """Training lines and validation lines.
 
-    `problems` holds one sentence for every line that was left out, and for anything else that makes a result on this
-    data doubtful: whoever reads a dataset shows them. `extra` are further lines to train on, of another origin; they add
-    no character to the alphabet.
+    training    base lines: they decide the alphabet
+    validation  lines that error rates are measured on
+    name        of the dataset
+    problems    messages for the user: each line that was left out, and what makes results on the lines doubtful
+    extra       training lines of other datasets; they add no character to the alphabet
     """
 
     training: tuple[Line, ...]
@@ -90,7 +97,7 @@ class Dataset:
     def alphabet(self) -> Alphabet:
         """Characters in order of first appearance over the training lines, narrowest image first.
 
-        The width is that of the scan, before it is resized; equally wide lines keep the order of the list. This gives
+        The width is that of the scan, before it is resized; equally wide lines have the order of the list. This gives
         the alphabet of the published LSTM-PYNQ networks from UW3-500; the width after resizing does not.
 
         :raises ImageError: an image cannot be read.
@@ -139,10 +146,10 @@ def read_lines(
     """Read the lines of one list file, in its order; blank rows are passed over.
 
     :param imgs: the folder of images.
-    :param trained: also leave out a truth that holds no character that is trained (a lone ``$``).
-    :returns: the lines, and one sentence for each line that was left out.
+    :param trained: also leave out a line whose text holds no trained character (a lone ``$``).
+    :returns: the lines, and a message for each line that was left out.
     :raises FileError: the list or the folder of images is missing or unreadable.
-    :raises DataError: a row without a comma, a name that is no path within `imgs` or occurs twice, or no usable line.
+    :raises DataError: a row without a comma, a name that is not a path within `imgs` or occurs twice, or no usable line.
     """
     list_file, imgs = Path(list_file), Path(imgs)
     rows = _rows(list_file)
@@ -172,7 +179,7 @@ def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
     :param folder: missing or empty.
     :returns: `folder`.
     :raises FileError: it holds something already, or cannot be written.
-    :raises DataError: a name or truth that the layout cannot hold.
+    :raises DataError: a name or text that the layout cannot hold.
     :raises ImageError: an image cannot be read.
     """
     for lines in (dataset.training, dataset.validation):
@@ -209,7 +216,7 @@ def require_free(folder: str | os.PathLike) -> None:
         below_file = nearest is not None and not nearest.is_dir()
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if below_file:
-        raise FileError(f"Cannot write {folder}: {nearest} is no folder.")
+        raise FileError(f"Cannot write {folder}: {nearest} is not a folder.")
     if taken:
         raise FileError(f"{folder} exists and is not an empty folder; nothing is overwritten.")
 
@@ -260,7 +267,7 @@ def _require_folder(folder: Path) -> None:
     with _reading(folder):
         is_folder, exists = folder.is_dir(), folder.exists()
     if not is_folder:
-        raise FileError(f"Cannot read {folder}: {'it is no folder' if exists else 'no such folder'}.")
+        raise FileError(f"Cannot read {folder}: {'it is not a folder' if exists else 'no such folder'}.")
 
 
 @contextmanager
@@ -273,7 +280,7 @@ def _reading(folder: Path) -> Iterator[None]:
 
 
 def _rows(list_file: Path) -> list[tuple[int, str, str]]:
-    """(row number from 1, name, truth) of every row that is not blank."""
+    """(row number from 1, name, text) of every row that is not blank."""
     rows: list[tuple[int, str, str]] = []
     first_seen: dict[str, int] = {}
     for number, row in enumerate(read_text(list_file).removeprefix("\ufeff").split("\n"), start=1):
@@ -284,9 +291,9 @@ def _rows(list_file: Path) -> list[tuple[int, str, str]]:
         if not comma:
             raise DataError(f"{list_file} line {number} has no comma; it must be `relative/name,ground truth`.")
         if not _is_inner_path(name):
-            raise DataError(f"{list_file} line {number}: {name!r} is no relative path within the folder of images.")
+            raise DataError(f"{list_file} line {number}: {name!r} is not a relative path within the folder of images.")
         if name in first_seen:
-            raise DataError(f"{list_file} line {number} repeats {name}, which stands on line {first_seen[name]}.")
+            raise DataError(f"{list_file} line {number} repeats {name}, which is on line {first_seen[name]}.")
         first_seen[name] = number
         rows.append((number, name, text))
     return rows
@@ -299,7 +306,7 @@ def _is_inner_path(name: str) -> bool:
 
 
 def _why_unusable(line: Line, trained: bool) -> str | None:
-    """The sentence that says why a line cannot be used, or None."""
+    """The reason why a line cannot be used, or None."""
     if line.text == "":
         return "its ground truth is empty."
     if "\r" in line.text:
@@ -314,7 +321,7 @@ def _why_unusable(line: Line, trained: bool) -> str | None:
 
 
 def _shared_lines(training: Iterable[Line], validation: Iterable[Line], validation_list: Path) -> list[str]:
-    """A sentence if lines are both trained on and judged by: allowed, but the error rates then flatter."""
+    """A message if training lines are validation lines, too: it is allowed, but the error rates are then too low."""
     trained = {line.source for line in training}
     shared = [line.name for line in validation if line.source in trained]
     if not shared:

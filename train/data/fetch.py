@@ -1,7 +1,7 @@
-"""Fetching UW3-500, the real lines, into a folder that `train.data.dataset.read_dataset` reads.
+"""`fetch_uw3_500`: download the scanned lines of UW3-500 into a folder that `train.data.dataset.read_dataset` reads.
 
 The set lies in the repository of the original trainer, https://github.com/Xilinx/pytorch-ocr, folder
-``db_files_uw3-500``; GitHub serves the whole repository as one archive. The archive is taken for hostile: only plain
+``db_files_uw3-500``; GitHub serves the whole repository as one archive. The archive is not trusted: only plain
 files of the dataset's own folder are written, below a limit, and the folder appears whole or not at all.
 """
 
@@ -50,8 +50,8 @@ DOWNLOAD_TIMEOUT = 60
 
 _CHUNK = 2**20
 
-_KEPT = (TRAINING_LIST, VALIDATION_LIST, IMAGE_FOLDER, "README.md")
-"""What is taken from the dataset's folder; the README says whose data it is."""
+_EXTRACTED = (TRAINING_LIST, VALIDATION_LIST, IMAGE_FOLDER, "README.md")
+"""What is extracted of the dataset's folder; the README names the authors of the data."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def fetch_uw3_500(
     :param url: http, https or ftp address of a ``.tar.gz`` or ``.zip`` that holds the dataset at any depth.
     :param sha256: expected digest of the archive, in hex; None to trust the address.
     :param archive: a local archive, instead of a download.
-    :param progress: called during the download with (bytes done, bytes in all; 0 if the server does not say).
+    :param progress: called during the download with (bytes done, bytes in all; 0 if the server does not send it).
     :returns: `folder`.
     :raises FileError: `folder` is not empty or cannot be written; the archive cannot be had, read or trusted.
     :raises DataError: the archive holds no dataset, more than one, or an incomplete one.
@@ -129,7 +129,7 @@ def _download(url: str, folder: Path, progress: Progress | None) -> Path:
     except OSError as error:  # every exception of requests is one
         raise FileError(f"Cannot download {url}: {_innermost(error)}.") from error
     except ValueError as error:
-        raise FileError(f"Cannot download {url}: it is no http, https or ftp address.") from error
+        raise FileError(f"Cannot download {url}: it is not an http, https or ftp address.") from error
     finally:
         logger.setLevel(level)
 
@@ -157,29 +157,29 @@ def _unpack(archive: Path, folder: Path, source: str) -> Path:
         root = _dataset_root(members, source)
         for member in members:
             parts = member.path.relative_to(root).parts if member.path.is_relative_to(root) else ("",)
-            if parts[0] in _KEPT:
+            if parts[0] in _EXTRACTED:
                 _extract(member, inside.joinpath(*parts), source)
         try:
             problems = read_dataset(inside).problems
         except FoldlineError as error:
-            raise DataError(f"{source} holds no usable dataset: {_told(error, inside, root)}") from error
+            raise DataError(f"{source} holds no usable dataset: {_renamed(error, inside, root)}") from error
         if problems:
-            raise DataError(f"{source} holds an incomplete dataset: {_told(problems[0], inside, root)}")
+            raise DataError(f"{source} holds an incomplete dataset: {_renamed(problems[0], inside, root)}")
     return folder
 
 
-def _told(sentence: object, inside: Path, root: PurePosixPath) -> str:
-    """A sentence about the temporary folder, as one about the folder in the archive."""
-    return str(sentence).replace(str(inside), str(root))
+def _renamed(message: object, inside: Path, root: PurePosixPath) -> str:
+    """A message about the temporary folder, with the name of the folder in the archive."""
+    return str(message).replace(str(inside), str(root))
 
 
 @contextmanager
 def _reading(source: str) -> Iterator[None]:
-    """Turn whatever goes wrong with an archive's bytes into one sentence."""
+    """Turn the errors of reading an archive into a FileError with its name."""
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise FileError(f"{source} is no tar.gz or zip archive, or it is damaged.") from error
+        raise FileError(f"{source} is not a tar.gz or zip archive, or it is damaged.") from error
     except RuntimeError as error:  # a password, or a compression that Python does not know
         raise FileError(f"{source} cannot be unpacked: {error}.") from error
     except OSError as error:
@@ -231,7 +231,7 @@ def _zip_members(opened: zipfile.ZipFile, source: str) -> list[_Member]:
 
 
 _FILE_TYPE, _PLAIN_FILE, _FOLDER = 0o170000, 0o100000, 0o040000
-"""Bits of a Unix file mode, which zip keeps in the upper half of a member's external attributes."""
+"""Bits of a Unix file mode, which zip has in the upper half of a member's external attributes."""
 
 
 class _Tally:

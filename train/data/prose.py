@@ -1,4 +1,4 @@
-"""Texts for synthetic lines: what stands on the lines of a scientific journal, from a small grammar.
+"""Texts of synthetic lines: sentences, references and tables of a scientific journal, from a small grammar.
 
 A grammar maps a symbol to its productions; ``{symbol}`` within a production is replaced in turn, and ``{Symbol}``
 gives the same with a capital. Every character produced is one of `ALPHABET`.
@@ -225,10 +225,10 @@ def _expand(rng: np.random.Generator, symbol: str) -> str:
 def _fitted(rng: np.random.Generator, text: str, length: int, shortest: int) -> str:
     """The beginning of `text`, `shortest` to `length` characters: whole words, or the last one broken with a hyphen."""
     words = max(0, text[: max(0, length) + 1].rfind(" "))
-    kept = length - 1
-    breakable = re.fullmatch("[a-z]{3,}", text[words + 1 : kept]) and re.match("[a-z]{2}", text[kept:])
+    cut = length - 1
+    breakable = re.fullmatch("[a-z]{3,}", text[words + 1 : cut]) and re.match("[a-z]{2}", text[cut:])
     if breakable and (words < shortest or rng.random() < HYPHEN_SHARE):
-        return f"{text[:kept]}-"
+        return f"{text[:cut]}-"
     return text[:words] if words >= shortest else _padded(text[:length].rstrip(" "), shortest)
 
 

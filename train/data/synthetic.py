@@ -1,4 +1,4 @@
-"""The embedded default data: printed lines as a scanner of journal pages sees them, made from a seed.
+"""Synthetic lines: text rendered as a scan of a journal page, from a seed; the default dataset.
 
 Text (`train.data.prose`) is set in a typeface (`train.data.typefaces`), skewed, blurred, made noisy and cut to black and white
 at a random threshold, which thins or thickens the strokes. As in UW3, the image ends a few pixels off the ink.
@@ -31,7 +31,7 @@ _SPLITS = ("training", "validation")
 
 @dataclass(frozen=True)
 class _Style:
-    """How one line is set and scanned; lengths in pixels."""
+    """How one line is rendered; lengths in pixels."""
 
     typeface: Typeface
     font: str  # of the line
@@ -117,7 +117,7 @@ def _require(field: str, value: int, lowest: int, highest: int | None) -> None:
 
 
 def _rendered(rng: np.random.Generator, text: str) -> Image.Image:
-    """Set and scan `text`: bilevel, cut to the ink and a margin."""
+    """`text` as a scan: bilevel, cropped to the ink and a margin."""
     style = _style(rng, text)
     grey = np.asarray(_scan(_set(text, style), style), dtype=np.float32)
     noisy = grey + rng.normal(0.0, style.grain, grey.shape).astype(np.float32)
@@ -166,8 +166,8 @@ def _set(text: str, style: _Style) -> Image.Image:
     pieces, x = [], 0.0
     for number, word in enumerate(text.split(" ")):
         font = load_font(style.emphasis if number in style.emphasised else style.font, style.size)
-        printed = "".join(style.typeface.substitutes.get(c, c) for c in word)
-        for piece in printed if style.tracking else (printed,):
+        word = "".join(style.typeface.substitutes.get(c, c) for c in word)
+        for piece in word if style.tracking else (word,):
             pieces.append((x, piece, font))
             x += font.getlength(piece) + style.tracking
         x += style.word_gap

@@ -19,10 +19,14 @@ from train.loss import columns_needed
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingData:
-    """Samples to train on, the first `base_count` of them in every epoch, and `hyperparameters.extra_lines` of the others;
-    and lines to judge each epoch by, with their grey columns uint8 [T, I].
+    """What a run trains on and validates on.
 
-    `notes` has a sentence for each line that is not trained on, and one on how the best epoch is chosen.
+    samples            training lines, base lines first, then extra lines
+    base_count         number of base lines: every epoch has all of them, and `hyperparameters.extra_lines` extra ones
+    validation         lines whose error rates each epoch is measured by
+    validation_pixels  their grey columns, uint8 [T, I]
+    notes              messages: each line that is not trained on, and how the best epoch is chosen
+    augmentation       random changes of the samples
     """
 
     samples: tuple[Sample, ...]
@@ -35,7 +39,7 @@ class TrainingData:
 
     @property
     def references(self) -> list[str]:
-        """The whole truth of every validation line."""
+        """The reference text of every validation line, with the characters that are not trained."""
         return [line.text for line in self.validation]
 
     @property
@@ -69,7 +73,7 @@ def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparamete
     """Read the images and split the lines.
 
     :raises ConfigError: more selection lines than training lines.
-    :raises DataError: no line can be trained on, no line to judge by holds a word, or the alphabet lacks a character.
+    :raises DataError: no line can be trained on, no validation line holds a word, or the alphabet lacks a character.
     :raises ImageError: an image cannot be read.
     """
     hp = hyperparameters
@@ -93,7 +97,7 @@ def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparamete
 
 
 def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tuple[Line, ...], list[str]]:
-    """Lines to train on, lines to judge by, and a sentence on that."""
+    """Training lines, validation lines, and a message if the latter are held out."""
     count = hp.selection_lines
     if count == 0:
         return dataset.training, dataset.validation, []
@@ -113,27 +117,27 @@ def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -
 
 
 def _extra(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
-    """Samples of the extra lines that the alphabet can say, and one sentence about the others."""
+    """Samples of the extra lines that the alphabet can encode, and a message about the others."""
     if hp.extra_lines > len(lines):
         raise ConfigError(f"extra_lines is {hp.extra_lines}; there are {len(lines)} extra lines.")
     known = {*alphabet.symbols, *UNTRAINED_CHARACTERS}
     encodable = tuple(line for line in lines if known.issuperset(line.text))
-    kept, notes = _ctc_feasible(_samples(encodable, alphabet, hp), hp)
+    samples, notes = _ctc_feasible(_samples(encodable, alphabet, hp), hp)
     if len(encodable) < len(lines):
         notes.append(f"{len(lines) - len(encodable)} of {len(lines)} extra lines hold characters outside the alphabet.")
-    return kept, notes
+    return samples, notes
 
 
 def _ctc_feasible(samples: list[Sample], hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
-    """The lines that CTC can say, and one sentence for each that it cannot: its loss would be infinite."""
-    kept, notes = [], []
+    """The samples with enough columns for their labels, and a message for each of the others, whose loss is infinite."""
+    feasible, notes = [], []
     for sample in samples:
         needed = columns_needed(sample.labels, hp)
         if needed <= sample.columns:
-            kept.append(sample)
+            feasible.append(sample)
         else:
             notes.append(
                 f"{sample.line.name} is not trained on: its text needs {needed} columns, the image has "
                 f"{sample.columns}."
             )
-    return kept, notes
+    return feasible, notes

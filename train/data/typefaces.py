@@ -16,7 +16,7 @@ from PIL import ImageFont
 from datapath.errors import FileError
 
 CURLY_QUOTES = {"`": "\u2018", "'": "\u2019"}
-"""Journals print the quotes of the ground truth curled; a typeface that does not by itself is asked for these."""
+"""Journals print straight quotes curled; drawn instead of them by typefaces with straight ones."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Typeface:
 
 
 _OLD_TEX_ENCODING = frozenset("<")
-"""These fonts keep the encoding OT1 of TeX, where the place of ``<`` is taken by an inverted exclamation mark. Their
+"""These fonts have the encoding OT1 of TeX, with an inverted exclamation mark in the place of ``<``. Their
 quotes are curled already."""
 
 TYPEFACES = (
@@ -52,7 +52,7 @@ TYPEFACES = (
 
 @lru_cache(maxsize=1)
 def font_folder() -> Path:
-    """Where matplotlib keeps its fonts; the package is found but not imported, which would take a second.
+    """Folder of matplotlib's fonts; the package is found but not imported, which would take a second.
 
     :raises FileError: matplotlib is not installed, or without its fonts.
     """
