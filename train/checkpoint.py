@@ -25,7 +25,7 @@ from train.model import Recogniser
 
 FORMAT = "foldline checkpoint"
 FORMAT_VERSION = 1
-"""Version of the saved form; a newer one is refused, never guessed at."""
+"""Version of the saved form; any other is refused."""
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),  # the archive; OSError: a place outside it
@@ -103,14 +103,14 @@ class Checkpoint:
         """Read what `save` wrote; nothing in the file is ever executed.
 
         :raises FileError: missing or unreadable.
-        :raises CheckpointError: damaged, no checkpoint of Foldline, or of another version.
+        :raises CheckpointError: damaged, not a checkpoint of Foldline, or of another version.
         """
         path = Path(path)
         require_file(path)
         content = read_bytes(path)
         plain = _read_plain(path, content)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-            raise CheckpointError(f"{path} is a file of torch, but no Foldline checkpoint.")
+            raise CheckpointError(f"{path} is a file of torch, but not a Foldline checkpoint.")
         if plain.get("version") != FORMAT_VERSION:
             raise CheckpointError(
                 f"{path} is a checkpoint of version {shown(plain.get('version'))}; "
@@ -118,7 +118,7 @@ class Checkpoint:
             )
         for name in _FIELD_TYPES:
             if name not in plain:
-                raise CheckpointError(f"{path} is not a whole checkpoint: it has no {name!r}.")
+                raise CheckpointError(f"{path} is not a complete checkpoint: it has no {name!r}.")
         values = {name: plain[name] for name in _FIELD_TYPES}
         try:
             _require_types(values)
@@ -151,7 +151,7 @@ def load_weights(model: Recogniser, weights: dict[str, Tensor]) -> None:
 
 
 def require_finite(model: Recogniser) -> None:
-    """Refuse weights that stand for no integer.
+    """Refuse weights that no integer can represent.
 
     :raises CheckpointError: names the first parameter that is nan or infinite somewhere.
     """
@@ -164,23 +164,25 @@ def require_finite(model: Recogniser) -> None:
 
 
 def _require_fitting(model: Recogniser, weights: dict[str, Tensor]) -> None:
-    own = model.state_dict()
-    for name in [*own, *weights]:
+    expected = model.state_dict()
+    for name in [*expected, *weights]:
         if name not in weights:
             raise CheckpointError(f"The checkpoint has no weights {name}, which the hyperparameters ask for.")
-        if name not in own:
-            raise CheckpointError(f"The checkpoint has weights {name}, for which the hyperparameters have no place.")
-        if weights[name].shape != own[name].shape:
+        if name not in expected:
+            raise CheckpointError(f"The checkpoint has weights {name}, which the hyperparameters do not have.")
+        if weights[name].shape != expected[name].shape:
             raise CheckpointError(
                 f"{name} has shape {list(weights[name].shape)} in the checkpoint; "
-                f"the hyperparameters ask for {list(own[name].shape)}."
+                f"the hyperparameters ask for {list(expected[name].shape)}."
             )
-        if weights[name].dtype != own[name].dtype:
-            raise CheckpointError(f"{name} is {weights[name].dtype} in the checkpoint; it must be {own[name].dtype}.")
+        if weights[name].dtype != expected[name].dtype:
+            raise CheckpointError(
+                f"{name} is {weights[name].dtype} in the checkpoint; it must be {expected[name].dtype}."
+            )
 
 
 def _require_types(values: dict[str, object]) -> None:
-    """Refuse a field that is not what `save` writes; whether the values fit together is not looked at here."""
+    """Refuse a field that is not what `save` writes; whether the values fit together is not checked here."""
     for name, (fits, what) in _FIELD_TYPES.items():
         if not fits(values[name]):
             raise CheckpointError(f"{name} is {shown(values[name])}; it must be {what}.")
@@ -217,8 +219,8 @@ _FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
     "alphabet": (lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v), "a list of texts"),
     "model": (_is_table, "a table of tensors by name"),
     "optimiser": (_is_optimiser, "the state of an optimiser, or None"),
-    "epoch": (_is_count, f"a whole number from 0 to {MAX_COUNT}"),
-    "batch": (_is_count, f"a whole number from 0 to {MAX_COUNT}"),
+    "epoch": (_is_count, f"an integer from 0 to {MAX_COUNT}"),
+    "batch": (_is_count, f"an integer from 0 to {MAX_COUNT}"),
     "loss_sum": (lambda v: type(v) is float and math.isfinite(v), "a finite real number"),
     "best_cer": (_is_rate, "a real number, 0 or more"),
     "best_wer": (_is_rate, "a real number, 0 or more"),
@@ -228,7 +230,7 @@ _FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
         "a table of texts by name",
     ),
 }
-"""Of every field of `Checkpoint` as `save` writes it: what it must be, and that in words."""
+"""For every field that `save` writes: a check of its value, and what it must be for the error message."""
 
 
 def _read_plain(path: Path, file: bytes) -> object:
@@ -244,4 +246,4 @@ def _read_plain(path: Path, file: bytes) -> object:
         content.seek(0)
         return torch.load(content, map_location="cpu", weights_only=True)
     except DAMAGE as error:
-        raise CheckpointError(f"{path} is no checkpoint of Foldline, or it is damaged.") from error
+        raise CheckpointError(f"{path} is not a checkpoint of Foldline, or it is damaged.") from error

@@ -1,9 +1,9 @@
-"""One training run in several processes, on one machine or on more, as ``torchrun`` starts them.
+"""`Group`: one training run in several processes, on one machine or on more, as ``torchrun`` starts them.
 
-All processes hold the same network and cut the same epoch into the same batches; of each batch every process reads its
-shard of the lines. `DistributedDataParallel` averages their gradients, batch norm normalises over all shards, so a step
+All processes hold the same network and cut the same epoch into the same batches; each process reads its
+shard of every batch. `DistributedDataParallel` averages their gradients, batch norm normalises over all shards, so a step
 is that of one process on the whole batch, but for the order in which floats are summed. Dropout draws other numbers for
-each shard. Only the first process writes and tells.
+each shard. Only rank 0 writes files and messages.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from train.loss import batch_loss
 from train.model import Recogniser
 
 PATIENCE = timedelta(days=1)
-"""How long a process waits for the others: longer than any of them judges an epoch or writes a checkpoint. Where one
-ends, ``torchrun`` ends the others, long before."""
+"""How long a process waits for the others: longer than a validation or the writing of a checkpoint takes. If a process
+ends, ``torchrun`` ends the others long before."""
 
-LETTING_GO = 0.2
+LEAVING_PAUSE = 0.2
 """Seconds that a process sleeps before it leaves its group; see `connected`. The threads need microseconds."""
 
 Item = TypeVar("Item")
@@ -41,8 +41,13 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The processes that train together, as one of them sees them: it is number `rank` of `size`, from 0, the
-    `local_rank`-th on its machine, and computes on `device`. By default it is alone."""
+    """The processes that train together, as one of them sees them; by default there is one.
+
+    rank        of this process, from 0
+    size        number of processes
+    local_rank  of this process on its machine, from 0
+    device      of torch that it computes on
+    """
 
     rank: int = 0
     size: int = 1
@@ -51,38 +56,38 @@ class Group:
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this is the process that writes and tells."""
+        """Whether this is the process that writes files and messages."""
         return self.rank == 0
 
     def on(self, device: str) -> Group:
-        """The same on a device of torch; with several processes every one takes a GPU of its own."""
+        """The same on a device of torch; of several processes, each takes another GPU."""
         return replace(self, device=f"cuda:{self.local_rank}" if device == "cuda" and self.size > 1 else device)
 
     def shard(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This process's part of `items`, which may be none of them."""
+        """This process's part of `items`, which may be empty."""
         return items[self.rank :: self.size]
 
     def sum(self, value: float) -> float:
-        """The sum of what all processes give."""
+        """The sum over all processes."""
         if self.size == 1:
             return value
         return self._reduced(torch.tensor(value, dtype=torch.float64), distributed.ReduceOp.SUM).item()
 
     def maximum(self, value: int) -> int:
-        """The greatest of what all processes give."""
+        """The maximum over all processes."""
         if self.size == 1:
             return value
         return self._reduced(torch.tensor(value), distributed.ReduceOp.MAX).item()
 
     def any(self, flag: bool) -> bool:
-        """Whether any process says so."""
+        """Whether the flag is set in any process."""
         return self.maximum(int(flag)) == 1
 
     def require_same(self, values: Mapping[str, object]) -> None:
-        """Refuse to train where the processes do not start alike: they would wait for each other in vain, or mix up two
-        runs.
+        """Refuse to train where the processes start from different values: they would wait for each other in vain, or
+        mix two runs.
 
-        :param values: by name; tensors, and what has a repr that tells all.
+        :param values: by name; tensors, and objects whose repr shows their value.
         :raises ConfigError: names what differs, in all processes.
         """
         if self.size == 1:
@@ -98,7 +103,7 @@ class Group:
             )
 
     def draw_for(self, seed: int, epoch: int, batch: int) -> None:
-        """Seed torch's random numbers for one batch, except in the first process, whose state a checkpoint keeps: so a
+        """Seed torch's random numbers for one batch, except in rank 0, whose state is in the checkpoint: so a
         resumed run draws what an uninterrupted one would."""
         if not self.is_rank_zero:
             state = np.random.SeedSequence((seed, epoch, batch, self.rank)).generate_state(1, np.uint64)
@@ -151,15 +156,15 @@ def connected(group: Group) -> Iterator[None]:
     try:
         yield
     finally:
-        # Threads of gloo give back the tensors of the last exchange, for which they need Python's lock; whoever lets go of
-        # the process group holds it while waiting for them. A sleep hands it over; without, one run in ten never ended.
-        time.sleep(LETTING_GO)
+        # Threads of gloo free the tensors of the last exchange, for which they need Python's lock; destroying the group
+        # holds that lock and waits for the threads. A sleep releases it; without it, one run in ten never ended.
+        time.sleep(LEAVING_PAUSE)
         distributed.destroy_process_group()
 
 
 @contextmanager
 def watching(group: Group) -> Iterator[None]:
-    """Say in a sentence, within a ``with``, that another process of the group has ended.
+    """Turn the errors that the end of another process causes into one, within a ``with``.
 
     :raises TrainingError: it has.
     """
@@ -227,7 +232,7 @@ def distributed_loss(model: Recogniser, hyperparameters: Hyperparameters, group:
 class DistributedBatchNorm(nn.BatchNorm1d):
     """Batch norm in training over the rows of all processes: what `torch.nn.SyncBatchNorm` does, on CPUs too.
 
-    :param alone: gives parameters and statistics, which this one goes on with.
+    :param alone: batch norm of one process, whose parameters and statistics this one shares.
     """
 
     def __init__(self, alone: nn.BatchNorm1d) -> None:
@@ -244,7 +249,7 @@ class DistributedBatchNorm(nn.BatchNorm1d):
         centred = rows - mean
         variance = _SumOverProcesses.apply(centred.square().sum(dim=0)) / total
         with torch.no_grad():
-            # As in torch, what is kept is the unbiased variance.
+            # As in torch, the running variance is the unbiased one.
             unbiased = variance * total / (total - 1).clamp(min=1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(unbiased, self.momentum)
@@ -253,7 +258,7 @@ class DistributedBatchNorm(nn.BatchNorm1d):
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Everybody's result depends on everybody's values, so the gradient is a sum over the processes, too."""
+    """Every process's result depends on every process's values, so the gradient is a sum over the processes, too."""
 
     @staticmethod
     def forward(ctx, values: Tensor) -> Tensor:
@@ -269,7 +274,7 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 def _digest(value: object) -> int:
-    """63 bits that tell values apart."""
+    """63 bits of a digest of a value."""
     digest = hashlib.sha256()
     _add(digest, value)
     return int.from_bytes(digest.digest()[:8], "little") >> 1

@@ -1,4 +1,4 @@
-"""What a network reads on lines, by greedy CTC and by the overlay's label rule, and how far that is from the truth."""
+"""`evaluate`: the texts that a network reads on lines, by greedy CTC and by the overlay's label rule, and error rates."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ from train.threads import THREADS, computing_threads
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Error rates over some lines, and the text that was read on each, in the order of the lines; from the same scores
-    by greedy CTC, and by the overlay's own label rule (`datapath.overlay_labels`)."""
+    """What a network reads on lines, from the same scores by two label rules.
+
+    rates          error rates by greedy CTC
+    texts          per line, by greedy CTC
+    overlay_rates  error rates by the overlay's label rule (`datapath.overlay_labels`)
+    overlay_texts  per line, by the overlay's label rule
+    """
 
     rates: ErrorRates
     texts: tuple[str, ...]
@@ -29,14 +34,15 @@ class Evaluation:
 
 
 def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int) -> list[np.ndarray]:
-    """Class scores of every line in evaluation mode, each line read as if alone.
+    """Class scores of every line in evaluation mode, each line computed as if alone.
 
-    :param pixels: per line uint8 [T, I].
-    :returns: per line float32 [T, C], in the order of `pixels`.
+    :param pixels: per line, uint8 [T, I].
+    :param batch_size: lines that are computed together.
+    :returns: per line, float32 [T, C], in the order of `pixels`.
     """
     was_training = model.training
     device = next(model.parameters()).device
-    # Lines of like width share a batch, so that little padding is computed.
+    # Lines of similar width are in one batch, so that little padding is computed.
     order = sorted(range(len(pixels)), key=lambda index: len(pixels[index]))
     scores: list[np.ndarray] = [np.empty(0)] * len(pixels)
     model.eval()
@@ -54,11 +60,13 @@ def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int
 def evaluate(
     model: Recogniser, alphabet: Alphabet, references: Sequence[str], pixels: Sequence[Tensor], *, batch_size: int
 ) -> Evaluation:
-    """Read lines and compare with their truth.
+    """Read lines and compare the texts with their references.
 
-    :param references: per line the whole truth, with the characters that are not trained.
-    :param pixels: per line uint8 [T, I].
-    :raises DataError: no line, or no word in any truth.
+    :param alphabet: of the network's classes.
+    :param references: per line, with the characters that are not trained.
+    :param pixels: per line, uint8 [T, I].
+    :param batch_size: lines that are computed together.
+    :raises DataError: no line, or no word in any reference.
     """
     scores = class_scores(model, pixels, batch_size=batch_size)
     texts = tuple(alphabet.text(greedy_labels(line)) for line in scores)
@@ -72,7 +80,7 @@ def evaluate(
 
 
 def read_texts(checkpoint: Checkpoint, lines: Sequence[Line]) -> list[str]:
-    """What a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU.
+    """Texts that a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU.
 
     :raises ImageError: an image cannot be read.
     """
@@ -90,8 +98,11 @@ def evaluate_checkpoint(
     device: str = "cpu",
     threads: int = THREADS,
 ) -> Evaluation:
-    """What a checkpoint reads on lines, in fixed point or, from the same checkpoint, in floating point.
+    """What a checkpoint reads on lines.
 
+    :param arithmetic: see `Arithmetic`.
+    :param device: of torch.
+    :param threads: of torch on the CPU.
     :raises ImageError: an image cannot be read.
     :raises CheckpointError: weights and hyperparameters do not fit.
     :raises ConfigError: a device that is not there, or no thread.

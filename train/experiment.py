@@ -1,4 +1,4 @@
-"""The folder of a run, e.g. ``experiments/QLSTM128_W2B8A4I8_FC_W8B8-1``.
+"""`Experiment`: the folder of a run, e.g. ``experiments/QLSTM128_W2B8A4I8_FC_W8B8-1``.
 
 ================================ ==========================================================================
 hyperparameters.json             what was asked for
@@ -52,9 +52,10 @@ def new_folder(experiments: str | os.PathLike, name: str) -> Path:
 
 
 class Experiment:
-    """Writes what is kept of a run into `folder`; with `folder` None (a dry run) it keeps nothing.
+    """Writes the files of a run.
 
-    :param epoch: epochs already done; a trace that goes beyond is cut back to it.
+    :param folder: of the run; None (a dry run) writes nothing.
+    :param epoch: epochs already done; later ones of an earlier session are removed from the TensorBoard log.
     """
 
     def __init__(self, folder: Path | None, hyperparameters: Hyperparameters, *, epoch: int) -> None:
@@ -65,7 +66,7 @@ class Experiment:
             hyperparameters.to_json(folder / HYPERPARAMETERS)
             self._tensorboard = TensorBoardLog(folder / TENSORBOARD, hyperparameters, epoch=epoch)
 
-    def log(self, sentence: str) -> None:
+    def log(self, message: str) -> None:
         """Add a line with the time to the log.
 
         :raises FileError: it cannot be written.
@@ -74,27 +75,26 @@ class Experiment:
             return
         try:
             with (self.folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {sentence}\n")
+                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
         except OSError as error:
             raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
 
-    def keep_start(self, checkpoint: Checkpoint) -> None:
-        """Write `last.pt` where there is none: what a run has reached is kept until it has got further; and add a line
-        to the arguments.
+    def save_start(self, checkpoint: Checkpoint) -> None:
+        """Write `last.pt` if there is none, and add a line to the arguments.
 
         :raises FileError: something cannot be written.
         """
         if self.folder is None:
             return
         if not (self.folder / LAST).exists():
-            self.keep_state(checkpoint)
-        told = {"started": time.strftime("%Y-%m-%d %H:%M:%S"), **checkpoint.provenance}
-        told |= {"epoch": checkpoint.epoch, "batch": checkpoint.batch}
+            self.save_state(checkpoint)
+        session = {"started": time.strftime("%Y-%m-%d %H:%M:%S"), **checkpoint.provenance}
+        session |= {"epoch": checkpoint.epoch, "batch": checkpoint.batch}
         path = self.folder / ARGUMENTS
         before = read_text(path) if path.exists() else ""
-        write_text(path, f"{before}{json.dumps(told, ensure_ascii=False)}\n")
+        write_text(path, f"{before}{json.dumps(session, ensure_ascii=False)}\n")
 
-    def keep_state(self, checkpoint: Checkpoint) -> None:
+    def save_state(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt`.
 
         :raises FileError: it cannot be written.
@@ -102,13 +102,13 @@ class Experiment:
         if self.folder is not None:
             checkpoint.save(self.folder / LAST)
 
-    def keep_epoch(
+    def save_epoch(
         self, checkpoint: Checkpoint, result: EpochResult, recognised: Sequence[RecognisedLine] = ()
     ) -> None:
-        """Write the checkpoints, the trace and the log of a finished epoch.
+        """Write the checkpoints, the TensorBoard log and the text log of a finished epoch.
 
         `recognised` are drawn at the first and the last epoch of the run, and with every numbered checkpoint: not where a
-        session is interrupted, so that a resumed run leaves the same trace as one that never was.
+        session is interrupted, so that a resumed run leaves the same log as one that was not interrupted.
 
         `last.pt` comes last: a run killed before it repeats the epoch and writes them all again.
 
@@ -131,9 +131,9 @@ class Experiment:
             f"{result.rates.exact} of {result.rates.lines} lines exact, learning rate {result.learning_rate:.3g}, "
             f"{result.seconds:.1f} s"
         )
-        self.keep_state(checkpoint)
+        self.save_state(checkpoint)
 
     def close(self) -> None:
-        """Finish the trace."""
+        """Finish the TensorBoard log."""
         if self._tensorboard is not None:
             self._tensorboard.close()

@@ -1,4 +1,4 @@
-"""What a training run tells while it runs. Library code never prints: it calls a `Reporter`."""
+"""`Reporter`: gets the progress of a training run, since library code does not print."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from train.config import Hyperparameters
 
 @dataclass(frozen=True, kw_only=True)
 class RunStart:
-    """A run about to start: `folder` is None in a dry run; `epoch` whole epochs are already done."""
+    """A run that is about to start; `folder` is None in a dry run, `epoch` counts the epochs that are done."""
 
     hyperparameters: Hyperparameters
     folder: Path | None
@@ -37,8 +37,8 @@ class BatchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the judged lines by greedy CTC
-    and by the overlay's label rule, and whether those that the run selects by (`rates`) are the best so far. `seconds`
+    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the validation lines by greedy
+    CTC and by the overlay's label rule, and whether those that the run selects by (`rates`) are the best so far. `seconds`
     are those of training and validation in this session."""
 
     epoch: int
@@ -53,7 +53,7 @@ class EpochResult:
 
 
 class Reporter:
-    """Hears of a run's progress; override what you want to show. Everything is ignored here."""
+    """Gets a run's progress and ignores it; override what is to be shown."""
 
     def started(self, run: RunStart) -> None:
         """Before the first batch."""
@@ -64,5 +64,5 @@ class Reporter:
     def epoch_done(self, result: EpochResult) -> None:
         """After every epoch's validation; its checkpoints are already on disk."""
 
-    def note(self, sentence: str) -> None:
-        """Something the user should know, such as a line that cannot be trained on."""
+    def note(self, message: str) -> None:
+        """A message for the user, such as a line that cannot be trained on."""

@@ -1,4 +1,4 @@
-"""Where a run starts: from nothing, from where another stopped, or from another's weights."""
+"""`Start`: the first state of a run, new, resumed from a checkpoint, or with the weights of a checkpoint."""
 
 from __future__ import annotations
 
@@ -24,30 +24,29 @@ DECIDE_BATCHES = (
     *("batch_size", "random_seed", "seq_to_random_threshold", "width_pool"),
     *("selection_lines", "extra_lines", "ctc"),
 )
-"""Hyperparameters that decide which lines make up an epoch's batches (`ctc`: those that its loss can say)."""
+"""Hyperparameters that decide which lines make up an epoch's batches (`ctc`: those that have enough columns for its loss)."""
 
 DECIDE_BEST = ("random_seed", "selection_lines", "select_by")
-"""Hyperparameters that decide which lines an epoch is judged by, and how: other best scores cannot be compared."""
+"""Hyperparameters that decide which lines an epoch is validated on, and how: with others, error rates do not compare."""
 
 DECIDE_NETWORK = (
     *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional", "recurrent_bias_enabled"),
     *(f"{part}_{kind}" for part in QUANTIZED_PARTS for kind in ("bit_width", "quantization")),
     *("internal_activation_bit_width", "quantize_input", "prefused_bn_fc", "forward_arithmetic"),
 )
-"""Hyperparameters that decide what the network computes: a run that goes on keeps them."""
+"""Hyperparameters that decide what the network computes: a resumed run has the same."""
 
 
 class Pretrained(Enum):
     """What a run takes from a checkpoint."""
 
-    RESUME = "everything: it goes on where that run stopped, in the same folder"
+    RESUME = "everything: the run continues where it stopped, in the same folder"
     RETRAIN = "only the weights: a new run with its own hyperparameters, in a new folder"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Start:
-    """The first state of a run; see `Checkpoint` for the fields that are called the same. `folder` is that of the run
-    which is resumed."""
+    """The first state of a run; see `Checkpoint` for the fields of the same name. `folder` is that of a resumed run."""
 
     hyperparameters: Hyperparameters
     alphabet: Alphabet
@@ -63,7 +62,7 @@ class Start:
 
     @property
     def finished(self) -> bool:
-        """Whether a resumed run has all of its epochs behind it."""
+        """Whether all epochs of a resumed run are done."""
         return self.folder is not None and self.epoch >= self.hyperparameters.epochs
 
 
@@ -76,7 +75,7 @@ def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fu
         raise ConfigError("init_bn_fc_fusion fuses a checkpoint's batch norm; give the checkpoint to start from.")
     hyperparameters = hyperparameters or Hyperparameters()
     alphabet = dataset.alphabet()
-    # The caller's random numbers go on undisturbed.
+    # The state of the caller's random numbers is restored.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hyperparameters.random_seed)
         model = Recogniser(hyperparameters, len(alphabet))
@@ -97,11 +96,11 @@ def start_from(
     :param policy: what is taken from it.
     :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
     :param hyperparameters: None takes the checkpoint's.
-    :param writes: whether the run will keep anything on disk.
+    :param writes: whether the run writes to disk.
     :raises ConfigError: options that contradict each other.
     :raises FileError: the checkpoint is missing.
-    :raises CheckpointError: it is damaged, does not fit the hyperparameters, or going on from it would overwrite what
-        its run has reached since.
+    :raises CheckpointError: it is damaged, does not fit the hyperparameters, or is not the last one of its run, which
+        would be overwritten.
     """
     checkpoint = opened(source)
     hyperparameters = hyperparameters or checkpoint.hyperparameters
@@ -130,18 +129,18 @@ def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
         return  # missing or damaged: nothing in it can be lost
     if (latest.epoch, latest.batch) > (checkpoint.epoch, checkpoint.batch):
         raise CheckpointError(
-            f"it stands at epoch {checkpoint.epoch}, batch {checkpoint.batch}, and its run has gone on to epoch "
+            f"it is at epoch {checkpoint.epoch}, batch {checkpoint.batch}, and its run has reached epoch "
             f"{latest.epoch}, batch {latest.batch}; resume from {last}, or use RETRAIN."
         )
 
 
 def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Path) -> Start:
     for name in DECIDE_NETWORK:
-        asked, trained = getattr(hyperparameters, name), getattr(checkpoint.hyperparameters, name)
-        if asked != trained:
+        new, trained = getattr(hyperparameters, name), getattr(checkpoint.hyperparameters, name)
+        if new != trained:
             raise CheckpointError(
-                f"{name} is {shown(asked)}, but the checkpoint was trained with {shown(trained)}; a resumed run keeps "
-                f"its network, use RETRAIN for another."
+                f"{name} is {shown(new)}, but the checkpoint was trained with {shown(trained)}; a resumed run has "
+                f"the same network, use RETRAIN for another."
             )
     if checkpoint.optimiser is None:
         raise CheckpointError("the checkpoint holds weights only and cannot be resumed; use RETRAIN.")
@@ -151,13 +150,13 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
     try:
         torch.Generator().set_state(checkpoint.rng)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"rng is no state of torch's random numbers: {error}") from error
+        raise CheckpointError(f"rng is not a state of torch's random numbers: {error}") from error
 
     def as_before(names: tuple[str, ...]) -> bool:
         return all(getattr(hyperparameters, name) == getattr(checkpoint.hyperparameters, name) for name in names)
 
-    # Where the epoch is now cut into other batches, a half-done one starts again.
-    same_cut, same_judge = as_before(DECIDE_BATCHES), as_before(DECIDE_BEST)
+    # If the epoch is now cut into other batches, a partial one starts again.
+    same_cut, same_validation = as_before(DECIDE_BATCHES), as_before(DECIDE_BEST)
     return Start(
         hyperparameters=hyperparameters,
         alphabet=checkpoint.alphabet,
@@ -167,14 +166,14 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
         epoch=checkpoint.epoch,
         batch=checkpoint.batch if same_cut else 0,
         loss_sum=checkpoint.loss_sum if same_cut else 0.0,
-        best_cer=checkpoint.best_cer if same_judge else math.inf,
-        best_wer=checkpoint.best_wer if same_judge else math.inf,
+        best_cer=checkpoint.best_cer if same_validation else math.inf,
+        best_wer=checkpoint.best_wer if same_validation else math.inf,
         folder=folder,
     )
 
 
 def _require_adam_state(state: dict, model: Recogniser) -> None:
-    """Refuse a state that Adam could not go on from: it takes anything, and fails at its first step."""
+    """Refuse a state that is not one of Adam, which accepts anything and fails at its first step."""
     parameters = dict(enumerate(model.named_parameters()))
     for index, (name, parameter) in parameters.items():
         if not state:
@@ -186,7 +185,7 @@ def _require_adam_state(state: dict, model: Recogniser) -> None:
         for key, shape in shapes.items():
             value = moments[key]
             if not isinstance(value, Tensor) or value.shape != shape or value.dtype is not torch.float32:
-                raise CheckpointError(f"optimiser: {key} of {name} is no float32 tensor of shape {list(shape)}.")
+                raise CheckpointError(f"optimiser: {key} of {name} is not a float32 tensor of shape {list(shape)}.")
             if not torch.isfinite(value).all() or (key != "exp_avg" and bool((value < 0).any())):
                 raise CheckpointError(f"optimiser: {key} of {name} holds values that it cannot have.")
     unknown = [index for index in state if index not in parameters]
@@ -203,7 +202,7 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
             raise ConfigError("init_bn_fc_fusion needs prefused_bn_fc true: the fused network has no batch norm.")
         source = fuse_batch_norm(source)
     if source.hyperparameters.score_scale != hyperparameters.score_scale:
-        # The loss multiplies the scores by the new factor: as a whole they stay what they were.
+        # The loss multiplies the scores by the new factor: the product stays the same.
         with torch.no_grad():
             source.fc.weight.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)
             source.fc.bias.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)

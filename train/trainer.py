@@ -31,16 +31,18 @@ from train.starting import Pretrained, Start, fresh_start, start_from
 from train.threads import THREADS, computing_threads
 
 NAMED_LINES = 5
-"""How many lines of a faulty batch an error names; the log has them all."""
+"""Most lines of a faulty batch that an error names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
     """How a run ended.
 
-    `last` is the state at its end and `best` the state with the lowest validation CER of this session (None if no epoch
-    ended); both are on disk too, in `folder`, unless that is None (a dry run, nothing was left to do, or another process
-    of the group keeps it). `epochs` are this session's.
+    folder       of the run; None for a dry run, if nothing was left to do, and in other processes than rank 0
+    last         state at its end
+    best         state with the lowest validation CER of this session; None if no epoch ended
+    epochs       results of this session's epochs
+    interrupted  whether SIGINT ended it
     """
 
     folder: Path | None
@@ -51,7 +53,7 @@ class TrainingResult:
 
     @property
     def resume_from(self) -> Path | None:
-        """The checkpoint to go on from."""
+        """The checkpoint that a resumption starts from."""
         return None if self.folder is None else self.folder / LAST
 
 
@@ -70,32 +72,35 @@ def train(
     author: str = "",
     reporter: Reporter | None = None,
 ) -> TrainingResult:
-    """Train until `hyperparameters.epochs`, or until SIGINT, which ends the running batch, saves and returns.
+    """Train until `hyperparameters.epochs`, or until SIGINT, which ends the current batch, saves and returns.
 
-    A resumed run goes on exactly as if it had never stopped (same kind of machine, same `threads`, same number of
-    processes). Where all of its epochs are done already, `reporter` is told and nothing is written.
+    A resumed run has the result of one that was not interrupted, bit for bit (same kind of machine, same `threads`, same
+    number of processes). If all of its epochs are done already, `reporter` gets a message and nothing is written.
 
-    Every process of a `group` calls this with the same arguments; the first one writes and hears of the progress, and
-    a SIGINT to any of them stops all behind the same batch.
+    Every process of a `group` calls this with the same arguments; rank 0 writes and reports, and a SIGINT to any of them
+    stops all after the same batch.
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
-    :param experiments: where the run's folder is made; None keeps nothing on disk (a dry run).
+    :param dataset: lines to train and validate on.
+    :param experiments: folder in which the run's folder is made; None writes nothing (a dry run).
     :param checkpoint: a checkpoint to start from, or its path.
-    :param policy: what to take from it, see `Pretrained`.
+    :param policy: what is taken from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
     :param threads: of torch on the CPU, in each process; see `train.threads`.
     :param group: the processes that share the batches (`train.distributed.torchrun_group`); None is this one alone.
     :param command: the command line, for the provenance.
+    :param author: for the provenance.
+    :param reporter: gets progress and messages; None ignores them.
     :raises ConfigError: options that contradict each other, a device that is not there, no thread, or processes that
-        cannot reach each other or do not start alike.
+        cannot reach each other or start from different values.
     :raises FileError: the checkpoint is missing, or something cannot be written.
-    :raises CheckpointError: the checkpoint is damaged, does not fit the hyperparameters, or is not the last of the run
-        that would go on from it.
+    :raises CheckpointError: the checkpoint is damaged, does not fit the hyperparameters, or is not the last one of the run
+        that is resumed.
     :raises DataError: no line can be trained on, no validation line holds a word, or the checkpoint's alphabet lacks a
         character.
     :raises ImageError: an image cannot be read.
-    :raises TrainingError: loss or gradient are no longer numbers (its text names epoch and lines), or another process
+    :raises TrainingError: loss or gradient are not finite (its text names epoch and lines), or another process
         of the group has ended.
     """
     group = (group or Group()).on(device)
@@ -103,7 +108,7 @@ def train(
     if reporter is None or not group.is_rank_zero:
         reporter = Reporter()
     writes = experiments is not None and group.is_rank_zero
-    # The caller's random numbers go on undisturbed.
+    # The state of the caller's random numbers is restored.
     with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
         if checkpoint is None:
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
@@ -129,15 +134,15 @@ def train(
 
 
 def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
-    """Train, and keep in `folder` what happens."""
+    """Train, and record the run in `folder`."""
     experiment = Experiment(folder, run.hyperparameters, epoch=run.epoch)
     try:
         experiment.log(f"{TOOL}, torch {torch.__version__}: {run.provenance['command'] or 'train()'}")
         if run.group.size > 1:
-            experiment.log(f"{run.group.size} processes share every batch")
-        for sentence in run.notes:
-            experiment.log(sentence)
-            run.reporter.note(sentence)
+            experiment.log(f"{run.group.size} processes split every batch")
+        for message in run.notes:
+            experiment.log(message)
+            run.reporter.note(message)
         with watching(run.group):
             return run.go(experiment)
     except TrainingError as error:
@@ -148,14 +153,14 @@ def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
 
 
 def _folder(start: Start, experiments: str | os.PathLike) -> Path:
-    """A resumed run goes on in its own folder; every other gets a new one."""
+    """The folder of the resumed run, or a new one."""
     if start.folder is not None and (start.folder / HYPERPARAMETERS).is_file():
         return start.folder
     return new_folder(experiments, str(start.hyperparameters.experiment_name()))
 
 
 class _Run:
-    """The state of a run between two batches, and the steps that move it on."""
+    """The state of a run between two batches, and the steps that change it."""
 
     def __init__(
         self, start: Start, dataset: Dataset, *, group: Group, provenance: dict[str, str], reporter: Reporter
@@ -169,11 +174,11 @@ class _Run:
         self.model: Recogniser = start.model.to(group.device)
         self.distributed_loss = distributed_loss(self.model, hp, group)
         for parameter in self.model.parameters():
-            # Gradients in memory of their own: otherwise both biases of a direction get one, and it is clipped twice.
+            # Separate gradients: otherwise both biases of a direction share one, which is clipped twice.
             parameter.grad = torch.zeros_like(parameter)
         self.optimiser = _optimiser(self.model, hp)
         if start.optimiser is not None:
-            # Only what Adam has learned: its settings are this run's.
+            # Only the moments of Adam: the settings are this run's.
             settings = self.optimiser.state_dict()["param_groups"]
             self.optimiser.load_state_dict({"state": start.optimiser["state"], "param_groups": settings})
         self.epoch, self.batch, self.loss_sum = start.epoch, start.batch, start.loss_sum
@@ -188,7 +193,7 @@ class _Run:
         self.reporter.started(self._announcement(experiment.folder))
         results: list[EpochResult] = []
         best: Checkpoint | None = None
-        experiment.keep_start(self.checkpoint())
+        experiment.save_start(self.checkpoint())
         with _deferred_interrupt() as interrupted:
             while self.epoch < self.hyperparameters.epochs and not self.group.any(interrupted.is_set()):
                 began = time.monotonic()
@@ -198,19 +203,19 @@ class _Run:
                 checkpoint = self.checkpoint()
                 best = checkpoint if result.best_cer else best
                 results.append(result)
-                experiment.keep_epoch(checkpoint, result, self.recognised)
+                experiment.save_epoch(checkpoint, result, self.recognised)
                 self.reporter.epoch_done(result)
             last = self.checkpoint()
             stopped = self.group.any(interrupted.is_set())
             if stopped:
-                experiment.keep_state(last)
+                experiment.save_state(last)
                 experiment.log(f"interrupted in epoch {self.epoch + 1} after batch {self.batch}")
         return TrainingResult(
             folder=experiment.folder, last=last, best=best, epochs=tuple(results), interrupted=stopped
         )
 
     def train_epoch(self, interrupted: threading.Event) -> bool:
-        """Train the batches of the running epoch that are still to come; False if an interrupt ended it early."""
+        """Train the remaining batches of the current epoch; False if an interrupt ended it early."""
         hp = self.hyperparameters
         order = self.data.order(self.epoch)
         self.model.train()
@@ -237,7 +242,7 @@ class _Run:
     def step(self, indexes: Sequence[int]) -> float:
         """One step of the optimiser on a batch; its loss, summed over the lines.
 
-        :param indexes: of all its samples, of which this process reads its share.
+        :param indexes: of all its samples, of which this process reads its shard.
         """
         hp = self.hyperparameters
         samples = [self.data.in_epoch(index, self.epoch) for index in self.group.shard(indexes)]
@@ -250,7 +255,7 @@ class _Run:
         # Gradients are averaged over the processes; the batch's is their sum.
         (loss * self.group.size / len(indexes)).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), hp.max_norm).item()
-        # Before the step, so that no such number ever gets into the weights, nor into a checkpoint.
+        # Before the step, so that no such number gets into the weights or a checkpoint.
         if not math.isfinite(norm):
             raise TrainingError(self._diverged("norm of the gradient", norm, indexes))
         for settings in self.optimiser.param_groups:
@@ -259,7 +264,7 @@ class _Run:
         return value
 
     def close_epoch(self, began: float) -> EpochResult:
-        """Validate, note what is best, and count the epoch."""
+        """Validate, update the best error rates, and count the epoch."""
         hp = self.hyperparameters
         data = self.data
         evaluation = evaluate(
@@ -283,7 +288,7 @@ class _Run:
         return result
 
     def checkpoint(self) -> Checkpoint:
-        """The state as it is now, in memory of its own."""
+        """A copy of the state."""
         return Checkpoint(
             hyperparameters=self.hyperparameters,
             alphabet=self.alphabet,
@@ -338,7 +343,7 @@ def _optimiser(model: Recogniser, hp: Hyperparameters) -> torch.optim.Optimizer:
 
 
 def _copied(state: object) -> object:
-    """A state dict with tensors of its own on the CPU, so that later steps do not change it."""
+    """A copy of a state dict on the CPU, which later steps do not change."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().clone()
     if isinstance(state, dict):

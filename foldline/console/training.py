@@ -1,4 +1,4 @@
-"""A training run on the terminal: bars where there is one, a plain line per epoch everywhere."""
+"""`showing`: a training run on the terminal, with progress bars and a line of text per epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Shown(Reporter):
         self._batches = bars.add_task("batches", total=None)
 
     def started(self, run: RunStart) -> None:
-        self._say(
+        self._print(
             f"{run.hyperparameters.experiment_name()}: {run.parameters} parameters, {run.classes} classes, "
             f"{run.training_lines} training and {run.validation_lines} validation lines"
             + (f", in {run.folder}" if run.folder else ", dry run")
@@ -35,7 +35,7 @@ class _Shown(Reporter):
 
     def epoch_done(self, result: EpochResult) -> None:
         best = " *" if result.best_cer else ""
-        self._say(
+        self._print(
             f"epoch {result.epoch:>4}  loss {result.loss:8.3f}  CER {result.greedy.cer:6.2f} %  "
             f"overlay CER {result.overlay.cer:6.2f} %  WER {result.overlay.wer:6.2f} %  "
             f"exact {result.overlay.exact:>3} of {result.overlay.lines}  "
@@ -43,10 +43,10 @@ class _Shown(Reporter):
         )
         self._bars.update(self._epochs, completed=result.epoch)
 
-    def note(self, sentence: str) -> None:
-        self._say(sentence)
+    def note(self, message: str) -> None:
+        self._print(message)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

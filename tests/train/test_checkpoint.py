@@ -106,13 +106,13 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_python_objects_are_never_unpickled(tmp_path):
     path = tmp_path / "run.pt"
     torch.save({"format": "foldline checkpoint", "version": 1, "model": pathlib.PurePosixPath("x")}, path)
-    assert refusal(path) == f"{path} is no checkpoint of Foldline, or it is damaged."
+    assert refusal(path).startswith(f"{path} is not a checkpoint of Foldline")
 
 
 def test_another_programs_file_is_refused(tmp_path):
     path = tmp_path / "run.pt"
     torch.save({"state_dict": {}}, path)
-    assert refusal(path) == f"{path} is a file of torch, but no Foldline checkpoint."
+    assert refusal(path).startswith(f"{path} is a file of torch")
 
 
 def rewritten(path, **changes) -> None:
@@ -122,44 +122,31 @@ def rewritten(path, **changes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "named"),
     [
-        ({"version": 2}, "is a checkpoint of version 2; this Foldline reads version 1."),
-        ({"epoch": None}, "is not a whole checkpoint: it has no 'epoch'."),
-        (
-            {"alphabet": ["x", "y"]},
-            "is not a valid checkpoint: Class 0 of the alphabet is 'x'; it must be the blank, an empty line.",
-        ),
-        (
-            {"hyperparameters": {"lr": -1.0}},
-            "is not a valid checkpoint: hyperparameters: lr is -1.0; it must be more than 0 and at most 1000.",
-        ),
+        ({"version": 2}, ["version 2", "version 1"]),
+        ({"epoch": None}, ["'epoch'"]),
+        ({"alphabet": ["x", "y"]}, ["Class 0 of the alphabet is 'x'", "blank"]),
+        ({"hyperparameters": {"lr": -1.0}}, ["hyperparameters: lr is -1.0", "more than 0 and at most 1000"]),
     ],
 )
-def test_contents_that_cannot_be_are_refused_by_name(saved, changes, sentence):
+def test_invalid_contents_are_refused_by_name(saved, changes, named):
     rewritten(saved, **changes)
-    assert refusal(saved) == f"{saved} {sentence}"
+    message = refusal(saved)
+    assert message.startswith(f"{saved} ")
+    assert all(text in message for text in named)
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "named"),
     [
-        (
-            {"hyperparameters": tiny.quantized(layer_size=4)},
-            "recurrent.weight_ih_l0 has shape [32, 8] in the checkpoint; the hyperparameters ask for [16, 8].",
-        ),
-        (
-            {"hyperparameters": tiny.quantized(prefused_bn_fc=False)},
-            "The checkpoint has no weights batch_norm.weight, which the hyperparameters ask for.",
-        ),
-        (
-            {"hyperparameters": tiny.quantized(recurrent_bias_enabled=False)},
-            "The checkpoint has weights recurrent.bias_ih_l0, for which the hyperparameters have no place.",
-        ),
+        ({"layer_size": 4}, ["recurrent.weight_ih_l0", "[32, 8]", "[16, 8]"]),
+        ({"prefused_bn_fc": False}, ["no weights batch_norm.weight"]),
+        ({"recurrent_bias_enabled": False}, ["has weights recurrent.bias_ih_l0"]),
     ],
 )
-def test_weights_that_do_not_fit_the_hyperparameters_are_named(changes, sentence):
-    misfit = dataclasses.replace(checkpoint(), **changes)
+def test_weights_that_do_not_fit_the_hyperparameters_are_named(changes, named):
+    misfit = dataclasses.replace(checkpoint(), hyperparameters=tiny.quantized(**changes))
     with pytest.raises(CheckpointError) as caught:
         misfit.recogniser()
-    assert str(caught.value) == sentence
+    assert all(text in str(caught.value) for text in named)

@@ -161,7 +161,7 @@ def test_only_the_first_process_writes(tmp_path):
     (folder,) = (tmp_path / "runs").iterdir()
     assert (first.folder, second.folder) == (str(folder), None)
     log = (folder / "train.log").read_text().splitlines()
-    assert log[1].endswith("2 processes share every batch")
+    assert log[1].endswith("2 processes split every batch")
     assert [line.split("  ")[1].split(":")[0] for line in log[2:]] == ["epoch 1", "epoch 2"]
     assert Checkpoint.load(folder / "last.pt").provenance["processes"] == "2"
 

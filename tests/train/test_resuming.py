@@ -37,12 +37,11 @@ def contents(folder) -> dict:
 def test_an_earlier_checkpoint_is_not_resumed_over_a_later_one(run):
     before = contents(run.folder)
     first = run.folder / "epoch-0001.pt"
-    assert refusal(first) == (
-        f"{first}: it stands at epoch 1, batch 0, and its run has gone on to epoch 3, batch 0; "
-        f"resume from {run.resume_from}, or use RETRAIN."
-    )
+    message = refusal(first)
+    assert message.startswith(f"{first}: ")
+    assert all(text in message for text in ("epoch 1, batch 0", "epoch 3, batch 0", str(run.resume_from), "RETRAIN"))
     assert contents(run.folder) == before
-    # What keeps nothing may go on from anywhere.
+    # A dry run may start from any checkpoint.
     dry = train(None, tiny.dataset(), experiments=None, checkpoint=first)
     assert [epoch.epoch for epoch in dry.epochs] == [2, 3]
 
@@ -111,18 +110,16 @@ OTHER = {
 @pytest.mark.parametrize("name", OTHER)
 def test_a_resumed_run_keeps_its_network(run, name):
     before = getattr(run.last.hyperparameters, name)
-    assert refusal(run.resume_from, tiny.hyperparameters(epochs=9, **{name: OTHER[name]})) == (
-        f"{run.resume_from}: {name} is {OTHER[name]!r}, but the checkpoint was trained with {before!r}; "
-        f"a resumed run keeps its network, use RETRAIN for another."
-    )
+    message = refusal(run.resume_from, tiny.hyperparameters(epochs=9, **{name: OTHER[name]}))
+    assert message.startswith(f"{run.resume_from}: {name} is {OTHER[name]!r}, ")
+    assert f"{before!r};" in message
+    assert "RETRAIN" in message
 
 
 def test_a_resumed_run_keeps_its_widths_and_schemes(run):
     quantized = tiny.quantized(prefused_bn_fc=False, epochs=9)
-    assert refusal(run.resume_from, quantized) == (
-        f"{run.resume_from}: recurrent_weight_bit_width is 4, but the checkpoint was trained with 32; "
-        f"a resumed run keeps its network, use RETRAIN for another."
-    )
+    message = refusal(run.resume_from, quantized)
+    assert message.startswith(f"{run.resume_from}: recurrent_weight_bit_width is 4, ")
     changed = {name for name, value in quantized.to_dict().items() if value != getattr(run.last.hyperparameters, name)}
     assert changed - set(DECIDE_NETWORK) == {"epochs", "checkpoint_interval"}
 
@@ -132,27 +129,23 @@ FIRST = "recurrent.weight_ih_l0"
 
 
 @pytest.mark.parametrize(
-    ("moments", "sentence"),
+    ("moments", "named"),
     [
-        (5, f"optimiser has not step, exp_avg and exp_avg_sq of {FIRST}."),
-        ({"step": torch.tensor(1.0)}, f"optimiser has not step, exp_avg and exp_avg_sq of {FIRST}."),
-        ({**ADAM, "step": 1}, f"optimiser: step of {FIRST} is no float32 tensor of shape []."),
-        (
-            {**ADAM, "exp_avg": torch.zeros(3)},
-            f"optimiser: exp_avg of {FIRST} is no float32 tensor of shape [32, 8].",
-        ),
-        (
-            {**ADAM, "exp_avg": torch.full((32, 8), float("nan"))},
-            f"optimiser: exp_avg of {FIRST} holds values that it cannot have.",
-        ),
-        ({**ADAM, "step": torch.tensor(-1.0)}, f"optimiser: step of {FIRST} holds values that it cannot have."),
+        (5, ["step, exp_avg and exp_avg_sq"]),
+        ({"step": torch.tensor(1.0)}, ["step, exp_avg and exp_avg_sq"]),
+        ({**ADAM, "step": 1}, ["step", "[]"]),
+        ({**ADAM, "exp_avg": torch.zeros(3)}, ["exp_avg", "[32, 8]"]),
+        ({**ADAM, "exp_avg": torch.full((32, 8), float("nan"))}, ["exp_avg", "values"]),
+        ({**ADAM, "step": torch.tensor(-1.0)}, ["step", "values"]),
     ],
 )
-def test_a_state_that_adam_cannot_go_on_from_is_refused(run, tmp_path, moments, sentence):
+def test_a_state_that_is_not_one_of_adam_is_refused(run, tmp_path, moments, named):
     path = tmp_path / "run.pt"
     optimiser = {**run.last.optimiser, "state": {**run.last.optimiser["state"], 0: moments}}
     dataclasses.replace(run.last, optimiser=optimiser).save(path)
-    assert refusal(path, tiny.hyperparameters(epochs=9)) == f"{path}: {sentence}"
+    message = refusal(path, tiny.hyperparameters(epochs=9))
+    assert message.startswith(f"{path}: optimiser")
+    assert all(text in message for text in (FIRST, *named))
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -167,7 +160,7 @@ def test_a_state_of_a_parameter_that_is_not_there_is_refused(run, tmp_path):
 def test_random_numbers_that_cannot_go_on_are_refused(run, tmp_path):
     path = tmp_path / "run.pt"
     dataclasses.replace(run.last, rng=run.last.rng[:10].clone()).save(path)
-    assert refusal(path).startswith(f"{path}: rng is no state of torch's random numbers: ")
+    assert refusal(path).startswith(f"{path}: rng ")
     # Its weights are whole.
     hp = tiny.hyperparameters(epochs=0)
     train(hp, tiny.dataset(), experiments=None, checkpoint=path, policy=Pretrained.RETRAIN)
