@@ -128,6 +128,16 @@ class Board:
         """Last byte address that the accelerator can access."""
         return self.memory_base + self.memory_bytes - 1
 
+    def clock(self, clock_mhz: float | None) -> float:
+        """The clock of a project in MHz.
+
+        :param clock_mhz: the one that is asked for; None takes the board's default.
+        :raises ConfigError: outside `CLOCKS_MHZ`.
+        """
+        if clock_mhz is not None:
+            check_clock(clock_mhz)
+        return self.clock_mhz if clock_mhz is None else clock_mhz
+
     @classmethod
     def from_dict(cls, values: Mapping[str, object], *, source: str) -> Board:
         """A board from the fields of its file.

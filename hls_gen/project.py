@@ -63,7 +63,7 @@ def render(
         digest=design_digest(design),
         tool=TOOL,
         board=board,
-        clock_mhz=board.clock_mhz if clock_mhz is None else clock_mhz,
+        clock_mhz=board.clock(clock_mhz),
         architecture=architecture,
         sources=_named(files, "src/*.cpp"),
         headers=_named(files, "src/*.hpp"),

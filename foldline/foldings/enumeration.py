@@ -20,7 +20,7 @@ from datapath.manifest import Kernel
 from datapath.published import published_overlay
 from foldline.foldings.pareto import pareto_front
 from foldline.hardware.estimate import RESOURCE_TITLES, line_columns
-from hls_gen.boards import Board, check_clock
+from hls_gen.boards import Board
 from hls_gen.resources import Resources, estimate_resources
 
 
@@ -211,8 +211,7 @@ def folding_front(
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
     :raises ConfigError: the clock or the number of columns is outside its range.
     """
-    clock_mhz = board.clock_mhz if clock_mhz is None else clock_mhz
-    check_clock(clock_mhz)
+    clock_mhz = board.clock(clock_mhz)
     columns = line_columns(columns, architecture)
     points = [
         folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns)

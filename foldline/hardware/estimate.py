@@ -14,7 +14,7 @@ from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
 from foldline.console.text import plain_table
-from hls_gen.boards import Board, check_clock, load_board
+from hls_gen.boards import Board, load_board
 from hls_gen.resources import ResourceEstimate, Resources, estimate_resources
 
 RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
@@ -104,8 +104,6 @@ def estimate(
         does not have.
     """
     on = load_board(board)
-    clock = on.clock_mhz if clock_mhz is None else clock_mhz
-    check_clock(clock)
     if kernel is Kernel.PUBLISHED and architecture.folding.pe_out > 1:
         raise ConfigError(
             f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
@@ -115,7 +113,7 @@ def estimate(
         architecture=architecture,
         kernel=kernel,
         board=on,
-        clock_mhz=clock,
+        clock_mhz=on.clock(clock_mhz),
         columns=line_columns(columns, architecture),
         cycles=cycles_of(architecture, kernel),
         resources=estimate_resources(architecture, kernel),

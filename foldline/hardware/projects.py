@@ -16,7 +16,7 @@ from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
-from hls_gen.boards import check_clock, load_board
+from hls_gen.boards import load_board
 from hls_gen.project import render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
@@ -81,14 +81,12 @@ def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | N
     :raises ConfigError: an unknown board, or a clock out of range.
     """
     chosen = load_board(board)
-    clock = chosen.clock_mhz if clock_mhz is None else clock_mhz
-    check_clock(clock)
     return Manifest.of(
         design,
         answers=known_answers(design),
         kernel=Kernel(kernel),
         part=chosen.part,
-        clock_mhz=clock,
+        clock_mhz=chosen.clock(clock_mhz),
         control_base=chosen.control_base,
     )
 

@@ -1,4 +1,4 @@
-"""Names and order of the defines, typedefs and arrays of a weight header (docs/spec/header.md): the one place that knows its names."""
+"""Names and order of the defines, typedefs and arrays of a weight header, see docs/spec/header.md."""
 
 from __future__ import annotations
 

@@ -66,24 +66,24 @@ IMAGE_ORDER:
     if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre column of an odd line is single
   }
 
-  static Label kept[Net::max_labels + 1];  // as in the output buffer: the first label has index 1
-  ap_int<16> held_value = 0;
-  Label held_label = 0;
+  static Label stored[Net::max_labels + 1];  // as in the output buffer: the first label has index 1
+  ap_int<16> run_value = 0;
+  Label run_label = 0;
   ColumnCount count = 0;
 RUNS:
   for (ColumnCount t = 0; t < columns; ++t) {
 #pragma HLS loop_tripcount min = 520 max = 520
 #pragma HLS pipeline II = 1
     const Best column = line[t];
-    const bool higher = column.value > held_value;
-    const bool ends = !higher && held_label != 0 && column.label == 0;
+    const bool higher = column.value > run_value;
+    const bool ends = !higher && run_label != 0 && column.label == 0;
     if (ends) {
-      if (count < Net::max_labels) kept[count + 1] = held_label;
+      if (count < Net::max_labels) stored[count + 1] = run_label;
       ++count;
     }
     if (higher || ends) {
-      held_value = column.value;
-      held_label = column.label;
+      run_value = column.value;
+      run_label = column.label;
     }
   }
 
@@ -95,7 +95,7 @@ LABELS:
   for (int n = 0; n <= written; ++n) {
 #pragma HLS loop_tripcount min = 41 max = 41
 #pragma HLS pipeline II = 1
-    BusWord word = kept[n];
+    BusWord word = stored[n];
     if (n == 0) word = number;
     output[n] = word;
   }

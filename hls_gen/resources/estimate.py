@@ -1,9 +1,9 @@
 """Estimated LUT, FF, BRAM36 and DSP of an architecture on a kernel, stage by stage.
 
-`hls_kernel` and `published_kernel` list operations and memories of a stage, `costs` has the look-up tables of an operation
-(measured with yosys), `packing` those of a memory. Three numbers are fitted to the published utilisations (`Scales`,
-``python -m benchmarks.utilisation``). No build of the HLS kernel was ever measured: its estimates use the scales of the
-published kernel.
+`hls_kernel` and `published_kernel` list operations and memories of a stage, `costs` has the look-up tables of an
+operation (measured with yosys), `packing` those of a memory. Three numbers are fitted to the published utilisations
+(`Scales`, ``python -m benchmarks.utilisation``). No build of the HLS kernel was ever measured: its estimates use the
+scales of the published kernel.
 """
 
 from __future__ import annotations

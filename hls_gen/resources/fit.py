@@ -3,10 +3,10 @@
 Only weights and line buffers are counted: a lower bound. They are known exactly, and most of the block RAM of the
 published designs (83.5 to 119.5 of 140).
 
-A memory becomes block RAMs of 18 Kbit (RAMB18; two are a RAMB36) of one of `RAMB18_SHAPES` (AMD UG473, UG573), side by side
-for the width and one behind the other for the depth, separately for each limb of a word. The cheapest tiling is counted.
-The two ports of a RAMB18 could serve two ROMs; synthesis does not do that for ROMs that are read in the same cycle. A ROM
-of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM has no initial contents and is not counted.
+A memory becomes block RAMs of 18 Kbit (RAMB18; two are a RAMB36) of one of `RAMB18_SHAPES` (AMD UG473, UG573), side by
+side for the width and one behind the other for the depth, separately for each limb of a word. The cheapest tiling is
+counted. The two ports of a RAMB18 could serve two ROMs; synthesis does not do that for ROMs that are read in the same
+cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM has no initial contents and is not counted.
 
 Without free block RAM Vivado moves ROMs into look-up tables of 64 bits each, 576 for a RAMB36: a design that is refused
 here could fit a part with that many unused look-up tables, which none of the committed designs leaves.

@@ -1,18 +1,18 @@
 """Operations and memories of LSTM-PYNQ's kernel, from its public source and the utilisation of its four builds.
 
-PE units are one iteration of a pipeline of I / SIMD_INPUT cycles, with all their products and sums unrolled. What HLS 2017.4
-made of that is not published. These are hypotheses that agree with the builds:
+PE units are one iteration of a pipeline of I / SIMD_INPUT cycles, with all their products and sums unrolled. What HLS
+2017.4 made of that is not published. These are hypotheses that agree with the builds:
 
-- A memory has two ports, so up to `PORTS` products of a lane begin in the same cycle, each on a separate multiplier; with
-  more steps, multipliers are shared. Adders are never shared. (From W2A4 to W4A4 each of
-  640 products costs 18.9 LUT more, so none is shared in two steps; in eight, 640 multipliers alone would exceed W4A8.)
+- A memory has two ports, so up to `PORTS` products of a lane begin in the same cycle, each on a separate multiplier;
+  with more steps, multipliers are shared. Adders are never shared. (From W2A4 to W4A4 each of 640 products costs 18.9
+  LUT more, so none is shared in two steps; in eight, 640 multipliers alone would exceed W4A8.)
 - A gate's weights are one ROM of words for all lanes and units, read through both ports wherever an iteration reads
   more than one word. So W4A4 has 20 BRAM36 more than W2A4. In W2A2 both of its units would read the same word, and
   this gives 14.5 too many (one port: 21.5 too few).
-- A stream or memory of more than `LUTRAM_BITS` is block RAM: of the hidden outputs' streams one in W2A4 and W4A4, both in
-  W4A8, none in W2A2.
-- Products that need no rounding are in DSP slices, up to the `DSP_LIMIT` of the source, those of the output layer first:
-  in W2A2 only. In two or more steps those of the hidden layer are in LUTs. Sums always are.
+- A stream or memory of more than `LUTRAM_BITS` is block RAM: of the two streams of hidden outputs one in W2A4 and W4A4,
+  both in W4A8, none in W2A2.
+- Products that need no rounding are in DSP slices, up to the `DSP_LIMIT` of the source, those of the output layer
+  first: in W2A2 only. In two or more steps those of the hidden layer are in LUTs. Sums always are.
 """
 
 from __future__ import annotations
