@@ -6,23 +6,40 @@ can run any code: use a network on which every machine is trusted. See docs/deci
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import pkgutil
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import datapath
 from datapath.errors import ConfigError, FoldlineError, ToolError
 from datapath.version import VERSION
 
 if TYPE_CHECKING:
     from distributed import Future
+
+
+def _build() -> str:
+    """The version of Foldline, and a digest of the files that compute results: two checkouts may share a version."""
+    digest = hashlib.sha256()
+    root = Path(datapath.__file__).parents[1]
+    for package in ("datapath", "fixedpoint_sim", "hls_gen"):
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in (".py", ".hpp", ".cpp", ".j2"):
+                digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return f"{VERSION} ({digest.hexdigest()[:12]})"
+
+
+BUILD = _build()
+"""What every machine must have in common."""
 
 CONNECT_SECONDS = 10
 """Time within which a scheduler must answer."""
@@ -39,7 +56,7 @@ class Cluster:
 
     :param address: of the scheduler: tcp://HOST:PORT, or tls://HOST:PORT with the certificates of Dask's configuration.
     :raises ConfigError: the address is of another form.
-    :raises ToolError: the scheduler does not answer, has no worker, or has one without this version of Foldline.
+    :raises ToolError: the scheduler does not answer, has no worker, or has one without the same files of Foldline.
     :raises ModuleNotFoundError: `distributed` is not installed.
     """
 
@@ -82,9 +99,9 @@ class Cluster:
         except DaskTimeoutError as error:
             start = f"dask worker {self.address}"
             raise ToolError(f"The scheduler {self.address} has no worker; `{start}` starts one.") from error
-        versions = self._client.run(pkgutil.resolve_name, "datapath.version:VERSION", on_error="return")
-        for worker, version in sorted(versions.items()):
-            _require_version(worker, None if isinstance(version, Exception) else version)
+        builds = self._client.run(pkgutil.resolve_name, f"{__name__}:BUILD", on_error="return")
+        for worker, build in sorted(builds.items()):
+            _require_build(worker, "no Foldline" if isinstance(build, Exception) else f"Foldline {build}", BUILD)
 
     def run_in_order(
         self, prepare: Callable[[], Callable[[Any], Any]], items: Iterable[Any], *, batch: int
@@ -102,7 +119,7 @@ class Cluster:
         items = iter(items)
         while group := list(islice(items, batch)):
             with cluster_errors(self.address):
-                ahead.append(self._client.submit(_compute, token, prepare, group, expected=VERSION, pure=False))
+                ahead.append(self._client.submit(_compute, token, prepare, group, build=BUILD, pure=False))
                 full = len(ahead) > BATCHES_PER_THREAD * self.threads
             if full:
                 yield from self._result(ahead.popleft())
@@ -128,7 +145,7 @@ def cluster_errors(address: str) -> Iterator[None]:
 
     :raises ToolError: in place of what Dask raises.
     """
-    from distributed import KilledWorker
+    from distributed import CancelledError, KilledWorker
 
     try:
         yield
@@ -141,10 +158,9 @@ def cluster_errors(address: str) -> Iterator[None]:
         raise ToolError(f"The connection to the scheduler {address} is lost.") from error
 
 
-def _require_version(worker: str, found: str | None) -> None:
-    if found != VERSION:
-        has = "no Foldline" if found is None else f"Foldline {found}"
-        raise ToolError(f"The worker {worker} has {has}; this machine has Foldline {VERSION}.")
+def _require_build(worker: str, found: str, needed: str) -> None:
+    if found != f"Foldline {needed}":
+        raise ToolError(f"The worker {worker} has {found}; this run needs Foldline {needed}.")
 
 
 _lock = Lock()
@@ -152,19 +168,21 @@ _prepared: dict[str, Callable[[Any], Any]] = {}
 """What this worker process has prepared last, by its token."""
 
 
-def _compute(token: str, prepare: Callable[[], Callable[[Any], Any]], items: list[Any], *, expected: str) -> list[Any]:
-    """One batch, on a worker. The workers that are there at the start have been asked for their version, others not."""
+def _compute(token: str, prepare: Callable[[], Callable[[Any], Any]], items: list[Any], *, build: str) -> list[Any]:
+    """One batch, on a worker; workers that have come since the start are asked for their version here."""
     from distributed import get_worker
 
     worker = get_worker().address
-    if expected != VERSION:
-        raise ToolError(f"The worker {worker} has Foldline {VERSION}; this run needs {expected}.")
-    with _lock:
-        if token not in _prepared:
-            try:
+    _require_build(worker, f"Foldline {BUILD}", build)
+    try:
+        with _lock:
+            if token not in _prepared:
                 prepared = prepare()
-            except FoldlineError as error:
-                raise error.within(f"worker {worker}") from error
-            _prepared.clear()
-            _prepared[token] = prepared
-    return [_prepared[token](item) for item in items]
+                _prepared.clear()
+                _prepared[token] = prepared
+            work = _prepared[token]
+        return [work(item) for item in items]
+    except FoldlineError as error:
+        raise error.within(f"worker {worker}") from error
+    except OSError as error:
+        raise ToolError(f"worker {worker}: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from datapath.design import Design
 from datapath.errors import FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
-from foldline.batch.cluster import Cluster
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import matching_trace
+
+if TYPE_CHECKING:
+    from foldline.batch.cluster import Cluster
 
 
 class LineSimulator(Protocol):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,8 @@ from PIL import Image
 from datapath import Limits
 from datapath.errors import ConfigError, ToolError
 from datapath.files import write_npz
-from datapath.version import VERSION
 from foldline.batch import cluster as cluster_module
-from foldline.batch.cluster import BATCHES_PER_THREAD, Cluster, cluster_errors
+from foldline.batch.cluster import BATCHES_PER_THREAD, BUILD, Cluster, cluster_errors
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine
 from foldline.batch.results_file import ResultsFile
@@ -251,18 +249,19 @@ def test_a_scheduler_without_workers_says_how_one_is_started(monkeypatch, work, 
 
 
 def test_a_worker_with_another_version_is_named(dask, monkeypatch, work):
-    monkeypatch.setattr(cluster_module, "VERSION", "99.1")
+    monkeypatch.setattr(cluster_module, "BUILD", "99.1 (abc)")
     result = run(*work, "--scheduler", dask[0])
     assert result.exit_code == 1
-    assert re.fullmatch(rf"Error: The worker tcp://127.*:\d+ has Foldline {VERSION}; .* 99\.1\.\n", result.stderr)
+    build = re.escape(BUILD)
+    assert re.fullmatch(rf"Error: The worker tcp://127.*:\d+ has Foldline {build}; .* 99\.1 \(abc\)\.\n", result.stderr)
 
 
 def test_a_batch_is_refused_by_a_worker_of_another_version(dask, monkeypatch, design):
     """As of a worker that came after the start."""
     with Cluster(dask[0]) as cluster:
-        monkeypatch.setattr(cluster_module, "VERSION", "99.1")
+        monkeypatch.setattr(cluster_module, "BUILD", "99.1 (abc)")
         compute = Simulation(design=design).start(cluster=cluster)
-        with pytest.raises(ToolError, match=rf"worker tcp://.* has Foldline {VERSION}.*99\.1"):
+        with pytest.raises(ToolError, match=rf"worker tcp://.* has Foldline {re.escape(BUILD)}.*99\.1"):
             list(compute(lines()))
 
 
@@ -278,7 +277,7 @@ def test_a_worker_without_foldline_is_named(dask, work, tmp_path):
     try:
         result = run(*work, "--scheduler", dask[0])
         assert result.exit_code == 1
-        assert re.fullmatch(rf"Error: The worker tcp://.* has no Foldline; .* {VERSION}\.\n", result.stderr)
+        assert re.fullmatch(rf"Error: The worker tcp://.* has no Foldline; .* {re.escape(BUILD)}\.\n", result.stderr)
     finally:
         worker.kill()
         worker.wait()
@@ -289,7 +288,7 @@ def test_a_worker_without_foldline_is_named(dask, work, tmp_path):
     [
         (distributed.KilledWorker("batch", None, 3), "4 workers of tcp://a:1 ended"),
         (ModuleNotFoundError("No module named 'numba'", name="numba"), "worker of tcp://a:1 .*numba"),
-        (CancelledError("scheduler-connection-lost"), "connection to the scheduler tcp://a:1 is lost"),
+        (distributed.CancelledError("scheduler-connection-lost"), "connection to the scheduler tcp://a:1 is lost"),
         (CommClosedError("in <TCP>: Stream is closed"), "connection to the scheduler tcp://a:1 is lost"),
     ],
 )
@@ -303,3 +302,10 @@ def test_what_it_replaces_names_it(words):
     result = run(*words)
     assert result.exit_code == 2
     assert "--scheduler tcp://HOST:PORT" in result.stderr and "docs/large-jobs.md" in result.stderr
+
+
+def test_without_dask_the_extra_is_named(monkeypatch, work):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    result = run(*work, "--scheduler", "tcp://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "pip install 'foldline[cluster]'" in result.stderr
