@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from datapath.design import Design, Folding, Limits, require_vectors_fit
 from datapath.errors import DesignError
@@ -45,15 +45,7 @@ class Architecture:
     @classmethod
     def of(cls, design: Design) -> Architecture:
         """That of a design."""
-        return cls(
-            inputs=design.inputs,
-            hidden=design.hidden,
-            classes=design.classes,
-            precision=design.precision,
-            folding=design.folding,
-            limits=design.limits,
-            peephole_format=design.peephole_format,
-        )
+        return cls(**{one.name: getattr(design, one.name) for one in fields(cls)})
 
     def refolded(self, folding: Folding) -> Architecture:
         """The same network with another folding."""

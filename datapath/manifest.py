@@ -191,15 +191,10 @@ class Manifest:
         entries = {
             "format": FORMAT,
             "version": VERSION,
-            "network": self.network,
+            **{one.name: getattr(self, one.name) for one in fields(self)},
             "precision": asdict(self.precision),
-            "inputs": self.inputs,
-            "hidden": self.hidden,
-            "classes": self.classes,
-            "peepholes": self.peepholes,
             "kernel": self.kernel.value,
             "limits": asdict(self.limits),
-            "part": self.part,
             "clock_mhz": float(self.clock_mhz),
             "control_base": f"0x{self.control_base:08X}",
             "answers": [
