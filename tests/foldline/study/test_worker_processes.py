@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from foldline.study.result import read_study
+from tests.foldline import command_line
 from tests.foldline.processes import forked
 from tests.foldline.study import postgresql
 from tests.foldline.study.studies import NAME, PRESET, at_once, disable_fsync, join, read, work
@@ -33,10 +34,13 @@ GRACE = 6
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Lines, in `lines`, and `params.json`, with which a trial takes about a second."""
+    """Lines, in `lines`, and `params.json`, with which a trial takes about a second. All kernels that it needs are in the
+    compilation cache: to compile them takes longer than these tests wait for a process."""
     folder = tmp_path_factory.mktemp("workers")
     write_dataset(tiny.dataset(), folder / "lines")
     replace(PRESET, epochs=EPOCHS).to_json(folder / "params.json")
+    done = command_line.run(*command(folder, folder / "compiled", folder / "compiled.db", trials=1), "--epochs", "4")
+    assert done.exit_code == 0, done.output
     return folder
 
 
