@@ -162,11 +162,8 @@ def run(
     from foldline.study.training import Training, check_folder, claim_folder
     from foldline.study.worker import Worker
 
-    url, folder, beats = (
-        _url(name, storage, experiments),
-        experiments / name,
-        Heartbeat(interval=heartbeat, grace=grace),
-    )
+    url, folder = _url(name, storage, experiments), experiments / name
+    heartbeats = Heartbeat(interval=heartbeat, grace=grace)
     given, command_line = given_options(context), shlex.join(["foldline", *sys.argv[1:]])
     paths = {"data": data, "sortedtrain": sortedtrain, "valid": valid, "imgs": imgs, "extra": extra}
     with reaching(url):
@@ -181,7 +178,7 @@ def run(
         asked["dataset"] = dataset.name
         asked["lines"] = (len(dataset.training), len(dataset.validation), len(dataset.alphabet()))
         check_folder(folder, replace(planned, dataset=asked["dataset"], lines=asked["lines"]))
-        study, decided = join_study(name, url, asked, beats)
+        study, decided = join_study(name, url, asked, heartbeats)
         claim_folder(folder, decided)
         with showing(stderr=as_json) as reporter:
             training = Training(

@@ -1,7 +1,7 @@
 """Which trials of a study count, and which network a worker trains next.
 
 Optuna runs the trials (`Study.optimize`), records the heartbeats of their workers, and queues the trial of a lost worker
-again (`RetryHeartbeatStaleTrialCallback`). It has no rule for these three, which are here:
+again (`RetryHeartbeatStaleTrialCallback`). Rules for the following are not part of Optuna, and are here:
 
 - As many networks finish as are wanted. `MaxTrialsCallback` lets all trials finish that run when the last one ends.
 - No network is trained twice. Samplers draw networks that the study has had, and two workers may draw the same one.
@@ -9,7 +9,7 @@ again (`RetryHeartbeatStaleTrialCallback`). It has no rule for these three, whic
 
 All rules follow from the trials in the database, whoever wrote them. A trial is added with its whole network in one
 transaction, and the database numbers trials in the order in which they are added: a worker that has taken a trial knows
-every trial with a lower number, and decides by these alone whether its own one counts.
+every trial with a lower number, and decides by these alone whether its trial counts.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class Attempts:
 
     @property
     def stopped(self) -> bool:
-        """Whether all attempts have failed, and another one has to be queued."""
-        return not self.given_up and all(trial.state.name == "FAIL" for trial in self.trials)
+        """Whether all attempts have failed."""
+        return all(trial.state.name == "FAIL" for trial in self.trials)
 
 
 class TrialQueue:
@@ -126,6 +126,7 @@ class TrialQueue:
                 attempts.setdefault(choice, []).append(trial)
         self.networks = tuple(Attempts(choice, tuple(trials)) for choice, trials in attempts.items())
         """In the order of their first trials."""
+        self._live = [network for network in self.networks if not network.given_up]
 
     @property
     def finished(self) -> int:
@@ -135,7 +136,7 @@ class TrialQueue:
     @property
     def taken(self) -> int:
         """Networks that have finished or will."""
-        return sum(not network.given_up for network in self.networks)
+        return len(self._live)
 
     @property
     def waiting(self) -> bool:
@@ -145,7 +146,7 @@ class TrialQueue:
     @property
     def reachable(self) -> int:
         """Networks that will finish: those that are wanted, if the space holds so many."""
-        given_up = sum(network.given_up for network in self.networks)
+        given_up = len(self.networks) - len(self._live)
         return min(self._settings.trials, len(self._settings.space) - given_up)
 
     def objection(self, number: int) -> str | None:
@@ -153,19 +154,15 @@ class TrialQueue:
 
         :param number: of the trial.
         """
-        before = 0
-        for network in self.networks:
-            if number in (trial.number for trial in network.trials):
-                break
-            before += not network.given_up
-        else:
+        network = next((one for one in self.networks if number in (trial.number for trial in one.trials)), None)
+        if network is None:
             return "Another worker took the trial that was queued."
         if network.given_up:
             return f"{network.choice.name} was given up after {network.failures} failures."
         for trial in network.trials:
             if trial.state.name in ("COMPLETE", "PRUNED") or (trial.number < number and trial.state.name != "FAIL"):
                 return f"Trial {trial.number} is the same network."
-        if before >= self._settings.trials:
+        if network not in self._live[: self._settings.trials]:
             return f"All {self._settings.trials} networks that are wanted have been taken."
         return None
 
@@ -178,7 +175,7 @@ class TrialQueue:
         from foldline.study.sampling import draw
 
         space = self._settings.space
-        for network in self.networks:
+        for network in self._live[: self._settings.trials]:
             if network.stopped:
                 last = network.trials[-1]
                 curve = {CURVE: last.user_attrs[CURVE]} if CURVE in last.user_attrs else {}

@@ -110,7 +110,7 @@ class StudyResult:
 
     @property
     def front(self) -> tuple[TrialResult, ...]:
-        """The complete trials that no other one beats in CER and share of the board, best CER first."""
+        """The Pareto front of complete trials in CER and share of the board, lowest CER first."""
         costs = np.array([(one.error_rates.cer, one.point.share) for one in self.complete]).reshape(-1, 2)
         best = [self.complete[index] for index in pareto_front(costs)]
         return tuple(sorted(best, key=lambda trial: (trial.error_rates.cer, trial.point.share)))

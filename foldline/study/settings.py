@@ -16,7 +16,7 @@ from hls_gen.boards import Board, check_clock, load_board
 from train.config import Hyperparameters
 
 VERSION = 2
-"""Of the settings and of the attributes of trials in a storage. Version 1 had heartbeats and retries of its own."""
+"""Form of the settings and of the attributes of trials in a storage. Version 1 is that of Foldline 0.1."""
 
 FROM_SPACE = (
     *("layer_size", "recurrent_weight_bit_width", "recurrent_activation_bit_width", "recurrent_bias_bit_width"),

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, reached by a socket in its folder."""
+"""A PostgreSQL server for the tests, reached by a socket in its folder."""
 
 from __future__ import annotations
 

@@ -44,12 +44,12 @@ def trainer(folder, *, reporter=None, prune_factor=1.5, preset=PRESET):
 
 
 def request(choice=CHOICE, *, curve=None, references=(), check=lambda: None, log=None):
-    kept = {} if curve is None else curve
+    recorded = {} if curve is None else curve
     return TrialRequest(
         number=0,
         choice=choice,
         point=choose_point(first_settings(given()), choice),
-        record_epoch=kept.__setitem__,
+        record_epoch=recorded.__setitem__,
         reference_curves=lambda: list(references),
         require_running=check,
         log=[].append if log is None else log.append,
