@@ -78,7 +78,7 @@ def test_the_manifest_holds_board_clock_and_known_answers(board, clock, mhz, tmp
     )
 
 
-def test_a_design_of_any_folding_is_built_with_our_kernel(tmp_path):
+def test_a_design_of_any_folding_is_built_with_the_hls_kernel(tmp_path):
     design = random_design(1)
     files = render(design, load_board("pynq-z2"), lines=expected_lines(design, random_lines(design)))
     path = tmp_path / "net.json"

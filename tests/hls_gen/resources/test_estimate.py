@@ -94,7 +94,7 @@ def test_a_block_lists_its_multipliers(architecture, kernel):
     assert hidden.made_of.startswith("640 multipliers" if kernel is Kernel.PUBLISHED else "320 multipliers")
 
 
-def test_our_kernel_costs_no_more_than_the_published_one_where_it_shares_multipliers():
+def test_the_hls_kernel_costs_no_more_than_the_published_one_where_it_shares_multipliers():
     for overlay in PUBLISHED:
         if overlay.architecture.steps > 1:
             assert total(overlay.architecture).luts < total(overlay.architecture, Kernel.PUBLISHED).luts
