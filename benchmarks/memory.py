@@ -28,7 +28,7 @@ from datapath import Design
 from fixedpoint_sim import trace_writer
 from fixedpoint_sim.simulator import LINES_AHEAD_PER_THREAD
 from foldline.batch.inputs import LineInput
-from foldline.batch.results import Header, SimulatedLine, matching_trace
+from foldline.batch.results import Header, SimulatedLine
 from foldline.batch.results_file import ResultsFile
 from foldline.batch.simulation import Simulation
 from tests.designs import random_design
@@ -58,9 +58,7 @@ def in_flight(design: Design, threads: int) -> int:
 def simulate_stream(lines: int, threads: int, *, traced: bool) -> int:
     """Simulate in this process; its peak resident size in bytes."""
     design = shape()
-    simulate = Simulation(design=design, summarise=matching_trace if traced else SimulatedLine.of).start(
-        threads=threads
-    )
+    simulate = Simulation(design=design, summaries=not traced).start(threads=threads)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         results_file = ResultsFile(Path(folder) / "out.jsonl", Header.of(design, ignore_limits=False, pixels=""))
         if traced:

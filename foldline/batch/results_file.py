@@ -50,7 +50,7 @@ class ResultsFile:
         """Compute the lines that the file lacks; each result comes once it is written.
 
         :param inputs: all lines.
-        :param compute: computes those that it is given, in order; see `foldline.batch.simulation.simulate_inputs`.
+        :param compute: computes those that it is given, in order; see `foldline.batch.simulation.Simulation.start`.
         :param resume: False computes every line again, for a caller that needs each result.
         :raises ConfigError: OUT.partial belongs to another run.
         :raises FileError: a file cannot be written.

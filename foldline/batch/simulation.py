@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from datapath.errors import FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
 from foldline.batch.inputs import LineInput
-from foldline.batch.results import matching_trace
+from foldline.batch.results import SimulatedLine
 
 if TYPE_CHECKING:
     from foldline.batch.cluster import Cluster
@@ -28,6 +28,8 @@ class LineSimulator(Protocol):
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace: ...
 
 
+Result = Trace | SimulatedLine | FoldlineError
+
 _Line = tuple[str, np.ndarray | FoldlineError]
 """A line's name, and its columns or why it has none."""
 
@@ -39,22 +41,28 @@ class Simulation:
     design         the network
     simulator      makes the simulator of a design: a class, or a function of a module
     ignore_limits  compute lines that exceed a limit of the overlay, too
-    summarise      gives what is returned of a trace, by default all of it: a function of a module
+    summaries      return a `SimulatedLine` of each line instead of its whole trace
     batch          lines that a worker of a cluster computes at a time
     """
 
     design: Design
     simulator: Callable[[Design], LineSimulator] = Simulator
     ignore_limits: bool = False
-    summarise: Callable[[Trace], Any] = matching_trace
+    summaries: bool = False
     batch: int = 64
 
     def start(
         self, *, threads: int | None = None, cluster: Cluster | None = None
-    ) -> Callable[[Iterable[LineInput]], Iterator[tuple[str, Any]]]:
-        """Make the simulator, and return the function that computes lines; see `simulate_inputs`.
+    ) -> Callable[[Iterable[LineInput]], Iterator[tuple[str, Result]]]:
+        """Make the simulator, and return a function: inputs to name and result of each, in the order of the inputs.
 
-        :raises ToolError: the simulator needs a program that is missing.
+        The error of a line is its result. This machine reads the inputs when they are needed, a bounded number ahead of
+        the results that are taken, so that memory is bounded, and the workers of a cluster need no files.
+
+        :param threads: threads of this machine, 1 or more; None for one per processor.
+        :param cluster: connection to the workers that compute the lines; None for this machine's threads.
+        :raises ConfigError: fewer than 1 thread.
+        :raises ToolError: the simulator needs a program that is missing; of the function: the cluster fails.
         """
         if cluster is None:
             compute = self._prepare()
@@ -69,39 +77,17 @@ class Simulation:
         except FoldlineError as error:
             return line.name, error.within(line.name)
 
-    def _prepare(self) -> Callable[[_Line], tuple[str, Any]]:
+    def _prepare(self) -> Callable[[_Line], tuple[str, Result]]:
         return partial(self._compute, self.simulator(self.design))
 
-    def _compute(self, simulator: LineSimulator, line: _Line) -> tuple[str, Any]:
+    def _compute(self, simulator: LineSimulator, line: _Line) -> tuple[str, Result]:
         name, columns = line
         if isinstance(columns, FoldlineError):
             return name, columns
         try:
-            return name, self.summarise(simulator.run(columns, ignore_limits=self.ignore_limits))
+            trace = simulator.run(columns, ignore_limits=self.ignore_limits)
+            return name, SimulatedLine.of(trace) if self.summaries else trace
         except LimitError as error:
-            return name, LimitError(f"{error} With --ignore-limits it is computed all the same.").within(name)
+            return name, LimitError(f"{error} --ignore-limits computes it nevertheless.").within(name)
         except FoldlineError as error:
             return name, error.within(name)
-
-
-def simulate_inputs(
-    simulation: Simulation | Design,
-    inputs: Iterable[LineInput],
-    *,
-    threads: int | None = None,
-    cluster: Cluster | None = None,
-) -> Iterator[tuple[str, Any]]:
-    """Name and result of each input, in the order of the inputs: what `summarise` gives of its trace, or its error.
-
-    Inputs are read on this machine when they are needed, a bounded number ahead of the results that are taken, so that
-    memory is bounded, and the workers of a cluster need no files.
-
-    :param simulation: what to compute; a design stands for the whole traces of its simulator.
-    :param inputs: the lines.
-    :param threads: threads of this machine, 1 or more; None for one per processor.
-    :param cluster: connection to the workers that compute the lines; None for this machine's threads.
-    :raises ConfigError: fewer than 1 thread.
-    :raises ToolError: the simulator needs a program that is missing, or the cluster fails.
-    """
-    simulation = Simulation(design=simulation) if isinstance(simulation, Design) else simulation
-    return simulation.start(threads=threads, cluster=cluster)(inputs)

@@ -68,7 +68,7 @@ def compute_lines(
     from datapath.design import Design
     from datapath.files import require_different
     from fixedpoint_sim import trace_writer
-    from foldline.batch.results import Header, SimulatedLine, matching_trace
+    from foldline.batch.results import Header
     from foldline.batch.results_file import ResultsFile
     from foldline.console.progress import computing_lines, waiting
 
@@ -77,7 +77,7 @@ def compute_lines(
     simulation = replace(
         simulation_of(Design.load(design_path)),
         ignore_limits=options.ignore_limits,
-        summarise=SimulatedLine.of if options.trace is None else matching_trace,
+        summaries=options.trace is None,
     )
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)
@@ -137,12 +137,14 @@ def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path 
 
 
 def _summaries(results, design, write_trace, verified) -> Iterator:
-    """Results with traces written and replaced by their summaries; nothing is written after the first failed line."""
-    from datapath.errors import FoldlineError
+    """Results with traces written, up to the first failed line, and replaced by summaries; a mismatch is an error."""
+    from datapath.errors import FoldlineError, MismatchError
     from fixedpoint_sim import Trace
     from foldline.batch.results import SimulatedLine
 
     for name, result in results:
+        if not isinstance(result, FoldlineError) and result.mismatch:
+            result = MismatchError(result.mismatch).within(name)
         if isinstance(result, FoldlineError):
             write_trace = None
             yield name, result

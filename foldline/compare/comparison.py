@@ -7,8 +7,8 @@ only what its own backend does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,12 +27,12 @@ from foldline.compare.agreement import (
     agreement,
     lines_text,
 )
-from foldline.compare.simulated import ComparedLine, simulated_lines
 from foldline.differences import Verified
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
     from foldline.batch.cluster import Cluster
+    from foldline.batch.results import SimulatedLine
     from overlay_driver import BoardResult, Driver
     from train.checkpoint import Checkpoint
 
@@ -195,7 +195,7 @@ def compare(
         raise ConfigError("board is None; the backend board needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
-    simulate = partial(simulated_lines, design, threads=threads, cluster=cluster, progress=showing)
+    simulate = partial(_simulated, design, threads=threads, cluster=cluster, progress=showing)
     if wanted != (BOARD,):
         rows, left_out = _within_limits(rows, simulate(lines, title=TITLES[SIMULATED]), ignore_limits)
     if BOARD in wanted:
@@ -205,7 +205,7 @@ def compare(
         raise DataError(_nothing_left(len(lines), left_out, failed))
     computed: dict[str, tuple[LineResult, ...]] = {}
     if wanted != (BOARD,):
-        computed[SIMULATED] = tuple(row.simulated.result for row in rows)
+        computed[SIMULATED] = tuple(_line_result(row.simulated) for row in rows)
     csim = None
     if CSIM in wanted:
         few = [row.line for row in rows[:csim_lines]]
@@ -251,12 +251,45 @@ class _Row:
     """A line, and its results so far."""
 
     line: Line
-    simulated: ComparedLine | None = None
+    simulated: SimulatedLine | None = None
     board: BoardResult | None = None
 
 
+def _line_result(line: SimulatedLine) -> LineResult:
+    return LineResult(labels=line.labels, text=line.text, mismatch=line.mismatch)
+
+
+def _simulated(
+    design: Design,
+    lines: Sequence[Line],
+    *,
+    title: str,
+    csim: bool = False,
+    threads: int | None,
+    cluster: Cluster | None,
+    progress: Progress,
+) -> Iterator[SimulatedLine]:
+    """Results in the order of the lines, by the simulator or, with `csim`, by the C simulation, which is compiled first."""
+    from foldline.batch.simulation import Simulation
+
+    simulation = Simulation(design=design, ignore_limits=True, summaries=True)
+    if csim:
+        from foldline.hardware.csim import CSimulator
+
+        simulation = replace(simulation, simulator=CSimulator, batch=1)
+    with progress("compiling the C simulation") if csim else nullcontext():
+        compute = simulation.start(threads=threads, cluster=cluster)
+    inputs = (LineInput(line.name, partial(line.columns, design)) for line in lines)
+    with progress(title) as done:
+        for number, (_, result) in enumerate(compute(inputs), start=1):
+            if isinstance(result, FoldlineError):
+                raise result
+            done(number, len(lines))
+            yield result
+
+
 def _within_limits(
-    rows: Sequence[_Row], simulated: Iterable[ComparedLine], ignore_limits: bool
+    rows: Sequence[_Row], simulated: Iterable[SimulatedLine], ignore_limits: bool
 ) -> tuple[list[_Row], list[str]]:
     """The simulated rows, without those that exceed a limit; and these, each with its limits."""
     within: list[_Row] = []
@@ -298,14 +331,14 @@ def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
     )
 
 
-def _c_simulated(design: Design, lines: Iterable[ComparedLine]) -> tuple[tuple[LineResult, ...], Verified]:
+def _c_simulated(design: Design, lines: Iterable[SimulatedLine]) -> tuple[tuple[LineResult, ...], Verified]:
     """Results of the C simulation, and how much of them equals the simulator's."""
     verified = Verified()
     results = []
     for line in lines:
-        results.append(line.result)
-        if not line.result.mismatch:
-            verified.add(design, columns=line.columns, labels=len(line.result.labels))
+        results.append(_line_result(line))
+        if not line.mismatch:
+            verified.add(design, columns=line.columns, labels=len(line.labels))
     return tuple(results), verified
 
 

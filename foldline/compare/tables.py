@@ -119,7 +119,7 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
             {"level": result.name, "labels": result.decoding, **asdict(result.rates)} for result in comparison.results
         ],
         "compared": [] if agreed is None else list(agreed.backends),
-        "disagreements": [] if agreed is None else [_disagreement_json(one) for one in agreed.disagreements],
+        "disagreements": [] if agreed is None else [_earlier_keys(one) for one in agreed.disagreements],
     }
     if comparison.csim is not None:
         result[CSIM] = asdict(comparison.csim)
@@ -141,15 +141,9 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     return result
 
 
-def _disagreement_json(found: Disagreement) -> dict:
-    return {
-        "line": found.line,
-        "levels": found.backends,
-        "labels": found.labels,
-        "texts": found.texts,
-        "first": found.first,
-        "apart": found.mismatch,
-    }
+def _earlier_keys(found: Disagreement) -> dict:
+    keys = {"backends": "levels", "mismatch": "apart"}
+    return {keys.get(key, key): value for key, value in asdict(found).items()}
 
 
 def _line_json(comparison: Comparison, index: int) -> dict:

@@ -40,7 +40,7 @@ def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> In
     try:
         return inspect_line(design, line.columns(design), ignore_limits=ignore_limits)
     except LimitError as error:
-        raise LimitError(f"{error} With --ignore-limits it is computed all the same.").within(line.name) from error
+        raise LimitError(f"{error} --ignore-limits computes it nevertheless.").within(line.name) from error
     except FoldlineError as error:
         raise error.within(line.name) from error
 

@@ -20,7 +20,7 @@ from datapath.files import write_npz
 from foldline.batch import cluster as cluster_module
 from foldline.batch.cluster import BATCHES_PER_THREAD, BUILD, Cluster, cluster_errors
 from foldline.batch.inputs import LineInput
-from foldline.batch.results import Header, SimulatedLine
+from foldline.batch.results import Header
 from foldline.batch.results_file import ResultsFile
 from foldline.batch.simulation import Simulation
 from tests.builds import QUICK, random_columns
@@ -111,7 +111,7 @@ def lines() -> Iterator[LineInput]:
 
 def file_of(design, output: Path, cluster: Cluster | None = None) -> tuple[ResultsFile, Iterator]:
     """A results file of all lines, and its results as they come."""
-    compute = Simulation(design=design, summarise=SimulatedLine.of).start(threads=1, cluster=cluster)
+    compute = Simulation(design=design, summaries=True).start(threads=1, cluster=cluster)
     results_file = ResultsFile(output, Header.of(design, ignore_limits=False, pixels=""))
     return results_file, results_file.run(taken_lines(), compute)
 

@@ -60,7 +60,7 @@ def test_a_line_that_exceeds_a_limit_is_an_error_and_the_others_are_computed(sav
     )
     assert result.stderr.splitlines()[0] == (
         f"Error: {wide}: The line exceeds the overlay: 300 columns, allowed at most 200. "
-        "With --ignore-limits it is computed all the same."
+        "--ignore-limits computes it nevertheless."
     )
     assert result.stdout.startswith(f"{image}\t")
     assert not (tmp_path / "t.npz").exists()
@@ -78,7 +78,7 @@ def test_an_odd_line_is_an_error(saved, tmp_path):
     write_npz(tmp_path / "odd.npz", {"pixels_0": np.zeros((3, 32), dtype=np.int8)})
     fails(
         "pixels_0: The line exceeds the overlay: 3 columns, allowed an even number. "
-        "With --ignore-limits it is computed all the same.",
+        "--ignore-limits computes it nevertheless.",
         *("simulate", saved, "--pixels", tmp_path / "odd.npz"),
     )
 

@@ -24,7 +24,7 @@ from foldline.batch import inputs as inputs_module
 from foldline.batch.inputs import LineInput, image_inputs, pixel_inputs
 from foldline.batch.results import Header, SimulatedLine, result_json
 from foldline.batch.results_file import ResultsFile
-from foldline.batch.simulation import Simulation, simulate_inputs
+from foldline.batch.simulation import Simulation
 from foldline.console.text import printable
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
@@ -87,7 +87,7 @@ def test_the_file_holds_the_lines_in_order_as_json_prints_them(design, work, who
             assert json.loads(line) == {
                 "name": f"pixels_{number}",
                 "error": f"pixels_{number}: The line exceeds the overlay: 300 columns, allowed at most 200. "
-                "With --ignore-limits it is computed all the same.",
+                "--ignore-limits computes it nevertheless.",
             }
         else:
             assert line == next(printed)
@@ -124,7 +124,7 @@ def test_a_damaged_pixel_array_is_an_entry(design, work, tmp_path):
     content[place : place + 40] = bytes(40)
     (tmp_path / "pixels.npz").write_bytes(content)
     simulation = Simulation(design=design, ignore_limits=True)
-    results = dict(simulate_inputs(simulation, pixel_inputs(tmp_path / "pixels.npz")))
+    results = dict(simulation.start()(pixel_inputs(tmp_path / "pixels.npz")))
     assert len(results) == LINES
     broken = [name for name, result in results.items() if isinstance(result, FileError)]
     assert broken == ["pixels_2"]
@@ -169,7 +169,7 @@ def test_a_folder_that_cannot_be_read_is_a_line_that_fails(design, tmp_path, mon
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    (_, image), (name, error) = simulate_inputs(design, image_inputs([tmp_path]))
+    (_, image), (name, error) = Simulation(design=design).start()(image_inputs([tmp_path]))
     assert image.text is not None
     assert (name, str(error)) == (str(tmp_path / "closed"), f"Cannot read {tmp_path / 'closed'}: Permission denied.")
 
@@ -218,7 +218,7 @@ def test_an_endless_stream_is_taken_a_bounded_number_ahead(design, threads):
             taken += 1
             yield LineInput(f"line {number}", np.zeros((2, 32), dtype=np.int8))
 
-    results = simulate_inputs(design, endless(), threads=threads)
+    results = Simulation(design=design).start(threads=threads)(endless())
     for given in range(1, 60):
         name, _ = next(results)
         assert name == f"line {given - 1}"
@@ -299,7 +299,7 @@ def test_a_run_goes_on_after_the_last_whole_line(command, whole, tmp_path, lines
 def test_every_cut_of_the_unfinished_file_is_continued_to_the_same_bytes(design, tmp_path):
     lines = [LineInput(str(n), np.full((2 * n + 2, 32), n, dtype=np.int8)) for n in range(3)]
     header, output = Header.of(design, ignore_limits=False, pixels=""), tmp_path / "o.jsonl"
-    compute = Simulation(design=design, summarise=SimulatedLine.of).start(threads=1)
+    compute = Simulation(design=design, summaries=True).start(threads=1)
     results_file = ResultsFile(output, header)
     assert len(list(results_file.run(lines, compute))) == 3
     content = output.read_bytes()

@@ -136,7 +136,7 @@ def test_a_line_that_exceeds_the_limits_fails_and_the_rest_is_compared(csim_buil
     assert result.exit_code == 1
     assert result.stderr == (
         "Error: pixels_1: The line exceeds the overlay: 81 columns, allowed at most 40; 81 columns, allowed an even "
-        "number. With --ignore-limits it is computed all the same.\n"
+        "number. --ignore-limits computes it nevertheless.\n"
         f"{agreement(csim_design, random_columns(csim_design, 2))}"
         "Error: 1 of 2 lines failed.\n"
     )

@@ -135,7 +135,7 @@ def test_json_agrees_with_the_inspection(design, saved, pixels, tmp_path):
 def test_a_line_that_exceeds_the_limits_is_reported(saved, pixels, tmp_path):
     path, _ = pixels
     message = "pixels_2: The line exceeds the overlay: 300 columns, allowed at most 200."
-    fails(f"{message} With --ignore-limits it is computed all the same.", saved, "--pixels", path, "--line", 2)
+    fails(f"{message} --ignore-limits computes it nevertheless.", saved, "--pixels", path, "--line", 2)
     assert not list(tmp_path.glob("*.png"))
     result = run("inspect", saved, "--pixels", path, "--line", 2, "--ignore-limits", "-o", "wide.PNG")
     assert result.exit_code == 0, result.output
