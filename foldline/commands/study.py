@@ -75,8 +75,8 @@ _common_options = all_of(
 def command() -> None:
     """Search precisions and sizes: train networks and compare error rate and cost.
 
-    Each network is trained by `foldline recipe`, its error rates are those of the exact simulator, and it costs what its
-    cheapest folding costs that reaches --min-columns-per-second. Optuna chooses the networks.
+    Networks are trained by `foldline recipe`. Their error rates are those of the exact simulator, and their cost is that of
+    the cheapest folding that reaches --min-columns-per-second. Optuna chooses the networks.
     """
 
 

@@ -121,16 +121,7 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
 
 
 def _trial_json(trial: TrialResult) -> dict[str, object]:
-    return {
-        "number": trial.number,
-        "retries": trial.retries,
-        "state": trial.state,
-        "network": trial.choice.name,
-        "parameters": asdict(trial.choice),
-        "reason": trial.reason,
-        "point": None if trial.point is None else point_values(trial.point),
-        "error_rates": None if trial.error_rates is None else asdict(trial.error_rates),
-        "curve": trial.curve,
-        "worker": trial.worker,
-        "seconds": trial.seconds,
-    }
+    found = asdict(trial)
+    parameters = found.pop("choice")
+    point = None if trial.point is None else point_values(trial.point)
+    return {**found, "network": trial.choice.name, "parameters": parameters, "point": point}

@@ -7,7 +7,6 @@ import sqlite3
 from pathlib import Path
 
 import optuna
-import pytest
 from sqlalchemy import Engine, event
 
 from foldline.study.joining import join_study
@@ -23,22 +22,13 @@ NAME = "tiny"
 HEARTBEAT = Heartbeat(interval=1, grace=60)
 
 
-@pytest.fixture
-def no_fsync(monkeypatch):
-    """No test needs its files to survive a power cut, and databases wait for that at every write."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    event.listen(Engine, "connect", _no_fsync)
-    yield
-    event.remove(Engine, "connect", _no_fsync)
-
-
 def disable_fsync() -> None:
-    """The same for the rest of a process."""
+    """No test needs its files to survive a power cut, and databases wait for that at every write."""
     os.fsync = lambda descriptor: None
-    event.listen(Engine, "connect", _no_fsync)
+    event.listen(Engine, "connect", no_fsync)
 
 
-def _no_fsync(connection, record) -> None:
+def no_fsync(connection, record) -> None:
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 

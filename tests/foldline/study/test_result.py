@@ -3,19 +3,10 @@
 import subprocess
 import sys
 
-import pytest
-
 from foldline.study.result import reference_curves
 from foldline.study.table import study_json, study_report
-from tests.foldline.study.studies import NAME, at_once, join, no_fsync, read, work  # noqa: F401
+from tests.foldline.study.studies import NAME, at_once, join, read, work
 from tests.golden_data import REPOSITORY
-
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return tmp_path / "study.db"
 
 
 def test_the_front_holds_what_no_other_beats_in_error_rate_and_share(storage):

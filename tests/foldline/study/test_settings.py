@@ -7,14 +7,7 @@ from foldline.study.joining import join_study, settings_before
 from foldline.study.result import SETTINGS
 from foldline.study.settings import check_study_name, first_settings
 from foldline.study.space import PUBLISHED, Choice, Space
-from tests.foldline.study.studies import HEARTBEAT, NAME, PRESET, given, join, no_fsync, read  # noqa: F401
-
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return tmp_path / "study.db"
+from tests.foldline.study.studies import HEARTBEAT, NAME, PRESET, given, join, read
 
 
 def test_the_default_space_holds_three_of_the_published_networks_and_w4a8():

@@ -6,19 +6,13 @@ import threading
 
 import optuna
 import pytest
+from optuna.storages import RetryHeartbeatStaleTrialCallback
 
 from datapath.errors import ConfigError, FileError
 from foldline.study.joining import settings_before
 from foldline.study.result import read_study
 from foldline.study.storage import Heartbeat, open_storage, reaching, storage_url
-from tests.foldline.study.studies import HEARTBEAT, NAME, at_once, frozen, join, no_fsync, read, work  # noqa: F401
-
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return tmp_path / "study.db"
+from tests.foldline.study.studies import HEARTBEAT, NAME, at_once, frozen, join, read, work
 
 
 def test_a_path_is_a_sqlite_file_by_its_ending():
@@ -205,3 +199,11 @@ def test_a_database_that_fails_while_it_is_in_use_is_named(storage):
     message = rf"^The storage sqlite:///{storage} fails: no such table: trials\.$"
     with pytest.raises(FileError, match=message), reaching(f"sqlite:///{storage}"):
         study.get_trials()
+
+
+def test_a_worker_has_optunas_heartbeats_and_retries_and_a_reader_has_none(storage):
+    worker = open_storage(str(storage), Heartbeat(interval=2, grace=9))
+    assert (worker.heartbeat_interval, worker.grace_period) == (2, 9)
+    assert isinstance(worker.heartbeat_stale_trial_callback, RetryHeartbeatStaleTrialCallback)
+    join(storage)
+    assert open_storage(str(storage)).heartbeat_interval is None

@@ -17,14 +17,7 @@ from foldline.study.space import PUBLISHED
 from foldline.study.storage import Heartbeat
 from foldline.study.table import study_report
 from foldline.study.worker import choose_point
-from tests.foldline.study.studies import at_once, given, join, no_fsync, read, work  # noqa: F401
-
-pytestmark = pytest.mark.usefixtures("no_fsync")
-
-
-@pytest.fixture
-def storage(tmp_path):
-    return tmp_path / "study.db"
+from tests.foldline.study.studies import at_once, given, join, read, work
 
 
 def test_as_many_trials_as_are_wanted_finish_each_with_another_network(storage):

@@ -1,0 +1,23 @@
+"""Fixtures of the tests of studies."""
+
+import os
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.foldline.study.studies import no_fsync
+
+
+@pytest.fixture(autouse=True)
+def _no_fsync(monkeypatch):
+    """As `disable_fsync`, for a test."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    event.listen(Engine, "connect", no_fsync)
+    yield
+    event.remove(Engine, "connect", no_fsync)
+
+
+@pytest.fixture
+def storage(tmp_path):
+    """The path of a database that does not exist yet."""
+    return tmp_path / "study.db"
