@@ -14,7 +14,7 @@ from foldline.commands.options import (
     FILE,
     GroupedCommand,
     board_options,
-    computing_options,
+    computation_options,
     dataset_options,
     option_group,
     parse_backends,
@@ -34,7 +34,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
     help="Backends: float, quantized, simulated, csim, board [default: float, quantized (of a checkpoint), simulated].",
 )
 @board_options
-@computing_options
+@computation_options
 @_output("--per-line", is_flag=True, help="Also print every line: its reference, and the text of each backend.")
 @_output("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.pass_context

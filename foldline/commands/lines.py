@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, all_of, computing_options, option_group
+from foldline.commands.options import FILE, all_of, computation_options, option_group
 
 if TYPE_CHECKING:
     from foldline.differences import Verified
@@ -44,9 +44,9 @@ input_options = all_of(
 line_options = all_of(
     input_options,
     _output("-o", "--output", type=FILE, help="Write JSON lines to this file; a stopped command can be resumed."),
-    _output("--json", "as_json", is_flag=True, help="Print one JSON object per line instead of text."),
+    _output("--json", "as_json", is_flag=True, help="Print one JSON object per text line."),
     _output("--trace", type=FILE, help="Write all hidden words, scores and labels to this .npz file."),
-    computing_options,
+    computation_options,
 )
 """Images or other sources of lines, and where results go: the fields of `LineOptions`."""
 

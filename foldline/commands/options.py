@@ -68,7 +68,7 @@ def all_of(*options: Callable) -> Callable:
 
 
 _dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
-_computing = option_group("Computing")
+_computation = option_group("Computation")
 
 dataset_options = all_of(
     _dataset(
@@ -84,10 +84,12 @@ dataset_options = all_of(
 )
 """`--data`, and the original trainer's options that replace one part of a dataset folder."""
 
-computing_options = all_of(
-    _computing("--ignore-limits", is_flag=True, help="Compute lines that exceed a limit of the overlay, and name it."),
-    _computing("--threads", type=click.IntRange(min=1), help="Threads of this machine [default: one per processor]."),
-    _computing(
+computation_options = all_of(
+    _computation(
+        "--ignore-limits", is_flag=True, help="Compute lines that exceed a limit of the overlay, and name it."
+    ),
+    _computation("--threads", type=click.IntRange(min=1), help="Threads of this machine [default: one per processor]."),
+    _computation(
         "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers simulate the lines: tcp://HOST:PORT."
     ),
 )

@@ -8,20 +8,18 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.lines import chosen_inputs
-from foldline.commands.options import FILE, GroupedCommand, board_options
+from foldline.commands.lines import chosen_inputs, input_options
+from foldline.commands.options import FILE, GroupedCommand, board_options, option_group
+
+_output = option_group("Output")
 
 
 @click.command("run", cls=GroupedCommand)
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
-@click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
-@click.option("--list", "list_path", metavar="FILE", help="Text file with one image path per line; - reads stdin.")
-@click.option(
-    "--pixels", type=FILE, help="Raw pixels instead of images: an .npz with arrays pixels_0, pixels_1, ... [T, I]."
-)
-@click.option("--trace", type=FILE, help="Write the labels of all lines to this .npz file.")
+@input_options
 @board_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text line.")
+@_output("--json", "as_json", is_flag=True, help="Print one JSON object per text line.")
+@_output("--trace", type=FILE, help="Write the labels of all lines to this .npz file.")
 def command(
     design_path: Path,
     images: tuple[Path, ...],
