@@ -1,4 +1,4 @@
-"""A network from a file: a design as it is, or a checkpoint brought to a design."""
+"""`open_network`: the design in a file, or that of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A design, with the checkpoint that it comes from (None for a design file), and what the user should know."""
+    """A design, the checkpoint that it comes from (None for a design file), and messages on what the export changed."""
 
     design: Design
     checkpoint: Checkpoint | None
@@ -28,7 +28,8 @@ class Network:
 def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> Network:
     """Load a design, or export a checkpoint.
 
-    :param folding: None keeps a design's own, and gives a checkpoint PE 1 and no folding of the products.
+    :param path: of a design or a checkpoint.
+    :param folding: None takes a design's folding; for a checkpoint, PE 1 and all products of a gate in parallel.
     :raises FileError: neither a design nor a checkpoint.
     :raises CheckpointError: a checkpoint that has no hardware form.
     :raises DesignError: the folding does not divide the dimensions.
@@ -60,7 +61,7 @@ def _holds_design(path: str | os.PathLike) -> bool:
 
 
 def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:
-    """What was done to the trained values on their way to integers."""
+    """What the export changed in the trained values."""
     counts = ", ".join(f"{count} in {name}" for name, count in exported.clipped.items() if count)
     notes = [f"Trained values clipped to their range: {counts or 'none'}."]
     if not prefused:
@@ -79,9 +80,9 @@ def chosen_folding(
     pe_out: int | None,
     design: Design,
 ) -> Folding:
-    """The folding that a command line asks for; what it leaves out is as in `design`.
+    """The folding that a command line asks for; a number that it leaves out is that of `design`.
 
-    :raises ConfigError: --simd-factor together with one of the numbers that it stands for.
+    :raises ConfigError: --simd-factor together with one of the numbers that it replaces.
     :raises DesignError: it does not divide the dimensions.
     """
     default, inputs, hidden = design.folding, design.inputs, design.hidden
@@ -89,7 +90,7 @@ def chosen_folding(
     pe_out = default.pe_out if pe_out is None else pe_out
     if simd_factor is not None:
         if simd_input is not None or simd_recurrent is not None:
-            raise ConfigError("--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.")
+            raise ConfigError("--simd-factor replaces --simd-input and --simd-recurrent; give it or them, not both.")
         folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=pe, pe_out=pe_out)
     else:
         folding = Folding(

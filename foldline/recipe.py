@@ -1,14 +1,14 @@
-"""The recipe `hardware`: one command from lines to the design that goes on the board.
+"""`run_recipe`: three training runs that lead from text lines to the design for the board.
 
 ================= ================================================================================================
-1-float           float warm-up: no quantizer, batch norm
+1-float           floating point, with batch norm
 2-recurrent       weights, biases and activations of the recurrent layer in the overlay's arithmetic; FC in float
-3-hardware        batch norm fused into the FC layer, all in the overlay's arithmetic: what the board computes
+3-hardware        batch norm fused into the FC layer, all in the overlay's arithmetic, bit for bit
 ================= ================================================================================================
 
-Each stage is a run of its own (`train.trainer`), in a folder of the recipe's; a stage starts from the weights that the
-stage before ended with. Interrupted, killed or finished, the recipe goes on from its folder. The warm-up depends on no
-precision: networks of several precisions can share one.
+Each stage is a run (`train.trainer`) in a folder within the recipe's, and starts from the weights at the end of the
+stage before. An interrupted or killed recipe is resumed from its folder. The float stage (warm-up) does not depend on
+the widths: recipes of several precisions can use the same.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from train.starting import Pretrained
 from train.trainer import train
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
-DESIGN, BEGINNING = "design.npz", "recipe.json"
+DESIGN, START = "design.npz", "recipe.json"
 
-SHARES = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
-"""Of the epochs."""
+FRACTIONS = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
+"""Of the epochs, for each stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One run of the recipe. `fuses` the batch norm of the stage before it into the FC layer."""
+    """One run of the recipe; `fuses`: whether it fuses the batch norm of the stage before into the FC layer."""
 
     name: str
     hyperparameters: Hyperparameters
@@ -50,8 +50,8 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """How a stage ended: its last epoch's error rates (None if all was done before this session), and the checkpoint
-    that the next stage starts from."""
+    """How a stage ended: the checkpoint that the next stage starts from, and the result of the last epoch, None if the
+    stage was done before this session."""
 
     stage: Stage
     checkpoint: Path
@@ -60,8 +60,8 @@ class StageResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeResult:
-    """The design, and what it reads on all validation lines. Both are None where the recipe was interrupted; `folder` then
-    goes on."""
+    """The folder of a recipe, its stages, and the design with its error rates on all validation lines; the latter two are
+    None if the recipe was interrupted."""
 
     folder: Path
     stages: tuple[StageResult, ...]
@@ -70,9 +70,10 @@ class RecipeResult:
 
 
 def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
-    """The stages that lead to a network of these hyperparameters, whose `epochs` they share.
+    """The stages that lead to a network.
 
-    :raises ConfigError: it is no network that the hardware computes, or there is no epoch for every stage.
+    :param hyperparameters: of the network; the stages divide its `epochs`.
+    :raises ConfigError: the hardware does not compute this network, or there are fewer epochs than stages.
     """
     target = hyperparameters
     if target.forward_arithmetic != "HARDWARE" or target.float_fc or not target.prefused_bn_fc:
@@ -80,7 +81,7 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
             "The recipe ends in the overlay's arithmetic: forward_arithmetic must be HARDWARE, prefused_bn_fc true and "
             "the fc_ parts SIGNED_FIXED_UNIT, as in the presets of params/."
         )
-    epochs = {name: round(target.epochs * share) for name, share in SHARES.items()}
+    epochs = {name: round(target.epochs * part) for name, part in FRACTIONS.items()}
     if min(epochs.values()) < 1:
         raise ConfigError(f"epochs is {target.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
     with_norm = {"prefused_bn_fc": False, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
@@ -114,89 +115,93 @@ def run_recipe(
 ) -> RecipeResult:
     """Run all stages, or those that are left, and write the design.
 
-    The design is that of the last stage's best epoch where lines are held out to choose it by (`selection_lines`), and
-    of its last epoch where none are: then nothing is chosen by the validation lines.
+    The design is that of the last stage's best epoch if held-out lines choose it (`selection_lines`), else of its last
+    epoch: the validation lines choose nothing.
 
-    :param hyperparameters: of the network that comes out; None takes those of `folder`.
-    :param experiments: where a new recipe's folder is made.
-    :param folder: a recipe's folder to go on in.
-    :param warm_up: a checkpoint that stands for the first stage, such as the last one of another recipe's.
+    :param hyperparameters: of the last stage; None takes those of `folder`.
+    :param dataset: lines to train and validate on.
+    :param experiments: folder in which a new recipe's folder is made.
+    :param folder: of a recipe to resume; None begins a new one.
+    :param warm_up: checkpoint that replaces the first stage, such as that of another recipe's first stage.
     :param log: gets a line of text after each stage.
+    :param reporter: gets the progress of each stage.
     :param settings: of every stage, see `train`: device, threads, command, author.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
     """
-    kept = None if folder is None else Path(folder)
-    if kept is not None:
-        target = target_of(kept)
+    home = None if folder is None else Path(folder)
+    if home is not None:
+        target = target_of(home)
         if hyperparameters not in (None, target):
-            raise ConfigError(f"{kept} was begun with other hyperparameters; leave them out to go on.")
+            raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
     else:
         target = hyperparameters or Hyperparameters()
     stages = stages_of(target)
-    if kept is None:
+    if home is None:
         if warm_up is not None:
-            Checkpoint.load(warm_up)  # refused now rather than in an hour
-        kept = new_folder(experiments, f"{target.experiment_name()}-recipe")
-        beginning = {
+            Checkpoint.load(warm_up)  # an invalid one is refused before anything is written
+        home = new_folder(experiments, f"{target.experiment_name()}-recipe")
+        start = {
             "command": settings.get("command", ""),
             "warm_up": None if warm_up is None else str(Path(warm_up).resolve()),
         }
-        write_text(kept / BEGINNING, json.dumps(beginning, indent=2) + "\n")
-        target.to_json(kept / HYPERPARAMETERS)
-    # The provenance of every stage is the command that began it all, not those that went on with it.
-    settings["command"], started = _beginning_of(kept)
+        write_text(home / START, json.dumps(start, indent=2) + "\n")
+        target.to_json(home / HYPERPARAMETERS)
+    # The provenance of every stage is the command that started the recipe, not one that resumed it.
+    settings["command"], started = _start_of(home)
     if started is not None:
         stages = stages[1:]
     results: list[StageResult] = []
     for stage in stages:
         before = results[-1].checkpoint if results else started
-        result = _run_stage(stage, dataset, kept / stage.name, before, reporter, settings)
+        result = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
         if result is None:
-            return RecipeResult(folder=kept, stages=tuple(results), design=None, comparison=None)
+            return RecipeResult(folder=home, stages=tuple(results), design=None, comparison=None)
         results.append(result)
         log(stage_line(result))
     final = results[-1].checkpoint
     chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
     design = design_from_checkpoint(chosen).design
     comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
-    _with_error_rates(design, comparison, dataset).save(kept / DESIGN)
-    return RecipeResult(folder=kept, stages=tuple(results), design=kept / DESIGN, comparison=comparison)
+    _with_error_rates(design, comparison, dataset).save(home / DESIGN)
+    return RecipeResult(folder=home, stages=tuple(results), design=home / DESIGN, comparison=comparison)
 
 
 def _with_error_rates(design: Design, comparison: Comparison, dataset: Dataset) -> Design:
-    """The same design, whose provenance tells what it reads."""
+    """The same design with its error rates in the provenance."""
     notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
     return replace(design, provenance=replace(design.provenance, notes=notes))
 
 
 def error_rates_note(comparison: Comparison, name: str) -> str:
-    """What the simulated hardware reads on all validation lines of the dataset `name`, in a sentence."""
-    told = "; ".join(
+    """Error rates of the simulated hardware on all validation lines of the dataset `name`, as one line of text."""
+    rates = "; ".join(
         f"{level.decoding}: CER {level.rates.cer:.2f} %, WER {level.rates.wer:.2f} %, {level.rates.exact} exact"
         for level in comparison.results
         if level.name == "simulated"
     )
-    return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {told}"
+    return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {rates}"
 
 
 def target_of(folder: Path) -> Hyperparameters:
-    """The hyperparameters that a recipe's folder was begun with.
+    """The hyperparameters that a recipe was started with.
 
-    :raises FileError: it is no such folder. ConfigError: they are damaged.
+    :param folder: of the recipe.
+    :raises FileError: it is not the folder of a recipe.
+    :raises ConfigError: the hyperparameters are damaged.
     """
     if not is_folder(folder) or not (folder / HYPERPARAMETERS).is_file():
-        raise FileError(f"{folder} is no folder of a recipe: it holds no {HYPERPARAMETERS}.")
+        raise FileError(f"{folder} is not the folder of a recipe: it has no {HYPERPARAMETERS}.")
     return Hyperparameters.from_json(folder / HYPERPARAMETERS)
 
 
-def _beginning_of(folder: Path) -> tuple[str, Path | None]:
-    """The command that began a recipe, and its warm-up."""
-    path = folder / BEGINNING
+def _start_of(folder: Path) -> tuple[str, Path | None]:
+    """The command that started a recipe, and its warm-up."""
+    path = folder / START
     try:
-        told = json.loads(read_text(path))
-        command, warm_up = told["command"], told["warm_up"]
+        start = json.loads(read_text(path))
+        command, warm_up = start["command"], start["warm_up"]
     except (ValueError, TypeError, LookupError) as error:
-        raise FileError(f"{path} is damaged: it does not tell command and warm_up.") from error
+        raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
     if not isinstance(command, str) or not isinstance(warm_up, str | None):
         raise FileError(f"{path} is damaged: command must be a text, and warm_up a path or null.")
     return command, None if warm_up is None else Path(warm_up)
@@ -205,7 +210,7 @@ def _beginning_of(folder: Path) -> tuple[str, Path | None]:
 def _run_stage(
     stage: Stage, dataset: Dataset, home: Path, before: Path | None, reporter: Reporter, settings: dict[str, object]
 ) -> StageResult | None:
-    """Start a stage or go on with it; None if it was interrupted."""
+    """Start a stage or resume it; None if it was interrupted."""
     begun = sorted(home.glob(f"*/{LAST}"))
     if len(begun) > 1:
         raise CheckpointError(f"{home} holds {len(begun)} runs; a recipe has one in every stage.")
@@ -228,7 +233,7 @@ def _run_stage(
 
 
 def stage_line(result: StageResult) -> str:
-    """A stage's gain in a sentence."""
+    """Error rates at the end of a stage, as one line of text."""
     if result.last_epoch is None:
         return f"{result.stage.name}: done before."
     greedy, overlay = result.last_epoch.greedy, result.last_epoch.overlay

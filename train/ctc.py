@@ -1,12 +1,12 @@
 """The CTC loss of the overlay's own label rule, and its gradient, in numba.
 
-The overlay emits a letter only when a blank column ends its run (steps 4 and 5 of "From scores to labels",
-docs/spec/datapath.md). So the columns that say the text y1 ... yn are::
+The overlay emits a label only after a blank column ends its run (steps 4 and 5 of "From scores to labels",
+docs/spec/datapath.md). So the columns from which it reads the text y1 ... yn are::
 
     blank*  y1+ blank+  y2+ blank+  ...  yn+ blank+
 
-which is CTC (Graves et al. 2006) with a blank after every letter, the last one too, and without the step that skips a
-blank between different letters. State s of a line is blank for even s and letter (s - 1) / 2 for odd s, s from 0 to
+which is CTC (Graves et al. 2006) with a blank after every label, the last one too, and without the step that skips a
+blank between different labels. State s of a line is blank for even s and label (s - 1) / 2 for odd s, s from 0 to
 2n; a path stays or goes one state on at each column, starts in state 0 or 1 and ends in state 2n.
 
 A line's probabilities span thousands of powers of ten, so each is held as a mantissa and an exponent of its own,
@@ -34,7 +34,7 @@ LEAST, BOUND = 2.0 ** (-RADIX_BITS // 2), 2.0 ** (RADIX_BITS // 2)
 
 
 def columns_needed(label_count: int) -> int:
-    """The fewest columns in which the overlay can say a text of `label_count` letters: a letter and a blank each."""
+    """The fewest columns from which the overlay reads a text of `label_count` labels: a label and a blank each."""
     return 2 * label_count
 
 
@@ -43,16 +43,18 @@ def overlay_ctc_loss(
 ) -> Tensor:
     """-log of the probability of all paths from which the overlay's rule reads the text, in nats per line.
 
-    Not counted are paths with a run of several letters, of which the rule takes one by their scores, and paths with a
-    last run that nothing ends, which the rule drops. The limit of 95 labels is not applied. Computed in float64 on the CPU, whatever the device, and one
+    Paths with a run of several labels (the rule takes one of them by their scores) and with a last run that no blank ends
+    (the rule drops it) do not count. The limit of 95 labels is not applied. Computed in float64 on the CPU, whatever the device, and one
     line is computed by one thread, so that the bits do not depend on `threads`.
 
     :param log_probs: float32 or float64 [T, B, C], logarithms of the class probabilities of each column.
     :param labels: int64 [sum of n], the texts end to end, without blanks.
-    :param lengths: int64 [B], columns of each line; what stands behind them is not read and gets gradient 0.
+    :param lengths: int64 [B], columns of each line; columns after them are not read and get gradient 0.
     :param label_counts: int64 [B], n of each line.
-    :returns: [B], of the type and on the device of `log_probs`; inf, with gradient 0, for a line that no path can
-        say: shorter than `columns_needed`, or with probability 0. It backpropagates once: no second derivatives.
+    :param blank: class of the blank.
+    :param threads: lines that are computed at the same time.
+    :returns: [B], of the type and on the device of `log_probs`; inf, with gradient 0, for a line without a
+        path: shorter than `columns_needed`, or with probability 0. It backpropagates once: no second derivatives.
     :raises DataError: shapes, types, lengths or labels that do not fit together.
     :raises ConfigError: fewer threads than 1.
     """
@@ -120,9 +122,9 @@ def _check(log_probs: Tensor, labels: Tensor, lengths: Tensor, label_counts: Ten
 
 
 # Kernels --------------------------------------------------------------------------------------------------------------
-# Pairs *_m, *_k are mantissas and exponents. State s stands at place s + 1 of a row: place 0 and the place after the
-# last are 0, the neighbours of the outermost states. Only states that are reached by column t and from which the rest
-# of the line can still be said, first_state(t) to last_state(t), are computed; the others stay 0.
+# Pairs *_m, *_k are mantissas and exponents. State s is at index s + 1 of a row: index 0 and the index after the
+# last state are 0, the neighbours of the outermost states. Only states that are reached by column t and from which the last
+# state is still reached, first_state(t) to last_state(t), are computed; the others stay 0.
 
 
 @cached_njit()
@@ -207,7 +209,7 @@ def _product(m, k, p_m, p_k):
 def _forward(p_m, p_k):
     """alpha[t + 1, s + 1]: probability of columns 0 to t on all paths that are in state s at column t.
 
-    Row 0 stands before the line: in state 0, from which state 0 and state 1 are reached.
+    Row 0 is before the line: in state 0, from which state 0 and state 1 are reached.
     """
     length, states = p_m.shape
     alpha_m, alpha_k = np.zeros((length + 1, states + 2)), np.full((length + 1, states + 2), -np.inf)

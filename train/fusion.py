@@ -1,4 +1,4 @@
-"""Batch norm into the fully connected layer: the hardware has no batch norm."""
+"""`fuse_batch_norm`: batch norm fused into the fully connected layer, since the hardware has no batch norm."""
 
 from __future__ import annotations
 

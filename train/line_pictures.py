@@ -1,8 +1,8 @@
-"""A few judged lines with what the network reads on them, drawn as pictures for a run's trace.
+"""Pictures of a few validation lines with the texts that the network reads on them, for a run's TensorBoard log.
 
-Each picture has the line as the network sees it, and below it the truth and both readings, character under character:
+Each picture has the line as the network gets it, and below it the reference and both texts, character under character:
 
-    truth               |Deformation properties
+    reference           |Deformation properties
     greedy CTC   1 wrong|Deformation propertes       a gap with a mark where a character is missing
     overlay      2 wrong|Deformat1on propertes       a coloured character with a mark where another stands
 """
@@ -25,8 +25,8 @@ from train.evaluation import Evaluation
 SAMPLES = 4
 """Lines drawn of every run."""
 
-PAPER, INK, FAINT, WRONG, TINT = "#FFFFFF", "#222222", "#777777", "#C63D00", "#FBE3D6"
-"""`WRONG` is told from `INK` with any colour vision, and is underlined besides."""
+BACKGROUND, INK, FAINT, WRONG, TINT = "#FFFFFF", "#222222", "#777777", "#C63D00", "#FBE3D6"
+"""`WRONG` differs from `INK` for any colour vision, and is underlined as well."""
 
 MARGIN, GAP, UNDERLINE = 12, 10, 3  # pixels
 FONT, SMALLEST, LARGEST = "DejaVuSansMono", 18, 30  # pixels per em
@@ -48,23 +48,30 @@ MAX_CELLS = 220
 CUT = "\u2026"
 """Stands at the end of what is longer than that."""
 
-TRUTH, GREEDY, OVERLAY = "truth", "greedy CTC", "overlay"
+REFERENCE, GREEDY, OVERLAY = "reference", "greedy CTC", "overlay"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RecognisedLine:
-    """A judged line: its name, grey columns uint8 [T, I] (ink bright), truth, and what was read by both label rules."""
+    """A validation line with what a network reads on it.
+
+    name       of the line
+    pixels     grey columns, uint8 [T, I], ink bright
+    reference  text of the line
+    greedy     text by greedy CTC
+    overlay    text by the overlay's label rule
+    """
 
     name: str
     pixels: Tensor
-    truth: str
+    reference: str
     greedy: str
     overlay: str
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a reading beside the truth: a character, or empty; and whether that is right."""
+    """One place of a text next to the reference: a character or nothing, and whether it is right."""
 
     text: str
     right: bool
@@ -79,14 +86,14 @@ def recognised_lines(
 
     :param pixels: per line uint8 [T, I].
     """
-    # Of lines that share a name, the first: a name is a tag in the trace.
+    # Of lines with the same name, the first: a name is a tag in the log.
     by_name = {line.name: index for index, line in reversed(list(enumerate(lines)))}
     drawn = sorted(sorted(by_name, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
     return tuple(
         RecognisedLine(
             name=name,
             pixels=pixels[by_name[name]],
-            truth=lines[by_name[name]].text,
+            reference=lines[by_name[name]].text,
             greedy=evaluation.texts[by_name[name]],
             overlay=evaluation.overlay_texts[by_name[name]],
         )
@@ -94,15 +101,15 @@ def recognised_lines(
     )
 
 
-def draw_line(sample: RecognisedLine) -> Image.Image:
-    """The picture of one line, RGB; the same for the same sample.
+def draw_line(line: RecognisedLine) -> Image.Image:
+    """The picture of one line, RGB; the same for the same line.
 
     :raises FileError: the font, which comes with matplotlib, is missing.
     """
-    rows = _rows(sample)
-    line = enlarged(sample.pixels.numpy())
-    # By the truth alone, so that a line looks the same at every epoch.
-    pitch = line.width / max(1, len(sample.truth))
+    rows = _rows(line)
+    image = enlarged(line.pixels.numpy())
+    # By the reference alone, so that a line looks the same at every epoch.
+    pitch = image.width / max(1, len(line.reference))
     font = load_font(FONT, max(SMALLEST, min(LARGEST, round(pitch / WIDTH_OF_EM))))
     label_font = load_font(FONT, SMALLEST + 2)
     character = font.getlength("M")
@@ -110,10 +117,10 @@ def draw_line(sample: RecognisedLine) -> Image.Image:
     cells = min(MAX_CELLS, max(len(row) for _, row in rows))
     height = round(font.size * 1.45)
     left = MARGIN + round(max(label_font.getlength(label) for label, _ in rows)) + 2 * MARGIN
-    top = MARGIN + line.height + GAP
-    size = (left + max(line.width, cells * width) + MARGIN, top + height * len(rows) + MARGIN)
-    page = Image.new("RGB", size, PAPER)
-    page.paste(line, (left, MARGIN))
+    top = MARGIN + image.height + GAP
+    size = (left + max(image.width, cells * width) + MARGIN, top + height * len(rows) + MARGIN)
+    page = Image.new("RGB", size, BACKGROUND)
+    page.paste(image, (left, MARGIN))
     draw = ImageDraw.Draw(page)
     for label, row in rows:
         draw.text((MARGIN, top + height / 2), label, font=label_font, fill=FAINT, anchor="lm")
@@ -131,7 +138,7 @@ def _cut(row: list[Cell]) -> list[Cell]:
 
 
 def enlarged(pixels: np.ndarray) -> Image.Image:
-    """The line as ink on paper, grey, its rows enlarged to `LINE_HEIGHT` where the width allows it.
+    """The line with dark ink, grey, enlarged to `LINE_HEIGHT` where the width allows it.
 
     :param pixels: uint8 [T, I], ink bright.
     """
@@ -141,30 +148,30 @@ def enlarged(pixels: np.ndarray) -> Image.Image:
     return line.resize(size, Image.Resampling.BICUBIC)
 
 
-def _rows(sample: RecognisedLine) -> list[tuple[str, list[Cell]]]:
+def _rows(line: RecognisedLine) -> list[tuple[str, list[Cell]]]:
     """Label and cells of each row of text; a place has the same number in all rows."""
-    readings = ((GREEDY, sample.greedy), (OVERLAY, sample.overlay))
-    aligned = [align(sample.truth, reading) for _, reading in readings]
-    # Room before every character of the truth, and behind the last, for what either reading puts there.
-    room = [max(len(extra) for extra in gap) for gap in zip(*(extras for extras, _ in aligned), strict=True)]
-    rows = [(TRUTH, [Cell(text, True) for text in _spread(list(sample.truth), room)])]
+    readings = ((GREEDY, line.greedy), (OVERLAY, line.overlay))
+    aligned = [align(line.reference, reading) for _, reading in readings]
+    # Places before every character of the reference, and after the last, for the extra characters of either text.
+    places = [max(len(extra) for extra in gap) for gap in zip(*(extras for extras, _ in aligned), strict=True)]
+    rows = [(REFERENCE, [Cell(text, True) for text in _spread(list(line.reference), places)])]
     for (label, reading), (extras, read) in zip(readings, aligned, strict=True):
         cells: list[Cell] = []
         for gap, extra in enumerate(extras):
             cells += [Cell(character, False) for character in extra]
-            cells += [Cell("", True)] * (room[gap] - len(extra))
+            cells += [Cell("", True)] * (places[gap] - len(extra))
             if gap < len(read):
-                cells.append(Cell(read[gap], read[gap] == sample.truth[gap]))
-        wrong = edit_distance(sample.truth, reading)
+                cells.append(Cell(read[gap], read[gap] == line.reference[gap]))
+        wrong = edit_distance(line.reference, reading)
         rows.append((f"{label:<10} {wrong:>3} wrong", cells))
     return rows
 
 
-def _spread(characters: list[str], room: list[int]) -> list[str]:
+def _spread(characters: list[str], places: list[int]) -> list[str]:
     """The characters with so many empty places before each, and behind the last."""
     spread: list[str] = []
-    for gap, places in enumerate(room):
-        spread += [""] * places + characters[gap : gap + 1]
+    for gap, count in enumerate(places):
+        spread += [""] * count + characters[gap : gap + 1]
     return spread
 
 

@@ -1,4 +1,4 @@
-"""`Recogniser`: grey columns in, class scores out. Every module and every quantization point has a name."""
+"""`Recogniser`: the network from grey columns to class scores; every module and quantization point has a name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GREY_LEVELS = 255
 
 
 class Arithmetic(Enum):
-    """In which numbers a network computes; see `Recogniser.computing_in`."""
+    """The arithmetic of a network; see `Recogniser.computing_in`."""
 
     QUANTIZED = "every quantizer as trained"
     FLOAT = "the trained fixed-point weights and biases, but pixels and activations in floating point"
@@ -31,7 +31,10 @@ class Arithmetic(Enum):
 class QuantLinear(nn.Linear):
     """Fully connected layer with quantized weights and biases.
 
-    :param weight: scheme and bits of the weights; likewise `bias_format`.
+    :param features: inputs.
+    :param classes: outputs, C.
+    :param weight: scheme and bits of the weights.
+    :param bias_format: scheme and bits of the biases.
     :param feature_bits: A, for the overlay's arithmetic.
     """
 
@@ -53,18 +56,18 @@ class QuantLinear(nn.Linear):
         """[..., features] -> [..., classes]."""
         return functional.linear(features, self.quantize_weight(self.weight), self.quantize_bias(self.bias))
 
-    def hardware(self, hidden: Tensor, directions: int, *, kept: float) -> Tensor:
+    def hardware(self, hidden: Tensor, directions: int, *, keep_probability: float) -> Tensor:
         """The overlay's class scores.
 
         :param hidden: [N, directions * features]; the directions share the weights.
-        :param kept: share of `hidden` that dropout left; what is missing is made up for behind the rounding.
+        :param keep_probability: fraction of `hidden` that dropout left; the scores are divided by it after the rounding.
         """
         weight = self.quantize_weight(self.weight).repeat(1, directions)
         bias = self.quantize_bias(self.bias)
         scores = hardware_scores(
             hidden, weight, bias, weight_bits=self.quantize_weight.bits, feature_bits=self.feature_bits
         )
-        return scores if kept == 1 else bias + (scores - bias) / kept
+        return scores if keep_probability == 1 else bias + (scores - bias) / keep_probability
 
 
 class Recogniser(nn.Module):
@@ -103,7 +106,7 @@ class Recogniser(nn.Module):
     def forward(self, grey: Tensor, lengths: Tensor) -> Tensor:
         """Class scores (logits) of a batch of lines.
 
-        :param grey: uint8 [T, B, I], ink bright; beyond a line's length anything.
+        :param grey: uint8 [T, B, I], ink bright; undefined beyond a line's length.
         :param lengths: int64 [B], real columns of each line, 1..T.
         :returns: float32 [T, B, C]; zero beyond a line's length.
         """
@@ -118,7 +121,7 @@ class Recogniser(nn.Module):
             hidden = hidden * (torch.rand_like(hidden) >= hp.dropout)
         directions = 2 if hp.bidirectional and hp.reduce_bidirectional == "SUM" else 1
         if self.in_hardware_scores:
-            return self.fc.hardware(hidden, directions, kept=1 - hp.dropout if self.training else 1.0)
+            return self.fc.hardware(hidden, directions, keep_probability=1 - hp.dropout if self.training else 1.0)
         features = hidden.unflatten(1, (directions, -1)).sum(dim=1)
         if self.training and hp.dropout:
             features = features / (1 - hp.dropout)
@@ -140,8 +143,10 @@ class Recogniser(nn.Module):
         """Compute in other numbers within a ``with``: the same checkpoint in fixed point and in floating point."""
         before = {quantizer: quantizer.enabled for quantizer in self.quantizers().values()}
         for quantizer in before:
-            kept = arithmetic is Arithmetic.QUANTIZED or (arithmetic is Arithmetic.FLOAT and not quantizer.activation)
-            quantizer.enabled = kept and not quantizer.is_float
+            quantized = arithmetic is Arithmetic.QUANTIZED or (
+                arithmetic is Arithmetic.FLOAT and not quantizer.activation
+            )
+            quantizer.enabled = quantized and not quantizer.is_float
         try:
             yield
         finally:

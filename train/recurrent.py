@@ -2,7 +2,7 @@
 
 float32 on the CPU goes through `lstm`, one fused operation on packed lines, in floating point or in the
 overlay's arithmetic. All else is a loop over columns in operations of torch: the original trainer's rounding, float64,
-and other devices, where `lstm_in_steps` has the overlay's arithmetic. We have never run the loop on CUDA.
+and other devices, where `lstm_in_steps` has the overlay's arithmetic. The loop has never been run on CUDA.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ SIGMOIDS_FIRST = (Gate.I, Gate.F, Gate.O, Gate.G)
 
 class QuantLSTM(nn.Module):
     """A quantized LSTM layer with the parameters of ``torch.nn.LSTM(inputs, hidden)``, which it equals with all
-    quantizers off. Rows of the weights stand in `Gate` order (torch's).
+    quantizers off. Rows of the weights are in `Gate` order (torch's).
 
     :param inputs: I, features of a column.
     :param hidden: H, units per direction.
-    :param weight: scheme and bits of the weights; likewise `bias`, and `activation` for the hidden output.
+    :param bidirectional: read the line from both ends.
+    :param use_bias: whether there are biases.
+    :param weight: scheme and bits of the weights.
+    :param bias: scheme and bits of the biases.
+    :param activation: scheme and bits of the hidden outputs.
     :param internal_bits: width of sigmoid and tanh outputs; 32 for floating point.
     :param hardware: compute as the overlay does while `quantize_hidden` is enabled; weights, biases and activations are
         then ``SIGNED_FIXED_UNIT`` of at most 8 bits.
@@ -68,7 +72,7 @@ class QuantLSTM(nn.Module):
         """Draw initial weights uniformly from [-k, k], k = 1/sqrt(H) as torch does, or one step if that is more.
 
         A step of 2 bits is 1/2, and everything up to half a step rounds to zero: torch's range would start the
-        network with no weights at all. With k one step, half of the weights are not zero.
+        network with all weights zero. With k one step, half of the weights are not zero.
         """
         smallest = self.hidden**-0.5
         step = 0.0 if self.quantize_weight.is_float else 2.0**-self.quantize_weight.fraction
@@ -84,7 +88,7 @@ class QuantLSTM(nn.Module):
     def forward(self, columns: Tensor, lengths: Tensor) -> Tensor:
         """Hidden outputs of a batch of lines.
 
-        Each line is read as if it stood alone: the backward direction starts at its last real column.
+        Each line is computed as if it were alone: the backward direction starts at its last real column.
 
         :param columns: [T, B, I].
         :param lengths: int64 [B], real columns of each line, 1..T.

@@ -1,4 +1,4 @@
-"""The TensorBoard trace of a run: curves, hyperparameters, and pictures of a few recognised lines."""
+"""`TensorBoardLog`: curves, hyperparameters and pictures of a few recognised lines of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from train.reporting import EpochResult
 CURVES = ("loss", "CER", "WER", "CER, overlay labels", "WER, overlay labels", "learning rate")
 
 HYPERPARAMETERS_FILE = "events.out.tfevents.0000000000.hyperparameters"
-"""One file for all sessions, each of which writes it anew: a resumed run has its hyperparameters once, as they are now.
+"""One file for all sessions, each of which writes it again: a resumed run has its hyperparameters once, those of today.
 The name sorts before those of the sessions, which begin with the time."""
 
 PICTURES = "recognised lines"
@@ -28,19 +28,21 @@ PICTURES = "recognised lines"
 class TensorBoardLog:
     """Writes into `folder` what TensorBoard shows.
 
-    :param epoch: epochs already done; what an earlier session traced beyond is dropped.
+    :param folder: of the log.
+    :param hyperparameters: of the run.
+    :param epoch: epochs already done; later ones of an earlier session are dropped.
     :raises FileError: the hyperparameters cannot be written.
     """
 
     def __init__(self, folder: Path, hyperparameters: Hyperparameters, *, epoch: int) -> None:
-        # Loading TensorBoard takes a second, and a dry run does not need it.
+        # TensorBoard takes a second to import, and a dry run does not need it.
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(folder), purge_step=epoch + 1)
         _write_hyperparameters(folder / HYPERPARAMETERS_FILE, hyperparameters)
 
     def add(self, result: EpochResult, recognised: Sequence[RecognisedLine]) -> None:
-        """Add a finished epoch, with a picture of each sample, and write it out.
+        """Add a finished epoch, with a picture of each recognised line, and flush.
 
         :raises FileError: the pictures' font is missing.
         """
@@ -50,9 +52,9 @@ class TensorBoardLog:
         )
         for name, value in zip(CURVES, values, strict=True):
             self._writer.add_scalar(name, value, result.epoch)
-        for sample in recognised:
-            picture = np.asarray(draw_line(sample))
-            self._writer.add_image(f"{PICTURES}/{sample.name}", picture, result.epoch, dataformats="HWC")
+        for line in recognised:
+            picture = np.asarray(draw_line(line))
+            self._writer.add_image(f"{PICTURES}/{line.name}", picture, result.epoch, dataformats="HWC")
         self._writer.flush()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How many threads torch computes with on the CPU."""
+"""`computing_threads`: the number of threads of torch on the CPU."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from train.line_pictures import (
 )
 
 
-def sample(greedy: str, overlay: str, truth: str = "abc", columns: int = 24) -> RecognisedLine:
+def sample(greedy: str, overlay: str, reference: str = "abc", columns: int = 24) -> RecognisedLine:
     pixels = torch.zeros(columns, 32, dtype=torch.uint8)
     pixels[:, :4] = 255
-    return RecognisedLine(name="one", pixels=pixels, truth=truth, greedy=greedy, overlay=overlay)
+    return RecognisedLine(name="one", pixels=pixels, reference=reference, greedy=greedy, overlay=overlay)
 
 
 def evaluation(texts: tuple[str, ...]) -> Evaluation:
@@ -45,7 +45,7 @@ def test_names_alone_decide_which_lines_are_drawn():
     assert len(drawn) == SAMPLES
     for one in drawn:
         number = int(one.name.split("/")[1])
-        assert (one.truth, one.greedy, one.overlay) == (lines[number].text, f"read {number}", f"read {number}!")
+        assert (one.reference, one.greedy, one.overlay) == (lines[number].text, f"read {number}", f"read {number}!")
         assert one.pixels is pixels[number]
     order = np.random.default_rng(0).permutation(20)
     other = recognised_lines([lines[i] for i in order], [pixels[i] for i in order], evaluation(texts))
@@ -55,7 +55,7 @@ def test_names_alone_decide_which_lines_are_drawn():
 def test_of_lines_of_one_name_the_first_is_drawn():
     lines = [tiny.line("twin", "a"), tiny.line("twin", "b"), tiny.line("other", "c")]
     drawn = recognised_lines(lines, [torch.zeros(2, 8, dtype=torch.uint8)] * 3, evaluation(("x", "y", "z")))
-    assert [(one.name, one.truth, one.greedy) for one in drawn] == [("other", "c", "z"), ("twin", "a", "x")]
+    assert [(one.name, one.reference, one.greedy) for one in drawn] == [("other", "c", "z"), ("twin", "a", "x")]
 
 
 def test_a_line_read_rightly_has_no_mark_and_each_error_has_one():
@@ -87,7 +87,7 @@ def test_anything_that_can_be_read_can_be_drawn():
     widest = draw_line(sample("a" * MAX_CELLS, "")).width
     assert draw_line(sample("a" * 1000, "b" * 999)).width == widest
     for text in ("", "\t\n", "Straße µ \u0301 漢 \ud7ff", "$$"):
-        draw_line(sample(text, "", truth=text))
+        draw_line(sample(text, "", reference=text))
 
 
 def test_a_picture_keeps_its_height_whatever_is_read():

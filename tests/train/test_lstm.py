@@ -237,7 +237,7 @@ def test_a_second_backward_is_refused():
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError) as refusal:
         loss.backward()
-    assert str(refusal.value) == "lstm keeps what its gradient needs for one backward pass only."
+    assert "one backward pass" in str(refusal.value)
 
 
 @pytest.mark.parametrize("where", ["columns", "weight_ih_l0", "weight_hh_l0_reverse", "bias_hh_l0"])

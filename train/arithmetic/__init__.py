@@ -1,1 +1,1 @@
-"""The arithmetic of training: the LSTM function and its kernels, scores, quantizers."""
+"""The arithmetic of training: LSTM, class scores and quantizers, as torch functions and numba kernels."""

@@ -26,7 +26,7 @@ _SIGMOID, _TANH = SIGMOID.entries.astype(np.int32), TANH.entries.astype(np.int32
 
 @dataclass(frozen=True, kw_only=True)
 class HardwareWidths:
-    """Bits of the recurrent weights (W), their biases (B), and of pixels and hidden outputs (A), all ``fixed<., 1>``."""
+    """Bits of the recurrent weights (W), their biases (B), and of pixels and hidden outputs (A); all have 1 integer bit."""
 
     weight: int
     bias: int
@@ -34,12 +34,12 @@ class HardwareWidths:
 
     @property
     def excess_fraction_bits(self) -> int:
-        """Fraction bits of a product beyond the accumulator's; negative where there is room."""
+        """Fraction bits of a product minus the accumulator's; negative if the product has fewer."""
         return (self.activation - 1) + (self.weight - 1) - ACCUMULATOR.fraction
 
 
 class Packing:
-    """Where the lines of a batch stand in packed rows: M = sum of T + B + 1, with an empty row around every line.
+    """Positions of the lines of a batch in packed rows: M = sum of T + B + 1, with an empty row around every line.
 
     :param lengths: columns of each line.
     """
@@ -75,7 +75,7 @@ class Packing:
         return np.stack([lines, np.tile(np.arange(directions), len(self.longest_first))], axis=1)
 
     def pairs(self, directions: int) -> np.ndarray:
-        """[n, 3]: two lines of like length (or -1) and direction, longest first."""
+        """[n, 3]: two lines of similar length (-1 for none) and direction, longest first."""
         first, second = self.longest_first[::2], self.longest_first[1::2]
         if len(second) < len(first):
             second = np.append(second, -1)
@@ -94,8 +94,10 @@ def lstm(
     """Hidden outputs of all lines.
 
     :param columns: float32 [N, I], the real columns, line after line; with `widths` multiples of 2**(1 - A).
-    :param input_weights: float32 [D, 4H, I], as they are used: quantized; `recurrent_weights` [D, 4H, H], `bias`
-        [D, 4H], the sum of both biases. Gates in `Gate` order.
+    :param packing: of the lines.
+    :param input_weights: float32 [D, 4H, I], quantized; gates in `Gate` order.
+    :param recurrent_weights: float32 [D, 4H, H], the same.
+    :param bias: float32 [D, 4H], sum of both biases.
     :param widths: the overlay's arithmetic in these widths; None for floating point.
     :returns: float32 [N, D * H]. In the overlay's arithmetic, all NaN if one value is NaN.
     """
@@ -108,8 +110,8 @@ def any_nan(*tensors: Tensor) -> bool:
 
 
 class _Workspace:
-    """Memory for what a forward pass keeps for its gradient, used again by later passes: fresh memory costs a page fault
-    for every 4 KB, a tenth of a pass.
+    """Memory for what a forward pass saves for its gradient, reused by later passes: new memory costs a page fault for
+    every 4 KB, a tenth of a pass.
 
     :param count: float32 values.
     """
@@ -118,9 +120,9 @@ class _Workspace:
     MOST_UNUSED = 2
 
     def __init__(self, count: int) -> None:
-        # From the largest on: where it is too small, all are.
-        kept = self._unused.pop() if self._unused else torch.empty(0)
-        self.values = kept if len(kept) >= count else torch.empty(count)
+        # The largest one: if it is too small, all are.
+        unused = self._unused.pop() if self._unused else torch.empty(0)
+        self.values = unused if len(unused) >= count else torch.empty(count)
 
     def __del__(self) -> None:
         self._unused.append(self.values)
@@ -128,7 +130,7 @@ class _Workspace:
         del self._unused[: -self.MOST_UNUSED]
 
     def cut(self, *shapes: tuple[int, ...]) -> list[Tensor]:
-        """Views of these shapes, one after the other, holding anything."""
+        """Views of these shapes, one after the other; their values are undefined."""
         sizes = [math.prod(shape) for shape in shapes]
         pieces = self.values[: sum(sizes)].split(sizes)
         return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
@@ -154,7 +156,7 @@ class LSTMFunction(torch.autograd.Function):
             array[:, packing.gaps] = 0
         outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
         if widths is not None and any_nan(columns, input_weights, recurrent_weights, bias):
-            outputs.fill_(torch.nan)  # else it would be some integer, and nobody would notice
+            outputs.fill_(torch.nan)  # an integer would hide it
         ctx.save_for_backward(input_weights, recurrent_weights)
         ctx.stages = rows, gates, cells, tanh_cells, hidden
         ctx.packing, ctx.high = packing, np.inf if widths is None else 1 - 2.0 ** (1 - widths.activation)
@@ -164,7 +166,7 @@ class LSTMFunction(torch.autograd.Function):
     def backward(ctx, gradient):
         input_weights, recurrent_weights = ctx.saved_tensors
         if ctx.stages is None:
-            raise RuntimeError("lstm keeps what its gradient needs for one backward pass only.")
+            raise RuntimeError("lstm saves what its gradient needs for one backward pass only.")
         (rows, gates, cells, tanh_cells, hidden), ctx.stages = ctx.stages, None
         packing, (I, H) = ctx.packing, (rows.shape[1], hidden.shape[2])  # noqa: E741
         by_side = torch.empty_like(hidden)
@@ -193,7 +195,7 @@ class LSTMFunction(torch.autograd.Function):
         of_columns = None
         if ctx.needs_input_grad[0]:
             of_columns = torch.matmul(gates, input_weights).sum(dim=0).index_select(0, packing.row)
-        del ctx.workspace  # free for the next pass
+        del ctx.workspace  # for the next pass
         return of_columns, of_inputs, of_states, of_bias.squeeze(2), None, None
 
 
@@ -204,10 +206,10 @@ def _hardware_values(
     activation_scale, weight_scale = 2.0 ** (widths.activation - 1), 2.0 ** (widths.weight - 1)
     pixels = (columns * activation_scale).to(torch.int16).numpy()
     both = torch.cat([input_weights.detach(), recurrent_weights.detach()], dim=2)
-    # Exact products are done as soon as the weights are read, so half the bytes are faster; rounding takes 16 bits.
+    # Exact products are limited by the reading of weights, so 8 bits are faster; rounding needs 16 bits.
     size = torch.int16 if widths.excess_fraction_bits > 0 else torch.int8
     weights = (both * weight_scale).to(size).transpose(1, 2).contiguous().numpy()
-    # Most pixels are background, the lowest value; sums of exact products are linear, so background is summed once.
+    # Most pixels are background, the lowest value. Sums of exact products are linear, so background is summed once.
     background = np.int16(0 if widths.excess_fraction_bits > 0 else -(2 ** (widths.activation - 1)))
     start = weights[:, : columns.shape[1]].sum(axis=1, dtype=np.int16) * background
     return lstm_kernels.HardwareValues(
@@ -225,11 +227,11 @@ def _hardware_values(
 
 
 def _run_in_threads(kernel: Callable, jobs: np.ndarray, *arguments) -> None:
-    """Run a kernel on all jobs, dealt out to as many threads as torch uses."""
+    """Run a kernel on all jobs, in as many threads as torch uses."""
     threads = min(torch.get_num_threads(), len(jobs))
     if threads <= 1:
         kernel(jobs, *arguments)
         return
     with ThreadPoolExecutor(threads) as pool:
-        # Dealt in turn, longest first, so that every thread gets about the same number of columns.
+        # Every n-th job, longest first, so that every thread has about the same number of columns.
         list(pool.map(lambda n: kernel(np.ascontiguousarray(jobs[n::threads]), *arguments), range(threads)))

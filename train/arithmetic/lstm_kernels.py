@@ -1,9 +1,9 @@
-"""Numba kernels of the recurrence in training: one line and one direction at a time, forward and back in time.
+"""Numba kernels of the LSTM in training, forward and backward pass, one line and one direction at a time.
 
 Lines are packed: M = sum of T + B + 1 rows, one empty row before, between and after the lines. So no column of padding
-is ever computed, whatever the mix of widths, and the hidden output of the step before is the row before (forward) or
+is computed, and the hidden output of the step before is the row before (forward) or
 behind (backward direction), zero at a line's end. A kernel takes a slice of (line, direction) jobs, longest line first,
-and releases the GIL: jobs are independent, so the result does not depend on how threads share them.
+and releases the GIL: jobs are independent, so the result does not depend on the number of threads.
 
 Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate` order (i, f, g, o).
 """

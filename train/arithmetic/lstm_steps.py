@@ -1,8 +1,8 @@
 """`lstm_in_steps`: the overlay's recurrence in operations of torch, for devices and types without a kernel.
 
-The same numbers as `lstm` in every bit, and the same gradients, written anew: values stay real numbers in
-floats, which hold all of them exactly, and nothing here is compiled. It runs wherever torch runs. We have compared it
-with the kernel on the CPU only, never run it on CUDA.
+The same numbers as `lstm` in every bit, and the same gradients, implemented independently: values are real
+numbers in floats, which represent all of them exactly, and nothing is compiled. It has been compared with the kernel on
+the CPU only and never run on CUDA.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from datapath.tables import SIGMOID, TANH, Table
 from train.arithmetic.lstm import HardwareWidths, any_nan
 
 PRODUCTS_AT_ONCE = 2**24
-"""Products that are rounded one by one and so exist side by side: 64 MiB of float32."""
+"""Products that are rounded one by one, and so in memory at the same time: 64 MiB of float32."""
 
 
 def lstm_in_steps(
@@ -31,9 +31,11 @@ def lstm_in_steps(
 
     :param sides: [D, T, B, I], float32 or float64: columns in the order in which each direction reads them, padding
         last; multiples of 2**(1 - A).
-    :param input_weights: [D, 4H, I], as they are used: quantized; `recurrent_weights` [D, 4H, H], `bias` [D, 4H], the
-        sum of both biases. Gates in `Gate` order.
-    :returns: [T, D, B, H] at time steps; behind a line's end anything. All NaN if one value of any argument is NaN.
+    :param input_weights: [D, 4H, I], quantized; gates in `Gate` order.
+    :param recurrent_weights: [D, 4H, H], the same.
+    :param bias: [D, 4H], sum of both biases.
+    :param widths: of the overlay's arithmetic.
+    :returns: [T, D, B, H] at time steps; undefined after a line's end. All NaN if one value of any argument is NaN.
     """
     D, _, B, _ = sides.shape
     H = recurrent_weights.shape[2]
@@ -50,7 +52,7 @@ def lstm_in_steps(
         h = _Nearest.apply(_Lookup.apply(c, tanh) * o, unit_format(widths.activation), True)
         outputs.append(h)
     hidden = torch.stack(outputs)
-    # The tables have an output for every integer, and none for NaN.
+    # The tables have no output for NaN.
     return hidden * torch.nan if any_nan(sides, weights, bias) else hidden
 
 

@@ -18,7 +18,7 @@ def _to_steps(x: Tensor, low: float, high: float, scale: float) -> Tensor:
 
 
 class _QuantizeParameter(torch.autograd.Function):
-    """Gradient unmasked: a weight that is pushed out of the range can come back."""
+    """Gradient unmasked: a weight outside the range can come back."""
 
     @staticmethod
     def forward(ctx, x: Tensor, low: float, high: float, scale: float) -> Tensor:
@@ -77,11 +77,11 @@ class Quantizer(nn.Module):
         return function.apply(x, self.low, self.high, 2.0**self.fraction)
 
     def raw(self, x: Tensor) -> tuple[Tensor, int]:
-        """`x` as the integers that stand for `self(x)`: raw * 2**-fraction, whether enabled or not.
+        """The integers raw of `self(x)` = raw * 2**-fraction, whether enabled or not.
 
         :returns: int64 of the same shape, and the number of values that had to be clipped to the range.
         """
-        # float64 keeps the product with a power of two exact for every float32.
+        # In float64 the product of a float32 and a power of two is exact.
         steps = (x.detach().double() * 2.0**self.fraction).round()
         clipped = steps.clamp(self.low * 2.0**self.fraction, self.high * 2.0**self.fraction)
         return clipped.long(), int((steps != clipped).sum())

@@ -24,11 +24,14 @@ def hardware_scores(hidden: Tensor, weight: Tensor, bias: Tensor, *, weight_bits
     """Class scores as the overlay computes them: every product rounded (RND_CONV) to 8 fraction bits on its own, 16-bit
     sums that wrap. The gradient goes straight through the rounding.
 
-    float32 on the CPU goes through a kernel; float64 and other devices through operations of torch (never run on CUDA
-    by us), to the same bits.
+    float32 on the CPU goes through a kernel; float64 and other devices through operations of torch, to the same bits
+    (never run on CUDA).
 
     :param hidden: [N, F], float32 or float64, multiples of 2**(1 - feature_bits).
-    :param weight: [C, F], multiples of 2**(1 - weight_bits); `bias` [C], of at most 8 fraction bits.
+    :param weight: [C, F], multiples of 2**(1 - weight_bits).
+    :param bias: [C], of at most 8 fraction bits.
+    :param weight_bits: width of weights.
+    :param feature_bits: width of hidden outputs, A.
     :returns: [N, C], multiples of 1/256; all NaN if one value is NaN.
     """
     return _HardwareScores.apply(hidden, weight, bias, weight_bits, feature_bits)
@@ -74,7 +77,7 @@ def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, excess_fraction_bits
 
 @njit(inline="always")
 def _rounded(product, rounding_shift):
-    """RND_CONV: drop `rounding_shift` bits."""
+    """RND_CONV: remove `rounding_shift` bits."""
     if rounding_shift == 0:
         return product
     tie = np.int16(np.int16(product >> rounding_shift) & 1)

@@ -54,7 +54,7 @@ def last_run(recipe):
 
 
 def test_file_names_of_a_run_equal_those_of_its_writers():
-    assert (runs.DESIGN, runs.RECIPE) == (recipes.DESIGN, recipes.BEGINNING)
+    assert (runs.DESIGN, runs.RECIPE) == (recipes.DESIGN, recipes.START)
     assert (runs.TENSORBOARD, runs.CHECKPOINTS) == (experiment.TENSORBOARD, (experiment.BEST_CER, experiment.LAST))
     assert {LOSS, GREEDY_CER, OVERLAY_CER} <= set(CURVES)
 
