@@ -1,4 +1,4 @@
-"""`cached_njit`: compile a numba kernel, and keep the machine code on disk for the next process.
+"""`cached_njit`: compile a numba kernel, and store the machine code for the next process.
 
 In place of ``njit(cache=True)``, with which processes that fill one cache at the same time can load wrong code without
 a message. We met this with numba 0.68, in two ways:
@@ -48,7 +48,7 @@ PLAIN = (bool, int, float, complex, str, bytes, slice, type(None), type(...), np
 
 
 def cached_njit(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callable]:
-    """A decorator for kernels that release the GIL and are kept on disk, beside the sources or in NUMBA_CACHE_DIR.
+    """A decorator for kernels that release the GIL and whose machine code is stored, beside the sources or in NUMBA_CACHE_DIR.
 
     Where neither the sources' folder nor the home can be written to, or the disk is full, a kernel is compiled for
     this process only.

@@ -77,7 +77,7 @@ def adder(shift: int, *, to_even: bool) -> Callable:
     """The kernel that adds products, each rounded by itself: RND_ZERO, or RND_CONV if `to_even`.
 
     :param shift: lowest bits that rounding removes, 0 to 6 (two values of 8 bits have 14 fraction bits, of which 8
-        stay). As a constant it keeps the lanes 16 bits wide, which is 4 times faster.
+        stay). As a constant it lets the lanes be 16 bits wide, which is 4 times faster.
     """
 
     @cached_njit()
@@ -284,7 +284,7 @@ def scores_kernel(rounding_shift: int) -> Callable:
 
 @cached_njit()
 def best_classes(values, labels, scores):
-    """Best class of each column, as the hardware computes it: a column without a positive score keeps the label before it.
+    """Best class of each column, as the hardware computes it: a column without a positive score has the label before it.
 
     Columns arrive from the centre outwards: T//2, then for even T T//2-1, T//2+1, ... (for odd T, which no board
     computes, the centre comes alone and then T//2+1, T//2-1, ...).

@@ -14,15 +14,15 @@ def command() -> None:
     """The committed golden vectors: every stage's result for a few designs and lines."""
 
 
-FOLDER = click.option("--dir", "folder", type=FILE, help="Default: the ones Foldline carries.")
+FOLDER = click.option("--dir", "folder", type=FILE, help="Folder of the vectors; default: those of the package.")
 
 
 @command.command("make")
 @FOLDER
-@click.option("--add", type=FILE, metavar="DESIGN.npz", help="Add a trained design ...")
+@click.option("--add", type=FILE, metavar="DESIGN.npz", help="A trained design to add, with the vectors of the IMAGEs.")
 @click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
 def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]) -> None:
-    """Regenerate the vectors and say what changed; with --add, add a trained design with the IMAGEs' vectors."""
+    """Compute the vectors again and list what changed; with --add, add a trained design with the IMAGEs' vectors."""
     from foldline import golden
 
     folder = folder or golden.DEFAULT_FOLDER
@@ -35,7 +35,7 @@ def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]
 @command.command("check")
 @FOLDER
 def check_command(folder: Path | None) -> None:
-    """Compute every vector again, by the vectorised and by the folded-order simulator, and compare."""
+    """Compute every vector again, by the vectorised and by the folded-order simulator, and compare all of it."""
     from datapath.errors import MismatchError
     from foldline import golden
 
@@ -47,4 +47,4 @@ def check_command(folder: Path | None) -> None:
         if not checked.differences:
             click.echo(f"{checked.name}: {checked.lines} lines, {checked.values} values equal")
     if differences:
-        raise MismatchError(f"The golden vectors do not hold: {differences} differences.")
+        raise MismatchError(f"The golden vectors have {differences} differences from what is computed.")
