@@ -13,10 +13,17 @@ def run(*arguments: object, **options: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], **options)
 
 
-def fails(message: str, *arguments: object, status: int = 1) -> Result:
-    """Run, and expect this whole sentence last on stderr, nothing like a traceback, and the status."""
+def fails(message: str | tuple[object, ...], *arguments: object, status: int = 1) -> Result:
+    """Run, and expect one sentence last on stderr, no traceback, and the status.
+
+    :param message: the whole sentence, or what it must name.
+    """
     result = run(*arguments)
-    assert result.stderr.splitlines()[-1] == f"Error: {message}"
+    last = result.stderr.splitlines()[-1]
+    if isinstance(message, str):
+        assert last == f"Error: {message}"
+    else:
+        assert last.startswith("Error: ") and all(str(named) in last for named in message), last
     assert result.exit_code == status
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
