@@ -40,15 +40,8 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 @_comparison("--csim-lines", type=click.IntRange(min=1), help="Lines for the C simulation [default: all].")
 @_comparison("--ignore-limits", is_flag=True, help="Include lines that exceed the overlay's limits.")
 @target_options()
-@_content("--lines", type=COUNT, default=200, show_default=True, help="Maximum lines, those with most errors first.")
-@_content(
-    "--inspect",
-    "inspected_lines",
-    type=COUNT,
-    default=3,
-    show_default=True,
-    help="Lines of each run whose value ranges are computed.",
-)
+@_content("--lines", type=COUNT, default=200, show_default=True, help="Most lines in the report, by errors.")
+@_content("--inspect", "inspected_lines", type=COUNT, default=3, show_default=True, help="Lines with value ranges.")
 @_study("--study", metavar="NAME", help="Study of `foldline study run` whose trials are added to the plots.")
 @_study("--storage", metavar="URL", help="Storage of the study.")
 @_content("--title", help="Title of the page [default: the runs' names].")

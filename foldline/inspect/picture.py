@@ -30,7 +30,17 @@ from foldline.inspect.layout import (
     lay_out,
     running_text,
 )
-from foldline.inspect.report import NOT_APPLICABLE, TITLES, cells_of, events_of, real_text, share_text, whole_type_text
+from foldline.inspect.report import (
+    HEADINGS,
+    NOT_APPLICABLE,
+    TEXT_COLUMNS,
+    TITLES,
+    cells_of,
+    events_of,
+    real_text,
+    share_text,
+    whole_type_text,
+)
 
 # All lengths are pixels; a point is 100/72 pixels.
 PIXELS_PER_INCH = 100
@@ -39,24 +49,6 @@ TITLE_HEIGHT, KEY_HEIGHT, NOTE_HEIGHT = 84, 34, 20
 PANEL_COLUMNS, PANEL_HEIGHT, PLOT_HEIGHT = 4, 216, 112
 PANEL_GAP, AXIS_LABELS, TABLE_GAP = 20, 38, 24
 ROW_HEIGHT = 20
-
-TABLE_INPUT_OF = {
-    "accumulator_i": "sigmoid_input_i",
-    "accumulator_f": "sigmoid_input_f",
-    "accumulator_g": "tanh_input_g",
-    "accumulator_o": "sigmoid_input_o",
-    "cell_state": "tanh_input_c",
-}
-"""Quantities that are the input of a table without conversion; one panel shows both."""
-
-TABLE_INPUT_OF_PEEPHOLES = {
-    "peephole_sum_i": "sigmoid_input_i",
-    "peephole_sum_f": "sigmoid_input_f",
-    "accumulator_g": "tanh_input_g",
-    "peephole_sum_o": "sigmoid_input_o",
-    "cell_state": "tanh_input_c",
-}
-"""The same with peepholes. In the first column of a direction, the table reads the accumulator."""
 
 BARS = "#56B4E9"
 
@@ -244,7 +236,9 @@ def _draw_panels(page: _Page, top: float, inspection: Inspection) -> None:
 def table_input_of(inspection: Inspection, quantity: Quantity) -> Quantity | None:
     """The table input with the values of this quantity; None if there is none."""
     peepholes = any(other.name.startswith("peephole") for other in inspection.quantities)
-    name = (TABLE_INPUT_OF_PEEPHOLES if peepholes else TABLE_INPUT_OF).get(quantity.name)
+    # With peepholes, the table reads the accumulator only in a direction's first column.
+    names = {f"{'peephole_sum' if peepholes else 'accumulator'}_{gate}": f"sigmoid_input_{gate}" for gate in "ifo"}
+    name = (names | {"accumulator_g": "tanh_input_g", "cell_state": "tanh_input_c"}).get(quantity.name)
     return name and inspection[name]
 
 
@@ -305,22 +299,9 @@ def _range_ticks(quantity: Quantity) -> list[tuple[int, str]]:
     return sorted((bin, f"{mark:g}") for mark, bin in bins.items())
 
 
-# Left or right edge of each column of the table, in pixels.
-TABLE_COLUMNS = {
-    "quantity": 0,
-    "type": 140,
-    "values": 400,
-    "lowest": 490,
-    "highest": 580,
-    "bits used": 690,
-    "wrapped": 830,
-    "saturated": 970,
-    "rounded": 1120,
-    "ties": 1260,
-    "entry 0": 1385,
-    "entry 255": 1508,
-}
-LEFT_ALIGNED = ("quantity", "type")
+TABLE_HEADINGS = (*HEADINGS[:-1], "ties", "entry 0", "entry 255")
+TABLE_EDGES = (0, 140, 400, 490, 580, 690, 830, 970, 1120, 1260, 1385, 1508)
+"""Left edges of the text columns, and right edges of the other columns, in pixels."""
 
 
 def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
@@ -330,12 +311,12 @@ def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     for number, quantity in enumerate((None, *inspection.quantities)):
-        cells = cells_of(quantity, _count_text, "{:,}".format) if quantity else {name: name for name in TABLE_COLUMNS}
+        cells = cells_of(quantity, _count_text, "{:,}".format) if quantity else {name: name for name in TABLE_HEADINGS}
         middle = (number + 0.5) * ROW_HEIGHT
         if number % 2:
             axes.axhspan(number * ROW_HEIGHT, (number + 1) * ROW_HEIGHT, color="#F2F5F8", linewidth=0)
         overflows = bool(quantity and (quantity.below or quantity.above))
-        for name, x in TABLE_COLUMNS.items():
+        for index, (name, x) in enumerate(zip(TABLE_HEADINGS, TABLE_EDGES, strict=True)):
             axes.text(
                 x,
                 middle,
@@ -343,7 +324,7 @@ def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
                 fontsize=9,
                 fontweight="normal" if quantity else "bold",
                 color=LOST if overflows and name in ("wrapped", "saturated") and cells[name] != NOT_APPLICABLE else INK,
-                ha="left" if name in LEFT_ALIGNED else "right",
+                ha="left" if index < TEXT_COLUMNS else "right",
                 va="center",
                 parse_math=False,
             )
