@@ -6,7 +6,6 @@ import json
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,7 +158,7 @@ def run(
     from foldline.study.joining import join_study, settings_before
     from foldline.study.settings import planned_settings, preset_of
     from foldline.study.storage import reaching
-    from foldline.study.training import Training, check_folder, claim_folder
+    from foldline.study.training import Training, claim_folder
     from foldline.study.worker import Worker
 
     url, folder = _url(name, storage, experiments), experiments / name
@@ -177,9 +176,8 @@ def run(
         dataset, asked["data"] = _lines({one: value for one, value in paths.items() if one in given}, planned)
         asked["dataset"] = dataset.name
         asked["lines"] = (len(dataset.training), len(dataset.validation), len(dataset.alphabet()))
-        check_folder(folder, replace(planned, dataset=asked["dataset"], lines=asked["lines"]))
+        claim_folder(folder, planned_settings(before, asked, study=name))
         study, decided = join_study(name, url, asked, heartbeats)
-        claim_folder(folder, decided)
         with showing(stderr=as_json) as reporter:
             training = Training(
                 preset=decided.hyperparameters,

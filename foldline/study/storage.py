@@ -87,13 +87,24 @@ def storage_url(text: str) -> str:
 
 
 def storage_exists(url: str) -> bool:
-    """Whether there is a storage to open; of a database on a server only opening it can tell.
+    """Whether there is a storage to open; of a database on a server only opening it can tell. Nothing is changed.
 
     :param url: see `storage_url`.
-    :raises FileError: the file is not a storage.
+    :raises FileError: the file is not a SQLite file, or has the tables of something else.
     """
     path = _path(storage_url(url))
-    return path is None or (path.is_file() and _has_studies(path))
+    if path is None or not path.is_file():
+        return path is None
+    # Mode "ro" could not roll back the transaction of a worker that was killed.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_TIMEOUT_SECONDS)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise FileError(f"Cannot open the storage {SQLITE}{path}: {error}.") from error
+    if tables and not tables & OPTUNAS_TABLES:
+        raise FileError(f"{path} is a database without studies.")
+    return bool(tables)
 
 
 def shown_url(url: str) -> str:
@@ -124,40 +135,21 @@ def open_storage(url: str, heartbeat: Heartbeat | None = None) -> RDBStorage:
     url = storage_url(url)
     path = _path(url)
     if path is not None:
-        _require_place(url, path, create=heartbeat is not None)
+        _require_place(path, create=heartbeat is not None)
     with _opening(url), reaching(url):
         return _database(url, path, heartbeat)
 
 
-def _require_place(url: str, path: Path, *, create: bool) -> None:
+def _require_place(path: Path, *, create: bool) -> None:
     """Make sure that a file is a storage, or can be made; a file of something else is not changed."""
     if is_folder(path):
         raise FileError(f"Cannot read {path}: it is a folder.")
-    exists = storage_exists(url)
-    if create:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
-    elif not exists:
+    if not storage_exists(f"{SQLITE}{path}") and not create:
         raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
-
-
-def _has_studies(path: Path) -> bool:
-    """Whether a SQLite file has tables; it is not changed.
-
-    :raises FileError: they are not Optuna's, or it is not a SQLite file.
-    """
-    # Mode "ro" could not roll back the transaction of a worker that was killed.
-    uri = f"{path.absolute().as_uri()}?mode=rw"
     try:
-        with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_TIMEOUT_SECONDS)) as connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
-        raise FileError(f"Cannot open the storage {SQLITE}{path}: {error}.") from error
-    if tables and not tables & OPTUNAS_TABLES:
-        raise FileError(f"{path} is a database without studies.")
-    return bool(tables)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
 
 
 def _path(url: str) -> Path | None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -125,15 +125,14 @@ class Training:
     @contextmanager
     def _locked(self, home: Path, request: TrialRequest) -> Iterator[None]:
         """Wait until no other worker of this machine uses the folder."""
-        lock, logged = _lock(home), False
-        while True:
+        lock = _lock(home)
+        for look in count():
             try:
                 lock.acquire(timeout=0)
                 break
             except Timeout:
-                if not logged:
+                if look == 0:
                     request.log(f"Another worker uses {home}; waiting for it.")
-                logged = True
                 request.require_running()
                 time.sleep(LOCK_SECONDS)
         try:
@@ -144,46 +143,33 @@ class Training:
     @contextmanager
     def _free_folder(self, name: str) -> Iterator[Path]:
         """The folder of a network's training; another one while a worker whose trial was failed still holds that."""
-        with ExitStack() as stack:
-            for number in count(1):
-                home = self.folder / NETWORKS / (name if number == 1 else f"{name}.{number}")
-                lock = _lock(home)
-                try:
-                    lock.acquire(timeout=0)
-                except Timeout:
-                    continue
-                stack.callback(lock.release)
+        for number in count(1):
+            home = self.folder / NETWORKS / (name if number == 1 else f"{name}.{number}")
+            lock = _lock(home)
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
                 break
+        try:
             yield home
+        finally:
+            lock.release()
 
 
 def claim_folder(folder: Path, settings: StudySettings) -> None:
-    """Write into a study's folder on this machine how its networks are trained.
+    """Write into a study's folder on this machine how its networks are trained, or make sure that it says the same.
 
     :param folder: is made.
     :param settings: of the study.
-    :raises FileError: see `check_folder`; also where it cannot be written to.
+    :raises FileError: it holds the networks of another study, or cannot be written to.
     """
-    with _lock(folder):
-        check_folder(folder, settings)
-        write_text(folder / STUDY, _trained_how(settings))
-
-
-def check_folder(folder: Path, settings: StudySettings) -> None:
-    """Make sure that a study's folder on this machine is new, or holds networks that are trained as the study says.
-
-    :param folder: may be missing.
-    :param settings: of the study.
-    :raises FileError: it holds those of another study.
-    """
-    path = folder / STUDY
-    if path.exists() and read_text(path) != _trained_how(settings):
-        raise FileError(f"{folder} has the networks of another study, of other lines or another preset: see {path}.")
-
-
-def _trained_how(settings: StudySettings) -> str:
     facts = {"dataset": settings.dataset, "lines": settings.lines, "preset": settings.preset}
-    return json.dumps(facts, indent=2, sort_keys=True) + "\n"
+    text, path = json.dumps(facts, indent=2, sort_keys=True) + "\n", folder / STUDY
+    with _lock(folder):
+        if path.exists() and read_text(path) != text:
+            raise FileError(
+                f"{folder} has the networks of another study, of other lines or another preset: see {path}."
+            )
+        write_text(path, text)
 
 
 def _lock(home: Path) -> FileLock:

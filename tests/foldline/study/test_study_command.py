@@ -130,17 +130,11 @@ def test_a_journal_file_is_refused(folder, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_with_other_lines_is_refused(folder, tmp_path):
+def test_a_worker_with_other_lines_is_refused_and_leaves_no_folder(folder, tmp_path):
     join(tmp_path / f"{NAME}.db", dataset="other", lines=(10, 3, 5))
-    fails(
-        "dataset is 'lines', and the study 'tiny' has 'other'.",
-        "run",
-        NAME,
-        "-e",
-        tmp_path,
-        "--data",
-        folder / "lines",
-    )
+    message = "dataset is 'lines', and the study 'tiny' has 'other'."
+    fails(message, "run", NAME, "-e", tmp_path, "--data", folder / "lines")
+    assert not (tmp_path / NAME).exists()
 
 
 def test_a_study_that_is_not_there_cannot_be_shown(tmp_path):
