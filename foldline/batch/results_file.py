@@ -1,7 +1,7 @@
 """Results of any number of lines in one file that can be resumed.
 
-While it is unfinished, OUT.partial holds the header and the results so far, one write per line. The same command started again
-continues after the last whole line. At the end OUT appears, with the result lines alone.
+While it is unfinished, OUT.partial holds the header and the results so far, one write per line. The same command, started
+again, continues after the last whole line. At the end OUT appears, with the result lines alone.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from datapath.errors import ConfigError, FileError, FoldlineError
 from datapath.files import atomic_write, os_reason
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine, result_entry, result_json
-
-TAIL_STEP = 1 << 16
-"""Bytes read at a time when the last line of a file is searched."""
 
 Results = Iterator[tuple[str, SimulatedLine | FoldlineError]]
 """Name and result of each line, in the order of the lines."""
@@ -163,7 +160,9 @@ def _cut_to_whole_lines(path: Path, handle: BinaryIO, header: Header, *, resume:
             raise _foreign(path, "its first line is not that of an unfinished run of this version")
         raise _foreign(path, f"{header.difference(found)} differs")
     try:
-        end = 0 if fresh else _whole_lines_end(handle) if resume else len(first)
+        end = 0 if fresh else len(first)
+        if resume and not fresh:
+            end += sum(len(line) for line in handle if line.endswith(b"\n"))
         handle.truncate(end)
         handle.seek(end)
         if fresh:
@@ -171,16 +170,3 @@ def _cut_to_whole_lines(path: Path, handle: BinaryIO, header: Header, *, resume:
             handle.flush()
     except OSError as error:
         raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
-
-
-def _whole_lines_end(handle: BinaryIO) -> int:
-    """The place after the last line end; 0 where there is none."""
-    position = handle.seek(0, os.SEEK_END)
-    while position:
-        begin = max(0, position - TAIL_STEP)
-        handle.seek(begin)
-        newline = handle.read(position - begin).rfind(b"\n")
-        if newline >= 0:
-            return begin + newline + 1
-        position = begin
-    return 0
