@@ -3,7 +3,7 @@
 // Constants of the library: dimensions, widths, folding and limits.
 #pragma once
 
-// The widest integer of the kernel; it must stand before the headers of the types.
+// The widest integer of the kernel; it must be defined before the headers of the types.
 #define AP_INT_MAX_W 1024
 
 struct Network {
