@@ -43,14 +43,14 @@ def command(output: Path) -> None:
         )
     console = Console(width=None if Console().is_terminal else 120)
     for title, comparison in (
-        ("the included network", result.embedded_comparison),
-        ("the network trained by the demo", result.comparison),
+        ("The included network", result.embedded_comparison),
+        ("The network trained by the demo", result.comparison),
     ):
         for index in range(min(SHOWN_LINES, len(comparison.lines))):
             console.print()
             show_line(console, comparison.lines[index], comparison.results, index, scan=True)
         console.print()
-        show_comparison(console, comparison, title=f"{len(comparison.lines)} validation lines, {title}")
+        show_comparison(console, comparison, title=f"{title} on {len(comparison.lines)} validation lines")
     files = ", ".join(
         path.name for path in (result.checkpoint, result.trained.design, result.trained.header, result.project)
     )

@@ -18,7 +18,7 @@ TABLE = (
 )
 """Backends, and how labels follow from their scores, in the order of the data flow."""
 
-NOT_COMPARED = "No two backends that must agree were computed."
+NOT_COMPARED = "Fewer than two bit-exact backends were computed; there is nothing to compare."
 
 
 @dataclass(frozen=True, kw_only=True)
