@@ -151,7 +151,8 @@ class LSTMFunction(torch.autograd.Function):
             _run_in_threads(lstm_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, states)
         else:
             values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
-            _run_in_threads(lstm_kernels.hardware_forward, packing.jobs(D), packing.offsets, values, states)
+            kernel = lstm_kernels.hardware_forward(max(widths.excess_fraction_bits, 0))
+            _run_in_threads(kernel, packing.jobs(D), packing.offsets, values, states)
         for array in states:
             array[:, packing.gaps] = 0
         outputs = torch.cat([side.index_select(0, packing.row) for side in hidden], dim=1)
@@ -218,7 +219,6 @@ def _hardware_values(
         weights=weights,
         start=start,
         bias=(bias.detach() * 2.0**ACCUMULATOR.fraction).to(torch.int16).numpy(),
-        rounding_shift=max(widths.excess_fraction_bits, 0),
         left_shift=max(-widths.excess_fraction_bits, 0),
         activation_bits=widths.activation,
         sigmoid=_SIGMOID,

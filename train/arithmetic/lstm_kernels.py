@@ -8,14 +8,15 @@ and releases the GIL: jobs are independent, so the result does not depend on the
 Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate` order (i, f, g, o).
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from datapath.compilation_cache import cached_njit
-from datapath.precision import HARDWARE_BITS
-from datapath.quantities import ACCUMULATOR, CELL, TABLE_FRACTION
+from datapath.quantities import CELL, TABLE_FRACTION
 from datapath.tables import SIGMOID, TANH
 
 ROWS_PER_PASS = 4
@@ -36,8 +37,6 @@ TABLE_PRODUCT_FRACTION = np.int32(2 * TABLE_FRACTION)
 """Fraction bits of i * g and of o * tanh(c)."""
 INPUT_SHIFT, FORGET_SHIFT = np.int32(2 * TABLE_FRACTION - CELL.fraction), np.int32(TABLE_FRACTION)
 """Bits by which i * g and f * c are rounded to the cell state's fraction."""
-MOST_ROUNDING_SHIFT = 2 * (HARDWARE_BITS[-1] - 1) - ACCUMULATOR.fraction
-"""Excess fraction bits of a product of the widest values."""
 
 
 class HardwareValues(NamedTuple):
@@ -48,7 +47,6 @@ class HardwareValues(NamedTuple):
     weights         int8 or int16 [D, I + H, 4H]
     start           int16 [D, 4H], products of a column of background
     bias            int16 [D, 4H], fraction of the accumulator
-    rounding_shift  bits that RND_ZERO removes of each product, 0 to 6
     left_shift      bits by which exact sums are shifted to the accumulator's fraction
     activation_bits A
     sigmoid, tanh   int32 [256], the tables in 1/64
@@ -59,7 +57,6 @@ class HardwareValues(NamedTuple):
     weights: np.ndarray
     start: np.ndarray
     bias: np.ndarray
-    rounding_shift: int
     left_shift: int
     activation_bits: int
     sigmoid: np.ndarray
@@ -159,8 +156,8 @@ def _rounded(product, rounding_shift):
 
 
 def _adder(rounding_shift):
-    """A kernel whose products lose `rounding_shift` bits each by RND_ZERO: as a constant it keeps the lanes 16 bits wide, four times
-    faster."""
+    """A kernel that adds products of which RND_ZERO removes `rounding_shift` bits each: a constant, so that the lanes
+    stay 16 bits wide, which is four times faster."""
 
     @cached_njit()
     def add(acc, values, rows, count, matrix):
@@ -178,58 +175,44 @@ def _adder(rounding_shift):
     return add
 
 
-_add_0, _add_1, _add_2, _add_3, _add_4, _add_5, _add_6 = (
-    _adder(rounding_shift) for rounding_shift in range(MOST_ROUNDING_SHIFT + 1)
-)
+@cache
+def hardware_forward(rounding_shift: int) -> Callable:
+    """The kernel of the overlay's own arithmetic (docs/spec/datapath.md); its results are floats with the hardware's
+    values.
 
-
-@cached_njit()
-def add_products(acc, values, rows, count, matrix, rounding_shift):
-    """acc += values @ matrix[rows], every product rounded on its own."""
-    if rounding_shift == 0:
-        _add_0(acc, values, rows, count, matrix)
-    elif rounding_shift == 1:
-        _add_1(acc, values, rows, count, matrix)
-    elif rounding_shift == 2:
-        _add_2(acc, values, rows, count, matrix)
-    elif rounding_shift == 3:
-        _add_3(acc, values, rows, count, matrix)
-    elif rounding_shift == 4:
-        _add_4(acc, values, rows, count, matrix)
-    elif rounding_shift == 5:
-        _add_5(acc, values, rows, count, matrix)
-    else:
-        _add_6(acc, values, rows, count, matrix)
-
-
-@cached_njit()
-def hardware_forward(jobs, offsets, values, states):
-    """The overlay's own arithmetic (docs/spec/datapath.md); the results are floats that hold the hardware's values.
-
-    :param jobs: int64 [n, 2], line and direction.
-    :param offsets: int64 [B + 1], row of each line's first column.
-    :param values: `HardwareValues`.
-    :param states: `States`, written.
+    :param rounding_shift: bits that RND_ZERO removes of each product, 0 to 6.
     """
-    H, most = states.hidden.shape[2], values.weights.shape[1] + ROWS_PER_PASS
-    acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
-    total, entry, tanh_cell = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
-    terms, rows = np.empty(most, np.int16), np.empty(most, np.int64)
-    for job in range(jobs.shape[0]):
-        line, d = jobs[job, 0], jobs[job, 1]
-        first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
-        state[:] = 0
-        cell[:] = 0
-        for step in range(columns):
-            row = first + (step if d == 0 else columns - 1 - step)
-            count = _list_terms(terms, rows, values.pixels[row], values.background, state)
-            acc[:] = values.start[d]
-            add_products(acc, terms, rows, count, values.weights[d], values.rounding_shift)
-            bias, gate = values.bias[d], states.gates[d, row]
-            _through_tables(acc, bias, values.left_shift, values.sigmoid, values.tanh, total, entry, gate)
-            cells, tanh_cells, hidden = states.cells[d, row], states.tanh_cells[d, row], states.hidden[d, row]
-            bits = values.activation_bits
-            _update_units(entry, values.tanh, bits, cell, state, tanh_cell, cells, tanh_cells, hidden)
+    add_products = _adder(rounding_shift)
+
+    @cached_njit()
+    def forward(jobs, offsets, values, states):
+        """
+        :param jobs: int64 [n, 2], line and direction.
+        :param offsets: int64 [B + 1], row of each line's first column.
+        :param values: `HardwareValues`.
+        :param states: `States`, written.
+        """
+        H, most = states.hidden.shape[2], values.weights.shape[1] + ROWS_PER_PASS
+        acc, state, cell = np.empty(4 * H, np.int16), np.empty(H, np.int16), np.empty(H, np.int32)
+        total, entry, tanh_cell = np.empty(4 * H, np.int32), np.empty(4 * H, np.int32), np.empty(H, np.int32)
+        terms, rows = np.empty(most, np.int16), np.empty(most, np.int64)
+        for job in range(jobs.shape[0]):
+            line, d = jobs[job, 0], jobs[job, 1]
+            first, columns = offsets[line], offsets[line + 1] - 1 - offsets[line]
+            state[:] = 0
+            cell[:] = 0
+            for step in range(columns):
+                row = first + (step if d == 0 else columns - 1 - step)
+                count = _list_terms(terms, rows, values.pixels[row], values.background, state)
+                acc[:] = values.start[d]
+                add_products(acc, terms, rows, count, values.weights[d])
+                bias, gate = values.bias[d], states.gates[d, row]
+                _through_tables(acc, bias, values.left_shift, values.sigmoid, values.tanh, total, entry, gate)
+                cells, tanh_cells, hidden = states.cells[d, row], states.tanh_cells[d, row], states.hidden[d, row]
+                bits = values.activation_bits
+                _update_units(entry, values.tanh, bits, cell, state, tanh_cell, cells, tanh_cells, hidden)
+
+    return forward
 
 
 @njit(inline="always")
