@@ -10,6 +10,8 @@ from optuna.storages import RDBStorage
 
 from tests.golden_data import REPOSITORY
 
+pytestmark = pytest.mark.no_numpy2
+
 SOURCES = [path for path in sorted(REPOSITORY.rglob("*.py")) if not {".venv", "build"} & set(path.parts)]
 
 

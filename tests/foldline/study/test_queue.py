@@ -11,6 +11,8 @@ from foldline.study.settings import first_settings
 from foldline.study.space import Choice, Space
 from tests.foldline.study.studies import frozen, given, join
 
+pytestmark = pytest.mark.no_numpy2
+
 
 def queue(*trials, wanted=5, hidden=(1, 2, 3, 4, 5, 6)):
     return TrialQueue(trials, first_settings(given(trials=wanted, hidden=hidden, weight=(2,), activation=(2,))))

@@ -9,6 +9,8 @@ from foldline.study.settings import check_study_name, first_settings
 from foldline.study.space import PUBLISHED, Choice, Space
 from tests.foldline.study.studies import HEARTBEAT, NAME, PRESET, given, join, read
 
+pytestmark = pytest.mark.no_numpy2
+
 
 def test_the_default_space_holds_three_of_the_published_networks_and_w4a8():
     assert all(choice in Space() for choice in PUBLISHED)

@@ -14,6 +14,8 @@ from foldline.study.result import read_study
 from foldline.study.storage import Heartbeat, open_storage, reaching, storage_url
 from tests.foldline.study.studies import HEARTBEAT, NAME, at_once, frozen, join, read, work
 
+pytestmark = pytest.mark.no_numpy2
+
 
 def test_a_path_is_a_sqlite_file_by_its_ending():
     assert storage_url("a/b.db") == "sqlite:///a/b.db"

@@ -17,6 +17,8 @@ from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
+pytestmark = pytest.mark.no_numpy2
+
 run = partial(command_line.run, "study")
 
 

@@ -19,6 +19,8 @@ from foldline.study.table import study_report
 from foldline.study.worker import choose_point
 from tests.foldline.study.studies import at_once, given, join, read, work
 
+pytestmark = pytest.mark.no_numpy2
+
 
 def test_as_many_trials_as_are_wanted_finish_each_with_another_network(storage):
     work(join(storage, trials=6), at_once)
