@@ -120,7 +120,7 @@ def test_another_folding_computes_the_same(csim_builds, csim_design, saved, pixe
         (("--simd-factor", 8), "simd_factor is 8; it must divide the 4 hidden units."),
         (
             ("--simd-factor", 2, "--simd-input", 2),
-            "--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.",
+            "--simd-factor replaces --simd-input and --simd-recurrent; give it or them, not both.",
         ),
     ],
 )

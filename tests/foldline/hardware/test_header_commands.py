@@ -30,7 +30,7 @@ def test_simd_factor_stands_for_both_sides(design, saved, tmp_path):
     result = run("export", saved, "-o", header, "--simd-factor", 4)
     assert result.stdout == f"{header}: {design.experiment}, PE 2, SIMD 8 and 2, PE_OUT 1\n"
     fails(
-        "--simd-factor stands for --simd-input and --simd-recurrent; give it or them, not both.",
+        ("--simd-factor", "--simd-input", "--simd-recurrent"),
         *("export", saved, "-o", header, "--simd-factor", 4, "--simd-input", 8),
     )
 
