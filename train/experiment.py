@@ -2,7 +2,7 @@
 
 ================================ ==========================================================================
 hyperparameters.json             what was asked for
-arguments.jsonl                  the command line of every session, and what it began with
+arguments.jsonl                  command line and start of every session
 train.log                        what happened
 tensorboard/                     loss, CER, WER and learning rate per epoch; hyperparameters; a few recognised lines
 last.pt                          after every epoch, and where a run was interrupted: resume from here

@@ -196,10 +196,10 @@ class _Run:
         experiment.save_start(self.checkpoint())
         with _deferred_interrupt() as interrupted:
             while self.epoch < self.hyperparameters.epochs and not self.group.any(interrupted.is_set()):
-                began = time.monotonic()
+                started_at = time.monotonic()
                 if not self.train_epoch(interrupted):
                     break
-                result = self.close_epoch(began)
+                result = self.close_epoch(started_at)
                 checkpoint = self.checkpoint()
                 best = checkpoint if result.best_cer else best
                 results.append(result)
@@ -219,7 +219,7 @@ class _Run:
         hp = self.hyperparameters
         order = self.data.order(self.epoch)
         self.model.train()
-        began, lines = time.monotonic(), 0
+        started_at, lines = time.monotonic(), 0
         done = self.batch * hp.batch_size
         for start in range(done, len(order), hp.batch_size):
             indexes = order[start : start + hp.batch_size]
@@ -232,7 +232,7 @@ class _Run:
                     batch=self.batch,
                     batches=self.batches_per_epoch,
                     loss=self.loss_sum / (done + lines),
-                    lines_per_second=lines / max(time.monotonic() - began, 1e-9),
+                    lines_per_second=lines / max(time.monotonic() - started_at, 1e-9),
                 )
             )
             if self.group.any(interrupted.is_set()) and self.batch < self.batches_per_epoch:
@@ -263,7 +263,7 @@ class _Run:
         self.optimiser.step()
         return value
 
-    def close_epoch(self, began: float) -> EpochResult:
+    def close_epoch(self, started_at: float) -> EpochResult:
         """Validate, update the best error rates, and count the epoch."""
         hp = self.hyperparameters
         data = self.data
@@ -281,7 +281,7 @@ class _Run:
             overlay=evaluation.overlay_rates,
             best_cer=rates.cer < self.best_cer,
             best_wer=rates.wer < self.best_wer,
-            seconds=time.monotonic() - began,
+            seconds=time.monotonic() - started_at,
         )
         self.best_cer, self.best_wer = min(rates.cer, self.best_cer), min(rates.wer, self.best_wer)
         self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0

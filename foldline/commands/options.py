@@ -1,6 +1,6 @@
 """Option groups of a help page, and the options that several commands share.
 
-A command whose options stand under headings, with click alone (8.0 or later)::
+A command whose options have headings, with click alone (8.0 or later)::
 
     network = option_group("Network")
 
@@ -10,7 +10,7 @@ A command whose options stand under headings, with click alone (8.0 or later)::
     def command(...): ...
 
 The headings come in the order in which the command's options name them. In a command of another class the same
-options stand under "Options".
+options are under "Options".
 """
 
 from __future__ import annotations
@@ -150,7 +150,9 @@ class _KernelName(click.Choice):
 def kernel_option(text: str, *, heading: str = "Options", **settings: object) -> Callable:
     """`--kernel`: the accelerator's kernel by its name.
 
-    :param text: of the help page; likewise `heading` and `settings` of `click.option`.
+    :param text: of the help page.
+    :param heading: of its group.
+    :param settings: of `click.option`.
     """
     return option_group(heading)("--kernel", type=_KernelName(), help=text, **settings)
 

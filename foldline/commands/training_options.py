@@ -1,4 +1,4 @@
-"""What `foldline train`, `recipe`, `evaluate` and `export` share: options, and the objects that they stand for."""
+"""What `foldline train`, `recipe`, `evaluate` and `export` share: options, and what is made of them."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def flags(names: Iterable[str]) -> list[str]:
 
 
 def resuming_command(context: click.Context, path: Path) -> str:
-    """The command line that resumes what this command has begun.
+    """The command line that resumes the run or recipe of this command.
 
     :param path: checkpoint of a run, or folder of a recipe.
     """

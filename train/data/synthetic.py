@@ -162,7 +162,7 @@ def _style(rng: np.random.Generator, text: str) -> _Style:
 
 
 def _set(text: str, style: _Style) -> Image.Image:
-    """The text in the style's fonts, sharp, ink 255 on 0, with an em of room all around."""
+    """The text in the style's fonts, sharp, ink 255 on 0, with a margin of an em all around."""
     pieces, x = [], 0.0
     for number, word in enumerate(text.split(" ")):
         font = load_font(style.emphasis if number in style.emphasised else style.font, style.size)
@@ -171,11 +171,11 @@ def _set(text: str, style: _Style) -> Image.Image:
             pieces.append((x, piece, font))
             x += font.getlength(piece) + style.tracking
         x += style.word_gap
-    room = style.size
-    sheet = Image.new("L", (math.ceil(x) + 2 * room, 3 * room), 0)
+    margin = style.size
+    sheet = Image.new("L", (math.ceil(x) + 2 * margin, 3 * margin), 0)
     draw = ImageDraw.Draw(sheet)
     for left, piece, font in pieces:
-        draw.text((room + round(left), 2 * room - room // 2), piece, fill=255, font=font, anchor="ls")
+        draw.text((margin + round(left), 2 * margin - margin // 2), piece, fill=255, font=font, anchor="ls")
     return sheet
 
 
