@@ -44,7 +44,7 @@ class Kernel(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Kernel | None:
-        """`HLS` was written as "foldline" by versions before 0.2."""
+        """`HLS` was called "foldline" in earlier manifests."""
         return cls.HLS if value == "foldline" else None
 
     @classmethod

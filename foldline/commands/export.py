@@ -50,7 +50,7 @@ def command(
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
-    """Write a checkpoint or a design as a weight header, as a hardware project, or a test image for it.
+    """Write a weight header, a hardware project or a test image of a checkpoint or a design.
 
     -o writes the weight header of LSTM-PYNQ. --project writes a project with Foldline's HLS library: C++ and weights, a
     test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
