@@ -31,7 +31,7 @@ class _ExploreCommand(GroupedCommand):
 
 @click.command("explore", cls=_ExploreCommand)
 @click.argument("sources", metavar="CHECKPOINT|DESIGN.npz...", nargs=-1, required=True, type=FILE)
-@click.option("--min-columns-per-second", type=float, metavar="N", help="Name the cheapest folding that reaches this rate.")
+@click.option("--min-columns-per-second", type=float, metavar="N", help="Name the cheapest folding with this rate.")
 @click.option("--all", "complete", is_flag=True, help="Show the complete front.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, which holds the complete fronts.")
 @target_options(board="pynq-z2", kernel=Kernel.HLS)
