@@ -46,11 +46,7 @@ class LineBuffer:
         self.allocate(np.zeros(0, dtype=WORD_DTYPE))
 
     def allocate(self, contents: np.ndarray) -> None:
-        """Allocate both buffers, or neither.
-
-        :param contents: words to write to the input, uint64 [n].
-        :raises BoardError: there is no memory, or the accelerator cannot address it.
-        """
+        """Allocate both buffers, or neither, and write `contents`, uint64 [n], to the input; raises as `LineBuffer`."""
         with ExitStack() as unless_whole:
             unless_whole.callback(self.free)
             self.input, self.input_address = self._allocate(self._input_words)
@@ -65,7 +61,7 @@ class LineBuffer:
         return contents
 
     def _allocate(self, words: int) -> tuple[Any, int]:
-        """Allocate a buffer; returns it with its physical address."""
+        """A buffer and its physical address."""
         buffer = self._board.allocate(words)
         self._allocated.append(buffer)
         with self._board.wrap_errors("ask for a buffer's address"):
@@ -143,11 +139,7 @@ class LineBuffer:
 
 
 class Accelerator:
-    """The accelerator, controlled through its registers.
-
-    :param board: the board that maps the registers.
-    :param base: byte address of the registers.
-    """
+    """The accelerator, controlled through its registers at the byte address `base`."""
 
     def __init__(self, board: Board, base: int) -> None:
         self.base = base
@@ -163,7 +155,6 @@ class Accelerator:
         """Start a line.
 
         :param buffer: holds the line, and has been synchronised by `LineBuffer.to_device`.
-
         :raises BoardError: the accelerator is not idle.
         """
         state = self.control()
@@ -176,17 +167,12 @@ class Accelerator:
             Register.COLUMNS: buffer.columns,
             Register.RECORDS: 2 * buffer.columns,
             Register.INPUT_BYTES: buffer.input_bytes,
+            Register.INPUT_ADDRESS: buffer.input_address & _LOW_WORD,
+            Register.INPUT_ADDRESS + 4: buffer.input_address >> 32,
+            Register.OUTPUT_ADDRESS: buffer.output_address & _LOW_WORD,
+            Register.OUTPUT_ADDRESS + 4: buffer.output_address >> 32,
+            Register.CONTROL: Control.START,
         }
         with self._board.wrap_errors(f"write the registers at 0x{self.base:08X}"):
             for register, value in values.items():
-                self._write(register, value)
-            for register, address in (
-                (Register.INPUT_ADDRESS, buffer.input_address),
-                (Register.OUTPUT_ADDRESS, buffer.output_address),
-            ):
-                self._write(register, address & _LOW_WORD)
-                self._write(register + 4, address >> 32)
-            self._write(Register.CONTROL, Control.START)
-
-    def _write(self, offset: int, value: int) -> None:
-        self._mmio.write(int(offset), int(value))  # pynq accepts only Python's int
+                self._mmio.write(int(register), int(value))  # pynq accepts only Python's int

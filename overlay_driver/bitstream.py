@@ -25,29 +25,30 @@ PUBLISHED_NETWORKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class BitFile:
-    """A bitstream's header."""
+    """A bitstream's header.
+
+    design      name of the Vivado design, with the tool's version and options
+    part        part, as the header spells it: ``7z020clg400``
+    """
 
     path: Path
-
     design: str
-    """Name of the Vivado design, with the tool's version and options."""
-
     part: str
-    """Part, as the header spells it: ``7z020clg400``."""
-
     date: str
     time: str
 
     @property
     def handoff(self) -> Path | None:
         """The hardware handoff file (``.hwh``) of the same name, which PYNQ's `Overlay` needs; None if there is none."""
-        path = self.path.with_suffix(".hwh")
-        return path if path.is_file() else None
+        return self._with_suffix(".hwh")
 
     @property
     def manifest(self) -> Path | None:
         """The manifest of the same name; None if there is none."""
-        path = self.path.with_suffix(".json")
+        return self._with_suffix(".json")
+
+    def _with_suffix(self, suffix: str) -> Path | None:
+        path = self.path.with_suffix(suffix)
         return path if path.is_file() else None
 
 
@@ -63,8 +64,7 @@ def read_bit_file(path: Path) -> BitFile:
             size = file.seek(0, 2)
     except OSError as error:
         raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
-    preamble = int.from_bytes(head[:2], "big")
-    position = 2 + preamble + 2
+    position = 2 + int.from_bytes(head[:2], "big") + 2
     texts: dict[str, str] = {}
     while (key := head[position : position + 1]) in _FIELDS:
         length = int.from_bytes(head[position + 1 : position + 3], "big")

@@ -62,11 +62,7 @@ class Board:
 
     @contextmanager
     def wrap_errors(self, what: str, errors: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
-        """Turn exceptions of pynq into a `BoardError`.
-
-        :param what: the action, for the message: "Cannot WHAT: ...".
-        :param errors: exceptions to catch instead of `Board.errors`.
-        """
+        """Turn pynq's exceptions (`errors`, or else `Board.errors`) into a `BoardError`: "Cannot WHAT: ..."."""
         expected = errors or self.errors
         try:
             yield
@@ -109,16 +105,14 @@ class Board:
         return next(iter(bases.values()))
 
     def _download(self, path: Path, parser: Any = None) -> None:
-        """Load a bitstream; `parser` is pynq's parser of its .hwh file, if there is one."""
+        """Load a bitstream; `parser` is pynq's parser of its .hwh file, or None."""
         from pynq import Bitstream
 
         Bitstream(str(path.absolute()), device=self.device).download(parser)
 
     def set_clock(self, mhz: float) -> float:
-        """Set clock 0 of the programmable logic (FCLK0), and read it back.
+        """Set clock 0 of the programmable logic (FCLK0), MHz, and return the actual one, MHz.
 
-        :param mhz: requested clock, MHz.
-        :returns: actual clock, MHz.
         :raises BoardError: the actual clock deviates by more than `CLOCK_TOLERANCE`.
         """
         with self.wrap_errors("set FCLK0"):
@@ -139,22 +133,14 @@ class Board:
         return type(pynq.Clocks)("Clocks", (), {"device": self.device})
 
     def registers(self, base: int) -> MMIO:
-        """Map the accelerator's registers.
-
-        :param base: their byte address.
-        :raises BoardError: pynq cannot map them.
-        """
+        """Map the accelerator's registers, from the byte address `base`; a BoardError if pynq cannot."""
         from pynq import MMIO
 
         with self.wrap_errors(f"reach the registers at 0x{base:08X}"):
             return MMIO(base, CONTROL_BYTES, device=self.device)
 
     def allocate(self, words: int) -> Any:
-        """Allocate a physically contiguous buffer.
-
-        :param words: its length in 64-bit words.
-        :raises BoardError: there is no memory for it.
-        """
+        """Allocate a physically contiguous buffer of 64-bit words; a BoardError if there is no memory for it."""
         from pynq import allocate
 
         with self.wrap_errors(f"allocate a buffer of {8 * words} bytes"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from PIL import Image
@@ -80,9 +80,7 @@ class Driver:
             unless_ready.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -103,8 +101,7 @@ class Driver:
     def _load_again(self) -> None:
         """Load the bitstream again, which stops the accelerator.
 
-        Some versions of XRT then fail while buffers are allocated. In this case, the buffers are freed, and allocated
-        again with the same contents.
+        In versions of XRT that fail while buffers are allocated, these are freed, and allocated with the same contents.
         """
         self._needs_check = True
         try:
@@ -120,10 +117,7 @@ class Driver:
                 raise
 
     def check(self) -> None:
-        """Compute the known-answer lines.
-
-        :raises BoardError: a line fails, or gives other labels than the design.
-        """
+        """Compute the known-answer lines; a BoardError if one fails or gives other labels than the design."""
         for answer in self.manifest.answers:
             (result,) = self.read_lines([answer.columns])
             self._require_answer(answer, result)
@@ -133,19 +127,20 @@ class Driver:
         if isinstance(result, FoldlineError):
             raise BoardError(f"On {where}, a known-answer line of {columns} columns fails: {result}") from result
         if not np.array_equal(result.labels, answer.labels):
+            expected = self.design.alphabet.text(answer.labels)
             raise BoardError(
                 f"This bitstream does not hold this design: a known-answer line of {columns} columns gives "
-                f"{result.text!r} on {where}, and {self._text(answer.labels)!r} with the design."
+                f"{result.text!r} on {where}, and {expected!r} with the design."
             )
 
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
         """Compute one scanned line.
 
         :param image: an image, or the path of one.
-        :raises ImageError: the image cannot be read, or gives no columns.
-        :raises LimitError, BoardError: as `read_columns`.
+        :raises ImageError: the image cannot be read, or gives no columns; other errors as `read_columns`.
         """
-        return self.read_columns(self._columns_of(image))
+        (result,) = self.read_texts([image])
+        return result
 
     def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[BoardResult]:
         """Compute scanned lines; while the accelerator computes one, the driver prepares the next in a second buffer.
@@ -197,13 +192,10 @@ class Driver:
             if self._iterator is iterator:  # else the running line belongs to a later iterator
                 self._stop()
 
-    def _columns_of(self, image: Image.Image | str | os.PathLike) -> np.ndarray:
-        return image_columns(image, target_height=self.design.inputs, bits=self.design.precision.activation)
-
     def _columns_or_error(self, image: Image.Image | str | os.PathLike) -> np.ndarray | FoldlineError:
         """The columns or the error, so that the previous line, which is still running, is not lost."""
         try:
-            return self._columns_of(image)
+            return image_columns(image, target_height=self.design.inputs, bits=self.design.precision.activation)
         except FoldlineError as error:
             return error
 
@@ -278,7 +270,7 @@ class Driver:
                 return BoardError(f"{error} Recovery failed: {second}")
             return error
         return BoardResult(
-            text=self._text(labels),
+            text=self.design.alphabet.text(labels),
             labels=labels,
             columns=run.buffer.columns,
             milliseconds=1000 * seconds,
@@ -289,18 +281,15 @@ class Driver:
 
     def _wait(self, run: _Run) -> tuple[float, bool]:
         """Poll until the accelerator is done; returns seconds since the start, and whether they are an upper bound."""
-        timer = self.board.timer
         allowed = self._timeout(run.buffer.columns)
-        polls = 0
-        while True:
+        for poll in count():
             state = self._accelerator.control()
-            elapsed = timer.now() - run.started
-            polls += 1
+            elapsed = self.board.timer.now() - run.started
             if Control.DONE in state:
-                return elapsed, polls == 1 or self.board.remote
+                return elapsed, poll == 0 or self.board.remote
             if elapsed > allowed:
                 raise BoardError(self._no_answer(run, state, allowed))
-            timer.pause()
+            self.board.timer.pause()
 
     def _timeout(self, columns: int) -> float:
         cycles = cycles_of(Architecture.of(self.design), self.manifest.kernel)
@@ -327,29 +316,23 @@ class Driver:
         run = self._running  # cleared only when the accelerator is idle, in case of a second Ctrl-C
         if run is None:
             return
+        idle = False
+        with suppress(BoardError):  # it hangs
+            idle = self._accelerator is not None and self._becomes_idle(run)
         try:
-            if self._accelerator is not None and (self._is_idle() or self._finishes(run)):
-                self._running = None
-                return
-        except BoardError:
-            pass  # it hangs
-        try:
-            self._load_again()
+            if not idle:
+                self._load_again()
         except BoardError:
             self._running = None  # nothing more can be done
             raise
         self._running = None
 
-    def _is_idle(self) -> bool:
+    def _becomes_idle(self, run: _Run) -> bool:
+        """Wait for the line, unless the accelerator is idle or the line has already timed out."""
         state = self._accelerator.control()
-        return Control.IDLE in state and Control.START not in state
-
-    def _finishes(self, run: _Run) -> bool:
-        """Wait for the line, unless it has already timed out."""
+        if Control.IDLE in state and Control.START not in state:
+            return True
         if self.board.timer.now() - run.started > self._timeout(run.buffer.columns):
             return False
         self._wait(run)
         return True
-
-    def _text(self, labels: np.ndarray) -> str:
-        return self.design.alphabet.text(labels)

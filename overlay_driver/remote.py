@@ -38,12 +38,7 @@ _HOST = re.compile(r"(?P<host>[^\s:/\[\]]+|\[[0-9a-fA-F:.]+\])(:(?P<port>[^:/]*)
 
 
 class RemoteBoard(Board):
-    """A `Board` that is reached over the network.
-
-    :param device: pynq's device.
-    :param address: host and port, for messages.
-    :param part: see `Board`.
-    """
+    """A `Board` that is reached over the network; `address` is its host and port, for messages."""
 
     kind = "remote board"
     remote = True
@@ -78,8 +73,10 @@ class RemoteBoard(Board):
         """As `Board.load`; always sends the bitstream."""
         if bit is None:
             return super().load(bit)
+        from pynq.pl_server.embedded_device import bit2bin
+
         with self.wrap_errors(f"load {bit.path}"):
-            self._send(bit.path)
+            self.device.write_file(f"{FIRMWARE}/{_firmware_name(bit.path)}", bit2bin(bit.path.read_bytes()))
         base = super().load(bit)
         with self.wrap_errors(f"load {bit.path}"):
             state = self.device.read_file(f"{FPGA_MANAGER}/state").decode().strip()
@@ -88,11 +85,6 @@ class RemoteBoard(Board):
                 f"Cannot load {bit.path}: the board's FPGA manager is in state {state!r}; it must be {LOADED!r}."
             )
         return base
-
-    def _send(self, path: Path) -> None:
-        from pynq.pl_server.embedded_device import bit2bin
-
-        self.device.write_file(f"{FIRMWARE}/{_firmware_name(path)}", bit2bin(path.read_bytes()))
 
     def _download(self, path: Path, parser: Any = None) -> None:
         self.device.write_file(f"{FPGA_MANAGER}/flags", b"0")

@@ -13,11 +13,9 @@ class Timer(Protocol):
 
     def now(self) -> float:
         """Seconds since an arbitrary start."""
-        ...
 
     def pause(self) -> None:
         """Wait for the next poll."""
-        ...
 
 
 class RealTime:

@@ -50,8 +50,9 @@ def notes(comparison: Comparison) -> Iterator[str]:
             "nevertheless: no board gives these results."
         )
     if comparison.left_out:
-        verbs = "exceeds the overlay and is" if len(comparison.left_out) == 1 else "exceed the overlay and are"
-        ignore = "" if comparison.board else " (--ignore-limits computes them)"
+        one = len(comparison.left_out) == 1
+        verbs = "exceeds the overlay and is" if one else "exceed the overlay and are"
+        ignore = "" if comparison.board else f" (--ignore-limits computes {'it' if one else 'them'})"
         yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{ignore}:"
         yield from (f"  {line}" for line in comparison.left_out)
     if comparison.failed:

@@ -66,7 +66,6 @@ class VirtualDevice(Device):
         return b"".join(self._read(address + offset).to_bytes(_WORD, "little") for offset in range(0, length, _WORD))
 
     def write_registers(self, address: int, data: bytes) -> None:
-        """Bytes of 32-bit registers, little-endian, from a byte address."""
         for offset in range(0, len(data), _WORD):
             self._write(address + offset, int.from_bytes(bytes(data[offset : offset + _WORD]), "little"))
 
@@ -122,10 +121,8 @@ class VirtualDevice(Device):
             coherent=False,
         )
         buffer.memory = self.memory
-        buffer.pointer, buffer.return_to = (
-            (allocation, weakref.ref(buffer)),
-            self,
-        )  # passed to `return_pointer` when it is freed
+        # Passed to `return_pointer` when it is freed.
+        buffer.pointer, buffer.return_to = (allocation, weakref.ref(buffer)), self
         return buffer
 
     def return_pointer(self, pointer: tuple[Allocation, weakref.ref]) -> None:
@@ -150,15 +147,10 @@ class VirtualDevice(Device):
             self.reset(parser, None, bitstream.bitfile_name)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> Any:
-        """Parse the .hwh file of a bitstream with pynq's parser.
-
-        The file is read each time; pynq's own devices cache it as a pickle in pynq's folder.
-
-        :raises RuntimeError: there is no .hwh file, as in pynq's devices.
-        """
+        """Parse the .hwh file of a bitstream with pynq's parser, each time; pynq's own devices cache it as a pickle."""
         handoff = Path(bitfile_name).with_suffix(".hwh")
         if not handoff.is_file():
-            raise RuntimeError("Unable to find metadata for bitstream")
+            raise RuntimeError("Unable to find metadata for bitstream")  # as pynq's devices
         try:
             from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
             from pynqmetadata.frontends import Metadata
@@ -171,7 +163,6 @@ class VirtualDevice(Device):
         return parser
 
     def reload(self) -> None:
-        """Set the programmable logic to its state after a bitstream was loaded."""
         self._loaded = True
         self.core.reset()
         if self.faults.load_needs_free_memory and self.memory.allocations:
@@ -193,7 +184,6 @@ class VirtualBoard(Board):
 
     @property
     def faults(self) -> Faults:
-        """The faults to simulate."""
         return self.device.faults
 
     def load(self, bit: BitFile | None) -> int | None:
@@ -206,7 +196,7 @@ class VirtualBoard(Board):
 
 
 class VirtualTime:
-    """The device's simulated time."""
+    """The device's simulated time; a pause lasts until the end of the line, or for `POLL_SECONDS` if it hangs."""
 
     modelled = True
 
@@ -217,7 +207,5 @@ class VirtualTime:
         return self._device.now
 
     def pause(self) -> None:
-        """Advance the time to the end of the line, or by `POLL_SECONDS` if it hangs."""
-        device = self._device
-        end = device.core.done_at
-        device.now = device.now + POLL_SECONDS if math.isinf(end) else max(end, device.now)
+        end = self._device.core.done_at
+        self._device.now = self.now() + POLL_SECONDS if math.isinf(end) else max(end, self.now())

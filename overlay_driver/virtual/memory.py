@@ -27,11 +27,9 @@ class Allocation:
         return self.address + len(self.device)
 
     def flush(self, start: int, length: int) -> None:
-        """Copy bytes from the processor's caches to memory."""
         self.device[start : start + length] = self.processor[start : start + length]
 
     def invalidate(self, start: int, length: int) -> None:
-        """Replace bytes in the processor's caches by those in memory."""
         self.processor[start : start + length] = self.device[start : start + length]
 
 

@@ -275,12 +275,12 @@ def test_a_busy_accelerator_is_not_started(design, line):
 
 def test_the_hls_kernel_refuses_a_line_that_exceeds_its_limit(design, line):
     with driver_of(design, kernel=Kernel.HLS) as driver:
-        accelerator = driver._accelerator
-        write = accelerator._write
-        accelerator._write = lambda offset, value: write(offset, 733 if offset == 0x10 else value)
+        mmio = driver._accelerator._mmio
+        write = mmio.write
+        mmio.write = lambda offset, value: write(offset, 733 if offset == 0x10 else value)
         with pytest.raises(BoardError, match=r"^The accelerator reports done but wrote no result: it refused"):
             driver.read_columns(line)
-        accelerator._write = write
+        mmio.write = write
         require_sound(driver, line)
 
 
