@@ -314,7 +314,7 @@ def emit_labels(emitted, values, labels):
 
     :param emitted: out, uint8, with room for (T + 1) // 2 labels.
     :param values: int64 [T], as `best_classes` computes them.
-    :param labels: int64 [T], likewise.
+    :param labels: int64 [T], best class of every column.
     :returns: number of labels, before any limit.
     """
     held_value, held_label, count = 0, BLANK, 0

@@ -1,1 +1,1 @@
-"""Top floor: the command line, and the flows that combine the rooms below."""
+"""The command line, and what combines the packages below it."""

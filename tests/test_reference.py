@@ -1,4 +1,4 @@
-"""The naive reference agrees with what the real HLS C++ computes, so that it may judge the simulators."""
+"""The naive reference agrees with what the real HLS C++ computes, so that simulators can be compared with it."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -84,11 +84,11 @@ def test_nothing_to_divide_by(references):
 
 
 @given(st.text("abc ", max_size=12), st.text("abcd ", max_size=12))
-def test_an_alignment_has_as_many_errors_as_the_edit_distance(truth, reading):
-    extras, read = align(truth, reading)
+def test_an_alignment_has_as_many_errors_as_the_edit_distance(reference, reading):
+    extras, read = align(reference, reading)
     assert "".join(extra + kept for extra, kept in zip(extras, [*read, ""], strict=True)) == reading
-    errors = sum(map(len, extras)) + sum(kept != wanted for kept, wanted in zip(read, truth, strict=True))
-    assert errors == edit_distance(truth, reading)
+    errors = sum(map(len, extras)) + sum(kept != wanted for kept, wanted in zip(read, reference, strict=True))
+    assert errors == edit_distance(reference, reading)
 
 
 def test_what_is_too_much_stands_behind_what_is_right():

@@ -60,7 +60,7 @@ class Values:
 
 
 def every_value(design, columns):
-    """Walk the line by the page's formulas and keep every value."""
+    """Compute the line by the page's formulas and keep every value."""
     values = Values()
     if design.peepholes is None:
         values.lists = {name: kept for name, kept in values.lists.items() if not name.startswith("peephole")}

@@ -83,10 +83,10 @@ def read(checkpoint: Checkpoint, lines: tuple[Line, ...]) -> tuple[list[np.ndarr
     """Class scores of every line, and what is read from them, with lines of several widths in a batch."""
     model = checkpoint.recogniser()
     pixels = read_pixels(lines, target_height=checkpoint.hyperparameters.target_height)
-    truths = [line.text for line in lines]
+    references = [line.text for line in lines]
     return (
         class_scores(model, pixels, batch_size=4),
-        evaluate(model, checkpoint.alphabet, truths, pixels, batch_size=4),
+        evaluate(model, checkpoint.alphabet, references, pixels, batch_size=4),
     )
 
 
