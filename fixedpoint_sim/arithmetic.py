@@ -40,6 +40,7 @@ from fixedpoint_sim.tallies import (
     tally_table,
 )
 
+GATES = len(Gate)
 I, F, G, O = (int(gate) for gate in Gate)  # noqa: E741
 LOWEST, LOW_BITS = ACCUMULATOR.min, (1 << ACCUMULATOR.bits) - 1
 CELL_BITS = CELL.bits

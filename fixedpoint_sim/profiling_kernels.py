@@ -10,8 +10,7 @@ Shapes: T columns, I input rows, H hidden units per direction, C classes. Gates 
 import numpy as np
 
 from datapath.compilation_cache import cached_njit
-from datapath.design import Gate
-from fixedpoint_sim.arithmetic import half_to_even, half_to_zero, update_unit, wrap
+from fixedpoint_sim.arithmetic import GATES, half_to_even, half_to_zero, update_unit, wrap
 from fixedpoint_sim.tallies import (
     CLASS_SCORE,
     FC_PRODUCT,
@@ -21,8 +20,6 @@ from fixedpoint_sim.tallies import (
     RECURRENT_PRODUCT,
     tally,
 )
-
-GATES = len(Gate)
 
 
 @cached_njit()
