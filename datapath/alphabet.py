@@ -55,17 +55,14 @@ class Alphabet:
     @classmethod
     def of_texts(cls, texts: Iterable[str]) -> Alphabet:
         """Number the characters by first appearance; newline, tab and ``$`` get no class, as in the original."""
-        found: dict[str, None] = {}
-        for text in texts:
-            found.update(dict.fromkeys(text))
+        found = dict.fromkeys(character for text in texts for character in text)
         return cls(("", *(c for c in found if c not in UNTRAINED_CHARACTERS)))
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Alphabet:
-        """Read an alphabet file: class n on line n, line 0 (the blank) empty.
+        """Read an alphabet file: class n on line n, line 0 (the blank) empty; line breaks may be LF or CRLF.
 
         :raises FileError: the file cannot be read.
-        :param path: the file; line breaks may be LF or CRLF.
         :raises DesignError: its lines are not an alphabet; the path is named.
         """
         lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
@@ -85,9 +82,7 @@ class Alphabet:
         """
         for label in labels:
             if not 0 <= label < len(self.symbols):
-                raise DataError(
-                    f"Label {label} is not a class of this alphabet; allowed is 0 to {len(self.symbols) - 1}."
-                )
+                raise DataError(f"Label {label} is not a class of this alphabet; allowed is 0 to {len(self) - 1}.")
         return "".join(self.symbols[label] for label in labels)
 
     def labels(self, text: str) -> np.ndarray:
@@ -97,11 +92,9 @@ class Alphabet:
         """
         classes = {symbol: number for number, symbol in enumerate(self.symbols)}
         wanted = [c for c in text if c not in UNTRAINED_CHARACTERS or c in classes]
-        missing = sorted({c for c in wanted if c not in classes})
+        missing = ", ".join(map(repr, sorted({c for c in wanted if c not in classes})))
         if missing:
-            raise DataError(
-                f"The alphabet of {len(self)} classes has no {', '.join(map(repr, missing))} (in {text!r})."
-            )
+            raise DataError(f"The alphabet of {len(self)} classes has no {missing} (in {text!r}).")
         return np.array([classes[c] for c in wanted], dtype=np.uint8)
 
 

@@ -22,10 +22,8 @@ class Architecture:
 
     inputs: int
     """I, pixels of a column."""
-
     hidden: int
     """H, hidden units per direction."""
-
     classes: int
     """C, classes with the blank."""
 
@@ -44,7 +42,6 @@ class Architecture:
 
     @classmethod
     def of(cls, design: Design) -> Architecture:
-        """That of a design."""
         return cls(**{one.name: getattr(design, one.name) for one in fields(cls)})
 
     def refolded(self, folding: Folding) -> Architecture:

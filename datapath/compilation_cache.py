@@ -11,9 +11,7 @@ a message. We met this with numba 0.68, in two ways:
 
 Here a digest of the kernel's content is part of its symbol and of its file's name, and there is no index. The content
 is the bytecode, the options and all that the kernel refers to, in any file: other kernels (their content), constants
-and closure values. A change of any of it, in whatever file, gives another digest.
-
-No private name of numba is used; what stands in ``numba.core`` may change between its releases all the same.
+and closure values. A change of any of it gives another digest. No private name of numba is used; what stands in ``numba.core`` may change between its releases all the same.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 
 import numba
 import numpy as np
@@ -40,8 +38,8 @@ from numba.core.sigutils import normalize_signature
 from datapath.errors import FileError
 from datapath.files import atomic_write
 
-LIBRARIES = {"builtins", "math", "numba", "numpy"}
-"""What kernels use of these is known by its name: their versions are part of the key."""
+LIBRARIES = {"math", "numba", "numpy"}
+"""Modules that kernels use: their versions are part of the key."""
 
 PLAIN = (bool, int, float, complex, str, bytes, slice, type(None), type(...), np.generic)
 """Types of constants whose repr gives the value."""
@@ -55,7 +53,7 @@ def cached_njit(*, sums_in_any_order: bool = False) -> Callable[[Callable], Call
 
     :param sums_in_any_order: let floating-point sums be taken in vectors and fused with products.
     :raises TypeError: (on the first call) the kernel refers to something that cannot be part of a key: a list, a
-        module of ours as a whole, or a plain ``njit`` function that is not inlined.
+        module of ours as a whole, a function in it, a plain ``njit`` function that is not inlined.
     """
     fastmath = {"contract", "reassoc"} if sums_in_any_order else False
 
@@ -84,7 +82,12 @@ class CachedKernel(CPUDispatcher):
                 self.targetctx.insert_user_function(compiled.entry_point, compiled.fndesc, [compiled.library])
                 self.add_overload(compiled)
                 return compiled.entry_point
-            entry_point = self._compiled_under_own_symbol(sig)
+            name = self.py_func.__qualname__
+            self.py_func.__qualname__ = f"{name}_{self.digest[:32]}"  # numba makes the symbol of it
+            try:
+                entry_point = super().compile(sig)
+            finally:
+                self.py_func.__qualname__ = name
             compiled = self.overloads[tuple(arguments)]
             if path and self._files.check_cachable(compiled):
                 code = dumps(self._files.reduce(compiled))
@@ -99,14 +102,6 @@ class CachedKernel(CPUDispatcher):
         :raises TypeError: something in it cannot be part of a key.
         """
         return hashlib.sha256(repr([*_contents(self)]).encode()).hexdigest()
-
-    def _compiled_under_own_symbol(self, sig: object) -> object:
-        name = self.py_func.__qualname__
-        self.py_func.__qualname__ = f"{name}_{self.digest[:32]}"
-        try:
-            return super().compile(sig)
-        finally:
-            self.py_func.__qualname__ = name
 
     @cached_property
     def _files(self) -> CompileResultCacheImpl:
@@ -159,40 +154,28 @@ def _contents(kernel: Dispatcher) -> Iterator[object]:
     names = function.__code__.co_freevars
     for name, cell in zip(names, function.__closure__ or (), strict=True):
         yield name, _described(cell.cell_contents, function)
-    for code in _codes(function.__code__):
-        yield code.co_code, code.co_names, code.co_varnames
-        yield [_described(value, function) for value in code.co_consts if not isinstance(value, CodeType)]
-        for name in sorted({step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}):
-            if name in function.__globals__:
-                yield name, _described(function.__globals__[name], function)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    """A function's code and that of the functions and comprehensions in it."""
-    yield code
-    for value in code.co_consts:
-        if isinstance(value, CodeType):
-            yield from _codes(value)
+    code = function.__code__
+    yield code.co_code, code.co_names, code.co_varnames
+    yield [_described(value, function) for value in code.co_consts]
+    for name in sorted({step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}):
+        if name in function.__globals__:
+            yield name, _described(function.__globals__[name], function)
 
 
 def _described(value: object, user: FunctionType) -> object:
     """What `value` is to the compiler, as a value whose repr is the same in every process."""
-    if isinstance(value, CachedKernel):
-        return value.digest if value.py_func is not user else "itself"
+    if isinstance(value, CachedKernel) and value.py_func is not user:
+        return value.digest
     if isinstance(value, Dispatcher) and value.targetoptions.get("inline") == "always":
         return [*_contents(value)]
     if isinstance(value, PLAIN):
         return type(value).__name__, repr(value)
     if isinstance(value, tuple):
-        return type(value).__name__, getattr(value, "_fields", ()), [_described(part, user) for part in value]
+        return [_described(part, user) for part in value]
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, ModuleType) and value.__name__.partition(".")[0] in LIBRARIES:
         return value.__name__
-    if isinstance(value, type | np.ufunc | BuiltinFunctionType | FunctionType):
-        module = getattr(value, "__module__", None) or "numpy"
-        if module.partition(".")[0] in LIBRARIES:
-            return module, value.__name__
     raise TypeError(
         f"The kernel {user.__qualname__} uses {value!r}, which cannot be part of its key: use numbers, tuples, arrays, "
         f"cached kernels and kernels that are inlined."

@@ -36,8 +36,7 @@ LABEL_CYCLES = 1
 class Depths:
     """Cycles from what a pipeline reads to what it writes, with the entry and exit of its loop.
 
-    hidden, hidden_per_step     of the hidden layer, ``hidden + hidden_per_step * steps``, where a unit takes `steps` cycles
-    output                      of the output layer
+    The hidden layer's is ``hidden + hidden_per_step * steps``, where a unit takes `steps` cycles.
     """
 
     hidden: float
@@ -55,19 +54,15 @@ DEPTHS = Depths(hidden=23.5, hidden_per_step=3.25, output=42.6)
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage of the accelerator.
-
-    key, title          short name, as in JSON, and what a table calls it
-    cycles_per_column   while a line goes through it
-    latency             cycles from its last input to its last output
-    cycles_once         in every line, whatever its width
-    """
+    """One stage of the accelerator: its short name, as in JSON, and what a table calls it."""
 
     key: str
     title: str
     cycles_per_column: float
     latency: float
+    """Cycles from its last input to its last output."""
     cycles_once: float = 0.0
+    """In every line, whatever its width."""
 
     def in_line(self, columns: int) -> float:
         """Cycles in which it works on a line of `columns` columns."""
@@ -117,49 +112,44 @@ def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTH
     words = column_words(architecture.inputs, architecture.precision.activation)
     labels = architecture.limits.labels
     middle = _published_stages if kernel is Kernel.PUBLISHED else _our_stages
+    titles = {"hidden": "hidden layer", "output": "output layer"}
     return Cycles(
         stages=(
             Stage(key="dma_in", title="DMA in", cycles_per_column=DIRECTIONS * words, latency=words),
-            *middle(architecture, depths),
+            *(
+                Stage(key=key, title=titles.get(key, key), cycles_per_column=cycles, latency=latency)
+                for key, (cycles, latency) in middle(architecture, depths).items()
+            ),
             Stage(key="label", title="label", cycles_per_column=1 + LABEL_CYCLES, latency=0),
             Stage(key="dma_out", title="DMA out", cycles_per_column=0, latency=1, cycles_once=labels + 1),
         )
     )
 
 
-def _published_stages(architecture: Architecture, depths: Depths) -> tuple[Stage, ...]:
-    """Each loop drains behind one direction of a column."""
+def _published_stages(architecture: Architecture, depths: Depths) -> dict[str, tuple[float, float]]:
+    """(Cycles per column, latency) of the middle stages: each loop drains behind one direction of a column."""
     steps, issued = architecture.steps, architecture.class_blocks - 1
     hidden = (architecture.unit_blocks - 1) * steps + depths.of_hidden(steps)
     output, join = issued + depths.output, issued + JOIN_DEPTH
-    return _middle(
-        hidden=(DIRECTIONS * hidden, hidden),
-        output=(DIRECTIONS * output, output),
-        concatenate=(DIRECTIONS * join, join),
-        maximum=(issued + MAXIMUM_DEPTH, issued + MAXIMUM_DEPTH),
-    )
+    return {
+        "hidden": (DIRECTIONS * hidden, hidden),
+        "output": (DIRECTIONS * output, output),
+        "concatenate": (DIRECTIONS * join, join),
+        "maximum": (issued + MAXIMUM_DEPTH, issued + MAXIMUM_DEPTH),
+    }
 
 
-def _our_stages(architecture: Architecture, depths: Depths) -> tuple[Stage, ...]:
+def _our_stages(architecture: Architecture, depths: Depths) -> dict[str, tuple[float, float]]:
     """Hidden layer and sums of halves drain once per column; output layer and maximum do not drain within a line."""
     blocks = architecture.class_blocks
     hidden = DIRECTIONS * architecture.unit_blocks * architecture.steps - 1 + depths.of_hidden(1) + COLUMN_OVERHEAD
     join = DIRECTIONS * blocks - 1 + JOIN_DEPTH
-    return _middle(
-        hidden=(hidden, hidden),
-        output=(DIRECTIONS * blocks, blocks - 1 + depths.output),
-        concatenate=(join, join),
-        maximum=(blocks, blocks - 1 + MAXIMUM_DEPTH),
-    )
-
-
-def _middle(**stages: tuple[float, float]) -> tuple[Stage, ...]:
-    """The stages between the columns and the best classes, from (cycles per column, latency) of each."""
-    titles = {"hidden": "hidden layer", "output": "output layer"}
-    return tuple(
-        Stage(key=key, title=titles.get(key, key), cycles_per_column=cycles, latency=latency)
-        for key, (cycles, latency) in stages.items()
-    )
+    return {
+        "hidden": (hidden, hidden),
+        "output": (DIRECTIONS * blocks, blocks - 1 + depths.output),
+        "concatenate": (join, join),
+        "maximum": (blocks, blocks - 1 + MAXIMUM_DEPTH),
+    }
 
 
 def operations_per_column(network: Architecture | Design) -> int:

@@ -57,13 +57,8 @@ class Folding:
 
     @classmethod
     def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1, pe_out: int = 1) -> Folding:
-        """The original's single number: both sides take `factor` steps.
+        """The original's single number: both sides take `factor` steps, 1 or more.
 
-        :param factor: steps of a unit, 1 or more; it must divide `inputs` and `hidden`.
-        :param inputs: I, pixels of a column.
-        :param hidden: H, hidden units per direction.
-        :param pe: hidden units at a time.
-        :param pe_out: classes at a time.
         :raises DesignError: the factor does not divide both dimensions.
         """
         for name, size in (("input rows", inputs), ("hidden units", hidden)):
@@ -72,8 +67,7 @@ class Folding:
         return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor, pe_out=pe_out)
 
     def __str__(self) -> str:
-        """In words.
-
+        """
         >>> str(Folding(pe=2, simd_input=32, simd_recurrent=128))
         'PE 2, SIMD 32 and 128, PE_OUT 1'
         """
@@ -82,9 +76,6 @@ class Folding:
     def check(self, *, inputs: int, hidden: int, classes: int) -> None:
         """Refuse a folding that does not divide the dimensions. `pe_out` need not divide: its last block is filled up.
 
-        :param inputs: I, pixels of a column.
-        :param hidden: H, hidden units per direction.
-        :param classes: C, classes with the blank.
         :raises DesignError: names the number and the dimension that it must divide, or its range.
         """
         for name, value, what, size in (
@@ -140,11 +131,8 @@ class Provenance:
 
 
 def require_vectors_fit(*, inputs: int, hidden: int, activation: int) -> None:
-    """Refuse a column, or hidden outputs of a direction, that are wider than an ``ap_int`` can be.
+    """Refuse a column, or hidden outputs of a direction, of `activation` bits each, wider than an ``ap_int`` can be.
 
-    :param inputs: I, pixels of a column.
-    :param hidden: H, hidden units per direction.
-    :param activation: A, bits of each.
     :raises DesignError: names which, and the width.
     """
     for name, size in (("inputs", inputs), ("hidden", hidden)):
@@ -194,28 +182,17 @@ class Design:
     peepholes: Peepholes | None = None
 
     def __post_init__(self) -> None:
-        for name in WEIGHTS:
-            values = frozen_integers(name, getattr(self, name), unit_format(self._bits_of(name)), np.int8)
+        bits = self.precision
+        widths = (bits.weight, bits.weight, bits.bias, bits.bias, bits.fc_weight, bits.fc_bias)
+        for name, width in zip(WEIGHTS, widths, strict=True):
+            values = frozen_integers(name, getattr(self, name), unit_format(width), np.int8)
             object.__setattr__(self, name, values)
-        shape = self.weights_input.shape
+        shape = list(self.weights_input.shape)
         if len(shape) != 4 or 0 in shape:
-            raise DesignError(
-                f"weights_input has shape {list(shape)}; it must be [2, 4, H, I] with H and I of 1 or more."
-            )
+            raise DesignError(f"weights_input has shape {shape}; it must be [2, 4, H, I] with H and I of 1 or more.")
         self._check_shapes()
         self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
         require_vectors_fit(inputs=self.inputs, hidden=self.hidden, activation=self.precision.activation)
-
-    def _bits_of(self, name: str) -> int:
-        widths = self.precision
-        return {
-            "weights_input": widths.weight,
-            "weights_recurrent": widths.weight,
-            "biases_input": widths.bias,
-            "biases_recurrent": widths.bias,
-            "fc_weights": widths.fc_weight,
-            "fc_biases": widths.fc_bias,
-        }[name]
 
     def _check_shapes(self) -> None:
         hidden, inputs, classes = self.hidden, self.inputs, self.classes
@@ -229,10 +206,10 @@ class Design:
             "peepholes": (2, 3, hidden),
         }
         for name, array in self.arrays.items():
-            shape, actual = expected[name], array.shape
-            if actual != shape:
+            if array.shape != expected[name]:
                 raise DesignError(
-                    f"{name} has shape {list(actual)}; with H {hidden}, I {inputs} and C {classes} it must be {list(shape)}."
+                    f"{name} has shape {list(array.shape)}; with H {hidden}, I {inputs} and C {classes} it must be "
+                    f"{list(expected[name])}."
                 )
 
     @property
@@ -291,12 +268,7 @@ class Design:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Design):
             return NotImplemented
-        return all(
-            np.array_equal(getattr(self, f.name), getattr(other, f.name))
-            if f.name in WEIGHTS
-            else getattr(self, f.name) == getattr(other, f.name)
-            for f in fields(self)
-        )
+        return self.provenance == other.provenance and self.digest(folding=True) == other.digest(folding=True)
 
     def __hash__(self) -> int:
         return hash((self.precision, self.folding, self.limits, self.weights_recurrent.tobytes()))
@@ -364,10 +336,7 @@ class Design:
 
 
 def _described_peepholes(description: dict, arrays: dict[str, np.ndarray]) -> Peepholes | None:
-    """The peepholes of a design file; version 1 has no entry for them.
-
-    :raises KeyError: a later version leaves the entry out, or the array that it describes.
-    """
+    """The peepholes of a design file; version 1 has no entry for them, in a later one it must stand (KeyError)."""
     if description["version"] == 1 or description["peepholes"] is None:
         return None
     return Peepholes(format=PeepholeFormat(**description["peepholes"]), weights=arrays["peepholes"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,18 +17,22 @@ def edit_distance(a: Sequence, b: Sequence) -> int:
     >>> edit_distance("kitten", "sitting"), edit_distance("a b c".split(), "a c".split())
     (3, 1)
     """
-    if len(a) < len(b):
-        a, b = b, a
+    (last,) = deque(_distance_rows(*sorted((a, b), key=len, reverse=True)), maxlen=1)
+    return int(last[-1])
+
+
+def _distance_rows(a: Sequence, b: Sequence) -> Iterator[np.ndarray]:
+    """Row i, for i = 0..len(a): distances of a[:i] to b[:0], b[:1], ..., b."""
     symbols = {symbol: number for number, symbol in enumerate(dict.fromkeys([*a, *b]))}
     row_symbols = np.array([symbols[s] for s in b], dtype=np.int64)
-    ramp = np.arange(len(b) + 1)
-    row = ramp.copy()
+    row = ramp = np.arange(len(b) + 1)
+    yield row
     for symbol in a:
         best = row + 1  # delete from a
         best[1:] = np.minimum(best[1:], row[:-1] + (row_symbols != symbols[symbol]))
         # Insertions run along the row: min over k <= j of best[k] + (j - k).
         row = np.minimum.accumulate(best - ramp) + ramp
-    return int(row[-1])
+        yield row
 
 
 def align(reference: str, hypothesis: str) -> tuple[list[str], list[str]]:
@@ -43,17 +48,9 @@ def align(reference: str, hypothesis: str) -> tuple[list[str], list[str]]:
     >>> align("cat", "kt")
     (['', '', '', ''], ['', 'k', 't'])
     """
-    n, m = len(reference), len(hypothesis)
-    distance = np.zeros((n + 1, m + 1), dtype=np.int64)
-    distance[:, 0], distance[0] = np.arange(n + 1), np.arange(m + 1)
-    ramp = np.arange(m + 1)
-    codes = np.array([ord(character) for character in hypothesis], dtype=np.int64)
-    for i, character in enumerate(reference, start=1):
-        best = distance[i - 1] + 1
-        best[1:] = np.minimum(best[1:], distance[i - 1, :-1] + (codes != ord(character)))
-        distance[i] = np.minimum.accumulate(best - ramp) + ramp
-    extras, read = [""] * (n + 1), [""] * n
-    i, j = n, m
+    distance = np.stack([*_distance_rows(reference, hypothesis)])
+    i, j = len(reference), len(hypothesis)
+    extras, read = [""] * (i + 1), [""] * i
     while i or j:
         # Insertions are put as far right as possible: the reference begins where the line begins.
         if j and distance[i, j] == distance[i, j - 1] + 1:
@@ -92,9 +89,8 @@ def error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> ErrorRa
     :raises DataError: no line, counts that differ, or references without a character or word to divide by.
     """
     if len(references) != len(hypotheses):
-        raise DataError(
-            f"There are {len(references)} references and {len(hypotheses)} hypotheses; they must be equally many."
-        )
+        counts = f"{len(references)} references and {len(hypotheses)} hypotheses"
+        raise DataError(f"There are {counts}; they must be equally many.")
     if not any(reference.split() for reference in references):
         raise DataError("The references hold no word; an error rate needs 1 or more.")
     cer, cer_per_line = _rates(references, hypotheses)

@@ -166,10 +166,7 @@ def npz_writer(path: str | os.PathLike) -> Iterator[Callable[[str, np.ndarray], 
 
 
 def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write all of `arrays` as `npz_writer` does.
-
-    :raises FileError: the file cannot be written.
-    """
+    """Write all of `arrays` as `npz_writer` does."""
     with npz_writer(path) as write:
         for name, array in arrays.items():
             write(name, array)
@@ -206,11 +203,9 @@ class NpzReader:
 
     @property
     def names(self) -> list[str]:
-        """Of all arrays, in the file's order."""
         return self._archive.files
 
     def read(self, name: str) -> np.ndarray:
-        """One array."""
         with self._lock, self._reading():
             array = self._archive[name]
         if not isinstance(array, np.ndarray):
@@ -237,9 +232,6 @@ class NpzReader:
 
 
 def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read every array of an ``.npz``; nothing in it is ever unpickled.
-
-    :raises FileError: it is missing, truncated, not an ``.npz``, or holds Python objects.
-    """
+    """Read every array of an ``.npz``; errors as of `NpzReader`."""
     reader = NpzReader(path)
     return {name: reader.read(name) for name in reader.names}

@@ -79,9 +79,8 @@ class Format:
         if not 1 <= self.bits <= MAX_BITS:
             raise FormatError(f"Format.bits is {self.bits}; allowed is 1 to {MAX_BITS}.")
         if not self.bits - MAX_BITS <= self.integer <= self.bits:
-            raise FormatError(
-                f"Format.integer is {self.integer}; with {self.bits} bits allowed is {self.bits - MAX_BITS} to {self.bits}."
-            )
+            allowed = f"{self.bits - MAX_BITS} to {self.bits}"
+            raise FormatError(f"Format.integer is {self.integer}; with {self.bits} bits allowed is {allowed}.")
 
     @property
     def fraction(self) -> int:
@@ -121,13 +120,8 @@ def unit_format(bits: int) -> Format:
 
 def exact_product(a: Format, b: Format) -> Format:
     """The format that holds every product of `a` and `b` exactly."""
-    return Format(
-        bits=a.bits + b.bits,
-        integer=a.integer + b.integer,
-        signed=a.signed or b.signed,
-        rounding=Rounding.TRN,
-        overflow=Overflow.WRAP,
-    )
+    bits, integer, signed = a.bits + b.bits, a.integer + b.integer, a.signed or b.signed
+    return Format(bits=bits, integer=integer, signed=signed, rounding=Rounding.TRN, overflow=Overflow.WRAP)
 
 
 def exact_sum(a: Format, b: Format) -> Format:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -59,7 +59,7 @@ class Kernel(Enum):
 
 @dataclass(frozen=True, eq=False)
 class KnownAnswer:
-    """A line and the labels that the network gives for it: int8 [T, I], raw pixels, and uint8 [n]."""
+    """A line, int8 [T, I], raw pixels, and the labels, uint8 [n], that the network gives for it."""
 
     columns: np.ndarray
     labels: np.ndarray
@@ -82,7 +82,6 @@ class Manifest:
 
     network: str
     """Digest of the design's network, `Design.digest(folding=False)`."""
-
     precision: Precision
     inputs: int
     hidden: int
@@ -90,16 +89,12 @@ class Manifest:
     peepholes: bool
     kernel: Kernel
     limits: Limits
-
     part: str
     """Part number as Vivado spells it."""
-
     clock_mhz: float
     """Clock that the accelerator was built for, MHz."""
-
     control_base: int
     """Byte address of its registers."""
-
     answers: tuple[KnownAnswer, ...]
 
     def __post_init__(self) -> None:
@@ -118,22 +113,18 @@ class Manifest:
 
     def _require_possible(self, answer: KnownAnswer, which: str) -> None:
         columns, labels = answer.columns, answer.labels
+        length, most = len(columns), self.limits.labels
         if columns.ndim != 2 or columns.shape[1] != self.inputs:
             raise DesignError(f"{which} has columns of shape {list(columns.shape)}; it must be [T, {self.inputs}].")
-        if not 1 <= len(columns) <= self.limits.columns:
-            raise DesignError(f"{which} has {len(columns)} columns; allowed is 1 to {self.limits.columns}.")
-        if len(columns) % 2 and not self.kernel.takes_odd_lines:
-            raise DesignError(
-                f"{which} has {len(columns)} columns; the published overlay takes an even number of them."
-            )
-        if labels.ndim != 1 or len(labels) > self.limits.labels:
-            raise DesignError(
-                f"{which} has labels of shape {list(labels.shape)}; it must be [n], n at most {self.limits.labels}."
-            )
+        if not 1 <= length <= self.limits.columns:
+            raise DesignError(f"{which} has {length} columns; allowed is 1 to {self.limits.columns}.")
+        if length % 2 and not self.kernel.takes_odd_lines:
+            raise DesignError(f"{which} has {length} columns; the published overlay takes an even number of them.")
+        if labels.ndim != 1 or len(labels) > most:
+            raise DesignError(f"{which} has labels of shape {list(labels.shape)}; it must be [n], n at most {most}.")
         if labels.size and (labels.min() < 1 or labels.max() >= self.classes):
-            raise DesignError(
-                f"{which} has labels of {labels.min()} to {labels.max()}; allowed is 1 to {self.classes - 1}."
-            )
+            span, last = f"{labels.min()} to {labels.max()}", self.classes - 1
+            raise DesignError(f"{which} has labels of {span}; allowed is 1 to {last}.")
 
     @classmethod
     def of(
@@ -155,15 +146,9 @@ class Manifest:
         :param control_base: byte address of its registers.
         :raises DesignError: see `Manifest`.
         """
-        return cls(
-            **_network_facts(design),
-            kernel=kernel or Kernel.of(design),
-            limits=design.limits,
-            part=part,
-            clock_mhz=clock_mhz,
-            control_base=control_base,
-            answers=answers,
-        )
+        accelerator = {"part": part, "clock_mhz": clock_mhz, "control_base": control_base}
+        kernel = kernel or Kernel.of(design)
+        return cls(**_network_facts(design), limits=design.limits, kernel=kernel, answers=answers, **accelerator)
 
     def require(self, design: Design, where: str) -> None:
         """Refuse a design that is not the manifest's.
@@ -205,10 +190,7 @@ class Manifest:
         return json.dumps(entries, indent=1) + "\n"
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write `as_text`.
-
-        :raises FileError: the file cannot be written.
-        """
+        """Write `as_text` (FileError where the file cannot be written)."""
         write_text(path, self.as_text())
 
     @classmethod
@@ -217,17 +199,15 @@ class Manifest:
 
         :raises FileError: missing, unreadable, not a manifest, of another version, or a field out of its range.
         """
-        text = read_text(path)
         try:
-            entries = json.loads(text)
+            entries = json.loads(read_text(path))
         except (ValueError, RecursionError) as error:
             raise FileError(f"{path} is not a manifest: it is not JSON ({error}).") from error
         if not isinstance(entries, dict) or entries.get("format") != FORMAT:
             raise FileError(f"{path} is not a manifest: it has no format {FORMAT!r}.")
-        if entries.get("version") != VERSION:
-            raise FileError(
-                f"{path} is a manifest of version {entries.get('version')!r}; this Foldline reads {VERSION}."
-            )
+        version = entries.get("version")
+        if version != VERSION:
+            raise FileError(f"{path} is a manifest of version {version!r}; this Foldline reads {VERSION}.")
         try:
             return cls._of_entries(entries)
         except (DataError, DesignError) as error:
@@ -236,36 +216,31 @@ class Manifest:
     @classmethod
     def _of_entries(cls, entries: dict[str, Any]) -> Manifest:
         _require_names(entries, ("format", "version", *(field.name for field in fields(cls))), "The manifest")
-        precision = _part(entries, "precision", Precision)
-        kernel, base, answers = entries["kernel"], entries["control_base"], entries["answers"]
+        base, answers = entries["control_base"], entries["answers"]
         try:
-            kernel = Kernel(kernel)
+            kernel = Kernel(entries["kernel"])
         except ValueError:
             allowed = " or ".join(repr(one.value) for one in Kernel)
-            raise DesignError(f"kernel is {kernel!r}; it must be {allowed}.") from None
+            raise DesignError(f"kernel is {entries['kernel']!r}; it must be {allowed}.") from None
         if not _is_text(base, _ADDRESS):
             raise DesignError(f"control_base is {base!r}; it must be a hexadecimal address such as '0x43C00000'.")
         if not isinstance(answers, list):
             raise DesignError(f"answers is of type {type(answers).__name__}; it must be a list.")
-        plain = {name: entries[name] for name in ("network", "inputs", "hidden", "classes", "peepholes", "part")}
-        if not _is_integer(plain["inputs"]) or plain["inputs"] < 1:
-            raise DesignError(f"inputs is {plain['inputs']!r}; it must be an integer of 1 or more.")
-        return cls(
-            **plain,
-            precision=precision,
+        plain = ("network", "inputs", "hidden", "classes", "peepholes", "part", "clock_mhz")
+        manifest = cls(
+            **{name: entries[name] for name in plain},
+            precision=_part(entries, "precision", Precision),
             kernel=kernel,
             limits=_part(entries, "limits", Limits),
-            clock_mhz=entries["clock_mhz"],
             control_base=int(base, 16),
-            answers=tuple(
-                _answer(answer, f"Known answer {number}", inputs=plain["inputs"], bits=precision.activation)
-                for number, answer in enumerate(answers)
-            ),
+            answers=(),
         )
+        return replace(manifest, answers=tuple(_answer(*pair, manifest) for pair in enumerate(answers)))
 
 
-def _answer(entry: object, which: str, *, inputs: int, bits: int) -> KnownAnswer:
+def _answer(number: int, entry: object, manifest: Manifest) -> KnownAnswer:
     """A known answer as `Manifest.as_text` writes it; what is in it is checked later."""
+    which = f"Known answer {number}"
     _require_names(entry, ("words", "labels"), which)
     try:
         words = np.frombuffer(bytes.fromhex(entry["words"]), dtype=WORD_DTYPE)
@@ -276,7 +251,8 @@ def _answer(entry: object, which: str, *, inputs: int, bits: int) -> KnownAnswer
     labels = entry["labels"]
     if not isinstance(labels, list) or not all(_is_integer(label) and 0 <= label <= MAX_LABEL for label in labels):
         raise DesignError(f"{which} has labels that are not a list of integers of 0 to {MAX_LABEL}.")
-    return KnownAnswer(unpack_columns(words, inputs=inputs, bits=bits), np.array(labels, dtype=np.uint8))
+    columns = unpack_columns(words, inputs=manifest.inputs, bits=manifest.precision.activation)
+    return KnownAnswer(columns, np.array(labels, dtype=np.uint8))
 
 
 def _part(entries: dict[str, Any], name: str, kind: type[Part]) -> Part:
@@ -297,14 +273,8 @@ def _require_names(entry: object, names: tuple[str, ...], what: str) -> None:
 
 
 def _network_facts(design: Design) -> dict[str, object]:
-    return {
-        "network": design.digest(folding=False),
-        "precision": design.precision,
-        "inputs": design.inputs,
-        "hidden": design.hidden,
-        "classes": design.classes,
-        "peepholes": design.peepholes is not None,
-    }
+    facts = {name: getattr(design, name) for name in ("precision", "inputs", "hidden", "classes")}
+    return {"network": design.digest(folding=False), **facts, "peepholes": design.peepholes is not None}
 
 
 def _require(manifest: Manifest, name: str, holds: bool, rule: str) -> None:

@@ -37,11 +37,9 @@ def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
     :returns: uint64 (little-endian) [2 * T * packed_width(I, bits) / 64].
     :raises DataError: a value outside the range.
     """
-    format = unit_format(bits)
-    if columns.size and not (format.min <= columns.min() and columns.max() <= format.max):
-        raise DataError(
-            f"A pixel of {columns.min()}..{columns.max()} does not fit {bits} bits ({format.min}..{format.max})."
-        )
+    low, high = unit_format(bits).min, unit_format(bits).max
+    if columns.size and not (low <= columns.min() and columns.max() <= high):
+        raise DataError(f"A pixel of {columns.min()}..{columns.max()} does not fit {bits} bits ({low}..{high}).")
     length, inputs = columns.shape
     twos_complement = columns.astype(np.int64)[:, :, None] >> np.arange(bits) & 1
     record = np.zeros((length, packed_width(inputs, bits)), dtype=np.uint8)
@@ -75,34 +73,14 @@ def unpack_records(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     :returns: int8 [T, 2, inputs]: forward column t, backward column T-1-t.
     :raises DataError: not whole column pairs.
     """
-    words_per_column = column_words(inputs, bits)
-    if len(words) % (2 * words_per_column):
-        raise DataError(
-            f"{len(words)} words are not whole column pairs; it must be a multiple of {2 * words_per_column}."
-        )
+    pair = 2 * column_words(inputs, bits)
+    if len(words) % pair:
+        raise DataError(f"{len(words)} words are not whole column pairs; it must be a multiple of {pair}.")
     as_bytes = np.ascontiguousarray(words, dtype=WORD_DTYPE).view(np.uint8)
-    records = np.unpackbits(as_bytes, bitorder="little").reshape(-1, 2, words_per_column * WORD_BITS)
+    records = np.unpackbits(as_bytes, bitorder="little").reshape(-1, 2, packed_width(inputs, bits))
     pixels = records[:, :, : inputs * bits].reshape(-1, 2, inputs, bits).astype(np.int64)
     unsigned = (pixels << np.arange(bits)).sum(axis=-1)
     return (unsigned - ((unsigned >> (bits - 1)) << bits)).astype(np.int8)
-
-
-def pack_labels(labels: np.ndarray, words: int) -> np.ndarray:
-    """Words of an output buffer of `words` words: the count, the labels, zeros.
-
-    :param labels: integers [n], 0 to 255.
-    :param words: size of the buffer.
-    :raises DataError: more labels than the buffer holds after its count, or a label beyond 8 bits.
-    """
-    labels = np.asarray(labels)
-    if len(labels) > words - 1:
-        raise DataError(f"{len(labels)} labels do not fit an output buffer of {words} words with its count.")
-    if labels.size and not (labels.min() >= 0 and labels.max() <= MAX_LABEL):
-        raise DataError(f"A label of {labels.min()}..{labels.max()} does not fit 8 bits (0..{MAX_LABEL}).")
-    buffer = np.zeros(words, dtype=WORD_DTYPE)
-    buffer[0] = len(labels)
-    buffer[1 : len(labels) + 1] = labels
-    return buffer
 
 
 def unpack_labels(words: np.ndarray) -> np.ndarray:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from datapath.errors import DesignError
-from datapath.formats import Format, Overflow, Rounding
+from datapath.formats import Format, unit_format
 from datapath.precision import require_integers
 
 PEEPHOLE_BITS = range(1, 17)
@@ -26,21 +26,16 @@ class PeepholeFormat:
 
     def __post_init__(self) -> None:
         require_integers(self)
-        if self.bits not in PEEPHOLE_BITS:
-            raise DesignError(
-                f"peephole bit width is {self.bits}; allowed is {PEEPHOLE_BITS.start} to {PEEPHOLE_BITS.stop - 1}."
-            )
-        if not 1 <= self.integer <= self.bits:
-            raise DesignError(
-                f"peephole integer bits are {self.integer}; with {self.bits} bits allowed is 1 to {self.bits}."
-            )
+        bits = self.bits
+        if bits not in PEEPHOLE_BITS:
+            raise DesignError(f"peephole bit width is {bits}; allowed is {PEEPHOLE_BITS[0]} to {PEEPHOLE_BITS[-1]}.")
+        if not 1 <= self.integer <= bits:
+            raise DesignError(f"peephole integer bits are {self.integer}; with {bits} bits allowed is 1 to {bits}.")
 
     @property
     def format(self) -> Format:
         """The number format. Weights are exact in it, so its rounding and overflow never act."""
-        return Format(
-            bits=self.bits, integer=self.integer, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT
-        )
+        return replace(unit_format(self.bits), integer=self.integer)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -53,9 +53,8 @@ class Precision:
         for field in fields(self):
             bits = getattr(self, field.name)
             if bits not in HARDWARE_BITS:
-                raise DesignError(
-                    f"{field.name} bit width is {bits}; the datapath takes {HARDWARE_BITS.start} to {HARDWARE_BITS.stop - 1}."
-                )
+                allowed = f"{HARDWARE_BITS[0]} to {HARDWARE_BITS[-1]}"
+                raise DesignError(f"{field.name} bit width is {bits}; the datapath takes {allowed}.")
 
     @property
     def excess_fraction_bits(self) -> int:

@@ -19,7 +19,6 @@ CONTROL_BASE = 0x43C0_0000
 CONTROL_BYTES = 0x1_0000
 """Size of the register window, bytes."""
 
-
 _LOWEST_BASE, _ADDRESSES, _PAGE = 0x4000_0000, 1 << 32, 0x1000
 """Below 1 GiB lies memory; a driver that took an address there for registers would write into it."""
 
@@ -30,8 +29,7 @@ def require_register_base(base: object, what: str = "control_base") -> None:
     :param what: what the address is, the beginning of the sentence.
     :raises DesignError: it is not an integer, lies in memory, or is not the beginning of a page.
     """
-    possible = isinstance(base, int) and _LOWEST_BASE <= base < _ADDRESSES and base % _PAGE == 0
-    if not possible:
+    if not (isinstance(base, int) and _LOWEST_BASE <= base < _ADDRESSES and base % _PAGE == 0):
         shown = f"0x{base:X}" if isinstance(base, int) and base >= 0 else repr(base)
         raise DesignError(
             f"{what} is {shown}; it must be a multiple of 0x{_PAGE:X} from 0x{_LOWEST_BASE:X}, below which is memory, to "
