@@ -8,7 +8,7 @@ checked against vectors computed by that C++.
 from fixedpoint_sim.folded_order import simulate_folded, simulate_folded_lines
 from fixedpoint_sim.inspection import Inspection, Quantity, inspect_line
 from fixedpoint_sim.simulator import Simulator, simulate, simulate_lines
-from fixedpoint_sim.trace import ExceededLimit, Trace, save_traces, trace_writer
+from fixedpoint_sim.trace import ExceededLimit, Trace, trace_writer
 
 __all__ = [
     "ExceededLimit",
@@ -17,7 +17,6 @@ __all__ = [
     "Simulator",
     "Trace",
     "inspect_line",
-    "save_traces",
     "simulate",
     "simulate_folded",
     "simulate_folded_lines",

@@ -8,6 +8,7 @@ folding has ended, so if a header was folded wrongly, the bits differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -38,9 +39,8 @@ def simulate_folded(
     check_same_shape(network, design)
     columns = check_columns(design, columns)
     refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
-    peepholes = np.zeros((0, *network.biases_input.shape[1:]), dtype=np.int64)
-    if network.peepholes is not None:
-        peepholes = network.peepholes.weights.astype(np.int64)
+    no_peepholes = np.empty((0, *network.biases_input.shape[1:]))
+    peepholes = (network.peepholes.weights if network.peepholes else no_peepholes).astype(np.int64)
     hidden = np.empty((len(columns), 2, network.hidden), dtype=np.int8)
     _hidden_layer(
         hidden,
@@ -75,9 +75,8 @@ def simulate_folded_lines(
     :raises DesignError, DataError, LimitError, ConfigError: as `simulate_folded` and `simulate_lines`.
     """
     check_same_shape(network, design)
-    return run_in_order(
-        lambda columns: simulate_folded(network, design, columns, ignore_limits=ignore_limits), lines, threads=threads
-    )
+    simulate_line = partial(simulate_folded, network, design, ignore_limits=ignore_limits)
+    return run_in_order(simulate_line, lines, threads=threads)
 
 
 def check_same_shape(network: FoldedNetwork, design: Design) -> None:
@@ -90,15 +89,7 @@ def check_same_shape(network: FoldedNetwork, design: Design) -> None:
 
 @cached_njit()
 def _add_products(sums, vector, weights, p, q, excess):
-    """Add all products of a vector to the gate sums of one unit.
-
-    :param sums: in and out, int64 [4].
-    :param vector: [rows].
-    :param weights: [4, SIMD, rows/SIMD, PE, 2H/PE].
-    :param p: processing element of the unit.
-    :param q: block of the unit.
-    :param excess: fraction bits of a product that rounding removes.
-    """
+    """Add all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE] to the sums [4] of unit (p, q)."""
     _, simd, folds, _, _ = weights.shape
     for b in range(folds):
         for a in range(simd):
@@ -109,16 +100,11 @@ def _add_products(sums, vector, weights, p, q, excess):
 
 @cached_njit()
 def _hidden_layer(hidden, columns, w_ih, w_hh, b_ih, b_hh, peepholes, widths, tallies):
-    """Hidden words of a line.
+    """Hidden words of a line; weights and biases as in `FoldedNetwork`.
 
     :param hidden: out, int8 [T, 2, H], at time steps.
     :param columns: int8 [T, I].
-    :param w_ih: int8 [4, SIMD_INPUT, I/SIMD_INPUT, PE, 2H/PE].
-    :param w_hh: int8 [4, SIMD_RECURRENT, H/SIMD_RECURRENT, PE, 2H/PE].
-    :param b_ih: int8 [4, PE, 2H/PE].
-    :param b_hh: int8 [4, PE, 2H/PE].
     :param peepholes: int64 [3, PE, 2H/PE] for gates i, f, o; [0, PE, 2H/PE] without.
-    :param widths: `Widths`.
     :param tallies: `Tallies` without rows.
     """
     T, _, H = hidden.shape
@@ -148,14 +134,10 @@ def _hidden_layer(hidden, columns, w_ih, w_hh, b_ih, b_hh, peepholes, widths, ta
 
 @cached_njit()
 def _output_layer(scores, hidden, w_fc, b_fc, excess, bias_left_shift):
-    """Class scores of a line: both halves, then their sum.
+    """Class scores of a line: both halves, then their sum; weights and biases as in `FoldedNetwork`.
 
     :param scores: out, int16 [T, C], image order.
     :param hidden: int8 [T, 2, H], at time steps.
-    :param w_fc: int8 [H, 2C].
-    :param b_fc: int8 [1, 2C].
-    :param excess: fraction bits of a product that rounding removes.
-    :param bias_left_shift: from a bias to fraction 8.
     """
     T, C = scores.shape
     H = hidden.shape[2]

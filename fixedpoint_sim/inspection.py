@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datapath.alphabet import BLANK
 from datapath.design import BACKWARD, FORWARD, Design, Gate
 from datapath.formats import Format, Overflow, unit_format
 from datapath.quantities import ACCUMULATOR, CELL, SCORE, SIGMOID_OUT, TANH_OUT
 from fixedpoint_sim import tallies
 from fixedpoint_sim.arithmetic import Widths
-from fixedpoint_sim.kernels import best_classes
 from fixedpoint_sim.profiling_kernels import profile_direction, profile_scores
-from fixedpoint_sim.simulator import check_columns, exceeded_before, finish_trace, refuse
+from fixedpoint_sim.simulator import check_columns, emitted_columns, exceeded_before, finish_trace, refuse
 from fixedpoint_sim.tallies import Tallies
 from fixedpoint_sim.trace import Trace
 
@@ -116,10 +114,7 @@ class Inspection:
     quantities: tuple[Quantity, ...]
 
     def __getitem__(self, name: str) -> Quantity:
-        """The quantity of that name.
-
-        :raises KeyError: there is none.
-        """
+        """The quantity of that name; KeyError where there is none."""
         for quantity in self.quantities:
             if quantity.name == name:
                 return quantity
@@ -149,10 +144,7 @@ def histogram_edges(format: Format) -> np.ndarray:
 
 
 def quantity_formats(activation_bits: int) -> dict[str, Format]:
-    """Name and type of every quantity, in the order of the datapath (rows of `Tallies`).
-
-    The rows `tallies.PEEPHOLE_ROWS` exist only in a network with peepholes.
-    """
+    """Name and type of every quantity, in the order of the datapath (rows of `Tallies`), those of peepholes too."""
     unit = unit_format(activation_bits)
     tables = {gate: ("tanh" if gate is Gate.G else "sigmoid") for gate in Gate}
     outputs = {"tanh": TANH_OUT, "sigmoid": SIGMOID_OUT}
@@ -192,30 +184,19 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
     _tally_pixels(columns, counted)
     hidden = _profile_hidden_layer(design, columns.astype(np.int64), counted)
     scores = np.empty((len(columns), design.classes), dtype=np.int64)
-    profile_scores(
-        scores,
-        hidden,
-        design.fc_weights.astype(np.int64),
-        design.fc_biases.astype(np.int64),
-        design.precision.fc_excess_fraction_bits,
-        design.precision.fc_bias_left_shift,
-        counted,
-    )
-    trace = finish_trace(
-        design,
-        np.ascontiguousarray(hidden.swapaxes(0, 1), dtype=np.int8),
-        scores.astype(np.int16),
-        ignore_limits=ignore_limits,
-    )
-    values, best = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
-    best_classes(values, best, trace.scores)
+    weights, biases = design.fc_weights.astype(np.int64), design.fc_biases.astype(np.int64)
+    excess, bias_left_shift = design.precision.fc_excess_fraction_bits, design.precision.fc_bias_left_shift
+    profile_scores(scores, hidden, weights, biases, excess, bias_left_shift, counted)
+    hidden = np.ascontiguousarray(hidden.swapaxes(0, 1), dtype=np.int8)
+    trace = finish_trace(design, hidden, scores.astype(np.int16), ignore_limits=ignore_limits)
+    best, emitted = emitted_columns(trace.scores)
     formats = quantity_formats(design.precision.activation)
     return Inspection(
         columns=columns,
         trace=trace,
         best=best,
         positive=scores.max(axis=1) > 0,
-        emitted_at=emitted_at(values, best),
+        emitted_at=emitted,
         quantities=tuple(
             _quantity(name, format, counted.counts[row], counted.notes[row])
             for row, (name, format) in enumerate(formats.items())
@@ -232,23 +213,13 @@ def _tally_pixels(columns: np.ndarray, counted: Tallies) -> None:
 
 def _profile_hidden_layer(design: Design, columns: np.ndarray, counted: Tallies) -> np.ndarray:
     """Hidden words int64 [2, T, H] at time steps."""
-    peepholes = np.zeros((2, 0, design.hidden), dtype=np.int64)
-    if design.peepholes is not None:
-        peepholes = design.peepholes.weights.astype(np.int64)
     hidden = np.empty((2, len(columns), design.hidden), dtype=np.int64)
+    peepholes = design.peepholes.weights if design.peepholes else np.empty((2, 0, design.hidden), dtype=np.int16)
+    arrays = (design.weights_input, design.weights_recurrent, design.biases_input, design.biases_recurrent, peepholes)
+    widths = Widths.of(design.precision, design.peephole_format)
     for direction in (FORWARD, BACKWARD):
-        profile_direction(
-            hidden[direction],
-            columns,
-            direction == BACKWARD,
-            design.weights_input[direction].astype(np.int64),
-            design.weights_recurrent[direction].astype(np.int64),
-            design.biases_input[direction].astype(np.int64),
-            design.biases_recurrent[direction].astype(np.int64),
-            peepholes[direction],
-            Widths.of(design.precision, design.peephole_format),
-            counted,
-        )
+        weights = [values[direction].astype(np.int64) for values in arrays]
+        profile_direction(hidden[direction], columns, direction == BACKWARD, *weights, widths, counted)
     return hidden
 
 
@@ -278,20 +249,3 @@ def _quantity(name: str, format: Format, counts: np.ndarray, notes: np.ndarray) 
         edges=edges,
         histogram=np.add.reduceat(within, edges[:-1] - format.min),
     )
-
-
-def emitted_at(values: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Columns whose labels are emitted, int64 [n]: that of the run's highest score, each time that a blank ends a run.
-
-    :param values: int64 [T], the score of each column's best class; 0 where that is the blank or no score is positive.
-    :param best: int64 [T], the classes.
-    """
-    emitted = []
-    held = None
-    for column, (value, label) in enumerate(zip(values.tolist(), best.tolist(), strict=True)):
-        if value > (0 if held is None else values[held]):
-            held = column
-        elif held is not None and best[held] != BLANK and label == BLANK:
-            emitted.append(held)
-            held = column
-    return np.array(emitted, dtype=np.int64)

@@ -309,20 +309,20 @@ def best_classes(values, labels, scores):
 
 
 @cached_njit()
-def emit_labels(emitted, values, labels):
-    """Emit one label, from left to right, per run of non-blank columns that a blank column ends.
+def emit_columns(emitted, values, labels):
+    """Emit one column, that of the highest score, per run of non-blank columns that a blank column ends, left to right.
 
-    :param emitted: out, uint8, with room for (T + 1) // 2 labels.
+    :param emitted: out, int64, with room for (T + 1) // 2 columns.
     :param values: int64 [T], as `best_classes` computes them.
     :param labels: int64 [T], best class of every column.
-    :returns: number of labels, before any limit.
+    :returns: number of columns, before any limit.
     """
-    held_value, held_label, count = 0, BLANK, 0
+    held_value, held, count = 0, -1, 0
     for t in range(values.size):
         if values[t] > held_value:
-            held_value, held_label = values[t], labels[t]
-        elif held_label != BLANK and labels[t] == BLANK:
-            emitted[count] = held_label
+            held_value, held = values[t], t
+        elif held >= 0 and labels[t] == BLANK:
+            emitted[count] = held
             count += 1
-            held_value, held_label = values[t], labels[t]
+            held_value, held = 0, -1
     return count

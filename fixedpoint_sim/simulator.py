@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -100,9 +100,8 @@ def check_columns(design: Design, columns: np.ndarray) -> np.ndarray:
     outside = (columns < format.min) | (columns > format.max)
     if outside.any():
         t, r = (int(place) for place in np.argwhere(outside)[0])
-        raise DataError(
-            f"Pixel {r} of column {t} is {columns[t, r]}; {format.bits} bits allow {format.min} to {format.max}."
-        )
+        allowed = f"{format.bits} bits allow {format.min} to {format.max}"
+        raise DataError(f"Pixel {r} of column {t} is {columns[t, r]}; {allowed}.")
     return np.ascontiguousarray(columns, dtype=np.int8)
 
 
@@ -116,6 +115,14 @@ def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
     return tuple(exceeded)
 
 
+def emitted_columns(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best class of each column, int64 [T], and the columns whose labels are emitted, int64 [n], before any limit."""
+    values, best = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
+    kernels.best_classes(values, best, scores)
+    emitted = np.empty(len(scores) // 2 + 1, dtype=np.int64)
+    return best, emitted[: kernels.emit_columns(emitted, values, best)]
+
+
 def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, ignore_limits: bool) -> Trace:
     """Scores -> labels -> text, with the limits applied (the same for every simulator: folding ends before this).
 
@@ -125,16 +132,12 @@ def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, igno
     :param ignore_limits: as in `simulate`.
     :raises LimitError: the line exceeds a limit and `ignore_limits` is False.
     """
-    length = len(scores)
-    values, labels = np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
-    kernels.best_classes(values, labels, scores)
-    emitted = np.empty(length // 2 + 1, dtype=np.uint8)
-    count = kernels.emit_labels(emitted, values, labels)
-    exceeded = exceeded_before(design, length)
-    if count > design.limits.labels:
-        exceeded = (*exceeded, ExceededLimit("labels", count, f"at most {design.limits.labels}"))
+    best, emitted = emitted_columns(scores)
+    exceeded, limit = exceeded_before(design, len(scores)), design.limits.labels
+    if len(emitted) > limit:
+        exceeded = (*exceeded, ExceededLimit("labels", len(emitted), f"at most {limit}"))
     refuse(exceeded, ignore_limits=ignore_limits)
-    labels = emitted[: min(count, design.limits.labels)].copy()
+    labels = best[emitted[:limit]].astype(np.uint8)
     return Trace(hidden=hidden, scores=scores, labels=labels, text=design.alphabet.text(labels), exceeded=exceeded)
 
 
@@ -144,19 +147,15 @@ def refuse(exceeded: tuple[ExceededLimit, ...], *, ignore_limits: bool) -> None:
         raise LimitError(f"The line exceeds the overlay: {'; '.join(map(str, exceeded))}.")
 
 
-@dataclass(frozen=True, eq=False)
-class _Products:
-    """Weights of one matrix product as the kernels read them, rows by lanes.
-
-    weights           int8 or int16 [rows, lanes]   int8 where products are exact, so that half the memory is read; int16
-                                                    where they are rounded, which is faster
-    rounding_shift    int                           fraction bits that rounding removes of each product
-    left_shift        int                           of a sum of exact products, to the sum's fraction
-    """
+class _Products(NamedTuple):
+    """Weights of one matrix product as the kernels read them."""
 
     weights: np.ndarray
+    """[rows, lanes]: int8 where products are exact, so that half the memory is read; int16, which is faster, elsewhere."""
     rounding_shift: int
+    """Fraction bits that rounding removes of each product."""
     left_shift: int
+    """Of a sum of exact products, to the sum's fraction."""
 
     @classmethod
     def of(cls, weights: np.ndarray, excess: int) -> _Products:
@@ -183,6 +182,9 @@ class Simulator:
         biases = np.stack([design.biases_input, design.biases_recurrent]).reshape(2, 2, -1)
         # Most pixels are background, the lowest value. Sums of exact products are linear: it is summed once.
         background = 0 if gates.rounding_shift else unit_format(bits.activation).min
+        peepholes = np.zeros((2, 0, design.hidden), dtype=np.int16)
+        if design.peepholes:
+            peepholes = design.peepholes.weights.copy()  # writable as the others, so that one kernel is compiled
         self._run_direction = kernels.direction_kernel(gates.rounding_shift)
         self._directions = [
             kernels.Direction(
@@ -191,9 +193,7 @@ class Simulator:
                 bias=_sum(biases[:, direction], bits.bias_left_shift),
                 left_shift=gates.left_shift,
                 background=background,
-                peepholes=design.peepholes.weights[direction].copy()
-                if design.peepholes
-                else np.zeros((0, design.hidden), dtype=np.int16),
+                peepholes=peepholes[direction],
                 peephole_fraction=design.peephole_format.format.fraction if design.peephole_format else 0,
                 activation_bits=bits.activation,
             )

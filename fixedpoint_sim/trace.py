@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -69,13 +69,3 @@ def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callab
                 write_array(f"{stage}_{number}", getattr(trace, stage))
 
         yield write
-
-
-def save_traces(path: str | os.PathLike, traces: Iterable[Trace], alphabet: Alphabet) -> None:
-    """Write all of `traces` as `trace_writer` does.
-
-    :raises FileError: the file cannot be written.
-    """
-    with trace_writer(path, alphabet) as write:
-        for trace in traces:
-            write(trace)

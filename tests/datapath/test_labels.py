@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from datapath import Limits, overlay_labels
 from datapath.errors import DataError
-from fixedpoint_sim import kernels
+from fixedpoint_sim.simulator import emitted_columns
 from tests.reference import reference_labels
 
 # Few distinct scores, so that ties, columns without a positive score and equal neighbours are common.
@@ -18,10 +18,8 @@ score_columns = hnp.arrays(np.int16, st.tuples(st.integers(1, 40), st.integers(1
 
 def labels_of_the_kernels(scores: np.ndarray) -> list[int]:
     """What `fixedpoint_sim` emits, before any limit."""
-    values, labels = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
-    kernels.best_classes(values, labels, scores)
-    emitted = np.empty(len(scores) // 2 + 1, dtype=np.uint8)
-    return emitted[: kernels.emit_labels(emitted, values, labels)].tolist()
+    best, emitted = emitted_columns(scores)
+    return best[emitted].tolist()
 
 
 @given(scores=score_columns, limit=st.integers(1, 20))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from fixedpoint_sim import kernels
-from fixedpoint_sim.simulator import SIGMOID_OF, TANH_OF
+from fixedpoint_sim.simulator import SIGMOID_OF, TANH_OF, emitted_columns
 from tests.reference import (
     reference_labels,
     round_to_even_on_tie,
@@ -155,8 +155,5 @@ score_columns = st_numpy.arrays(
 
 @given(score_columns)
 def test_labels(scores):
-    values, labels = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
-    kernels.best_classes(values, labels, scores)
-    emitted = np.empty(len(scores) // 2 + 1, dtype=np.uint8)
-    count = kernels.emit_labels(emitted, values, labels)
-    assert emitted[:count].tolist() == reference_labels(scores.tolist(), limit=1000)
+    best, emitted = emitted_columns(scores)
+    assert best[emitted].tolist() == reference_labels(scores.tolist(), limit=1000)

@@ -9,7 +9,7 @@ import pytest
 
 from datapath import Limits, fold
 from datapath.errors import ConfigError, DataError, DesignError, LimitError
-from fixedpoint_sim import save_traces, simulate, simulate_folded, simulate_lines
+from fixedpoint_sim import simulate, simulate_folded, simulate_lines, trace_writer
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.reference import reference_labels
@@ -116,7 +116,9 @@ def test_another_networks_arrays_are_refused(design):
 
 def test_saved_traces_hold_every_stage_in_order(design, tmp_path):
     traces = [simulate(design, _line(length)) for length in (4, 8)]
-    save_traces(tmp_path / "trace.npz", traces, design.alphabet)
+    with trace_writer(tmp_path / "trace.npz", design.alphabet) as write:
+        for trace in traces:
+            write(trace)
     with np.load(tmp_path / "trace.npz", allow_pickle=False) as saved:
         assert sorted(saved.files) == sorted(
             ["alphabet", *(f"{stage}_{i}" for i in range(2) for stage in ("hidden", "scores", "labels"))]
