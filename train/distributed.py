@@ -56,7 +56,7 @@ class Group:
 
     @property
     def is_rank_zero(self) -> bool:
-        """Whether this is the process that writes files and messages."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
     def on(self, device: str) -> Group:
@@ -69,30 +69,26 @@ class Group:
 
     def sum(self, value: float) -> float:
         """The sum over all processes."""
-        if self.size == 1:
-            return value
         return self._reduced(torch.tensor(value, dtype=torch.float64), distributed.ReduceOp.SUM).item()
 
     def maximum(self, value: int) -> int:
         """The maximum over all processes."""
-        if self.size == 1:
-            return value
         return self._reduced(torch.tensor(value), distributed.ReduceOp.MAX).item()
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process."""
-        return self.maximum(int(flag)) == 1
+        return bool(self.maximum(flag))
 
     def require_same(self, values: Mapping[str, object]) -> None:
-        """Refuse to train where the processes start from different values: they would wait for each other in vain, or
-        mix two runs.
+        """Refuse different values in the processes, which would wait for each other in vain or mix two runs.
 
         :param values: by name; tensors, and objects whose repr shows their value.
         :raises ConfigError: names what differs, in all processes.
         """
         if self.size == 1:
             return
-        digests = torch.tensor([_digest(value) for value in values.values()])
+        digests = [hashlib.sha256(_bytes_of(value)).digest()[:8] for value in values.values()]
+        digests = torch.tensor([int.from_bytes(digest, "little") >> 1 for digest in digests])  # 63 bits, an int64
         least = self._reduced(digests, distributed.ReduceOp.MIN)
         greatest = self._reduced(digests, distributed.ReduceOp.MAX)
         differing = [name for name, same in zip(values, (least == greatest).tolist(), strict=True) if not same]
@@ -110,6 +106,8 @@ class Group:
             torch.manual_seed(int(state[0]))
 
     def _reduced(self, tensor: Tensor, operation: distributed.ReduceOp) -> Tensor:
+        if self.size == 1:
+            return tensor
         on_device = tensor.to(self.device, copy=True)
         distributed.all_reduce(on_device, op=operation)
         return on_device.cpu()
@@ -137,10 +135,7 @@ def _number(name: str, *, at_least: int = 0, at_most: int = 65_535) -> int:
 
 @contextmanager
 def connected(group: Group) -> Iterator[None]:
-    """Let the processes of a group reach each other within a ``with``: over gloo, between GPUs over NCCL.
-
-    :raises ConfigError: they cannot.
-    """
+    """Connect the processes of a group within a ``with``, over gloo, GPUs over NCCL; a ConfigError if that fails."""
     if group.size == 1:
         yield
         return
@@ -164,10 +159,7 @@ def connected(group: Group) -> Iterator[None]:
 
 @contextmanager
 def watching(group: Group) -> Iterator[None]:
-    """Turn the errors that the end of another process causes into one, within a ``with``.
-
-    :raises TrainingError: it has.
-    """
+    """Within a ``with``, turn the errors that the end of another process causes into a TrainingError."""
     try:
         yield
     except RuntimeError as error:
@@ -203,24 +195,18 @@ class DistributedLoss(nn.Module):
     def forward(self, batch: Batch | None) -> Tensor:
         """:param batch: on the CPU; None where the shard is empty."""
         if batch is None:
-            return self._of_nothing()
+            # 0, with a gradient of 0 for every parameter, in the same order as on lines: so the processes exchange
+            # gradients, and statistics of batch norm.
+            hp = self.hyperparameters
+            every = torch.stack([parameter.sum() for parameter in self.model.recurrent.parameters()]).sum()
+            return self.model.scores_of(every.expand(0, hp.directions * hp.layer_size)).sum()
         device = next(self.model.parameters()).device
         scores = self.model(batch.grey.to(device), batch.lengths.to(device))
         return batch_loss(scores, batch, self.hyperparameters)
 
-    def _of_nothing(self) -> Tensor:
-        """0, with a gradient of 0 for every parameter, in the same order as on lines: the processes exchange gradients,
-        and statistics of batch norm, as they come to them."""
-        hp = self.hyperparameters
-        every = torch.stack([parameter.sum() for parameter in self.model.recurrent.parameters()]).sum()
-        return self.model.scores_of(every.expand(0, hp.directions * hp.layer_size)).sum()
-
 
 def distributed_loss(model: Recogniser, hyperparameters: Hyperparameters, group: Group) -> nn.Module:
-    """`DistributedLoss`, with gradients that are the mean over the processes of a group.
-
-    In a group of several, `model` gets a batch norm over all of their shards, with the same parameters.
-    """
+    """`DistributedLoss` with gradients and batch norm over all processes of a group; `model` gets that batch norm."""
     loss = DistributedLoss(model, hyperparameters)
     if group.size == 1:
         return loss
@@ -268,27 +254,15 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        total = gradient.clone()
-        distributed.all_reduce(total)
-        return total
+        return _SumOverProcesses.forward(ctx, gradient)
 
 
-def _digest(value: object) -> int:
-    """63 bits of a digest of a value."""
-    digest = hashlib.sha256()
-    _add(digest, value)
-    return int.from_bytes(digest.digest()[:8], "little") >> 1
-
-
-def _add(digest: hashlib._Hash, value: object) -> None:
+def _bytes_of(value: object) -> bytes:
+    """What tells a value from others: bytes of tensors, keys and items of containers, the repr of all else."""
     if isinstance(value, Tensor):
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            digest.update(repr(key).encode())
-            _add(digest, one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            _add(digest, one)
-    else:
-        digest.update(repr(value).encode())
+        return value.detach().cpu().contiguous().numpy().tobytes()
+    if isinstance(value, Mapping):
+        return b"".join(repr(key).encode() + _bytes_of(one) for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return b"".join(map(_bytes_of, value))
+    return repr(value).encode()

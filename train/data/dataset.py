@@ -50,10 +50,7 @@ class Line:
     source: Path | Image.Image
 
     def image(self) -> Image.Image:
-        """The image as it was scanned, in greyscale.
-
-        :raises ImageError: see `datapath.images.load_image`.
-        """
+        """The image as it was scanned, in greyscale; raises ImageError as `datapath.images.load_image` does."""
         return self.source.convert("L") if isinstance(self.source, Image.Image) else load_image(self.source)
 
     def pixels(self, target_height: int) -> np.ndarray:
@@ -70,10 +67,7 @@ class Line:
             raise error.within(self.name) from error
 
     def columns(self, design: Design) -> np.ndarray:
-        """What a design reads: `pixels` in its widths, int8 [T, I].
-
-        :raises ImageError: see `pixels`.
-        """
+        """What a design reads: `pixels` in its widths, int8 [T, I]; raises ImageError as `pixels` does."""
         return quantize_pixels(self.pixels(design.inputs), design.precision.activation)
 
 
@@ -128,9 +122,8 @@ def read_dataset(
     folder = Path(folder)
     _require_folder(folder)
     with _reading(folder):
-        empty = not any(folder.iterdir())
-    if empty:
-        raise DataError(f"The dataset folder {folder} is empty.")
+        if not any(folder.iterdir()):
+            raise DataError(f"The dataset folder {folder} is empty.")
     training_list = Path(sorted_train) if sorted_train is not None else folder / TRAINING_LIST
     validation_list = Path(valid) if valid is not None else folder / VALIDATION_LIST
     images = Path(imgs) if imgs is not None else folder / IMAGE_FOLDER
@@ -165,9 +158,10 @@ def read_lines(
     if not lines:
         if not problems:
             raise DataError(f"{list_file} lists no lines.")
-        counted = "The only line" if len(problems) == 1 else f"None of the {len(problems)} lines"
-        verb = "cannot" if len(problems) == 1 else "can"
-        raise DataError(f"{counted} of {list_file} {verb} be used; the first: {problems[0]}")
+        which, verb = (
+            ("The only line", "cannot") if len(problems) == 1 else (f"None of the {len(problems)} lines", "can")
+        )
+        raise DataError(f"{which} of {list_file} {verb} be used; the first: {problems[0]}")
     return tuple(lines), tuple(problems)
 
 
@@ -190,8 +184,8 @@ def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             bilevel = isinstance(line.source, Image.Image) and line.source.mode == "1"
             (line.source if bilevel else line.image()).save(path, format="PNG")
-        write_text(inside / TRAINING_LIST, _list_text(widest_first(dataset.training)))
-        write_text(inside / VALIDATION_LIST, _list_text(dataset.validation))
+        for name, lines in ((TRAINING_LIST, widest_first(dataset.training)), (VALIDATION_LIST, dataset.validation)):
+            write_text(inside / name, "".join(f"{line.name},{line.text}\n" for line in lines))
     return Path(folder)
 
 
@@ -250,7 +244,7 @@ def _require_writable(lines: Sequence[Line]) -> None:
     """Refuse what `read_lines` could not give back."""
     names = set()
     for line in lines:
-        if "," in line.name or "\n" in line.name or not _is_inner_path(line.name):
+        if "," in line.name or "\n" in line.name or not is_inner_path(line.name):
             raise DataError(f"The name {line.name!r} cannot be written; it must be a relative path without a comma.")
         if line.name in names:
             raise DataError(f"Two lines are named {line.name}; names must differ within a list.")
@@ -259,15 +253,11 @@ def _require_writable(lines: Sequence[Line]) -> None:
         names.add(line.name)
 
 
-def _list_text(lines: Iterable[Line]) -> str:
-    return "".join(f"{line.name},{line.text}\n" for line in lines)
-
-
 def _require_folder(folder: Path) -> None:
     with _reading(folder):
-        is_folder, exists = folder.is_dir(), folder.exists()
-    if not is_folder:
-        raise FileError(f"Cannot read {folder}: {'it is not a folder' if exists else 'no such folder'}.")
+        if not folder.is_dir():
+            reason = "it is not a folder" if folder.exists() else "no such folder"
+            raise FileError(f"Cannot read {folder}: {reason}.")
 
 
 @contextmanager
@@ -290,7 +280,7 @@ def _rows(list_file: Path) -> list[tuple[int, str, str]]:
         name, comma, text = row.partition(",")
         if not comma:
             raise DataError(f"{list_file} line {number} has no comma; it must be `relative/name,ground truth`.")
-        if not _is_inner_path(name):
+        if not is_inner_path(name):
             raise DataError(f"{list_file} line {number}: {name!r} is not a relative path within the folder of images.")
         if name in first_seen:
             raise DataError(f"{list_file} line {number} repeats {name}, which is on line {first_seen[name]}.")
@@ -299,14 +289,13 @@ def _rows(list_file: Path) -> list[tuple[int, str, str]]:
     return rows
 
 
-def _is_inner_path(name: str) -> bool:
-    """Can `name` only mean a file below the folder it is joined to, on any system?"""
+def is_inner_path(name: str) -> bool:
+    """Whether `name` can only mean a file below the folder it is joined to, on any system."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
 
 
 def _why_unusable(line: Line, trained: bool) -> str | None:
-    """The reason why a line cannot be used, or None."""
     if line.text == "":
         return "its ground truth is empty."
     if "\r" in line.text:

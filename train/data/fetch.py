@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import stat
 import tarfile
 import tempfile
 import zipfile
@@ -17,6 +18,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -28,6 +31,7 @@ from train.data.dataset import (
     VALIDATION_LIST,
     Progress,
     fresh_folder,
+    is_inner_path,
     read_dataset,
     require_free,
 )
@@ -40,7 +44,7 @@ MAX_EXPANDED_BYTES = 256 * 2**20
 """All members together; UW3-500 has 3 MB."""
 
 READ_AT_ONCE = 2**20
-"""Bytes of an archive that are looked at at a time."""
+"""Bytes behind the end of a tar archive that are looked at at a time."""
 
 MAX_MEMBERS = 20_000
 """UW3-500 has some 1 000, with its folders."""
@@ -48,18 +52,8 @@ MAX_MEMBERS = 20_000
 DOWNLOAD_TIMEOUT = 60
 """Seconds without an answer before a download is given up."""
 
-_CHUNK = 2**20
-
 _EXTRACTED = (TRAINING_LIST, VALIDATION_LIST, IMAGE_FOLDER, "README.md")
 """What is extracted of the dataset's folder; the README names the authors of the data."""
-
-
-@dataclass(frozen=True)
-class _Member:
-    """One plain file within an archive."""
-
-    path: PurePosixPath
-    open: Callable[[], BinaryIO]
 
 
 def fetch_uw3_500(
@@ -82,17 +76,17 @@ def fetch_uw3_500(
     :raises DataError: the archive holds no dataset, more than one, or an incomplete one.
     """
     require_free(folder)
-    if archive is not None:
-        _require_digest(Path(archive), sha256)
-        return _unpack(Path(archive), Path(folder), str(archive))
     with tempfile.TemporaryDirectory(prefix="foldline-fetch-") as temporary:
-        downloaded = _download(url, Path(temporary), progress)
-        _require_digest(downloaded, sha256, called=url)
-        return _unpack(downloaded, Path(folder), url)
+        packed = _download(url, Path(temporary), progress) if archive is None else Path(archive)
+        source = url if archive is None else str(archive)
+        found = None if sha256 is None else file_digest(packed)
+        if sha256 is not None and found != sha256.lower():
+            raise FileError(f"{source} has the SHA-256 digest {found}, but {sha256.lower()} was expected.")
+        return _unpack(packed, Path(folder), source)
 
 
 class _ProgressBar:
-    """The part of tqdm's face that pooch calls."""
+    """The part of tqdm's interface that pooch calls."""
 
     def __init__(self, progress: Progress) -> None:
         self.total = 0
@@ -116,16 +110,12 @@ def _download(url: str, folder: Path, progress: Progress | None) -> Path:
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("ERROR")  # pooch reports every download on stderr; here the caller does
+    downloader = None
+    if url.lower().startswith(("http://", "https://")):
+        bar = False if progress is None else _ProgressBar(progress)
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=DOWNLOAD_TIMEOUT)
     try:
-        downloader = pooch.HTTPDownloader(
-            progressbar=_ProgressBar(progress) if progress is not None else False, timeout=DOWNLOAD_TIMEOUT
-        )
-        is_http = url.lower().startswith(("http://", "https://"))
-        return Path(
-            pooch.retrieve(
-                url, known_hash=None, fname="archive", path=folder, downloader=downloader if is_http else None
-            )
-        )
+        return Path(pooch.retrieve(url, known_hash=None, fname="archive", path=folder, downloader=downloader))
     except OSError as error:  # every exception of requests is one
         raise FileError(f"Cannot download {url}: {_innermost(error)}.") from error
     except ValueError as error:
@@ -143,18 +133,10 @@ def _innermost(error: BaseException) -> str:
     return (os_reason(error) if isinstance(error, OSError) else str(error)).strip().rstrip(".")
 
 
-def _require_digest(path: Path, sha256: str | None, called: str | None = None) -> None:
-    if sha256 is None:
-        return
-    found = file_digest(path)
-    if found != sha256.lower():
-        raise FileError(f"{called or path} has the SHA-256 digest {found}, but {sha256.lower()} was expected.")
-
-
 def _unpack(archive: Path, folder: Path, source: str) -> Path:
     """Extract the one dataset in `archive`, read it whole, and only then let `folder` appear."""
-    with _members(archive, source) as members, fresh_folder(folder) as inside:
-        root = _dataset_root(members, source)
+    with _plain_files(archive, source) as members, fresh_folder(folder) as inside:
+        root = _dataset_root({member.path for member in members}, source)
         for member in members:
             parts = member.path.relative_to(root).parts if member.path.is_relative_to(root) else ("",)
             if parts[0] in _EXTRACTED:
@@ -162,15 +144,12 @@ def _unpack(archive: Path, folder: Path, source: str) -> Path:
         try:
             problems = read_dataset(inside).problems
         except FoldlineError as error:
-            raise DataError(f"{source} holds no usable dataset: {_renamed(error, inside, root)}") from error
+            message = str(error).replace(str(inside), str(root))
+            raise DataError(f"{source} holds no usable dataset: {message}") from error
         if problems:
-            raise DataError(f"{source} holds an incomplete dataset: {_renamed(problems[0], inside, root)}")
+            message = problems[0].replace(str(inside), str(root))
+            raise DataError(f"{source} holds an incomplete dataset: {message}")
     return folder
-
-
-def _renamed(message: object, inside: Path, root: PurePosixPath) -> str:
-    """A message about the temporary folder, with the name of the folder in the archive."""
-    return str(message).replace(str(inside), str(root))
 
 
 @contextmanager
@@ -186,83 +165,76 @@ def _reading(source: str) -> Iterator[None]:
         raise FileError(f"Cannot read {source}: {os_reason(error)}.") from error
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One entry of an archive: a plain file (`kind` S_IFREG of a Unix file mode), a folder (S_IFDIR), or another."""
+
+    name: str
+    size: int
+    kind: int
+    open: Callable[[], BinaryIO]
+
+    @property
+    def path(self) -> PurePosixPath:
+        return PurePosixPath(self.name)
+
+
+def _tar_members(opened: tarfile.TarFile) -> Iterator[_Member]:
+    for info in opened:
+        kind = stat.S_IFREG if info.isfile() else stat.S_IFDIR if info.isdir() else stat.S_IFLNK
+        yield _Member(info.name, info.size, kind, partial(opened.extractfile, info))
+    # tarfile takes a damaged header for the end. Behind the true end there are zeros only, and then the checksum of gzip.
+    while rest := opened.fileobj.read(READ_AT_ONCE):
+        if any(rest):
+            raise tarfile.ReadError("content behind the end of the archive")
+        yield _Member("", len(rest), stat.S_IFDIR, BytesIO)  # nothing to extract, but it counts against the limit
+
+
+def _zip_members(opened: zipfile.ZipFile) -> Iterator[_Member]:
+    for info in opened.infolist():
+        # The upper half of the attributes is the Unix file mode, 0 if the archive was made on another system.
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind in (0, stat.S_IFREG, stat.S_IFDIR):
+            kind = stat.S_IFDIR if info.is_dir() else stat.S_IFREG
+        yield _Member(info.filename, info.file_size, kind, partial(opened.open, info))
+
+
 @contextmanager
-def _members(archive: Path, source: str) -> Iterator[list[_Member]]:
+def _plain_files(archive: Path, source: str) -> Iterator[list[_Member]]:
     """The plain files of a tar or zip archive, which stays open meanwhile.
 
     :raises FileError: it cannot be read, or it holds what no dataset needs: links, devices, paths that lead outside,
         too many members or too many bytes.
     """
+    files, total = [], 0
     with ExitStack() as stack:
         with _reading(source):
             if zipfile.is_zipfile(archive):
-                members = _zip_members(stack.enter_context(zipfile.ZipFile(archive)), source)
+                members = _zip_members(stack.enter_context(zipfile.ZipFile(archive)))
             else:
-                members = _tar_members(stack.enter_context(tarfile.open(archive)), source)
-        yield members
+                members = _tar_members(stack.enter_context(tarfile.open(archive)))
+            for number, member in enumerate(
+                members, start=1
+            ):  # header by header: a limit stops a bomb before it is read
+                total += member.size
+                if member.path.parts and not is_inner_path(member.name):
+                    raise FileError(
+                        f"{source} holds {member.name!r}, a path that could lead outside; nothing was extracted."
+                    )
+                if number > MAX_MEMBERS:
+                    raise FileError(f"{source} holds more than {MAX_MEMBERS} members; nothing was extracted.")
+                if total > MAX_EXPANDED_BYTES:
+                    raise FileError(f"{source} expands beyond {MAX_EXPANDED_BYTES} bytes; nothing was extracted.")
+                if member.kind not in (stat.S_IFREG, stat.S_IFDIR):
+                    raise FileError(f"{source} holds {member.name!r}, a link or device; only plain files are taken.")
+                if member.kind == stat.S_IFREG:
+                    files.append(member)
+        yield files
 
 
-def _tar_members(opened: tarfile.TarFile, source: str) -> list[_Member]:
-    members, tally = [], _Tally(source)
-    for info in opened:  # header by header: the limit stops a bomb before it is read
-        tally.add(info.name, info.size)
-        if not (info.isfile() or info.isdir()):
-            raise FileError(f"{source} holds {info.name!r}, a link or device; only plain files are taken.")
-        if info.isfile():
-            members.append(_Member(PurePosixPath(info.name), lambda info=info: opened.extractfile(info)))
-    # tarfile takes a damaged header for the end. Behind the true end there are zeros only, and then the checksum of gzip.
-    while rest := opened.fileobj.read(READ_AT_ONCE):
-        tally.add("", len(rest))
-        if any(rest):
-            raise tarfile.ReadError("content behind the end of the archive")
-    return members
-
-
-def _zip_members(opened: zipfile.ZipFile, source: str) -> list[_Member]:
-    members, tally = [], _Tally(source)
-    for info in opened.infolist():
-        tally.add(info.filename, info.file_size)
-        kind = info.external_attr >> 16 & _FILE_TYPE
-        if kind not in (0, _PLAIN_FILE, _FOLDER):
-            raise FileError(f"{source} holds {info.filename!r}, a link or device; only plain files are taken.")
-        if not info.is_dir():
-            members.append(_Member(PurePosixPath(info.filename), lambda info=info: opened.open(info)))
-    return members
-
-
-_FILE_TYPE, _PLAIN_FILE, _FOLDER = 0o170000, 0o100000, 0o040000
-"""Bits of a Unix file mode, which zip has in the upper half of a member's external attributes."""
-
-
-class _Tally:
-    """Counts members and bytes against the limits, and refuses names that lead out of the archive."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-        self._members = 0
-        self._bytes = 0
-
-    def add(self, name: str, size: int) -> None:
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or set(name) & set("\\:\0"):
-            raise FileError(f"{self._source} holds {name!r}, a path that could lead outside; nothing was extracted.")
-        self._members += 1
-        self._bytes += size
-        if self._members > MAX_MEMBERS:
-            raise FileError(f"{self._source} holds more than {MAX_MEMBERS} members; nothing was extracted.")
-        if self._bytes > MAX_EXPANDED_BYTES:
-            raise FileError(f"{self._source} expands beyond {MAX_EXPANDED_BYTES} bytes; nothing was extracted.")
-
-
-def _dataset_root(members: list[_Member], source: str) -> PurePosixPath:
+def _dataset_root(files: set[PurePosixPath], source: str) -> PurePosixPath:
     """The one folder in the archive that holds both lists and a folder of images."""
-    files = {member.path for member in members}
-    with_images = {
-        PurePosixPath(*path.parts[:depth])
-        for path in files
-        for depth, part in enumerate(path.parts[:-1])
-        if part == IMAGE_FOLDER
-    }
+    with_images = {folder.parent for path in files for folder in path.parents if folder.name == IMAGE_FOLDER}
     roots = sorted(root for root in with_images if root / TRAINING_LIST in files and root / VALIDATION_LIST in files)
     layout = f"{TRAINING_LIST}, {VALIDATION_LIST} and {IMAGE_FOLDER}/"
     if not roots:
@@ -273,16 +245,9 @@ def _dataset_root(members: list[_Member], source: str) -> PurePosixPath:
 
 
 def _extract(member: _Member, target: Path, source: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         raise FileError(f"{source} holds {str(member.path)!r} twice.")
-    with ExitStack() as stack:
-        with _reading(source):
-            packed = stack.enter_context(member.open())
-        handle = stack.enter_context(target.open("xb"))
-        while True:
-            with _reading(source):
-                chunk = packed.read(_CHUNK)
-            if not chunk:
-                return
-            handle.write(chunk)
+    with _reading(source), member.open() as packed:
+        content = packed.read()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
