@@ -10,6 +10,7 @@ import numpy as np
 
 from datapath.errors import FoldlineError
 from foldline.batch.inputs import LineInput
+from foldline.console.text import counted
 from overlay_driver import BoardResult, Driver
 
 
@@ -17,9 +18,6 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
     """Name and result of each input, in the order of the inputs: the board's result, or the line's error.
 
     The next image is read and packed while a line is computed.
-
-    :param driver: an open driver.
-    :param inputs: the lines.
     """
     names: deque[str] = deque()
 
@@ -40,9 +38,7 @@ def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[s
 class Throughput:
     """Sums of what a board has computed.
 
-    lines          lines without an error
-    columns        of these lines
-    labels         of these lines
+    lines          lines without an error; columns and labels are of these
     milliseconds   time of the accelerator
     operations     additions and multiplications, as the original counts them
     at_most        whether a time is an upper bound
@@ -58,7 +54,6 @@ class Throughput:
     modelled: bool = False
 
     def add(self, result: BoardResult) -> None:
-        """Add a line."""
         self.lines += 1
         self.columns += result.columns
         self.labels += len(result.labels)
@@ -82,8 +77,7 @@ class Throughput:
             f"modelled from the cycle count at {clock_mhz:g} MHz" if self.modelled else f"measured at {clock_mhz:g} MHz"
         )
         most, least = ("at most ", "at least ") if self.at_most else ("", "")
-        lines = f"{self.lines} line{'' if self.lines == 1 else 's'}"
         return (
-            f"{device}: {lines}, {self.columns} columns in {most}{self.milliseconds:.3f} ms, {how}: "
+            f"{device}: {counted(self.lines, 'line')}, {self.columns} columns in {most}{self.milliseconds:.3f} ms, {how}: "
             f"{least}{self.gops:.1f} GOPS."
         )

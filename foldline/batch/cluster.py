@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 def _build() -> str:
-    """The version of Foldline, and a digest of the files that compute results: two checkouts may share a version."""
     digest = hashlib.sha256()
     root = Path(datapath.__file__).parents[1]
     for package in ("datapath", "fixedpoint_sim", "hls_gen"):
@@ -39,7 +38,7 @@ def _build() -> str:
 
 
 BUILD = _build()
-"""What every machine must have in common."""
+"""Version of Foldline, and digest of the files that compute results: equal on every machine, as checkouts may differ."""
 
 CONNECT_SECONDS = 10
 """Time within which a scheduler must answer."""

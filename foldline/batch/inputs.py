@@ -22,7 +22,6 @@ from datapath.images import image_columns
 SORTED_AT_ONCE = 50_000
 """Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
 
-
 IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 """Files of a folder that count as images; an image that is named itself may be of any format that Pillow reads."""
 
@@ -42,7 +41,6 @@ class LineInput:
         """Integers [T, I] for a network.
 
         :param design: decides the height of the image and the bits of a pixel.
-
         :raises ImageError: the image cannot be read or gives no columns.
         :raises FileError: the raw pixels cannot be read.
         """

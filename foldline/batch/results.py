@@ -8,7 +8,7 @@ A results file holds one object per input line, `{"name", "text", "labels", "col
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
@@ -43,7 +43,6 @@ class SimulatedLine:
 
     @classmethod
     def of(cls, trace: Trace) -> SimulatedLine:
-        """The summary of a trace."""
         return cls(
             text=trace.text,
             labels=tuple(trace.labels.tolist()),
@@ -62,17 +61,9 @@ def result_json(name: str, result: SimulatedLine | FoldlineError) -> str:
     """
     if isinstance(result, FoldlineError):
         return _dumps({"name": name, "error": str(result)})
-    return _dumps(
-        {
-            "name": name,
-            "text": result.text,
-            "labels": result.labels,
-            "columns": result.columns,
-            "exceeded": [
-                {"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed} for limit in result.exceeded
-            ],
-        }
-    )
+    exceeded = [{"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed} for limit in result.exceeded]
+    line = {key: getattr(result, key) for key in ("text", "labels", "columns")}
+    return _dumps({"name": name, **line, "exceeded": exceeded})
 
 
 def _dumps(entry: dict) -> str:
@@ -113,28 +104,22 @@ class Header:
         """The header for a design, whatever its folding."""
         return cls(design=design.digest(folding=False), ignore_limits=ignore_limits, pixels=pixels, csim=csim)
 
+    def _entry(self) -> dict:
+        return {"foldline": KIND, "version": FORMAT_VERSION, **asdict(self)}
+
     def line(self) -> bytes:
         """The header as it stands in the file."""
-        return _dumps({"foldline": KIND, "version": FORMAT_VERSION, **asdict(self)}).encode() + b"\n"
+        return _dumps(self._entry()).encode() + b"\n"
 
-    @classmethod
-    def parse(cls, line: bytes) -> Header | None:
-        """None where the line is not a header of this version."""
-        entry = _object(line)
-        if entry.pop("foldline", None) != KIND or entry.pop("version", None) != FORMAT_VERSION:
-            return None
-        try:
-            return cls(**entry)
-        except TypeError:
-            return None
-
-    def difference(self, other: Header) -> str:
-        """The first field that differs, as messages name it; empty if none does."""
+    def difference(self, line: bytes) -> str:
+        """Why another file's first line is not this header, in the words of a message."""
+        entry, found = self._entry(), _object(line)
+        if found.keys() != entry.keys() or any(found[key] != entry[key] for key in ("foldline", "version")):
+            return "its first line is not that of an unfinished run of this version"
         names = {
             "design": "the design",
             "ignore_limits": "--ignore-limits",
             "pixels": "the pixels file",
             "csim": "the command (simulate or csim)",
         }
-        different = (names[f.name] for f in fields(self) if getattr(self, f.name) != getattr(other, f.name))
-        return next(different, "")
+        return f"{next((name for key, name in names.items() if found[key] != entry[key]), '')} differs"

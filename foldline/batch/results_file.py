@@ -54,31 +54,24 @@ class ResultsFile:
         """
         self.lines = self.failed = 0
         with _open_partial(self.partial) as handle:
-            _cut_to_whole_lines(self.partial, handle, self.header, resume=resume)
+            self._cut_to_whole_lines(handle, resume=resume)
             for name, result in compute(self._remaining(inputs, end=handle.tell())):
-                self._write(handle, result_json(name, result).encode() + b"\n")
+                with _errors_of(self.partial):
+                    handle.write(result_json(name, result).encode() + b"\n")
+                    handle.flush()
                 self.lines += 1
                 self.failed += isinstance(result, FoldlineError)
                 yield name, result
             self._finish(handle)
 
-    def _write(self, handle: BinaryIO, line: bytes) -> None:
-        try:
-            handle.write(line)
-            handle.flush()
-        except OSError as error:
-            raise FileError(f"Cannot write {self.partial}: {os_reason(error)}.") from error
-
     def _finish(self, handle: BinaryIO) -> None:
         """Copy the result lines to the output, and remove OUT.partial."""
-        try:
+        with _errors_of(self.output):
             os.fsync(handle.fileno())
             handle.seek(len(self.header.line()))
             with atomic_write(self.output) as whole:
                 shutil.copyfileobj(handle, whole)
             self.partial.unlink()
-        except OSError as error:
-            raise FileError(f"Cannot write {self.output}: {os_reason(error)}.") from error
 
     def _remaining(self, inputs: Iterable[LineInput], *, end: int) -> Iterator[LineInput]:
         """The inputs after those that OUT.partial holds; the names of these must be equal."""
@@ -89,9 +82,9 @@ class ResultsFile:
             if entry is None:
                 yield line
             elif entry["name"] != line.name:
-                self._refuse(f"its line {number} is {entry['name']}, and the inputs have {line.name} there")
+                raise self._foreign(f"its line {number} is {entry['name']}, and the inputs have {line.name} there")
         if next(done, None) is not None:
-            self._refuse(f"it has more lines than the {number} of the inputs")
+            raise self._foreign(f"it has more lines than the {number} of the inputs")
 
     def _done(self, end: int) -> Iterator[dict]:
         """The results that OUT.partial holds up to byte `end`."""
@@ -103,28 +96,44 @@ class ResultsFile:
                 entry = result_entry(line)
                 self.lines += 1
                 if entry is None:
-                    self._refuse(f"its line {self.lines} is not a result")
+                    raise self._foreign(f"its line {self.lines} is not a result")
                 self.failed += "error" in entry
                 yield entry
 
-    def _refuse(self, reason: str) -> None:
-        raise _foreign(self.partial, reason)
+    def _cut_to_whole_lines(self, handle: BinaryIO, *, resume: bool) -> None:
+        """Leave the header and the whole result lines in OUT.partial, and stand after them."""
+        first, mine = handle.readline(1 << 16), self.header.line()
+        fresh = len(first) < len(mine) and mine.startswith(first)  # stopped before the end of its first write
+        if not fresh and first != mine:
+            raise self._foreign(self.header.difference(first))
+        with _errors_of(self.partial):
+            end = 0 if fresh else len(first)
+            if resume and not fresh:
+                end += sum(len(line) for line in handle if line.endswith(b"\n"))
+            handle.truncate(end)
+            handle.seek(end)
+            if fresh:
+                handle.write(mine)
+                handle.flush()
+
+    def _foreign(self, reason: str) -> ConfigError:
+        return ConfigError(f"{self.partial} is not of this run: {reason}. Remove it to start over.")
 
 
-def _foreign(partial: Path, reason: str) -> ConfigError:
-    return ConfigError(f"{partial} is not of this run: {reason}. Remove it to start over.")
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """An `OSError` as the `FileError` that `path` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
 
 
 @contextmanager
 def _open_partial(path: Path) -> Iterator[BinaryIO]:
-    """Open for reading and writing, for this process alone; the content stays.
-
-    :raises FileError: it cannot be opened, or another run is writing it.
-    """
-    try:
+    """Open for reading and writing, for this process alone; the content stays."""
+    with _errors_of(path):
         handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
     with handle:
         if not _locked(handle, path):
             raise FileError(f"Cannot write {path}: another run is writing it.")
@@ -143,30 +152,3 @@ def _locked(handle: BinaryIO, path: Path) -> bool:
         return False
     except OSError:  # a file system without locks
         return True
-
-
-def _cut_to_whole_lines(path: Path, handle: BinaryIO, header: Header, *, resume: bool) -> None:
-    """Leave the header and the whole result lines, and stand after them.
-
-    :raises ConfigError: the file belongs to another run.
-    :raises FileError: it cannot be cut or written.
-    """
-    first = handle.readline(1 << 16)
-    mine = header.line()
-    fresh = len(first) < len(mine) and mine.startswith(first)  # stopped before the end of its first write
-    if not fresh and first != mine:
-        found = Header.parse(first)
-        if found is None:
-            raise _foreign(path, "its first line is not that of an unfinished run of this version")
-        raise _foreign(path, f"{header.difference(found)} differs")
-    try:
-        end = 0 if fresh else len(first)
-        if resume and not fresh:
-            end += sum(len(line) for line in handle if line.endswith(b"\n"))
-        handle.truncate(end)
-        handle.seek(end)
-        if fresh:
-            handle.write(mine)
-            handle.flush()
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error

@@ -19,16 +19,14 @@ from foldline.batch.results import SimulatedLine
 if TYPE_CHECKING:
     from foldline.batch.cluster import Cluster
 
+Result = Trace | SimulatedLine | FoldlineError
+
 
 class LineSimulator(Protocol):
     """What computes the lines of one design: `fixedpoint_sim.Simulator` or `foldline.hardware.csim.CSimulator`."""
 
-    design: Design
-
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace: ...
 
-
-Result = Trace | SimulatedLine | FoldlineError
 
 _Line = tuple[str, np.ndarray | FoldlineError]
 """A line's name, and its columns or why it has none."""
@@ -38,7 +36,6 @@ _Line = tuple[str, np.ndarray | FoldlineError]
 class Simulation:
     """What is computed of every line, on this machine or on others.
 
-    design         the network
     simulator      makes the simulator of a design: a class, or a function of a module
     ignore_limits  compute lines that exceed a limit of the overlay, too
     summaries      return a `SimulatedLine` of each line instead of its whole trace

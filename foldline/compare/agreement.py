@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+
+from foldline.console.text import counted
 
 SIMULATED, CSIM, BOARD = "simulated", "csim", "board"
 
@@ -34,7 +37,7 @@ class Disagreement:
     labels     of each
     texts      of each
     first      place of the first label that differs, from 0, or the end of the shorter list; None where they are equal
-    mismatch   first difference of the second from the simulator in anything else; empty if there is none
+    mismatch   of the second's `LineResult`
     """
 
     line: str
@@ -99,56 +102,41 @@ def agreement(names: Sequence[str], results: Mapping[str, Sequence[LineResult]])
     """Compare every backend with the first one, line by line; None where there is only one.
 
     :param names: of the lines.
-    :param results: of each backend, by its name; a backend may have computed only the first lines.
+    :param results: of each backend, by its name: objects with the fields of `LineResult`, maybe of the first lines alone.
     """
     if len(results) < 2:
         return None
     first, *others = results
-    found = [
-        difference
+    found = tuple(
+        Disagreement(
+            line=name,
+            backends=(first, other),
+            labels=(a.labels, b.labels),
+            texts=(a.text, b.text),
+            first=_first_difference(a.labels, b.labels),
+            mismatch=b.mismatch,
+        )
         for number, name in enumerate(names)
         for other in others
-        if number < min(len(results[first]), len(results[other]))
-        and (difference := _difference(name, (first, other), results[first][number], results[other][number]))
-    ]
+        for a, b in zip(results[first][number : number + 1], results[other][number : number + 1], strict=False)
+        if a.labels != b.labels or b.mismatch
+    )
     lines = tuple(map(len, results.values()))
     shared = sorted(lines)[-2]
     return Agreement(
         backends=tuple(results),
         lines=lines,
         labels=sum(len(line.labels) for line in results[first][:shared]),
-        disagreements=tuple(found),
-    )
-
-
-def _difference(line: str, backends: tuple[str, str], a: LineResult, b: LineResult) -> Disagreement | None:
-    if a.labels == b.labels and not b.mismatch:
-        return None
-    return Disagreement(
-        line=line,
-        backends=backends,
-        labels=(a.labels, b.labels),
-        texts=(a.text, b.text),
-        first=_first_difference(a.labels, b.labels),
-        mismatch=b.mismatch,
+        disagreements=found,
     )
 
 
 def _first_difference(a: Sequence[int], b: Sequence[int]) -> int | None:
-    """Place of the first label that differs.
-
+    """
     >>> _first_difference((1, 2), (1, 3)), _first_difference((1, 2), (1,)), _first_difference((1,), (1,))
     (1, 1, None)
     """
-    if a == b:
-        return None
-    shorter = min(len(a), len(b))
-    return next((place for place in range(shorter) if a[place] != b[place]), shorter)
-
-
-def counted(number: int, what: str) -> str:
-    """``1 line``, ``2 lines``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return next((place for place, (one, other) in enumerate(zip_longest(a, b)) if one != other), None)
 
 
 def lines_text(number: int) -> str:
@@ -158,5 +146,4 @@ def lines_text(number: int) -> str:
 
 def _joined(names: Sequence[str]) -> str:
     """``a, b and c``."""
-    *before, last = names
-    return f"{', '.join(before)} and {last}" if before else last
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -7,7 +7,7 @@ only what its own backend does.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,7 +62,6 @@ class BackendResult:
     name       one of `BACKENDS`
     decoding   how labels follow from class scores: `CTC` or `OVERLAY`
     texts      of the lines that it has computed, the first ones
-    rates      of these texts
     title      name in tables
     """
 
@@ -80,7 +79,6 @@ class BoardRun:
     kind        "board", "remote board" or "virtual board"
     clock_mhz   clock of the accelerator, in MHz
     total       of all lines
-    results     line by line
     """
 
     kind: str
@@ -138,12 +136,11 @@ def check_backends(
     if backends is None:
         return (*TORCH, SIMULATED) if has_checkpoint else (SIMULATED,)
     asked = tuple(backends)
-    unknown = next((backend for backend in asked if backend not in BACKENDS), None)
-    if unknown is not None:
-        raise ConfigError(f"backends has {unknown!r}; allowed are {', '.join(BACKENDS)}.")
     wanted = tuple(backend for backend in BACKENDS if backend in asked)
-    if not wanted:
-        raise ConfigError(f"backends is empty; allowed are {', '.join(BACKENDS)}.")
+    unknown = [backend for backend in asked if backend not in BACKENDS]
+    if unknown or not wanted:
+        wrong = f"has {unknown[0]!r}" if unknown else "is empty"
+        raise ConfigError(f"backends {wrong}; allowed are {', '.join(BACKENDS)}.")
     torch = [backend for backend in TORCH if backend in wanted]
     if torch and not has_checkpoint:
         raise ConfigError(
@@ -203,18 +200,18 @@ def compare(
         left_out += refused
     if not rows:
         raise DataError(_nothing_left(len(lines), left_out, failed))
-    computed: dict[str, tuple[LineResult, ...]] = {}
+    computed: dict[str, tuple[LineResult | SimulatedLine, ...]] = {}
     if wanted != (BOARD,):
-        computed[SIMULATED] = tuple(_line_result(row.simulated) for row in rows)
+        computed[SIMULATED] = tuple(row.simulated for row in rows)
     csim = None
     if CSIM in wanted:
         few = [row.line for row in rows[:csim_lines]]
-        computed[CSIM], csim = _c_simulated(design, simulate(few, title=TITLES[CSIM], csim=True))
+        computed[CSIM] = tuple(simulate(few, title=TITLES[CSIM], csim=True))
+        csim = _verified(design, computed[CSIM])
+    run = None
     if BOARD in wanted:
-        computed[BOARD] = tuple(
-            LineResult(labels=tuple(row.board.labels.tolist()), text=row.board.text) for row in rows
-        )
-    run = _board_run(board, rows) if BOARD in wanted else None
+        run = _board_run(board, tuple(row.board for row in rows))
+        computed[BOARD] = tuple(LineResult(labels=tuple(row.labels.tolist()), text=row.text) for row in run.results)
     compared = tuple(row.line for row in rows)
     return Comparison(
         results=(
@@ -231,10 +228,9 @@ def compare(
     )
 
 
-@contextmanager
-def silent(what: str) -> Iterator[Callable[[int, int], None]]:
+def silent(what: str) -> AbstractContextManager[Callable[[int, int], None]]:
     """A `Progress` that shows nothing."""
-    yield lambda done, total: None
+    return nullcontext(lambda done, total: None)
 
 
 def _nothing_left(lines: int, left_out: Sequence[str], failed: Sequence[str]) -> str:
@@ -253,10 +249,6 @@ class _Row:
     line: Line
     simulated: SimulatedLine | None = None
     board: BoardResult | None = None
-
-
-def _line_result(line: SimulatedLine) -> LineResult:
-    return LineResult(labels=line.labels, text=line.text, mismatch=line.mismatch)
 
 
 def _simulated(
@@ -292,8 +284,7 @@ def _within_limits(
     rows: Sequence[_Row], simulated: Iterable[SimulatedLine], ignore_limits: bool
 ) -> tuple[list[_Row], list[str]]:
     """The simulated rows, without those that exceed a limit; and these, each with its limits."""
-    within: list[_Row] = []
-    left_out: list[str] = []
+    within, left_out = [], []
     for row, row.simulated in zip(rows, simulated, strict=True):
         if row.simulated.exceeded and not ignore_limits:
             left_out.append(f"{row.line.name}: {'; '.join(map(str, row.simulated.exceeded))}")
@@ -304,49 +295,39 @@ def _within_limits(
 
 def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[list[_Row], list[str], list[str]]:
     """The rows that the board computed, and the errors of those that exceed its limits and of those that failed."""
-    within: list[_Row] = []
-    refused: list[str] = []
-    failed: list[str] = []
+    within, refused, failed = [], [], []
     inputs = [LineInput(row.line.name, partial(row.line.columns, board.design)) for row in rows]
     with progress(board.board.kind) as done:
         for number, (row, (_, result)) in enumerate(zip(rows, read_inputs(board, inputs), strict=True), start=1):
             done(number, len(rows))
             if isinstance(result, FoldlineError):
                 (refused if isinstance(result, LimitError) else failed).append(str(result))
-                continue
-            row.board = result
-            within.append(row)
+            else:
+                within.append(replace(row, board=result))
     return within, refused, failed
 
 
-def _board_run(board: Driver, rows: Sequence[_Row]) -> BoardRun:
+def _board_run(board: Driver, results: tuple[BoardResult, ...]) -> BoardRun:
     total = Throughput()
-    for row in rows:
-        total.add(row.board)
-    return BoardRun(
-        kind=board.board.kind,
-        clock_mhz=board.manifest.clock_mhz,
-        total=total,
-        results=tuple(row.board for row in rows),
-    )
+    for result in results:
+        total.add(result)
+    return BoardRun(kind=board.board.kind, clock_mhz=board.manifest.clock_mhz, total=total, results=results)
 
 
-def _c_simulated(design: Design, lines: Iterable[SimulatedLine]) -> tuple[tuple[LineResult, ...], Verified]:
-    """Results of the C simulation, and how much of them equals the simulator's."""
+def _verified(design: Design, lines: Iterable[SimulatedLine]) -> Verified:
+    """How much of the C simulation equals the simulator."""
     verified = Verified()
-    results = []
     for line in lines:
-        results.append(_line_result(line))
         if not line.mismatch:
             verified.add(design, columns=line.columns, labels=len(line.labels))
-    return tuple(results), verified
+    return verified
 
 
 def _hardware_results(
     design: Design,
     rows: Sequence[_Row],
     wanted: Collection[str],
-    computed: dict[str, tuple[LineResult, ...]],
+    computed: dict[str, tuple[LineResult | SimulatedLine, ...]],
     board_title: str | None,
 ) -> Iterator[BackendResult]:
     """Results of the bit-exact backends, by the labels of the overlay; those of the simulator also by greedy CTC."""
@@ -371,17 +352,13 @@ def _torch_results(
     checkpoint: Checkpoint | None, lines: Sequence[Line], wanted: Collection[str], progress: Progress
 ) -> Iterator[BackendResult]:
     """Results of PyTorch's backends by greedy CTC; those of quantized also by the overlay's rule."""
-    if not set(TORCH) & set(wanted):
-        return
-    from train.evaluation import evaluate_checkpoint
-    from train.model import Arithmetic
-
     references = [line.text for line in lines]
-    for name, arithmetic in ((FLOAT, Arithmetic.FLOAT), (QUANTIZED, Arithmetic.QUANTIZED)):
-        if name not in wanted:
-            continue
+    for name in (backend for backend in TORCH if backend in wanted):
+        from train.evaluation import evaluate_checkpoint
+        from train.model import Arithmetic
+
         with progress(TITLES[name]):
-            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic)
+            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=Arithmetic[name.upper()])
         yield _result(name, CTC, evaluation.texts, references)
         if name == QUANTIZED:
             yield _result(name, OVERLAY, evaluation.overlay_texts, references)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from foldline.compare.agreement import BOARD, CSIM, Agreement, Disagreement, counted
+from foldline.compare.agreement import BOARD, CSIM, Agreement
 from foldline.compare.comparison import BackendResult, Comparison
-from foldline.console.text import plain_table
+from foldline.console.text import counted, plain_table
 from train.data.dataset import Line
 
 HEADINGS = ("backend", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
@@ -109,7 +109,7 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch. Times are
     modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
     """
-    agreed, board = comparison.agreement, comparison.board
+    agreed, board, earlier = comparison.agreement, comparison.board, {"backends": "levels", "mismatch": "apart"}
     result = {
         "experiment": experiment,
         "data": data,
@@ -119,8 +119,11 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
         "levels": [
             {"level": result.name, "labels": result.decoding, **asdict(result.rates)} for result in comparison.results
         ],
-        "compared": [] if agreed is None else list(agreed.backends),
-        "disagreements": [] if agreed is None else [_earlier_keys(one) for one in agreed.disagreements],
+        "compared": list(agreed.backends) if agreed else [],
+        "disagreements": [
+            {earlier.get(key, key): value for key, value in asdict(one).items()}
+            for one in (agreed.disagreements if agreed else ())
+        ],
     }
     if comparison.csim is not None:
         result[CSIM] = asdict(comparison.csim)
@@ -131,20 +134,13 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
             "modelled": total.modelled,
             "at_most": total.at_most,
             "clock_mhz": board.clock_mhz,
-            "lines": total.lines,
-            "columns": total.columns,
-            "milliseconds": total.milliseconds,
+            **{key: getattr(total, key) for key in ("lines", "columns", "milliseconds")},
             "milliseconds_per_line": total.milliseconds / total.lines,
             "gops": total.gops,
         }
     if per_line:
         result["lines"] = [_line_json(comparison, index) for index in range(len(comparison.lines))]
     return result
-
-
-def _earlier_keys(found: Disagreement) -> dict:
-    keys = {"backends": "levels", "mismatch": "apart"}
-    return {keys.get(key, key): value for key, value in asdict(found).items()}
 
 
 def _line_json(comparison: Comparison, index: int) -> dict:
@@ -156,10 +152,5 @@ def _line_json(comparison: Comparison, index: int) -> dict:
     }
     if comparison.board is not None:
         result = comparison.board.results[index]
-        entry[BOARD] = {
-            "columns": result.columns,
-            "milliseconds": result.milliseconds,
-            "modelled": result.modelled,
-            "at_most": result.at_most,
-        }
+        entry[BOARD] = {key: getattr(result, key) for key in ("columns", "milliseconds", "modelled", "at_most")}
     return entry

@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def counted(number: int, what: str) -> str:
+    """``1 line``, ``2 lines``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def now() -> str:
     """Local date and time, as text."""
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
