@@ -20,14 +20,7 @@ from datapath.design import Folding
 from datapath.manifest import Kernel
 from datapath.peepholes import PeepholeFormat
 from datapath.precision import Precision
-from datapath.published import (
-    CLOCK_MHZ,
-    COLUMNS,
-    FRAKTUR_COLUMNS,
-    FRAKTUR_MILLISECONDS,
-    PUBLISHED,
-    PublishedOverlay,
-)
+from datapath.published import CLOCK_MHZ, COLUMNS, FRAKTUR_COLUMNS, FRAKTUR_MILLISECONDS, PUBLISHED, PublishedOverlay
 
 ROUNDS = 5
 """Iterations of the fit: a measurement includes the latencies of the other stages, which depend a little on the depths;
@@ -64,11 +57,7 @@ def _refined(overlays: Sequence[PublishedOverlay], depths: Depths) -> Depths:
     at_steps = {steps: mean(found) for steps, found in hidden.items()}
     few, many = min(at_steps), max(at_steps)
     slope = 0.0 if few == many else (at_steps[many] - at_steps[few]) / (many - few)
-    return Depths(
-        hidden=at_steps[few] - slope * few,
-        hidden_per_step=slope,
-        output=mean(output or at_steps.values()),
-    )
+    return Depths(hidden=at_steps[few] - slope * few, hidden_per_step=slope, output=mean(output or at_steps.values()))
 
 
 @dataclass(frozen=True, kw_only=True)

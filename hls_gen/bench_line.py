@@ -16,34 +16,22 @@ TEMPLATE = "bench_line.hpp.j2"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BenchLine:
-    """A line and what a network computes for it.
+    """A line and what a network computes for it."""
 
-    name             of the line, for the comment
-    network          its name, for the comment
-    columns          integers [T, I], raw values of ``fixed<bits, 1>``
-    bits             of a pixel
-    labels           uint8 [n], by the overlay's label rule
-    text             of `labels`
-    greedy_labels    uint8 [m], by greedy CTC from the same class scores
-    greedy_text      of `greedy_labels`
-    reference        ground truth, the text on the image
-    """
-
-    name: str
-    network: str
-    columns: np.ndarray
-    bits: int
-    labels: np.ndarray
-    text: str
-    greedy_labels: np.ndarray
-    greedy_text: str
-    reference: str
+    name: str  # of the line, for the comment
+    network: str  # its name, for the comment
+    columns: np.ndarray  # integers [T, I], raw values of fixed<bits, 1>
+    bits: int  # of a pixel
+    labels: np.ndarray  # uint8 [n], by the overlay's label rule
+    text: str  # of the labels
+    greedy_labels: np.ndarray  # uint8 [m], by greedy CTC from the same class scores
+    greedy_text: str  # of the greedy labels
+    reference: str  # ground truth, the text on the image
 
 
 def render_bench_line(line: BenchLine) -> str:
     """The text of a header for C and C++; deterministic.
 
-    :param line: its pixels, labels and texts.
     :raises DesignError: no column, or a pixel that does not fit `bits`.
     """
     format = unit_format(line.bits)

@@ -11,12 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError, suggestion
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable  # Python 3.11
 
 CLOCKS_MHZ = (10, 250)
 """Slowest and fastest clock of a project, in MHz."""
@@ -33,6 +29,8 @@ class Family(Enum):
         """First and last byte address of M_AXI_GP0 (Zynq-7000, UG585) or M_AXI_HPM0_FPD (ZynqMP, UG1085)."""
         return (0x4000_0000, 0x7FFF_FFFF) if self is Family.ZYNQ7000 else (0xA000_0000, 0xAFFF_FFFF)
 
+
+_FOLDER = files("hls_gen") / "boards"
 
 HEXADECIMAL = ("control_base", "control_bytes", "memory_base", "memory_bytes")
 RESOURCES = ("luts", "ffs", "bram36", "dsps", "uram")
@@ -160,7 +158,7 @@ class Board:
 
 
 def check_clock(clock_mhz: float) -> None:
-    """Refuse a clock outside `CLOCKS_MHZ`.
+    """Refuse a clock.
 
     :param clock_mhz: in MHz.
     :raises ConfigError: not a number, or outside `CLOCKS_MHZ`.
@@ -172,7 +170,7 @@ def check_clock(clock_mhz: float) -> None:
 
 def board_names() -> tuple[str, ...]:
     """Names of all boards, sorted."""
-    return tuple(sorted(one.name.removesuffix(".json") for one in _folder().iterdir() if one.name.endswith(".json")))
+    return tuple(sorted(one.name.removesuffix(".json") for one in _FOLDER.iterdir() if one.name.endswith(".json")))
 
 
 def load_board(name: str) -> Board:
@@ -186,7 +184,7 @@ def load_board(name: str) -> Board:
         raise ConfigError(f"There is no board {name!r}{suggestion(name, known)}")
     source = f"{name}.json"
     try:
-        values = json.loads((_folder() / source).read_text(encoding="utf-8"))
+        values = json.loads((_FOLDER / source).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{source}: it is not JSON ({error}).") from error
     if not isinstance(values, dict):
@@ -195,10 +193,6 @@ def load_board(name: str) -> Board:
     if board.name != name:
         raise ConfigError(f"{source}: name is {board.name!r}; it must be the file's, {name!r}.")
     return board
-
-
-def _folder() -> Traversable:
-    return files("hls_gen") / "boards"
 
 
 def _is_number(value: object, *types: type) -> bool:

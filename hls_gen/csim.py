@@ -95,12 +95,7 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
 
 
 def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
-    """Write the files of `render_sources`.
-
-    :param folder: where to write them; made where it is missing.
-    :param sources: text by path.
-    :returns: the files to compile.
-    """
+    """Write the files of `render_sources` into a folder, made where it is missing; returns the files to compile."""
     for path, text in sources.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")

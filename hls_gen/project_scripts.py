@@ -31,30 +31,18 @@ class ProjectFacts:
     :raises ConfigError: a name or path with other characters than a script takes, or a clock out of range.
     """
 
-    name: str
-    """Name of the design, and of the .bit, .hwh and .json files."""
-    digest: str
-    """Digest of the design."""
-    tool: str
-    """Foldline with its version."""
+    name: str  # of the design, and of the .bit, .hwh and .json files
+    digest: str  # of the design
+    tool: str  # Foldline with its version
     board: Board
-
-    clock_mhz: float
-    """Clock of the accelerator, MHz."""
+    clock_mhz: float  # of the accelerator
     architecture: Architecture
-    """Dimensions, widths, folding and limits."""
-    sources: tuple[str, ...]
-    """C++ files of the core, as paths in the project."""
-    headers: tuple[str, ...]
-    """Headers that the core and the test bench include, as paths in the project."""
-    testbench: tuple[str, ...]
-    """C++ files of the test bench, as paths in the project."""
-    vectors: str
-    """Lines of the test bench with their expected labels, as a path in the project."""
-    pipelines: tuple[tuple[str, str], ...]
-    """Loops that must reach an initiation interval of 1, file and label."""
-    fit: FitReport
-    """Memory of the board's part that weights and buffers take."""
+    sources: tuple[str, ...]  # C++ files of the core; all files are paths in the project
+    headers: tuple[str, ...]  # of the core and the test bench
+    testbench: tuple[str, ...]  # C++ files of the test bench
+    vectors: str  # lines of the test bench with their expected labels
+    pipelines: tuple[tuple[str, str], ...]  # loops that must reach an initiation interval of 1, file and label
+    fit: FitReport  # memory of the board's part that weights and buffers take
 
     def __post_init__(self) -> None:
         check_clock(self.clock_mhz)
@@ -73,7 +61,6 @@ class ProjectFacts:
 
     @property
     def banner(self) -> str:
-        """First line of every generated file."""
         return banner(self.name, self.digest, self.tool)
 
     @property
@@ -88,10 +75,7 @@ class ProjectFacts:
 
 
 def render_scripts(facts: ProjectFacts) -> dict[str, str]:
-    """README, Makefile and the scripts for HLS and Vivado, text by path; deterministic.
-
-    :param facts: the values in them.
-    """
+    """README, Makefile and the scripts for HLS and Vivado, text by path; deterministic."""
     board, architecture = facts.board, facts.architecture
     addresses = ("control_base", "control_bytes", "memory_base", "memory_bytes", "memory_last")
     values = {

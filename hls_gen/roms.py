@@ -17,43 +17,28 @@ LIMB_BITS = (8, 16, 32, 64)
 
 
 def limb_bits(width: int) -> int:
-    """Bits of a limb: those of the narrowest C++ integer that holds the word; 64 for a wider word.
-
-    :param width: bits of the word that hold weights.
-    """
+    """Bits of a limb: those of the narrowest C++ integer that holds a word of `width` bits; 64 for a wider word."""
     return next((bits for bits in LIMB_BITS if bits >= width), LIMB_BITS[-1])
 
 
 def limb_widths(*, bits: int, count: int) -> tuple[int, ...]:
-    """Bits of each limb of a word that hold weights.
-
-    :param bits: of an element.
-    :param count: elements of the word.
-    """
+    """Bits of each limb of a word that hold weights, `count` elements of `bits` bits."""
     per_limb = limb_bits(bits * count) // bits
     return tuple(min(per_limb, count - first) * bits for first in range(0, count, per_limb))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rom:
-    """One ROM for each processing element.
+    """One ROM for each processing element."""
 
-    name       in C++
-    contents   of a word, for its comment
-    bits       width of an element
-    elements   signed integers [parallel, depth, elements per word]
-    read       the kernel reads it; without peepholes theirs is a placeholder, and no hardware
-    """
-
-    name: str
-    contents: str
-    bits: int
-    elements: np.ndarray
-    read: bool = True
+    name: str  # in C++
+    contents: str  # of a word, for its comment
+    bits: int  # width of an element
+    elements: np.ndarray  # signed integers [parallel, depth, elements per word]
+    read: bool = True  # the kernel reads it; without peepholes theirs is a placeholder, and no hardware
 
     @property
     def limb_bits(self) -> int:
-        """Bits of a limb, see `limb_bits`."""
         return limb_bits(self.elements.shape[2] * self.bits)
 
     @property
@@ -70,10 +55,7 @@ class Rom:
 
 
 def design_roms(design: Design) -> tuple[Rom, ...]:
-    """All ROMs of a design in its folding, in the order of the kernel's arguments.
-
-    :param design: its weights.
-    """
+    """All ROMs of a design in its folding, in the order of the kernel's arguments."""
     network = fold(design)
     bits = design.precision
     pe = design.folding.pe

@@ -35,14 +35,10 @@ WARNINGS = (
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler and fixed-point types.
+    """A compiler and fixed-point types."""
 
-    compiler    path of the program
-    types       folder with ``ap_fixed.h``
-    """
-
-    compiler: str
-    types: Path
+    compiler: str  # path of the program
+    types: Path  # folder with ap_fixed.h
 
     @classmethod
     def find(cls) -> Toolchain:
@@ -60,12 +56,8 @@ class Toolchain:
         return digest.hexdigest()
 
     def command(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> list[str]:
-        """The command that builds one program.
+        """The command that builds a program, with `flags` besides standard and warnings; `include` has the headers.
 
-        :param sources: files to compile.
-        :param output: the program.
-        :param include: folder of the headers.
-        :param flags: of the compiler, besides standard and warnings.
         :raises ToolError: the compiler cannot be started.
         """
         warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
@@ -117,10 +109,7 @@ def _find_compiler() -> str:
 
 
 def _run(command: list[str]) -> str:
-    """Standard output of a program.
-
-    :raises ToolError: it cannot be started or fails.
-    """
+    """Standard output of a program; a ToolError where it cannot be started or fails."""
     try:
         environment = os.environ | {"LC_ALL": "C"}  # an "error" in every language
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)

@@ -17,26 +17,20 @@ from datapath.errors import DataError
 from datapath.packing import REFUSED, pack_columns
 
 VALUES_PER_ROW = 32
-
 CUT_OFF = "The test bench's results are cut off."
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class KernelResult:
-    """What the kernel computes for a line of T columns.
+    """What the kernel computes for a line of T columns."""
 
-    found     int                   labels found, including those that exceed the output buffer
-    labels    uint8 [n]             labels in the output buffer
-    hidden    int8 [T, 2, H]        hidden words at time steps
-    scores    int16 [T, C]          class scores in image order
-    gates     int16 [T, 2, H, 4]    accumulators in `Gate` order, before any peephole; None if unknown
-    """
-
-    found: int
-    labels: np.ndarray
-    hidden: np.ndarray
-    scores: np.ndarray
-    gates: np.ndarray | None = None
+    found: int  # labels found, including those that exceed the output buffer
+    labels: np.ndarray  # uint8 [n], in the output buffer
+    hidden: np.ndarray  # int8 [T, 2, H], hidden words at time steps
+    scores: np.ndarray  # int16 [T, C], class scores in image order
+    gates: np.ndarray | None = (
+        None  # int16 [T, 2, H, 4], accumulators in `Gate` order before any peephole, None if unknown
+    )
 
 
 def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None = None) -> str:
@@ -58,10 +52,8 @@ def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None
 
 
 def parse_results(text: str, design: Design) -> list[KernelResult]:
-    """The results that a test bench wrote, one for each line.
+    """The results that a test bench of a design wrote, one for each line.
 
-    :param text: of the file.
-    :param design: of the test bench.
     :raises DataError: the text is cut off, or not such a file.
     """
     if not text.endswith("\n"):
@@ -105,10 +97,7 @@ def _result(values: dict[str, np.ndarray], length: int, design: Design) -> Kerne
 
 
 def _signed(values: np.ndarray, dtype: type[np.signedinteger]) -> np.ndarray:
-    """Values in two's complement of 16 bits.
-
-    :raises ValueError: a value exceeds 16 bits, or `dtype`.
-    """
+    """Values in two's complement of 16 bits; a ValueError where one exceeds these or `dtype`."""
     limits = np.iinfo(dtype)
     if (values > 0xFFFF).any():
         raise ValueError(f"{values.max():x} has more than 16 bits")

@@ -168,11 +168,7 @@ def too_large(found: Estimate) -> str | None:
 def _on_hls_kernel(found: Estimate) -> str:
     """The estimate of the same folding on the HLS kernel, in words."""
     other = estimate(
-        found.architecture,
-        kernel=Kernel.HLS,
-        board=found.board.name,
-        clock_mhz=found.clock_mhz,
-        columns=found.columns,
+        found.architecture, kernel=Kernel.HLS, board=found.board.name, clock_mhz=found.clock_mhz, columns=found.columns
     )
     luts, _, bram36, _ = _figures(other.resources.total)
     return (

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from datapath.errors import HeaderError
 from hls_gen.header.elements import read_elements
 from hls_gen.header.layout import brackets
 from hls_gen.header.syntax import ArrayText, CsimCopy
@@ -14,12 +13,8 @@ from hls_gen.header.tokenizer import Source
 
 
 def check_copy(source: Source, copy: CsimCopy, array: ArrayText, values: list[int]) -> None:
-    """Refuse a copy that differs from its array.
+    """Refuse a copy that differs from its array, whose elements in memory order are `values`.
 
-    :param source: text of the header.
-    :param copy: what C simulation reads.
-    :param array: what synthesis reads.
-    :param values: the array's elements in memory order.
     :raises HeaderError: type, shape, number of elements or an element differs; of elements it names the first place,
         both values, and how many differ.
     """
@@ -38,17 +33,11 @@ def check_copy(source: Source, copy: CsimCopy, array: ArrayText, values: list[in
         )
     copied, offsets = read_elements(source, elements)
     if copied != values:
-        raise _difference(source, copy, values, copied, offsets)
-
-
-def _difference(
-    source: Source, copy: CsimCopy, values: list[int], copied: list[int], offsets: list[int]
-) -> HeaderError:
-    places = [n for n, (value, other) in enumerate(zip(values, copied, strict=True)) if value != other]
-    first = places[0]
-    index = brackets([int(i) for i in np.unravel_index(first, copy.shape)])
-    return source.error(
-        f"{copy.elements.name}[{first}] is {copied[first]:#x} in C simulation and {copy.name}{index} is "
-        f"{values[first]:#x} in synthesis; the two must be equal ({len(places)} of {len(values)} values differ).",
-        offsets[first],
-    )
+        places = [n for n, (value, other) in enumerate(zip(values, copied, strict=True)) if value != other]
+        first = places[0]
+        index = brackets([int(i) for i in np.unravel_index(first, copy.shape)])
+        raise source.error(
+            f"{elements.name}[{first}] is {copied[first]:#x} in C simulation and {copy.name}{index} is "
+            f"{values[first]:#x} in synthesis; the two must be equal ({len(places)} of {len(values)} values differ).",
+            offsets[first],
+        )

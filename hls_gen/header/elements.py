@@ -14,8 +14,6 @@ def read_elements(source: Source, array: ArrayText) -> tuple[list[int], list[int
     C++ pads a short list with zeros, and inner braces are optional. Here all braces are required, with exactly as many
     elements as the dimension: a missing weight is an error, not a zero.
 
-    :param source: text of the header.
-    :param array: its initializer and shape.
     :raises HeaderError: braces that do not match the shape at some level, or an element that is not a number.
     """
     return _Braces(source, array).read()

@@ -37,10 +37,7 @@ def evaluate(source: Source, tokens: Sequence[Token], end: int, defines: Mapping
 
     Division truncates toward zero, and the remainder has the dividend's sign (C++ standard, [expr.mul]).
 
-    :param source: text of the header.
-    :param tokens: the expression.
     :param end: offset behind the expression, the place of an error about a missing number.
-    :param defines: by name.
     :raises HeaderError: a name that is not defined, or defined through itself; a division by zero; a shift count outside
         0..31; a value outside C's int, or below 0 with unsigned numbers; anything else that is not such an expression.
     """
@@ -49,12 +46,8 @@ def evaluate(source: Source, tokens: Sequence[Token], end: int, defines: Mapping
 
 
 def define_value(source: Source, define: Define, defines: Mapping[str, Define]) -> int:
-    """Value of a define, see `evaluate`.
-
-    :raises HeaderError: as `evaluate`.
-    """
-    name = Token(IDENTIFIER, define.name, define.offset)
-    return evaluate(source, [name], define.end, defines)
+    """Value of a define, see `evaluate`."""
+    return evaluate(source, [Token(IDENTIFIER, define.name, define.offset)], define.end, defines)
 
 
 def _expand(

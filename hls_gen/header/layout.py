@@ -25,12 +25,7 @@ COUNTED_DEFINES = ("NUMBER_OF_NEURONS", "HEIGHT_IN_PIX", "NUMBER_OF_CLASSES", "M
 
 TYPEWIDTH = "_TYPEWIDTH"
 
-OPTIONAL_DEFINES = (
-    "NUMBER_OF_CLASSES",
-    *(name + TYPEWIDTH for name in COUNTED_DEFINES),
-    "PACKEDWIDTH",
-    "DATAWIDTH",
-)
+OPTIONAL_DEFINES = ("NUMBER_OF_CLASSES", *(name + TYPEWIDTH for name in COUNTED_DEFINES), "PACKEDWIDTH", "DATAWIDTH")
 """Defines that follow from the rest of a header: they may be absent, and are checked where they are present.
 
 The original exporter omits the number of classes (pytorch-ocr issue 4), which the shape of wfc gives; widths of counters
@@ -68,18 +63,12 @@ PEEPHOLES = "peepholes"
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderArray:
-    """One array of a header, and where its values are in a `FoldedNetwork`.
+    """One array of a header, and where its values are in a `FoldedNetwork`."""
 
-    name        in the header
-    member      field of the network
-    part        index into the field, mostly a `Gate`; None: all of it
-    width       field of `Precision` with the bits of an element; of `PeepholeFormat` for peepholes
-    """
-
-    name: str
-    member: str
-    part: int | None
-    width: str
+    name: str  # in the header
+    member: str  # field of the network
+    part: int | None  # index into the field, mostly a `Gate`; None: all of it
+    width: str  # field of `Precision` with the bits of an element; of `PeepholeFormat` for peepholes
 
     @property
     def typedef(self) -> str:
@@ -87,21 +76,12 @@ class HeaderArray:
         return f"t_fixed_{self.name}"
 
     @property
-    def width_define(self) -> str:
-        """The define that holds its element width."""
-        return self.format_defines[0]
-
-    @property
     def format_defines(self) -> tuple[str, ...]:
-        """The defines that its format follows from: its width, and for peepholes its integer bits."""
+        """The defines that its format follows from: first its width, then, for peepholes, its integer bits."""
         return tuple(PEEPHOLE_DEFINES.values()) if self.member == PEEPHOLES else (WIDTH_DEFINES[self.width],)
 
     def format(self, precision: Precision, peepholes: PeepholeFormat | None) -> Format:
-        """The format of its typedef. Its rounding and overflow have no effect: elements are exact in it.
-
-        :param precision: widths of the network.
-        :param peepholes: format of the peepholes; None without them.
-        """
+        """The format of its typedef. Its rounding and overflow have no effect: elements are exact in it."""
         stated = peepholes if self.member == PEEPHOLES else precision
         return Format(
             bits=getattr(stated, self.width),
@@ -170,13 +150,7 @@ DIMENSIONS = {
 
 
 def array_shapes(*, inputs: int, hidden: int, classes: int, folding: Folding) -> dict[str, tuple[int, ...]]:
-    """Shape of one array of the header for each field of a `FoldedNetwork`.
-
-    :param inputs: I, pixels of a column.
-    :param hidden: H, hidden units per direction.
-    :param classes: C, classes with the blank.
-    :param folding: one that divides the dimensions.
-    """
+    """Shape of one array of the header for each field of a `FoldedNetwork`; the folding divides the dimensions."""
     units = (folding.pe, DIRECTIONS * hidden // folding.pe)
     return {
         "weights_input": (folding.simd_input, inputs // folding.simd_input, *units),

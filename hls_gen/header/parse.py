@@ -198,12 +198,7 @@ class _Header:
             array = by_name[name]
             wanted = formats[array]
             stated = (typedef.bits, typedef.integer, typedef.rounding, typedef.overflow)
-            if stated != (
-                wanted.bits,
-                wanted.integer,
-                f"AP_{wanted.rounding.name}",
-                f"AP_{wanted.overflow.name}",
-            ):
+            if stated != (wanted.bits, wanted.integer, f"AP_{wanted.rounding.name}", f"AP_{wanted.overflow.name}"):
                 defined = " and ".join(f"{define} is {self._numbers[define]}" for define in array.format_defines)
                 raise self._source.error(
                     f"{name} is ap_fixed<{', '.join(map(str, stated))}>; "
@@ -259,8 +254,9 @@ class _Header:
     def _read_array(self, array: HeaderArray, bits: int, shape: tuple[int, ...]) -> np.ndarray:
         text = self._found.arrays[array.name]
         if text.bits != bits:
+            define = array.format_defines[0]
             raise self._source.error(
-                f"{array.name} is of ap_uint<{text.bits}>; {array.width_define} is {bits}, so it must be ap_uint<{bits}>.",
+                f"{array.name} is of ap_uint<{text.bits}>; {define} is {bits}, so it must be ap_uint<{bits}>.",
                 text.offset,
             )
         if text.shape != shape:

@@ -85,7 +85,6 @@ class Declarations:
 def read_declarations(source: Source) -> Declarations:
     """Parse the declarations of a header.
 
-    :param source: its text.
     :raises HeaderError: a token or line that is not in the grammar above, a name that is declared twice or replaced by a
         define, a conditional that excludes a part, or a file that ends within a declaration.
     """
@@ -181,10 +180,7 @@ class _Reader:
         )
 
     def _conditional(self, keyword: Token, name: Token, end: int) -> None:
-        """Accept include guards; refuse a conditional that excludes a part.
-
-        Such a header would have another meaning in a build with other defines.
-        """
+        """Accept include guards; refuse a conditional that excludes a part: other defines would change its meaning."""
         if name.kind != IDENTIFIER:
             raise self._source.error(f"Expected a name after #{keyword.text}, got {name}.", name.offset)
         self._end_of_line(name, end)
@@ -229,7 +225,6 @@ class _Reader:
         self._found.arrays[name.text] = self._elements(name, bits, shape, where)
 
     def _shape(self, where: str) -> tuple[int, ...]:
-        """One or more dimensions."""
         self._expect("[", where)
         shape = [self._expression(("]",), where)]
         while self._tokens[self._next].text == "[":

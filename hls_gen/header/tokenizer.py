@@ -54,11 +54,9 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Offset behind its last character."""
         return self.offset + len(self.text)
 
     def __str__(self) -> str:
-        """The token as an error message shows it."""
         if self.kind == END:
             return "the end of the line"  # only a preprocessor line ends where a message shows it
         return repr(self.text if len(self.text) <= MAX_LITERAL else f"{self.text[:MAX_LITERAL]}...")
@@ -76,11 +74,7 @@ class Source:
         return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
     def error(self, message: str, offset: int | None = None) -> HeaderError:
-        """The error to raise: ``name:line:column: message``, or ``name: message`` without a place.
-
-        :param message: one sentence.
-        :param offset: the place in the text; None for an error of the whole file.
-        """
+        """The error to raise: ``name:line:column: message``, or ``name: message`` for an error of the whole file."""
         if offset is None:
             return HeaderError(f"{self.name}: {message}")
         line, column = self.place(offset)
@@ -88,11 +82,8 @@ class Source:
 
 
 def next_token(source: Source, start: int, end: int) -> Token:
-    """The first token at or behind an offset; of kind `END`, at `end`, where there is none.
+    """The first token between two offsets; of kind `END`, at `end`, where there is none.
 
-    :param source: text of the header.
-    :param start: where to begin, an offset.
-    :param end: where to stop.
     :raises HeaderError: a character that no token begins with, or a comment that does not end.
     """
     match = _TOKEN.match(source.text, start, end)
@@ -101,11 +92,8 @@ def next_token(source: Source, start: int, end: int) -> Token:
 
 
 def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Token]:
-    """All tokens of a part of the text, and one of kind `END`.
+    """All tokens between two offsets, by default of the whole text, and one of kind `END`.
 
-    :param source: text of the header.
-    :param start: where to begin, an offset.
-    :param end: where to stop; None for the end of the text.
     :raises HeaderError: a character that no token begins with, a comment that does not end, or a ``#`` within a line.
     """
     text = source.text
@@ -140,8 +128,6 @@ def _checked(source: Source, token: Token) -> Token:
 def literal_value(source: Source, token: Token) -> int:
     """Value of a number as C reads it: ``0x`` hex, a leading 0 octal, else decimal; suffixes u, l, ll are allowed.
 
-    :param source: text of the header.
-    :param token: of kind `NUMBER`.
     :raises HeaderError: the token is not such an integer, or longer than `MAX_LITERAL` characters.
     """
     if len(token.text) > MAX_LITERAL:

@@ -35,24 +35,16 @@ def _table() -> dict[str, int]:
 
 
 def operator(key: str) -> int:
-    """Look-up tables of a measured operation.
-
-    :param key: its name in ``operators.json``.
-    :raises KeyError: there is no such operation.
-    """
+    """Look-up tables of a measured operation, by its name in ``operators.json``."""
     return _table()[key]
 
 
 @cache
 def product(left: int, right: int, rounding: str) -> int:
-    """Look-up tables of a signed product, rounded to 8 fraction bits where it has more.
+    """Look-up tables of a signed product of `left` by `right` bits, rounded to 8 fraction bits where it has more.
 
     The cheapest measured product of as many bits or more, in both orders: a wider multiplier gives the same value for
-    operands padded with zeros.
-
-    :param left: bits of one operand.
-    :param right: bits of the other operand.
-    :param rounding: "rnd_zero" or "rnd_conv".
+    operands padded with zeros. `rounding` is "rnd_zero" or "rnd_conv".
     """
     wider = [(a, b) for a in range(left, MOST_BITS + 1) for b in range(right, MOST_BITS + 1)]
     return min(
@@ -96,10 +88,8 @@ def choice(count: int) -> int:
 
 @cache
 def cell(activation: int, peephole: int | None) -> int:
-    """Look-up tables of one LSTM cell without its sigmoid and tanh tables, and without products in DSP slices.
-
-    :param activation: bits of a hidden output.
-    :param peephole: bits of a peephole weight; None without peepholes.
+    """Look-up tables of one LSTM cell without its sigmoid and tanh tables, and without products in DSP slices; from the
+    bits of a hidden output and of a peephole weight, None without peepholes.
     """
     indexes = 3 * operator("clip sigmoid") + 2 * operator("clip tanh")
     narrowed = sum(operator(f"narrow {name}") for name in ("input", "forget", f"output {activation}"))

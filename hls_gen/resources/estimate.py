@@ -46,23 +46,12 @@ class Resources:
     dsps: int = 0
 
     def __add__(self, other: Resources) -> Resources:
-        return Resources(
-            luts=self.luts + other.luts,
-            ffs=self.ffs + other.ffs,
-            bram36=self.bram36 + other.bram36,
-            dsps=self.dsps + other.dsps,
-        )
+        return Resources(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """The resources of a stage.
-
-    name         in JSON
-    title        in tables
-    resources    estimated
-    made_of      operations and memories, one sentence
-    """
+    """Estimated resources of a stage: its `name` in JSON, its `title` in tables, and what it is made of."""
 
     name: str
     title: str
@@ -78,16 +67,11 @@ class ResourceEstimate:
 
     @property
     def total(self) -> Resources:
-        """Of all blocks."""
         return sum((block.resources for block in self.blocks), Resources())
 
 
 def kernel_parts(architecture: Architecture, kernel: Kernel) -> tuple[Part, ...]:
-    """Operations and memories of a kernel's stages, not scaled.
-
-    :param architecture: dimensions, widths, folding and limits.
-    :param kernel: of `hls_kernel` or `published_kernel`.
-    """
+    """Operations and memories of a kernel's stages, not scaled."""
     return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else hls_kernel.parts(architecture)
 
 

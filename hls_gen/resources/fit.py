@@ -31,25 +31,19 @@ LUT_ROM_DEPTH = 64
 LUT_PAIR_DEPTH = 32
 """Words of the deepest ROM of which one look-up table holds two bits: two functions of the same five inputs."""
 
+_HELP = "fewer bits per weight, a smaller network, less parallel computation or a larger board helps."
+
 
 @dataclass(frozen=True, kw_only=True)
 class RomFit:
-    """Resources of one ROM, all its memories together.
+    """Resources of one ROM, all its memories together."""
 
-    name        in C++
-    parallel    number of memories
-    depth       words of each
-    width       bits of a word
-    ramb18      block RAMs of 18 Kbit
-    luts        look-up tables; 0 for a ROM in block RAM
-    """
-
-    name: str
-    parallel: int
-    depth: int
-    width: int
-    ramb18: int
-    luts: int
+    name: str  # in C++
+    parallel: int  # number of memories
+    depth: int  # words of each
+    width: int  # bits of a word
+    ramb18: int  # block RAMs of 18 Kbit
+    luts: int  # look-up tables; 0 for a ROM in block RAM
 
     @property
     def bram36(self) -> float:
@@ -66,12 +60,10 @@ class FitReport:
 
     @property
     def bram36(self) -> float:
-        """Block RAMs of 36 Kbit that all ROMs take, in halves."""
         return sum(rom.bram36 for rom in self.roms)
 
     @property
     def luts(self) -> int:
-        """Look-up tables that all ROMs take."""
         return sum(rom.luts for rom in self.roms)
 
 
@@ -87,24 +79,19 @@ def check_fits(roms: Iterable[Memory], board: Board) -> FitReport:
         most = max(report.roms, key=lambda rom: rom.ramb18)
         raise DesignError(
             f"Weights and buffers need {report.bram36:g} BRAM36, most of them {most.name} with {most.bram36:g}, and "
-            f"{board.title} ({board.part}) has {board.bram36}; fewer bits per weight, a smaller network, less "
-            f"parallel computation or a larger board helps."
+            f"{board.title} ({board.part}) has {board.bram36}; {_HELP}"
         )
     if report.luts > board.luts:
         most = max(report.roms, key=lambda rom: rom.luts)
         raise DesignError(
-            f"Memories of up to {LUT_ROM_DEPTH} words need {report.luts} LUTs, most of them "
-            f"{most.name} with {most.luts}, and {board.title} ({board.part}) has {board.luts}; fewer bits per weight, "
-            f"a smaller network, less parallel computation or a larger board helps."
+            f"Memories of up to {LUT_ROM_DEPTH} words need {report.luts} LUTs, most of them {most.name} with "
+            f"{most.luts}, and {board.title} ({board.part}) has {board.luts}; {_HELP}"
         )
     return report
 
 
 def fit_memory(rom: Memory) -> RomFit:
-    """Resources of one ROM or buffer.
-
-    :param rom: its shape.
-    """
+    """Resources of one ROM or buffer."""
     in_luts = rom.depth <= LUT_ROM_DEPTH
     return RomFit(
         name=rom.name,
@@ -118,11 +105,7 @@ def fit_memory(rom: Memory) -> RomFit:
 
 @cache
 def ramb18(*, depth: int, width: int) -> int:
-    """RAMB18 of the cheapest tiling: columns of one shape each, side by side until `width` bits are covered.
-
-    :param depth: words of the memory.
-    :param width: bits of a word.
-    """
+    """RAMB18 of the cheapest tiling of `depth` words: columns of one shape each, side by side until `width` bits."""
     cheapest = [0]
     for bits in range(1, width + 1):
         cheapest.append(min(cheapest[max(0, bits - columns)] + -(-depth // words) for words, columns in RAMB18_SHAPES))

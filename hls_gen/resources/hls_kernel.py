@@ -23,10 +23,7 @@ LABEL_BITS = 8
 
 
 def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the dataflow.
-
-    :param architecture: dimensions, widths, folding and limits.
-    """
+    """Its stages in the order of the dataflow."""
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     memories = {memory.name: memory for memory in kernel_memories(architecture)}
     waiting, line = _held(memories.pop("waiting")), _held(memories.pop("line"))

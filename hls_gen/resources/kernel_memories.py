@@ -13,41 +13,25 @@ from hls_gen.roms import limb_widths
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Memories of one shape.
+    """Memories of one shape."""
 
-    name            in C++
-    parallel        memories that are read in the same cycle, one per processing element
-    depth           words of each
-    limb_widths     bits of each limb of a word; every limb is a separate memory
-    """
-
-    name: str
-    parallel: int
-    depth: int
-    limb_widths: tuple[int, ...]
+    name: str  # in C++
+    parallel: int  # memories that are read in the same cycle, one per processing element
+    depth: int  # words of each
+    limb_widths: tuple[int, ...]  # bits of each limb of a word; every limb is a separate memory
 
 
 def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
-    """The large memories of the HLS kernel: ROMs, half scores that wait for the other half, best classes of a line.
-
-    :param architecture: dimensions, widths, folding and limits.
-    """
+    """The large memories of the HLS kernel: ROMs, half scores that wait for the other half, best classes of a line."""
     folding, bits = architecture.folding, architecture.precision
     columns, blocks = architecture.limits.columns, architecture.class_blocks
-    peepholes = architecture.peephole_format
+    peepholes, gates = architecture.peephole_format, len(Gate)
     units = DIRECTIONS * architecture.unit_blocks
+    input_rows, recurrent_rows = units * architecture.input_steps, units * architecture.recurrent_steps
     return (
-        _rom(
-            "input_weights", folding.pe, units * architecture.input_steps, bits.weight, len(Gate) * folding.simd_input
-        ),
-        _rom(
-            "recurrent_weights",
-            folding.pe,
-            units * architecture.recurrent_steps,
-            bits.weight,
-            len(Gate) * folding.simd_recurrent,
-        ),
-        _rom("gate_biases", folding.pe, units, bits.bias + 1, len(Gate)),
+        _rom("input_weights", folding.pe, input_rows, bits.weight, gates * folding.simd_input),
+        _rom("recurrent_weights", folding.pe, recurrent_rows, bits.weight, gates * folding.simd_recurrent),
+        _rom("gate_biases", folding.pe, units, bits.bias + 1, gates),
         *([_rom("peepholes", folding.pe, units, peepholes.bits, 3)] if peepholes else []),
         _rom("class_weights", folding.pe_out, DIRECTIONS * blocks, bits.fc_weight, architecture.hidden),
         _rom("class_biases", folding.pe_out, DIRECTIONS * blocks, bits.fc_bias, 1),

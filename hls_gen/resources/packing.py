@@ -32,17 +32,12 @@ class Packed:
         return Packed(self.luts + other.luts, self.ffs + other.ffs, self.ramb18 + other.ramb18)
 
     def times(self, count: int) -> Packed:
-        """Those of `count` such memories."""
         return Packed(self.luts * count, self.ffs * count, self.ramb18 * count)
 
 
 @cache
 def small_memory(*, depth: int, width: int) -> Packed:
-    """A memory of one array: in look-up tables up to `LUTRAM_BITS`, else in block RAM.
-
-    :param depth: words.
-    :param width: bits of a word.
-    """
+    """`depth` words of `width` bits in one array: in look-up tables up to `LUTRAM_BITS`, else in block RAM."""
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS))
     return Packed(ramb18=ramb18(depth=depth, width=width))
@@ -50,11 +45,7 @@ def small_memory(*, depth: int, width: int) -> Packed:
 
 @cache
 def stream(*, depth: int, width: int) -> Packed:
-    """A stream between stages: in shift registers up to `LUTRAM_BITS`, else in block RAM.
-
-    :param depth: words.
-    :param width: bits of a word.
-    """
+    """A stream of `depth` words of `width` bits: in shift registers up to `LUTRAM_BITS`, else in block RAM."""
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // SRL_WORDS))
     return Packed(ramb18=ramb18(depth=depth, width=width))
@@ -63,11 +54,7 @@ def stream(*, depth: int, width: int) -> Packed:
 @cache
 def memory_of_one_row(*, depth: int, width: int, ports: int = 1) -> Packed:
     """A memory as Vivado 2017.4 placed those of the published kernel: RAMB36 that are deep enough for all words, side by
-    side; above 32 K words in rows of 32 K by 1.
-
-    :param depth: words.
-    :param width: bits of a word.
-    :param ports: that are read, 1 or 2.
+    side; above 32 K words in rows of 32 K by 1. `ports` are those that are read, 1 or 2.
     """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS) * ports)

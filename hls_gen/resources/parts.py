@@ -9,23 +9,14 @@ from hls_gen.resources.packing import Packed
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A stage of a kernel.
+    """A stage of a kernel."""
 
-    name       in JSON
-    title      in tables
-    luts       look-up tables as yosys counts them, and shift registers
-    bits       stored bits: results of products and sums, vectors, streams
-    made_of    operations and memories, one sentence
-    ramb18     block RAMs of 18 Kbit
-    dsps       DSP slices
-    """
-
-    name: str
-    title: str
-    luts: int
-    bits: int
-    made_of: str
-    ramb18: int = 0
+    name: str  # in JSON
+    title: str  # in tables
+    luts: int  # look-up tables as yosys counts them, and shift registers
+    bits: int  # stored: results of products and sums, vectors, streams
+    made_of: str  # operations and memories, one sentence
+    ramb18: int = 0  # block RAMs of 18 Kbit
     dsps: int = 0
 
     def holding(self, *memories: Packed) -> Part:

@@ -46,10 +46,7 @@ SIGMOIDS, TANHS = 3, 2
 
 
 def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the dataflow.
-
-    :param architecture: dimensions, widths, folding and limits.
-    """
+    """Its stages in the order of the dataflow."""
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     unit_dsps, class_dsps = _in_dsps(architecture)
     words, pixel_bits = column_words(architecture.inputs, bits.activation), architecture.inputs * bits.activation

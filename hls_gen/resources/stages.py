@@ -23,15 +23,9 @@ DSPS_PER_CELL = 7
 def sums_of_products(
     *, products: int, multipliers: int, sums: int, left: int, right: int, rounding: str, in_dsps: int = 0
 ) -> Packed:
-    """Multipliers and adders: look-up tables, and the bits of all results.
+    """Look-up tables of multipliers (`in_dsps` of them in DSP slices) and of adders, and the bits of all results.
 
-    :param products: results that are stored until they are added.
-    :param multipliers: with those in DSP slices.
-    :param sums: adders.
-    :param left: bits of one operand of a product.
-    :param right: bits of the other operand.
-    :param rounding: of a product, see `costs.product`.
-    :param in_dsps: multipliers in DSP slices.
+    The products are stored until they are added; `left` and `right` are the bits of their operands.
     """
     bits = costs.adder_bits(left, right)
     luts = (multipliers - in_dsps) * costs.product(left, right, rounding) + sums * costs.adder(bits)
@@ -39,22 +33,9 @@ def sums_of_products(
 
 
 def class_scores(*, terms: int, activation: int, weight: int, in_dsps: int = 0) -> Packed:
-    """`sums_of_products` of an output layer, with a multiplier and an adder for each product.
-
-    :param terms: products.
-    :param activation: bits of a hidden output.
-    :param weight: bits of a class weight.
-    :param in_dsps: multipliers in DSP slices.
-    """
-    return sums_of_products(
-        products=terms,
-        multipliers=terms,
-        sums=terms,
-        left=activation,
-        right=weight,
-        rounding="rnd_conv",
-        in_dsps=in_dsps,
-    )
+    """`sums_of_products` of an output layer, with a multiplier and an adder for each of `terms` products."""
+    operators = {"products": terms, "multipliers": terms, "sums": terms}
+    return sums_of_products(**operators, left=activation, right=weight, rounding="rnd_conv", in_dsps=in_dsps)
 
 
 @cache
