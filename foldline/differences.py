@@ -26,12 +26,7 @@ class Verified:
     labels: int = 0
 
     def add(self, design: Design, *, columns: int, labels: int) -> None:
-        """Count one more line.
-
-        :param design: the network that computed it.
-        :param columns: of the line.
-        :param labels: that both implementations emitted.
-        """
+        """Count one more line of so many columns, on which both implementations emitted so many labels."""
         self.lines += 1
         self.columns += columns
         self.hidden_words += columns * 2 * design.hidden  # both directions
@@ -57,9 +52,6 @@ def describe_difference(expected: np.ndarray, got: np.ndarray) -> str:
     places = np.argwhere(expected != got)
     if not len(places):
         return ""
-    shown = [
-        f"{place.tolist()} expected {expected[tuple(place)]}, got {got[tuple(place)]}"
-        for place in places[:PLACES_SHOWN]
-    ]
+    shown = [f"{n.tolist()} expected {expected[tuple(n)]}, got {got[tuple(n)]}" for n in places[:PLACES_SHOWN]]
     more = "; ..." if len(places) > PLACES_SHOWN else ""
     return f"{len(places)} of {expected.size} places: {'; '.join(shown)}{more}."

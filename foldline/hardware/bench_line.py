@@ -38,7 +38,6 @@ def export_test_image(
     The ``.npz`` has `pixels_0` int8 [T, I], which `foldline simulate --pixels` reads, `labels_0`, `greedy_labels_0`
     (uint8), `text_0`, `greedy_text_0`, `truth_0` and `name_0`; the header has the same. All labels are the simulator's.
 
-    :param design: the network.
     :param dataset: its validation lines are searched.
     :param output: path with either suffix or without.
     :param line: name of the line; None takes the first that is within the overlay's limits.

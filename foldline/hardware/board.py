@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +77,6 @@ def manifest_for(design: Design, bit: BitFile | None = None, path: Path | None =
 def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
     """Lines with their labels for a design: its golden vectors, or synthetic lines through the simulator.
 
-    :param design: the network.
     :raises BoardError: it has no golden vectors, and the simulator is not installed.
     """
     for path in sorted((FOLDER / "designs").glob("*.npz")):
@@ -89,9 +87,13 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
             "There is no known-answer line for this design, and the simulator is not installed here: make a manifest where "
             "it is (foldline manifest DESIGN.npz -o NAME.json) and put it beside the bitstream, as NAME.json for NAME.bit."
         )
+    from fixedpoint_sim import Simulator
     from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 
-    return simulated_answers(design, synthetic_lines(design) or random_lines(design))
+    simulator = Simulator(design)
+    lines = synthetic_lines(design) or random_lines(design)
+    traces = [(columns, simulator.run(columns, ignore_limits=True)) for columns in lines]
+    return tuple(KnownAnswer(columns, trace.labels) for columns, trace in traces if not trace.exceeded)
 
 
 def _golden_answers(design: Design, vectors: dict[str, np.ndarray]) -> tuple[KnownAnswer, ...]:
@@ -104,36 +106,15 @@ def _golden_answers(design: Design, vectors: dict[str, np.ndarray]) -> tuple[Kno
     )
 
 
-def simulated_answers(design: Design, lines: Iterable[np.ndarray]) -> tuple[KnownAnswer, ...]:
-    """Lines with the labels of the simulator, without those that exceed a limit.
-
-    :param design: the network.
-    :param lines: raw columns, integers [T, I] each.
-    """
-    from fixedpoint_sim import Simulator
-
-    simulator = Simulator(design)
-    traces = [(columns, simulator.run(columns, ignore_limits=True)) for columns in lines]
-    return tuple(KnownAnswer(columns, trace.labels) for columns, trace in traces if not trace.exceeded)
-
-
 def virtual_board(design: Design, manifest: Manifest) -> VirtualBoard:
-    """The virtual board with a design loaded.
-
-    :param design: the network.
-    :param manifest: names its kernel.
-    """
+    """The virtual board with a design loaded, in the kernel of its manifest."""
     from overlay_driver.virtual.device import VirtualBoard
 
     return VirtualBoard(simulated_core(design, manifest.kernel), manifest)
 
 
 def simulated_core(design: Design, kernel: Kernel) -> VirtualCore:
-    """The accelerator of a design, computed by the simulator.
-
-    :param design: the network.
-    :param kernel: whose registers and limits it has.
-    """
+    """The accelerator of a design, with a kernel's registers and limits, computed by the simulator."""
     from fixedpoint_sim import Simulator
     from overlay_driver.virtual import Computed, VirtualCore
 

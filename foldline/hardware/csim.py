@@ -61,7 +61,6 @@ class CSimulator:
         )
 
     def _program_for(self, length: int) -> CSimProgram:
-        """The program whose buffers hold a line of this length."""
         columns = buffer_columns(self.design.limits.columns, length)
         with self._lock:
             if columns not in self._programs:
@@ -76,8 +75,6 @@ def buffer_columns(limit: int, length: int) -> int:
     >>> buffer_columns(732, 732), buffer_columns(732, 733), buffer_columns(732, 3000)
     (732, 1464, 5856)
 
-    :param limit: columns that the design's buffers hold.
-    :param length: columns of the line.
     :raises LimitError: the line is longer than a C simulation takes.
     """
     if length > MAX_LIMIT:
@@ -90,9 +87,7 @@ def buffer_columns(limit: int, length: int) -> int:
 def first_mismatch(design: Design, columns: np.ndarray, expected: Trace, got: KernelResult) -> str:
     """Where a line's C simulation differs first; empty if all hidden words, scores, labels and their count are equal.
 
-    :param columns: of the line, integers [T, I].
-    :param expected: the simulator's trace.
-    :param got: what the C simulation computed; where a hidden word differs, its gate accumulators are compared, too.
+    Where a hidden word differs, its gate accumulators are compared, too.
     """
     if not np.array_equal(expected.hidden, got.hidden):
         return _hidden_mismatch(design, columns, expected, got)
@@ -134,9 +129,7 @@ def gate_accumulators(
 ) -> np.ndarray:
     """The four gate accumulators of one unit at one step, before any peephole; int64 [4] in `Gate` order.
 
-    :param columns: of the line, integers [T, I].
-    :param hidden: hidden words [T, 2, H]; those of the step before are read.
-    :param step: time step of the direction; `direction` and `unit` are indices of `hidden`.
+    The columns [T, I] are those of the line; `step`, `direction` and `unit` are indices of `hidden` [T, 2, H].
     """
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction == BACKWARD else step].astype(np.int64)

@@ -34,12 +34,10 @@ class Estimate:
 
     @property
     def cycles_per_column(self) -> float:
-        """Of a whole line, divided by its columns."""
         return self.cycles.per_column(self.columns)
 
     @property
     def milliseconds(self) -> float:
-        """Of a line."""
         return self.cycles.milliseconds(self.columns, self.clock_mhz)
 
     @property
@@ -49,7 +47,6 @@ class Estimate:
 
     @property
     def lines_per_second(self) -> float:
-        """Lines one after the other."""
         return self.columns_per_second / self.columns
 
     @property
@@ -95,7 +92,7 @@ def estimate(
 ) -> Estimate:
     """Estimate an architecture.
 
-    :param architecture: dimensions, widths, folding and limits.
+    :param architecture: of the design.
     :param kernel: decides cycles and resources.
     :param board: name, see `load_board`.
     :param clock_mhz: of the accelerator; None takes the board's.
@@ -121,10 +118,7 @@ def estimate(
 
 
 def report(found: Estimate) -> Iterator[str]:
-    """The estimate in lines of text.
-
-    :param found: an estimate.
-    """
+    """The estimate in lines of text."""
     yield (
         f"{found.architecture.experiment}, {found.architecture.folding}, in the {found.kernel.value} kernel on "
         f"{found.board.title} at {found.clock_mhz:g} MHz."
@@ -156,17 +150,15 @@ def report(found: Estimate) -> Iterator[str]:
 
 
 def too_large(found: Estimate) -> str | None:
-    """A sentence with the exceeded resources; None where it fits.
-
-    :param found: an estimate.
-    """
+    """A sentence with the exceeded resources; None where it fits."""
     if not found.exceeded:
         return None
-    return f"It does not fit, by this estimate: {'; '.join(_over(found, name) for name in found.exceeded)}."
+    total, part = found.resources.total, found.board
+    over = (f"{getattr(total, n):.10g} {RESOURCE_TITLES[n]} of {getattr(part, n)}" for n in found.exceeded)
+    return f"It does not fit, by this estimate: {'; '.join(over)}."
 
 
 def _on_hls_kernel(found: Estimate) -> str:
-    """The estimate of the same folding on the HLS kernel, in words."""
     other = estimate(
         found.architecture, kernel=Kernel.HLS, board=found.board.name, clock_mhz=found.clock_mhz, columns=found.columns
     )
@@ -200,17 +192,10 @@ def _figures(resources: Resources) -> tuple[str, ...]:
     return tuple(f"{getattr(resources, name):.10g}" for name in RESOURCE_TITLES)
 
 
-def _over(found: Estimate, name: str) -> str:
-    need, has = getattr(found.resources.total, name), getattr(found.board, name)
-    return f"{need:.10g} {RESOURCE_TITLES[name]} of {has}"
-
-
 def as_json(found: Estimate) -> dict:
-    """The estimate for JSON; figures are modelled or estimated, those under "published" measured.
-
-    :param found: an estimate.
-    """
+    """The estimate for JSON; figures are modelled or estimated, those under "published" measured."""
     overlay = found.published
+    measured = ("name", "milliseconds", "cycles_per_column", *RESOURCE_TITLES)
     rates = ("milliseconds", "columns_per_second", "lines_per_second")
     return {
         "experiment": str(found.architecture.experiment),
@@ -238,11 +223,5 @@ def as_json(found: Estimate) -> dict:
         "part": {name: getattr(found.board, name) for name in RESOURCE_TITLES},
         "fits": not found.exceeded,
         "exceeded": list(found.exceeded),
-        "published": None if overlay is None else _published_json(overlay),
+        "published": overlay and {name: getattr(overlay, name) for name in measured},
     }
-
-
-def _published_json(overlay: PublishedOverlay) -> dict:
-    """The measured figures of a published overlay."""
-    names = ("name", "milliseconds", "cycles_per_column", *RESOURCE_TITLES)
-    return {name: getattr(overlay, name) for name in names}

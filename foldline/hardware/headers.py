@@ -104,10 +104,7 @@ def _verify_csim(design: Design, lines: Sequence[np.ndarray], threads: int | Non
 
 
 def probe_lines(design: Design) -> list[np.ndarray]:
-    """Lines for `verify_header`, int8 [T, I]: random pixels of several lengths, then both ends of the pixel range.
-
-    :param design: its inputs and width of a pixel.
-    """
+    """Lines for `verify_header`, int8 [T, I]: random pixels of several lengths, then both ends of the pixel range."""
     format = unit_format(design.precision.activation)
     return [
         *random_pixels(design, PROBE_LENGTHS),
@@ -116,11 +113,7 @@ def probe_lines(design: Design) -> list[np.ndarray]:
 
 
 def random_pixels(design: Design, lengths: Sequence[int]) -> list[np.ndarray]:
-    """Lines of random pixels, int8 [T, I], uniform over the pixel range (seed 0).
-
-    :param design: its inputs and width of a pixel.
-    :param lengths: columns of each line.
-    """
+    """Lines of these lengths of random pixels, int8 [T, I], uniform over the design's pixel range (seed 0)."""
     random = np.random.default_rng(0)
     format = unit_format(design.precision.activation)
     return [

@@ -16,10 +16,7 @@ SYNTHETIC_CHARACTERS = (8, 12)
 
 
 def random_lines(design: Design) -> list[np.ndarray]:
-    """Lines of random pixels (seed 0), integers [T, I], within the limit of columns.
-
-    :param design: its inputs, width of a pixel and limits.
-    """
+    """Lines of random pixels (seed 0), integers [T, I], within the limit of columns."""
     return random_pixels(design, [length for length in RANDOM_LENGTHS if length <= design.limits.columns] or [1])
 
 
@@ -27,8 +24,6 @@ def synthetic_lines(design: Design) -> list[np.ndarray]:
     """A short synthetic line and the same upside down, integers [T, I]; none where it exceeds the limit of columns.
 
     Networks with equal labels on the line differ on it upside down. T is even, as the published kernel requires.
-
-    :param design: its inputs, width of a pixel and limits.
     """
     low, high = SYNTHETIC_CHARACTERS
     line = synthetic_line(seed=0, split="validation", index=0, min_characters=low, max_characters=high)

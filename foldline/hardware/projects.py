@@ -27,13 +27,7 @@ DEFAULT_BOARD = "pynq-z1"
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProject:
-    """A project that was written.
-
-    files     how many
-    lines     of the test bench
-    labels    expected on all lines
-    fit       memory of the part that weights and buffers take
-    """
+    """Numbers of files, test bench lines and labels expected on these, and memory that weights and buffers take."""
 
     files: int
     lines: int
@@ -63,8 +57,7 @@ def export_project(
     """
     chosen = load_board(board or DEFAULT_BOARD)
     fit = check_fits(kernel_memories(Architecture.of(design)), chosen)
-    columns = [*random_lines(design), *synthetic_lines(design), *_image_lines(design, images)]
-    lines = expected_lines(design, columns)
+    lines = expected_lines(design, [*random_lines(design), *synthetic_lines(design), *_image_lines(design, images)])
     files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)
     write_project(folder, files)
     labels = sum(expected.found for _, expected in lines)
@@ -102,11 +95,7 @@ def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]
 
 
 def expected_lines(design: Design, lines: Iterable[np.ndarray]) -> list[tuple[np.ndarray, KernelResult]]:
-    """Lines with the results of the simulator, whatever their limits.
-
-    :param design: the network.
-    :param lines: raw columns, integers [T, I] each.
-    """
+    """Lines of raw columns, integers [T, I], with the results of the simulator, whatever their limits."""
     expected = []
     for columns in lines:
         trace = simulate(design, columns, ignore_limits=True)

@@ -143,7 +143,7 @@ def test_wider_numbers_take_more(width, architecture):
         return
     wider = total(replace(architecture, precision=replace(architecture.precision, **{width: bits + 1})))
     narrower = total(architecture)
-    assert wider.luts >= narrower.luts
+    assert wider.luts >= narrower.luts or wider.bram36 > narrower.bram36  # a stream moved into block RAM
     assert wider.ffs >= narrower.ffs
     assert wider.bram36 >= narrower.bram36
 
