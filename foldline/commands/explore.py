@@ -16,7 +16,6 @@ class _ExploreCommand(GroupedCommand):
     """Names the command that does what ``explore --study`` did in version 0.1."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """:raises click.UsageError: the arguments ask for a study."""
         flags = [argument.partition("=")[0] for argument in args]
         if "--study" not in flags:
             return super().parse_args(ctx, args)

@@ -7,8 +7,8 @@ Folding changes neither a label nor an error rate, and needs no training. Cycles
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
@@ -53,10 +53,7 @@ class FoldingPoint:
         return (-self.columns_per_second, *(getattr(self.resources, name) for name in RESOURCE_TITLES))
 
     def matches(self, other: FoldingPoint) -> bool:
-        """Whether it is at least as fast and takes no more of any resource.
-
-        :param other: a point on the same board.
-        """
+        """Whether it is at least as fast as another point on the same board, and takes no more of any resource."""
         return all(ours <= theirs for ours, theirs in zip(self.costs, other.costs, strict=True))
 
 
@@ -85,7 +82,7 @@ class FoldingFront:
 
     @property
     def fastest(self) -> FoldingPoint | None:
-        """The first point; None if no folding fits."""
+        """None if no folding fits."""
         return self.points[0] if self.points else None
 
     @property
@@ -95,53 +92,33 @@ class FoldingFront:
         return tuple(self.points[index] for index in pareto_front(costs))
 
     def cheapest(self, columns_per_second: float) -> FoldingPoint:
-        """The folding with the least share of the scarcest resource among those that are fast enough; of several, the
-        fastest.
+        """The folding with the least share of the scarcest resource that reaches a rate; of several, the fastest.
 
-        :param columns_per_second: that it must reach.
         :raises ConfigError: no folding reaches it; names the fastest.
         """
         reaching = [one for one in self.points if one.columns_per_second >= columns_per_second]
-        if not reaching:
-            raise ConfigError(self._unreachable(columns_per_second))
-        return min(reaching, key=lambda one: (one.share, -one.columns_per_second, _order(one.folding)))
+        if reaching:
+            return min(reaching, key=lambda one: (one.share, -one.columns_per_second, astuple(one.folding)))
+        asked = f"min_columns_per_second is {columns_per_second:.10g}"
+        where = f"on {self.board.title} at {self.clock_mhz:g} MHz"
+        if self.fastest is None:
+            raise ConfigError(f"{asked}; no folding of {self.architecture.experiment} fits {where}, as estimated.")
+        raise ConfigError(
+            f"{asked}; the fastest folding of {self.architecture.experiment} that fits {where} reaches "
+            f"{self.fastest.columns_per_second:.0f}, as modelled: {self.fastest.folding}."
+        )
 
     def point(self, folding: Folding) -> FoldingPoint:
         """The network at any folding, on the front or not.
 
-        :param folding: of the network.
         :raises DesignError: the folding does not divide it.
         """
         network = self.architecture.refolded(folding)
         return folding_point(network, self.board, self.kernel, clock_mhz=self.clock_mhz, columns=self.columns)
 
-    def better_than(self, point: FoldingPoint) -> FoldingPoint | None:
-        """The point of the front that matches a point: this itself if it is on the front, and otherwise the fastest; None
-        if there is none, because the point does not fit the board.
-
-        :param point: at any folding.
-        """
-        candidates = [one for one in self.points if one.matches(point)]
-        same = next((one for one in candidates if one.folding == point.folding), None)
-        return same or next(iter(candidates), None)
-
-    def _unreachable(self, columns_per_second: float) -> str:
-        asked = f"min_columns_per_second is {columns_per_second:.10g}"
-        where = f"on {self.board.title} at {self.clock_mhz:g} MHz"
-        if self.fastest is None:
-            return f"{asked}; no folding of {self.architecture.experiment} fits {where}, as estimated."
-        return (
-            f"{asked}; the fastest folding of {self.architecture.experiment} that fits {where} reaches "
-            f"{self.fastest.columns_per_second:.0f}, as modelled: {self.fastest.folding}."
-        )
-
 
 def check_rate(min_columns_per_second: float) -> None:
-    """Refuse a rate outside its range.
-
-    :param min_columns_per_second: above 0, below 1e12.
-    :raises ConfigError: it is outside.
-    """
+    """Raise a ConfigError for a rate outside its range."""
     if not 0 < min_columns_per_second < 1e12:
         raise ConfigError(f"min_columns_per_second is {min_columns_per_second:g}; it must be above 0 and below 1e12.")
 
@@ -153,7 +130,6 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
     larger ones cost more and are not faster. The published kernel computes one class at a time.
 
     :param architecture: of the network; its folding is ignored.
-    :param kernel: that computes it.
     """
     classes = architecture.classes
     pe_outs = [1]
@@ -171,10 +147,7 @@ def folding_point(
 ) -> FoldingPoint:
     """The rate and the resources of an architecture at its folding.
 
-    :param architecture: folded.
     :param board: for the shares of resources.
-    :param kernel: that computes it.
-    :param clock_mhz: of the accelerator.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
     :raises ConfigError: the architecture takes no such line.
     """
@@ -205,8 +178,6 @@ def folding_front(
     the first one in the order of `enumerate_foldings`.
 
     :param architecture: of the network; its folding is ignored.
-    :param board: to fit.
-    :param kernel: that computes it.
     :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
     :raises ConfigError: the clock or the number of columns is outside its range.
@@ -228,7 +199,7 @@ def folding_front(
         columns=columns,
         enumerated=len(points),
         too_large=dict(Counter(point.scarcest for point in points if not point.fits)),
-        points=tuple(sorted(front, key=lambda point: (*point.costs, _order(point.folding)))),
+        points=tuple(sorted(front, key=lambda point: (*point.costs, astuple(point.folding)))),
     )
 
 
@@ -238,7 +209,7 @@ class PublishedPoint:
 
     name    of the overlay
     point   its rate and resources
-    better  see `FoldingFront.better_than`
+    better  itself if it is on the front, or the fastest point that `matches` it; None if it does not fit the board
     """
 
     name: str
@@ -251,44 +222,23 @@ class PublishedPoint:
 
 
 def published_point(front: FoldingFront) -> PublishedPoint | None:
-    """The published folding of a network, compared with a front; None if the network was not published.
-
-    :param front: of the network.
-    """
+    """The published folding of a front's network; None if the network was not published."""
     overlay = published_overlay(front.architecture)
     if overlay is None:
         return None
     point = front.point(overlay.architecture.folding)
-    return PublishedPoint(name=overlay.name, point=point, better=front.better_than(point))
+    matching = [one for one in front.points if one.matches(point)]
+    better = next((one for one in matching if one.folding == point.folding), next(iter(matching), None))
+    return PublishedPoint(name=overlay.name, point=point, better=better)
 
 
 def share_text(point: FoldingPoint) -> str:
-    """The share of the board's scarcest resource, e.g. ``45.0 % BRAM36``.
-
-    :param point: of a network.
-    """
+    """The share of the board's scarcest resource, e.g. ``45.0 % BRAM36``."""
     return f"{100 * point.share:.1f} % {RESOURCE_TITLES[point.scarcest]}"
 
 
-def folding_arguments(folding: Folding) -> list[str]:
-    """The options of the command line for a folding.
-
-    :param folding: of a network.
-    """
-    named: Iterable[tuple[str, int]] = (
-        ("--pe", folding.pe),
-        ("--simd-input", folding.simd_input),
-        ("--simd-recurrent", folding.simd_recurrent),
-        ("--pe-out", folding.pe_out),
-    )
-    return [text for name, value in named for text in (name, str(value))]
-
-
 def point_values(point: FoldingPoint) -> dict[str, object]:
-    """A point as JSON: in the output of `foldline explore`, and in the attributes of a study's trial.
-
-    :param point: of a network.
-    """
+    """A point as JSON: in the output of `foldline explore`, and in the attributes of a study's trial."""
     return {
         "folding": asdict(point.folding),
         "cycles_per_column": point.cycles_per_column,
@@ -302,8 +252,7 @@ def point_values(point: FoldingPoint) -> dict[str, object]:
 def point_from(values: dict[str, object]) -> FoldingPoint:
     """The point that `point_values` wrote.
 
-    :param values: as JSON.
-    :raises TypeError, LookupError: they are something else.
+    :raises TypeError, LookupError: the values are something else.
     """
     rest = {name: value for name, value in values.items() if name != "folding" and name not in RESOURCE_TITLES}
     resources = Resources(**{name: values[name] for name in RESOURCE_TITLES})
@@ -312,7 +261,3 @@ def point_from(values: dict[str, object]) -> FoldingPoint:
 
 def _divisors(number: int) -> list[int]:
     return [one for one in range(1, number + 1) if number % one == 0]
-
-
-def _order(folding: Folding) -> tuple[int, ...]:
-    return folding.pe, folding.simd_input, folding.simd_recurrent, folding.pe_out

@@ -9,33 +9,23 @@ from dataclasses import asdict
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from foldline.console.text import plain_table
-from foldline.foldings.enumeration import (
-    FoldingFront,
-    FoldingPoint,
-    PublishedPoint,
-    folding_arguments,
-    point_values,
-    published_point,
-    share_text,
-)
+from foldline.foldings.enumeration import FoldingFront, FoldingPoint, point_values, published_point, share_text
 from foldline.hardware.estimate import RESOURCE_TITLES
 
-POINT_HEADINGS = ("PE", "SIMD_INPUT", "SIMD_RECURRENT", "PE_OUT", "columns/s", *RESOURCE_TITLES.values(), "share")
+HEADINGS = ("PE", "SIMD_INPUT", "SIMD_RECURRENT", "PE_OUT", "columns/s", *RESOURCE_TITLES.values(), "share", "")
 
 
 def folding_report(front: FoldingFront, *, source: str, rate: float | None, complete: bool) -> Iterator[str]:
     """The front of a network as lines of text.
 
-    :param front: to show.
     :param source: file from which `foldline export` exports the network.
     :param rate: columns/s for which the cheapest folding is named; None names none.
     :param complete: show the complete front; otherwise the front in columns/s and the share of the scarcest resource, and
         the published folding if it is on the complete front.
     """
     published = published_point(front)
-    shown = {point.folding for point in (front.points if complete else front.compact)}
-    if published is not None:
-        shown.add(published.point.folding)
+    named = None if published is None else published.point.folding
+    shown = {named, *(point.folding for point in (front.points if complete else front.compact))}
     points = [point for point in front.points if point.folding in shown]
     yield (
         f"{front.architecture.experiment}, {front.kernel.value} kernel on {front.board.title} at {front.clock_mhz:g} MHz, "
@@ -44,24 +34,26 @@ def folding_report(front: FoldingFront, *, source: str, rate: float | None, comp
     yield _counts(front, complete=complete)
     if points:
         yield ""
-        rows = [(*point_cells(point), _mark(point, published)) for point in points]
-        yield from plain_table([(*POINT_HEADINGS, ""), *rows], text_columns=0)
+        rows = [(*_cells(point), "published" if point.folding == named else "") for point in points]
+        yield from plain_table([HEADINGS, *rows], text_columns=0)
     if published is not None:
         yield ""
-        yield published_sentence(published, front)
+        point, better = published.point, published.better
+        what = f"The published {published.name} folding, {point.folding},"
+        if published.on_front:
+            yield f"{what} is on the front."
+        elif better is not None:
+            faster = f"{better.columns_per_second:.0f} columns/s for {point.columns_per_second:.0f}"
+            yield f"{what} is beaten by {better.folding}: {faster}, and no more of any resource."
+        else:
+            yield f"{what} does not fit {front.board.title}, by the estimate: it needs {share_text(point)}."
     if rate is not None:
         yield ""
         yield from _cheapest(front, rate, source)
 
 
 def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dict[str, object]:
-    """The complete front as JSON.
-
-    :param front: to show.
-    :param source: file of the network.
-    :param rate: as for `folding_report`.
-    """
-    published = published_point(front)
+    """The complete front as JSON; the parameters are those of `folding_report`."""
     found = {
         "source": source,
         "experiment": str(front.architecture.experiment),
@@ -72,8 +64,12 @@ def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dic
         "enumerated": front.enumerated,
         "too_large": front.too_large,
         "front": [point_values(point) for point in front.points],
-        "published": None if published is None else _published_json(published),
+        "published": None,
     }
+    if (published := published_point(front)) is not None:
+        better = None if published.better is None else point_values(published.better)
+        point, on_front = point_values(published.point), published.on_front
+        found["published"] = {"name": published.name, "point": point, "on_front": on_front, "better": better}
     if rate is not None:
         try:
             found["cheapest"], found["unreachable"] = point_values(front.cheapest(rate)), None
@@ -82,27 +78,7 @@ def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dic
     return found
 
 
-def published_sentence(published: PublishedPoint, front: FoldingFront) -> str:
-    """How the published folding compares with the front.
-
-    :param published: the folding.
-    :param front: of the same network.
-    """
-    point, better = published.point, published.better
-    what = f"The published {published.name} folding, {point.folding},"
-    if published.on_front:
-        return f"{what} is on the front."
-    if better is not None:
-        faster = f"{better.columns_per_second:.0f} columns/s for {point.columns_per_second:.0f}"
-        return f"{what} is beaten by {better.folding}: {faster}, and no more of any resource."
-    return f"{what} does not fit {front.board.title}, by the estimate: it needs {share_text(point)}."
-
-
-def point_cells(point: FoldingPoint) -> tuple[str, ...]:
-    """The cells of a point below `POINT_HEADINGS`.
-
-    :param point: of a network.
-    """
+def _cells(point: FoldingPoint) -> tuple[str, ...]:
     return (
         *(str(number) for number in asdict(point.folding).values()),
         f"{point.columns_per_second:.0f}",
@@ -115,12 +91,10 @@ def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: s
     """The command that exports a network at a folding: a project for the hls kernel, a header for the published one.
 
     :param source: file of the network.
-    :param point: at the folding.
-    :param kernel: that computes it.
-    :param board: name of the board.
-    :param clock_mhz: of the accelerator.
+    :param board: its name.
     """
-    folding = folding_arguments(point.folding)
+    named = {f"--{name.replace('_', '-')}": str(value) for name, value in asdict(point.folding).items()}
+    folding = [text for option in named.items() for text in option]
     if kernel is Kernel.HLS:
         target = ["--project", "project", "--board", board, "--clock-mhz", f"{clock_mhz:g}"]
     else:
@@ -141,10 +115,6 @@ def _counts(front: FoldingFront, *, complete: bool) -> str:
     return f"{text}."
 
 
-def _mark(point: FoldingPoint, published: PublishedPoint | None) -> str:
-    return "published" if published is not None and point.folding == published.point.folding else ""
-
-
 def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
     try:
         point = front.cheapest(rate)
@@ -157,13 +127,3 @@ def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
     )
     clock, board = front.clock_mhz, front.board.name
     yield f"  {export_command(source, point, kernel=front.kernel, board=board, clock_mhz=clock)}"
-
-
-def _published_json(published: PublishedPoint) -> dict[str, object]:
-    better = published.better
-    return {
-        "name": published.name,
-        "point": point_values(published.point),
-        "on_front": published.on_front,
-        "better": None if better is None else point_values(better),
-    }
