@@ -33,14 +33,8 @@ _study, _space, _storage, _output, _workers = map(option_group, ("Study", "Space
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Integers separated by commas.
-
-    :raises click.BadParameter: something else.
-    """
-    if value is None:
-        return None
     try:
-        return tuple(int(number) for number in value.split(","))
+        return None if value is None else tuple(int(number) for number in value.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not a list of integers separated by commas.") from error
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError
 from foldline.study.queue import waiting_trial
-from foldline.study.result import SETTINGS, load_study, stored_settings
+from foldline.study.result import SETTINGS, stored_settings
 from foldline.study.settings import StudySettings, first_settings, joined_settings
 from foldline.study.space import PUBLISHED
 from foldline.study.storage import Heartbeat, open_storage, storage_exists
@@ -21,9 +21,8 @@ SETTLING_SECONDS, POLL_SECONDS = 10.0, 0.05
 
 
 def settings_before(name: str, url: str) -> StudySettings | None:
-    """The settings of a study; None if there is no such study.
+    """The settings of a study, once the worker that begins it has written them; None if there is no such study.
 
-    :param name: of the study.
     :param url: see `foldline.study.storage.storage_url`.
     :raises FileError: the storage cannot be opened, or the study is not Foldline's.
     """
@@ -32,33 +31,36 @@ def settings_before(name: str, url: str) -> StudySettings | None:
     import optuna
 
     storage = open_storage(url)
-    return _settled(load_study(name, storage, where=url)) if name in optuna.get_all_study_names(storage) else None
+    if name not in optuna.get_all_study_names(storage):
+        return None
+    study = optuna.load_study(study_name=name, storage=storage)
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while (settings := stored_settings(study)) is None:
+        if time.monotonic() > deadline:
+            raise ConfigError(f"The study {name!r} is not one of Foldline: it has no settings.")
+        time.sleep(POLL_SECONDS)
+    return settings
 
 
 def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Heartbeat) -> tuple[Study, StudySettings]:
     """Begin a study, or join it. Returns the study and its settings.
 
-    :param name: of the study.
     :param url: see `foldline.study.storage.storage_url`.
     :param given: fields of `StudySettings` that this worker asks for.
-    :param heartbeat: of this worker.
     :raises ConfigError: a new study needs a field that is not given, a value is outside its range, or it contradicts the
         study.
     :raises FileError: the storage cannot be opened, or the study is not Foldline's.
     """
     import optuna
 
-    if not storage_exists(url):
-        first_settings(given)  # refused before anything is made
+    before = settings_before(name, url)
+    settings = first_settings(given) if before is None else joined_settings(before, given, study=name)
     storage = open_storage(url, heartbeat)
-    if name in optuna.get_all_study_names(storage):
-        study = load_study(name, storage, where=url)
-        before = _settled(study)
-        settings = joined_settings(before, given, study=name)
+    if before is not None:
+        study = optuna.load_study(study_name=name, storage=storage)
         if settings != before:
             study.set_user_attr(SETTINGS, settings.as_text())
         return study, settings
-    settings = first_settings(given)
     try:
         study = optuna.create_study(storage=storage, study_name=name, directions=("minimize", "minimize"))
     except optuna.exceptions.DuplicatedStudyError:  # another worker was faster
@@ -67,13 +69,3 @@ def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Hear
     for choice in [one for one in PUBLISHED if one in settings.space][: settings.trials]:
         study.add_trial(waiting_trial(choice, settings.space))
     return study, settings
-
-
-def _settled(study: Study) -> StudySettings:
-    """The settings, once the worker that begins the study has written them."""
-    deadline = time.monotonic() + SETTLING_SECONDS
-    while (settings := stored_settings(study)) is None:
-        if time.monotonic() > deadline:
-            raise ConfigError(f"The study {study.study_name!r} is not one of Foldline: it has no settings.")
-        time.sleep(POLL_SECONDS)
-    return settings

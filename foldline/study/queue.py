@@ -57,33 +57,23 @@ def worker_name() -> str:
 
 
 def record(trial: Trial, name: str, *values: str) -> None:
-    """Write an attribute of this attempt: a retry copies all attributes, and the trial's number tells whose it is.
+    """Write an attribute of this attempt, with the trial's number: a retry copies all attributes.
 
-    :param trial: the running trial.
-    :param name: of the attribute, `WORKER` or `OUTCOME`.
-    :param values: what it holds.
+    :param name: `WORKER` or `OUTCOME`.
     :raises UpdateFinishedTrialError: another worker has failed the trial.
     """
     trial.set_user_attr(name, [trial.number, *values])
 
 
 def recorded(trial: FrozenTrial, name: str) -> list[str]:
-    """What `record` wrote for this attempt; empty if nothing.
-
-    :param trial: any trial.
-    :param name: of the attribute.
-    """
+    """What `record` wrote for this attempt; empty if nothing."""
     number, *values = trial.user_attrs.get(name, [None])
     return values if number == trial.number else []
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """All trials of one network that count, in the order of their numbers.
-
-    choice  the network
-    trials  one or more
-    """
+    """All trials of one network that count, one or more, in the order of their numbers."""
 
     choice: Choice
     trials: tuple[FrozenTrial, ...]
@@ -111,11 +101,7 @@ class Attempts:
 
 
 class TrialQueue:
-    """The state of a study.
-
-    :param trials: all trials of the study, in the order of their numbers.
-    :param settings: of the study.
-    """
+    """The state of a study, from all its trials in the order of their numbers."""
 
     def __init__(self, trials: Sequence[FrozenTrial], settings: StudySettings) -> None:
         self._trials, self._settings = trials, settings
@@ -150,10 +136,7 @@ class TrialQueue:
         return min(self._settings.trials, len(self._settings.space) - given_up)
 
     def objection(self, number: int) -> str | None:
-        """Why a trial that a worker has taken must not run; None if it may.
-
-        :param number: of the trial.
-        """
+        """Why a trial that a worker has taken must not run; None if it may."""
         network = next((one for one in self.networks if number in (trial.number for trial in one.trials)), None)
         if network is None:
             return "Another worker took the trial that was queued."
@@ -167,11 +150,7 @@ class TrialQueue:
         return None
 
     def next_trial(self, study: Study) -> FrozenTrial | None:
-        """The trial to add to the queue: the retry of a network whose attempts have all failed, or a network that the
-        study has not had; None if all networks that are wanted have been taken.
-
-        :param study: whose state this is.
-        """
+        """The trial to add: a retry if all attempts have failed, or a new network; None if all that are wanted are taken."""
         from foldline.study.sampling import draw
 
         space = self._settings.space
@@ -189,12 +168,7 @@ class TrialQueue:
 
 
 def waiting_trial(choice: Choice, space: Space, **attributes: dict[str, object]) -> FrozenTrial:
-    """A trial of a network, to be added to a study.
-
-    :param choice: the network.
-    :param space: of the study.
-    :param attributes: see `optuna.create_trial`.
-    """
+    """A trial of a network, to be added to a study; for attributes see `optuna.create_trial`."""
     from optuna.trial import TrialState, create_trial
 
     from foldline.study.sampling import distributions_of
@@ -204,11 +178,7 @@ def waiting_trial(choice: Choice, space: Space, **attributes: dict[str, object])
 
 
 def fail_lost_trials(study: Study) -> None:
-    """Fail the running trials whose workers were lost. Optuna does so when a worker takes a trial; a worker that waits
-    for others calls this.
-
-    :param study: whose storage has heartbeats.
-    """
+    """Fail running trials of lost workers, for a worker that waits: Optuna does so only when one takes a trial."""
     from optuna.exceptions import ExperimentalWarning
     from optuna.storages import fail_stale_trials
     from optuna.trial import TrialState

@@ -25,10 +25,7 @@ DRAWS = 30
 
 
 def distributions_of(space: Space) -> dict[str, CategoricalDistribution]:
-    """The parameters of a trial, as Optuna declares them.
-
-    :param space: of the study.
-    """
+    """The parameters of a trial, as Optuna declares them."""
     return {name: CategoricalDistribution(values) for name, values in space.parameters.items()}
 
 
@@ -38,7 +35,7 @@ def draw(study: optuna.Study, networks: Sequence[Attempts], space: Space, *, see
 
     :param study: only its directions are used.
     :param networks: that the study has had; TPE learns from the last trial of each, if it finished or runs.
-    :param space: to draw from; larger than `networks`.
+    :param space: larger than `networks`.
     :param seed: of the sampler, 0 to 2^32 - 1.
     """
     copy = optuna.create_study(directions=study.directions, sampler=TPESampler(seed=seed, constant_liar=True))

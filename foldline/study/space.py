@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
@@ -24,41 +25,34 @@ MAX_HIDDEN = 1024
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Choice:
-    """One network of a space.
+    """One network of a space."""
 
-    weight      bits of recurrent weights
-    activation  bits of pixels and hidden outputs
-    bias        bits of recurrent biases
-    fc_weight   bits of output layer weights
-    hidden      hidden units per direction
-    """
+    weight: int  # bits of recurrent weights
+    activation: int  # bits of pixels and hidden outputs
+    bias: int  # bits of recurrent biases
+    fc_weight: int  # bits of output layer weights
+    hidden: int  # hidden units per direction
 
-    weight: int
-    activation: int
-    bias: int
-    fc_weight: int
-    hidden: int
+    @property
+    def decided(self) -> dict[str, int]:
+        """The hyperparameters that the network decides."""
+        return {
+            "layer_size": self.hidden,
+            "recurrent_weight_bit_width": self.weight,
+            "recurrent_activation_bit_width": self.activation,
+            "recurrent_bias_bit_width": self.bias,
+            "fc_weight_bit_width": self.fc_weight,
+            "fc_bias_bit_width": FC_BIAS_BITS,
+        }
 
     def hyperparameters(self, preset: Hyperparameters) -> Hyperparameters:
-        """The preset with the widths and the size of this network.
-
-        :param preset: of the study.
-        """
-        return replace(
-            preset,
-            layer_size=self.hidden,
-            recurrent_weight_bit_width=self.weight,
-            recurrent_activation_bit_width=self.activation,
-            recurrent_bias_bit_width=self.bias,
-            fc_weight_bit_width=self.fc_weight,
-            fc_bias_bit_width=FC_BIAS_BITS,
-        )
+        """The preset of a study with the widths and the size of this network."""
+        return replace(preset, **self.decided)
 
     def architecture(self, *, inputs: int, classes: int) -> Architecture:
         """Its architecture on the accelerator, unfolded.
 
         :param inputs: pixels of a column.
-        :param classes: of the alphabet.
         :raises DesignError: its vectors are wider than an ``ap_int``.
         """
         return Architecture(
@@ -72,13 +66,8 @@ class Choice:
     @property
     def precision(self) -> Precision:
         """Its widths; the output layer's biases always have `FC_BIAS_BITS`."""
-        return Precision(
-            weight=self.weight,
-            bias=self.bias,
-            activation=self.activation,
-            fc_weight=self.fc_weight,
-            fc_bias=FC_BIAS_BITS,
-        )
+        widths = {name: getattr(self, name) for name in ("weight", "bias", "activation", "fc_weight")}
+        return Precision(**widths, fc_bias=FC_BIAS_BITS)
 
     @property
     def name(self) -> str:
@@ -87,10 +76,7 @@ class Choice:
 
     @classmethod
     def of(cls, parameters: Mapping[str, int]) -> Choice | None:
-        """The network of a trial; None where parameters are missing.
-
-        :param parameters: of the trial, by name.
-        """
+        """The network with the parameters of a trial; None where one is missing."""
         names = [one.name for one in fields(cls)]
         return cls(**{name: parameters[name] for name in names}) if set(names) <= set(parameters) else None
 
@@ -130,15 +116,11 @@ class Space:
         return asdict(self)
 
     def __len__(self) -> int:
-        size = 1
-        for values in self.parameters.values():
-            size *= len(values)
-        return size
+        return math.prod(map(len, self.parameters.values()))
 
     def __iter__(self) -> Iterator[Choice]:
-        names = tuple(self.parameters)
         for values in itertools.product(*self.parameters.values()):
-            yield Choice(**dict(zip(names, values, strict=True)))
+            yield Choice(**dict(zip(self.parameters, values, strict=True)))
 
     def __contains__(self, choice: object) -> bool:
         return isinstance(choice, Choice) and all(

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
     from sqlalchemy import Engine
 
-JOURNAL, JOURNAL_ENDINGS = "journal:", (".log", ".journal")
 SQLITE, SQLITE_ENDINGS = "sqlite:///", (".db", ".sqlite", ".sqlite3")
 
 OPTUNAS_TABLES = frozenset(("studies", "trials", "version_info", "alembic_version"))
@@ -42,14 +41,11 @@ CREATE_ATTEMPTS, CREATE_PAUSE_SECONDS = 20, 0.1
 class Heartbeat:
     """How lost workers are detected.
 
-    interval  seconds between two heartbeats of a worker
-    grace     seconds without a heartbeat after which a worker counts as lost
-
     :raises ConfigError: a value outside its range.
     """
 
-    interval: int = 15
-    grace: int = 120
+    interval: int = 15  # seconds between two heartbeats of a worker
+    grace: int = 120  # seconds without a heartbeat after which a worker counts as lost
 
     def __post_init__(self) -> None:
         if not 1 <= self.interval <= self.grace / 2:
@@ -68,28 +64,21 @@ def storage_url(text: str) -> str:
     :param text: a URL, or the path of a SQLite file.
     :raises ConfigError: it is neither.
     """
-    if text.startswith(JOURNAL) or text.endswith(JOURNAL_ENDINGS):
-        raise ConfigError(
-            f"storage is {text!r}; studies in journal files are not supported, because these have no heartbeats: use a "
-            f"SQLite file ({', '.join(SQLITE_ENDINGS)}) or a database such as postgresql://HOST/NAME."
-        )
-    if "://" in text:
-        in_memory = text.removeprefix(SQLITE) in ("", ":memory:")
-        if in_memory or (text.startswith("sqlite") and not text.startswith(SQLITE)):
-            raise ConfigError(f"storage is {text!r}; a SQLite file is {SQLITE}PATH.")
-        return text
-    if text.endswith(SQLITE_ENDINGS):
+    if "://" not in text and text.endswith(SQLITE_ENDINGS):
         return SQLITE + text
-    raise ConfigError(
-        f"storage is {text!r}; it must be a SQLite file ({', '.join(SQLITE_ENDINGS)}) or the URL of a database such as "
-        "postgresql://HOST/NAME."
-    )
+    if "://" not in text or text.startswith("journal:"):
+        raise ConfigError(
+            f"storage is {text!r}; it must be a SQLite file ({', '.join(SQLITE_ENDINGS)}) or the URL of a database such "
+            "as postgresql://HOST/NAME; journal files are not supported: they have no heartbeats."
+        )
+    if text in (SQLITE, f"{SQLITE}:memory:") or (text.startswith("sqlite") and not text.startswith(SQLITE)):
+        raise ConfigError(f"storage is {text!r}; a SQLite file is {SQLITE}PATH.")
+    return text
 
 
 def storage_exists(url: str) -> bool:
     """Whether there is a storage to open; of a database on a server only opening it can tell. Nothing is changed.
 
-    :param url: see `storage_url`.
     :raises FileError: the file is not a SQLite file, or has the tables of something else.
     """
     path = _path(storage_url(url))
@@ -108,10 +97,7 @@ def storage_exists(url: str) -> bool:
 
 
 def shown_url(url: str) -> str:
-    """The URL without its password.
-
-    :param url: see `storage_url`.
-    """
+    """The URL without its password."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -122,7 +108,7 @@ def shown_url(url: str) -> str:
 
 
 def open_storage(url: str, heartbeat: Heartbeat | None = None) -> RDBStorage:
-    """Open a storage.
+    """Open a storage; a file of something else is not changed.
 
     :param url: see `storage_url`.
     :param heartbeat: of a worker, for which a storage that is not there is made; None opens it to be read.
@@ -135,21 +121,17 @@ def open_storage(url: str, heartbeat: Heartbeat | None = None) -> RDBStorage:
     url = storage_url(url)
     path = _path(url)
     if path is not None:
-        _require_place(path, create=heartbeat is not None)
-    with _opening(url), reaching(url):
+        if is_folder(path):
+            raise FileError(f"Cannot read {path}: it is a folder.")
+        if not storage_exists(url) and heartbeat is None:
+            raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
+    with _opening(url), reaching(url), warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
         return _database(url, path, heartbeat)
-
-
-def _require_place(path: Path, *, create: bool) -> None:
-    """Make sure that a file is a storage, or can be made; a file of something else is not changed."""
-    if is_folder(path):
-        raise FileError(f"Cannot read {path}: it is a folder.")
-    if not storage_exists(f"{SQLITE}{path}") and not create:
-        raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
 
 
 def _path(url: str) -> Path | None:
@@ -158,6 +140,8 @@ def _path(url: str) -> Path | None:
 
 
 def _database(url: str, path: Path | None, heartbeat: Heartbeat | None) -> RDBStorage:
+    """Optuna's storage; a worker's fails the trials of lost workers and queues them again."""
+    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
     from sqlalchemy.exc import IntegrityError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
@@ -166,9 +150,16 @@ def _database(url: str, path: Path | None, heartbeat: Heartbeat | None) -> RDBSt
     if path is not None:  # by its path, whatever a "?" or "%" in it would mean in a URL
         url = f"{SQLITE}study.db"
         settings["creator"] = partial(sqlite3.connect, path, timeout=SQLITE_TIMEOUT_SECONDS, check_same_thread=False)
+    heartbeats = {}
+    if heartbeat is not None:
+        heartbeats = {
+            "heartbeat_interval": heartbeat.interval,
+            "grace_period": heartbeat.grace,
+            "heartbeat_stale_trial_callback": RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES),
+        }
     for attempt in range(CREATE_ATTEMPTS):
         try:
-            storage = _rdb_storage(url, settings, heartbeat)
+            storage = RDBStorage(url, engine_kwargs=settings, **heartbeats)
             break
         except SQLAlchemyError as error:
             met = isinstance(error, IntegrityError) or "already exists" in str(error)
@@ -178,24 +169,6 @@ def _database(url: str, path: Path | None, heartbeat: Heartbeat | None) -> RDBSt
     if path is not None and heartbeat is not None:
         _make_exclusive(storage.engine)
     return storage
-
-
-def _rdb_storage(url: str, settings: dict[str, object], heartbeat: Heartbeat | None) -> RDBStorage:
-    """Optuna's storage; a worker's queues the trials of lost workers again."""
-    from optuna.exceptions import ExperimentalWarning
-    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
-
-    if heartbeat is None:
-        return RDBStorage(url, engine_kwargs=settings)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return RDBStorage(
-            url,
-            engine_kwargs=settings,
-            heartbeat_interval=heartbeat.interval,
-            grace_period=heartbeat.grace,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES),
-        )
 
 
 def _make_exclusive(engine: Engine) -> None:
@@ -217,7 +190,6 @@ def _make_exclusive(engine: Engine) -> None:
 def reaching(url: str) -> Iterator[None]:
     """Turn the errors of a database in use into errors that name it.
 
-    :param url: see `storage_url`.
     :raises FileError: it cannot be reached, read or written, or an attribute in it is not JSON.
     """
     from optuna.exceptions import StorageInternalError
@@ -236,10 +208,10 @@ def _opening(url: str) -> Iterator[None]:
 
     try:
         yield
-    except sqlalchemy.exc.NoSuchModuleError as error:
-        raise ConfigError(f"storage is {shown_url(url)!r}; there is no such kind of database.") from error
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-        raise ConfigError(f"storage is {shown_url(url)!r}: {_reason(error)}.") from error
+        unknown = isinstance(error, sqlalchemy.exc.NoSuchModuleError)
+        reason = "there is no such kind of database" if unknown else _reason(error)
+        raise ConfigError(f"storage is {shown_url(url)!r}; {reason}.") from error
     except ImportError as error:  # Optuna's, whose cause names the module
         cause = error.__cause__ or error
         reason = f"{cause.name} is not installed" if isinstance(cause, ModuleNotFoundError) else _reason(cause)

@@ -10,7 +10,7 @@ from datapath.manifest import Kernel
 from foldline.console.text import plain_table
 from foldline.foldings.enumeration import point_values, share_text
 from foldline.foldings.table import export_command
-from foldline.study.result import StudyResult, TrialResult
+from foldline.study.result import STATES, StudyResult, TrialResult
 
 HEADINGS = ("trial", "network", "folding", "CER %", "WER %", "columns/s", "LUT", "BRAM36", "share")
 
@@ -18,7 +18,6 @@ HEADINGS = ("trial", "network", "folding", "CER %", "WER %", "columns/s", "LUT",
 def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -> Iterator[str]:
     """A study as lines of text.
 
-    :param study: to show.
     :param max_cer: percent; the cheapest network with at most this CER is named; None names none.
     :param complete: show every trial, not only the front.
     """
@@ -36,18 +35,16 @@ def study_report(study: StudyResult, *, max_cer: float | None, complete: bool) -
     for trial in study.front:
         yield f"Trial {trial.number}: {trial.error_rates.folder}"
     if complete:
-        yield from _reasons(study)
+        for trial in study.trials:
+            if trial.reason is not None:
+                yield f"Trial {trial.number} {trial.state}: {trial.reason}"
     if max_cer is not None:
         yield ""
         yield from _cheapest(study, max_cer)
 
 
 def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object]:
-    """A study as JSON; `front` and `cheapest` are numbers of trials.
-
-    :param study: to show.
-    :param max_cer: percent; as for `study_report`.
-    """
+    """A study as JSON; `front` and `cheapest` are numbers of trials. For `max_cer` see `study_report`."""
     found = {
         "study": study.name,
         "storage": study.storage,
@@ -64,9 +61,7 @@ def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object
 
 def _counts(study: StudyResult) -> str:
     states = Counter(trial.state for trial in study.trials)
-    counts = ", ".join(
-        f"{states[state]} {state}" for state in ("complete", "pruned", "failed", "running", "waiting") if states[state]
-    )
+    counts = ", ".join(f"{states[state]} {state}" for state in STATES.values() if states[state])
     text = f"{len(study.finished)} of {study.settings.trials} trials finished"
     if counts:
         text += f" ({counts})"
@@ -88,12 +83,6 @@ def _cells(trial: TrialResult) -> tuple[str, ...]:
     )
 
 
-def _reasons(study: StudyResult) -> Iterator[str]:
-    for trial in study.trials:
-        if trial.reason is not None:
-            yield f"Trial {trial.number} {trial.state}: {trial.reason}"
-
-
 def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
     trial = study.cheapest(max_cer)
     if trial is not None:
@@ -102,14 +91,8 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
             f"The cheapest network with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
             f"{trial.point.folding}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
         )
-        command = export_command(
-            trial.error_rates.design,
-            trial.point,
-            kernel=Kernel(settings.kernel),
-            board=settings.board,
-            clock_mhz=settings.clock_mhz,
-        )
-        yield f"  {command}"
+        target = {"kernel": Kernel(settings.kernel), "board": settings.board, "clock_mhz": settings.clock_mhz}
+        yield f"  {export_command(trial.error_rates.design, trial.point, **target)}"
     elif study.front:
         best = study.front[0]
         yield (

@@ -27,7 +27,7 @@ from optuna import TrialPruned
 from datapath.errors import FileError, TrainingError
 from datapath.files import os_reason, read_text, write_text
 from foldline.compare.agreement import SIMULATED
-from foldline.compare.comparison import OVERLAY, Comparison
+from foldline.compare.comparison import OVERLAY
 from foldline.recipe import Stage, run_recipe, stages_of
 from foldline.study.result import TrialErrorRates, best_at
 from foldline.study.settings import StudySettings
@@ -54,27 +54,18 @@ LOCK_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Computes the trials of a study; see `foldline.study.worker.Compute`.
+    """Computes the trials of a study; see `foldline.study.worker.Compute`."""
 
-    preset        hyperparameters of all networks but what a `Choice` decides
-    dataset       training and validation lines
-    folder        of the study on this machine
-    prune_factor  see `StudySettings`
-    reporter      shows the training
-    settings      of every run, see `train.trainer.train`: device, threads, command, author
-    """
-
-    preset: Hyperparameters
+    preset: Hyperparameters  # of all networks but what a `Choice` decides
     dataset: Dataset
-    folder: Path
-    prune_factor: float
+    folder: Path  # of the study on this machine
+    prune_factor: float  # see `StudySettings`
     reporter: Reporter
-    settings: dict[str, object]
+    settings: dict[str, object]  # of every run, see `train.trainer.train`: device, threads, command, author
 
     def __call__(self, request: TrialRequest) -> TrialErrorRates:
         """Train a network and measure its error rates.
 
-        :param request: of the trial.
         :raises TrialPruned: its CER is too high beside that of a cheaper network, or its training has diverged.
         :raises UpdateFinishedTrialError: another worker has failed the trial.
         :raises KeyboardInterrupt: the run was interrupted; a retry continues in its folder.
@@ -99,7 +90,16 @@ class Training:
                 raise TrialPruned(str(error)) from error
             if result.design is None:
                 raise KeyboardInterrupt
-            return _error_rates(result.comparison, folder=result.folder, design=result.design)
+            results = result.comparison.results
+            rates = next(one.rates for one in results if (one.name, one.decoding) == (SIMULATED, OVERLAY))
+            return TrialErrorRates(
+                cer=rates.cer,
+                wer=rates.wer,
+                exact=rates.exact,
+                lines=len(result.comparison.lines),
+                folder=str(result.folder.resolve()),
+                design=str(result.design.resolve()),
+            )
 
     def _warm_up(self, stage: Stage, request: TrialRequest) -> Path:
         """The float network of the job's hidden units; trained now, if no worker of this machine has."""
@@ -158,25 +158,19 @@ class Training:
 def claim_folder(folder: Path, settings: StudySettings) -> None:
     """Write into a study's folder on this machine how its networks are trained, or make sure that it says the same.
 
-    :param folder: is made.
-    :param settings: of the study.
     :raises FileError: it holds the networks of another study, or cannot be written to.
     """
     facts = {"dataset": settings.dataset, "lines": settings.lines, "preset": settings.preset}
     text, path = json.dumps(facts, indent=2, sort_keys=True) + "\n", folder / STUDY
     with _lock(folder):
         if path.exists() and read_text(path) != text:
-            raise FileError(
-                f"{folder} has the networks of another study, of other lines or another preset: see {path}."
-            )
+            other = "the networks of another study, of other lines or another preset"
+            raise FileError(f"{folder} has {other}: see {path}.")
         write_text(path, text)
 
 
 def _lock(home: Path) -> FileLock:
-    """The lock beside a folder, which is made.
-
-    :raises FileError: it cannot be.
-    """
+    """The lock beside a folder, which is made."""
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -184,26 +178,10 @@ def _lock(home: Path) -> FileLock:
     return FileLock(home.with_name(f"{home.name}.lock"))
 
 
-def _error_rates(comparison: Comparison, *, folder: Path, design: Path) -> TrialErrorRates:
-    simulated = next(one for one in comparison.results if (one.name, one.decoding) == (SIMULATED, OVERLAY))
-    rates = simulated.rates
-    return TrialErrorRates(
-        cer=rates.cer,
-        wer=rates.wer,
-        exact=rates.exact,
-        lines=len(comparison.lines),
-        folder=str(folder.resolve()),
-        design=str(design.resolve()),
-    )
-
-
 class _TrialReporter(Reporter):
     """Passes on what a run reports, and ends it where the trial must not continue.
 
-    :param shown: the reporter to pass it to.
-    :param request: of the trial.
     :param last: the stage whose epochs are recorded and compared; None compares nothing.
-    :param prune_factor: see `StudySettings`.
     """
 
     def __init__(

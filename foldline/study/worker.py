@@ -48,23 +48,14 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRequest:
-    """A trial, for the function that computes it.
-
-    number            of the trial
-    choice            its network
-    point             its folding
-    record_epoch      called with an epoch of the last stage and its CER in percent
-    reference_curves  returns the curves of the complete trials that take no more of the board
-    require_running   to be called in every epoch; raises UpdateFinishedTrialError if another worker has failed the trial
-    log               called with messages
-    """
+    """A trial, for the function that computes it."""
 
     number: int
     choice: Choice
     point: FoldingPoint
-    record_epoch: Callable[[int, float], None]
-    reference_curves: Callable[[], list[dict[int, float]]]
-    require_running: Callable[[], None]
+    record_epoch: Callable[[int, float], None]  # takes an epoch of the last stage and its CER in percent
+    reference_curves: Callable[[], list[dict[int, float]]]  # of the complete trials that take no more of the board
+    require_running: Callable[[], None]  # UpdateFinishedTrialError if another worker failed the trial; call every epoch
     log: Callable[[str], None]
 
 
@@ -75,8 +66,6 @@ Compute = Callable[[TrialRequest], TrialErrorRates]
 def choose_point(settings: StudySettings, choice: Choice) -> FoldingPoint:
     """The cheapest folding of a network that reaches the study's rate on its board.
 
-    :param settings: of the study.
-    :param choice: the network.
     :raises ConfigError: no folding reaches it.
     :raises DesignError: the network is too large for the datapath.
     """
@@ -91,16 +80,11 @@ def choose_point(settings: StudySettings, choice: Choice) -> FoldingPoint:
 
 
 class Worker:
-    """Runs trials of a study, one after the other.
-
-    :param study: of `foldline.study.joining.join_study`.
-    :param compute: trains and measures a network.
-    :param log: called with messages.
-    """
+    """Runs trials of a study (see `foldline.study.joining.join_study`), one after the other."""
 
     def __init__(self, study: Study, compute: Compute, *, log: Callable[[str], None]) -> None:
         self._study, self._compute, self._log = study, compute, log
-        self._ended: BaseException | None = None
+        self._ended: BaseException | tuple[float, float] | None = None  # error or values of the last objective
 
     def run(self) -> None:
         """Work until as many trials as are wanted have finished, whoever finishes them.
@@ -137,10 +121,11 @@ class Worker:
             self._study.optimize(
                 self._objective, n_trials=1, catch=(SuperfluousTrialError,), callbacks=[self._log_outcome]
             )
-        except ValueError as error:  # Optuna's: another worker has failed the trial meanwhile
+        except (ValueError, AssertionError, UpdateFinishedTrialError) as error:
             if self._ended is None:
                 raise
-            if not isinstance(self._ended, UpdateFinishedTrialError):
+            # Optuna's error: another worker has failed the trial, before the objective ended or just after it.
+            if isinstance(self._ended, KeyboardInterrupt | FoldlineError):
                 raise self._ended from error
             self._log("The trial had no heartbeat for too long; another worker runs it.")
 
@@ -151,7 +136,8 @@ class Worker:
 
         kinds = {TrialPruned: PRUNED, SuperfluousTrialError: SUPERFLUOUS, KeyboardInterrupt: INTERRUPTED}
         try:
-            return self._compute_trial(trial)
+            self._ended = self._compute_trial(trial)
+            return self._ended
         except (*kinds, FoldlineError, UpdateFinishedTrialError) as error:
             self._ended = error
             with suppress(UpdateFinishedTrialError):
@@ -177,7 +163,7 @@ class Worker:
         return rates.cer, point.share
 
     def _log_outcome(self, study: Study, trial: FrozenTrial) -> None:
-        """Log how a trial has ended, once the storage holds it."""
+        """Log how a trial has ended; the storage holds it."""
         if trial.state.name == "COMPLETE":
             rates, point = error_rates_of(trial), point_of(trial)
             self._log(

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
 from datapath.errors import FileError
 from datapath.manifest import Kernel
@@ -18,6 +20,8 @@ from foldline.study.storage import Heartbeat
 from foldline.study.table import study_report
 from foldline.study.worker import choose_point
 from tests.foldline.study.studies import at_once, given, join, read, work
+
+FAIL = TrialState.FAIL
 
 pytestmark = pytest.mark.no_numpy2
 
@@ -231,6 +235,42 @@ def test_a_worker_whose_trial_another_one_has_failed_leaves_it(storage, end):
     work(study, hangs, log=log)
     assert [(trial.state, trial.retries) for trial in read(storage).trials] == [("failed", None), ("complete", 0)]
     assert error is not None or any("no heartbeat" in message for message in log)
+
+
+@pytest.mark.parametrize("prunes", [False, True])
+@pytest.mark.parametrize("inside", [False, True], ids=["before tell", "within tell"])
+def test_a_worker_whose_trial_another_one_fails_as_it_ends_leaves_it(storage, monkeypatch, prunes, inside):
+    """After the last attribute of the trial, before Optuna stores its result."""
+    log, study, set_state, get = [], join(storage, trials=1), RDBStorage.set_trial_state_values, RDBStorage.get_trial
+    ending = []
+
+    def computed(request):
+        if request.number == 0:
+            ending.append(request.number)
+            if prunes:
+                raise optuna.TrialPruned("Its CER is high.")
+        return at_once(request)
+
+    def failed_first(self, trial_id, state, values=None):
+        if ending and state.is_finished():
+            ending.clear()
+            set_state(self, trial_id, FAIL)
+        return set_state(self, trial_id, state, values)
+
+    def failed_before(self, trial_id):
+        attributes = get(self, trial_id).user_attrs
+        if ending and ("outcome" in attributes if prunes else "result" in attributes):
+            ending.clear()
+            set_state(self, trial_id, FAIL)
+        return get(self, trial_id)
+
+    monkeypatch.setattr(
+        RDBStorage, *(("set_trial_state_values", failed_first) if inside else ("get_trial", failed_before))
+    )
+    work(study, computed, log=log)
+    assert not ending
+    assert [(trial.state, trial.retries) for trial in read(storage).trials] == [("failed", None), ("complete", 0)]
+    assert any("no heartbeat" in message for message in log)
 
 
 def test_a_worker_that_hangs_loses_its_trial_to_one_that_waits(storage):
