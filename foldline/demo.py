@@ -26,7 +26,6 @@ from hls_gen.csim import CSimProgram
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset, Line
-from train.data.synthetic import synthetic_dataset
 from train.experiment import BEST_CER, TENSORBOARD
 from train.export import design_from_checkpoint
 from train.reporting import Reporter
@@ -37,11 +36,11 @@ EMBEDDED = DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
 """A W2A4 network that was trained on scanned lines (docs/training.md), included with Foldline."""
 
 FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
-DATA_SEED, TRAINING_LINES, VALIDATION_LINES = 1, 800, 100
-LINE_CHARACTERS = (16, 40)
-VERIFIED_LINES = 10
-CSIM_LINES = 3
-"""Lines for the C simulation, which computes 100 to 200 columns per second."""
+SYNTHETIC = {"seed": 1, "training": 800, "validation": 100, "min_characters": 16, "max_characters": 40}
+"""Arguments of `synthetic_dataset`: short lines, the same in every run."""
+
+VERIFIED_LINES, CSIM_LINES = 10, 3
+"""Lines for the verification of a header, and for the C simulation, which computes 100 to 200 columns per second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,21 +80,6 @@ class DemoResult:
     report: Path
 
 
-def demo_dataset(progress: Callable[[int, int], None] | None = None) -> Dataset:
-    """Short synthetic lines, the same in every run.
-
-    :param progress: called with (lines rendered, lines in total).
-    """
-    return synthetic_dataset(
-        seed=DATA_SEED,
-        training=TRAINING_LINES,
-        validation=VALIDATION_LINES,
-        min_characters=LINE_CHARACTERS[0],
-        max_characters=LINE_CHARACTERS[1],
-        progress=progress,
-    )
-
-
 def run_demo(
     folder: Path,
     dataset: Dataset,
@@ -110,25 +94,17 @@ def run_demo(
     """Run all steps of the demo.
 
     :param folder: the training run's folder is created in it.
-    :param dataset: training and validation lines.
     :param hyperparameters: of the network to train.
     :param folding: of the trained network.
     :param embedded: a design that takes lines of the dataset's height.
-    :param reporter: shows the training's progress.
+    :param reporter: shows the training's progress, and `progress` that of a comparison.
     :param log: gets a line of text for each step.
-    :param progress: shows the progress of a comparison.
     :raises TrainingError: the training was interrupted.
     :raises MismatchError: a header does not reproduce its network, or bit-exact results differ.
     """
     log("1. Train a quantized BiLSTM on synthetic text lines.")
-    result = train(
-        hyperparameters,
-        dataset,
-        experiments=folder,
-        command="foldline demo",
-        author="Foldline demo",
-        reporter=reporter,
-    )
+    origin = {"command": "foldline demo", "author": "Foldline demo"}
+    result = train(hyperparameters, dataset, experiments=folder, reporter=reporter, **origin)
     if result.interrupted:
         raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
     checkpoint, lines = Checkpoint.load(result.folder / BEST_CER), dataset.validation
@@ -136,7 +112,8 @@ def run_demo(
     exported = design_from_checkpoint(checkpoint, folding=folding).design
     trained = _verify(exported, result.folder / "demo", lines, log=log)
     other = Design.load(embedded)
-    log(f"3. Do the same with the included network {other.experiment}, trained on {_dataset_of(other)}.")
+    trained_on = other.provenance.notes.get("dataset") or "an unknown dataset"
+    log(f"3. Do the same with the included network {other.experiment}, trained on {trained_on}.")
     included = _verify(other, result.folder / embedded.stem, lines, log=log)
     log("4. Write a hardware project of the trained network.")
     design, project = Design.load(trained.design), result.folder / "project"
@@ -147,13 +124,10 @@ def run_demo(
     embedded_comparison = compare(other, lines)
     log("6. Write a report.")
     report = result.folder / "report.html"
-    curves = (read_curves(result.folder / TENSORBOARD, name=result.folder.name),)
-    runs = tuple(
-        ReportRun(name=name, design=network, comparison=compared, dataset_name=dataset.name, curves=stages)
-        for name, network, compared, stages in (
-            ("trained by the demo", design, comparison, curves),
-            ("included with Foldline", other, embedded_comparison, ()),
-        )
+    curves, on = read_curves(result.folder / TENSORBOARD, name=result.folder.name), dataset.name
+    runs = (
+        ReportRun(name="trained by the demo", design=design, comparison=comparison, dataset_name=on, curves=(curves,)),
+        ReportRun(name="included with Foldline", design=other, comparison=embedded_comparison, dataset_name=on),
     )
     write_report(report, ReportInputs(runs=runs, title="Foldline demo", made=now()), progress=progress)
     return DemoResult(
@@ -168,15 +142,8 @@ def run_demo(
     )
 
 
-def _dataset_of(design: Design) -> str:
-    return design.provenance.notes.get("dataset") or "an unknown dataset"
-
-
 def _verify(exported: Design, stem: Path, lines: Sequence[Line], *, log: Callable[[str], None]) -> VerifiedHeader:
-    """Write a header, read it back, and simulate both designs.
-
-    :param stem: path of the files without suffix.
-    """
+    """Write a header, read it back, and simulate both designs; `stem` is the path of the files without suffix."""
     header, alphabet, path = (stem.with_suffix(suffix) for suffix in (".hpp", ".alphabet.txt", ".npz"))
     write_header(header, fold(exported))
     exported.alphabet.write(alphabet)
@@ -232,7 +199,6 @@ def compare_all(
 
 
 def _why_missing(error: ImportError) -> str:
-    """Why pynq cannot be imported."""
     if isinstance(error, ModuleNotFoundError) and error.name == "pynq":
         return "pynq is not installed: pip install 'foldline[board]'."
     return f"pynq cannot be imported: {str(error).splitlines()[0].rstrip('.')}."

@@ -41,8 +41,8 @@ class LineBuffer:
         self._input_words = max(MIN_WORDS, 2 * design.limits.columns * record)
         self._output_words = max(MIN_WORDS, 1 + design.limits.labels)
         self._allocated = []
-        self.input_bytes = 0
-        self.columns = 0
+        self.input_bytes = self.columns = 0
+        self.started = 0.0  # the start of its line, seconds
         self.allocate(np.zeros(0, dtype=WORD_DTYPE))
 
     def allocate(self, contents: np.ndarray) -> None:

@@ -83,7 +83,6 @@ def read_bit_file(path: Path) -> BitFile:
 def require_part(bit: BitFile, part: str) -> None:
     """Refuse a bitstream for another part than the board's; the speed grade may differ.
 
-    :param bit: the bitstream.
     :param part: the board's part, as Vivado spells it, e.g. ``xc7z020clg400-1``.
     :raises BoardError: names both parts.
     """
@@ -92,11 +91,7 @@ def require_part(bit: BitFile, part: str) -> None:
 
 
 def _bare_part(part: str) -> str:
-    """Part and package without prefix and speed grade: `xc7z020clg400-1` and `7z020clg400` are equal.
-
-    >>> _bare_part("xc7z020clg400-1"), _bare_part("xczu3eg-sbva484-1-e")
-    ('7z020clg400', 'zu3eg-sbva484')
-    """
+    """Part and package without prefix and speed grade: ``7z020clg400`` of ``xc7z020clg400-1``."""
     return re.sub(r"-\d.*$", "", part.lower().removeprefix("xc"))
 
 
@@ -105,8 +100,6 @@ def require_named(path: Path, design: Design) -> None:
 
     Published names are ``DATASET-WxAy-pynq.bit``; any other name is accepted.
 
-    :param path: the bitstream.
-    :param design: the design to run.
     :raises DesignError: names each value that differs.
     """
     name = _PUBLISHED.fullmatch(path.name)

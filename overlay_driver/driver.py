@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -29,14 +28,6 @@ TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
 design file may have another folding than the bitstream, which the model does not know."""
 
 NOT_LOADED = "The accelerator is not loaded: loading its bitstream again failed. Enter the driver's with block again."
-
-
-@dataclass(frozen=True)
-class _Run:
-    """The line that the accelerator computes, and the time of its start, seconds."""
-
-    buffer: LineBuffer
-    started: float
 
 
 class Driver:
@@ -65,7 +56,7 @@ class Driver:
         manifest.require(design, str(bitstream or "The manifest"))
         self._accelerator: Accelerator | None = None
         self._buffers: list[LineBuffer] = []
-        self._running: _Run | None = None
+        self._running: LineBuffer | None = None
         self._iterator: object = None
         self._needs_check = False
 
@@ -167,9 +158,7 @@ class Driver:
         return result
 
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
-        """Compute lines of raw pixels; yields for each its result or its error, in order.
-
-        While the accelerator computes a line, the next one is taken and packed into a second buffer.
+        """Compute lines of raw pixels, as `read_texts`; yields for each its result or its error, in order.
 
         :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index.
         :raises BoardError: another iterator of this driver is not exhausted.
@@ -231,38 +220,36 @@ class Driver:
         if self._accelerator is None:
             return BoardError(NOT_LOADED)
         try:
-            if self._needs_check:
-                self._check_again(next(other for other in self._buffers if other is not buffer))
+            if self._needs_check:  # as `check`, in the other buffer
+                other = next(other for other in self._buffers if other is not buffer)
+                for answer in self.manifest.answers:
+                    other.fill(answer.columns)
+                    self._start(other)
+                    self._require_answer(answer, self._finish())
+                self._needs_check = False
             self._start(buffer)
         except BoardError as error:
             return error
         return None
 
-    def _check_again(self, buffer: LineBuffer) -> None:
-        """As `check`, with a given buffer."""
-        for answer in self.manifest.answers:
-            buffer.fill(answer.columns)
-            self._start(buffer)
-            self._require_answer(answer, self._finish())
-        self._needs_check = False
-
     def _start(self, buffer: LineBuffer) -> None:
         buffer.to_device()
-        self._running = _Run(buffer, self.board.timer.now())  # set before the start, for an interrupt in between
+        buffer.started = self.board.timer.now()
+        self._running = buffer  # set before the start, for an interrupt in between
         try:
             self._accelerator.start(buffer)
         except BoardError:
             self._running = None
             raise
-        self._running = _Run(buffer, self.board.timer.now())
+        buffer.started = self.board.timer.now()
 
     def _finish(self) -> BoardResult | FoldlineError:
         """Wait for the running line; returns its result or its error. The accelerator is then idle."""
-        run = self._running
+        buffer = self._running
         try:
-            seconds, at_most = self._wait(run)
+            seconds, at_most = self._wait(buffer)
             self._running = None
-            labels = run.buffer.labels(counts_all=self.manifest.kernel is Kernel.HLS)
+            labels = buffer.labels(counts_all=self.manifest.kernel is Kernel.HLS)
         except FoldlineError as error:
             try:
                 self._stop()
@@ -272,23 +259,23 @@ class Driver:
         return BoardResult(
             text=self.design.alphabet.text(labels),
             labels=labels,
-            columns=run.buffer.columns,
+            columns=buffer.columns,
             milliseconds=1000 * seconds,
             at_most=at_most,
             modelled=self.board.timer.modelled,
-            operations=operations_per_column(self.design) * run.buffer.columns,
+            operations=operations_per_column(self.design) * buffer.columns,
         )
 
-    def _wait(self, run: _Run) -> tuple[float, bool]:
+    def _wait(self, buffer: LineBuffer) -> tuple[float, bool]:
         """Poll until the accelerator is done; returns seconds since the start, and whether they are an upper bound."""
-        allowed = self._timeout(run.buffer.columns)
+        allowed = self._timeout(buffer.columns)
         for poll in count():
             state = self._accelerator.control()
-            elapsed = self.board.timer.now() - run.started
+            elapsed = self.board.timer.now() - buffer.started
             if Control.DONE in state:
                 return elapsed, poll == 0 or self.board.remote
             if elapsed > allowed:
-                raise BoardError(self._no_answer(run, state, allowed))
+                raise BoardError(self._no_answer(buffer.columns, state, allowed))
             self.board.timer.pause()
 
     def _timeout(self, columns: int) -> float:
@@ -296,9 +283,9 @@ class Driver:
         expected = cycles.milliseconds(columns, self.manifest.clock_mhz) / 1000
         return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
 
-    def _no_answer(self, run: _Run, state: Control, allowed: float) -> str:
+    def _no_answer(self, columns: int, state: Control, allowed: float) -> str:
         message = (
-            f"The accelerator did not finish a line of {run.buffer.columns} columns within {allowed:g} s "
+            f"The accelerator did not finish a line of {columns} columns within {allowed:g} s "
             f"(control register {int(state):#x})."
         )
         if Control.IDLE in state:
@@ -313,12 +300,12 @@ class Driver:
 
         Before that, it may write to its buffer, which must be neither freed nor used.
         """
-        run = self._running  # cleared only when the accelerator is idle, in case of a second Ctrl-C
-        if run is None:
+        buffer = self._running  # cleared only when the accelerator is idle, in case of a second Ctrl-C
+        if buffer is None:
             return
         idle = False
         with suppress(BoardError):  # it hangs
-            idle = self._accelerator is not None and self._becomes_idle(run)
+            idle = self._accelerator is not None and self._becomes_idle(buffer)
         try:
             if not idle:
                 self._load_again()
@@ -327,12 +314,12 @@ class Driver:
             raise
         self._running = None
 
-    def _becomes_idle(self, run: _Run) -> bool:
+    def _becomes_idle(self, buffer: LineBuffer) -> bool:
         """Wait for the line, unless the accelerator is idle or the line has already timed out."""
         state = self._accelerator.control()
         if Control.IDLE in state and Control.START not in state:
             return True
-        if self.board.timer.now() - run.started > self._timeout(run.buffer.columns):
+        if self.board.timer.now() - buffer.started > self._timeout(buffer.columns):
             return False
-        self._wait(run)
+        self._wait(buffer)
         return True

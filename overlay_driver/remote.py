@@ -102,7 +102,7 @@ class RemoteBoard(Board):
 
 
 def _firmware_name(path: Path) -> str:
-    """Name of the file on the board from which pynq loads a bitstream."""
+    """The file on the board from which pynq loads a bitstream."""
     return f"{path.stem}.bin"
 
 
@@ -132,11 +132,7 @@ def remote_board(host: str) -> RemoteBoard:
 
 
 def _host_and_port(text: str) -> tuple[str, int]:
-    """Split ``HOST[:PORT]``.
-
-    >>> _host_and_port("pynq"), _host_and_port("[fe80::1]:80")
-    (('pynq', 7967), ('[fe80::1]', 80))
-    """
+    """Split ``HOST[:PORT]``; without a port, it is `PORT`."""
     found = _HOST.fullmatch(text)
     if found is None:
         raise ConfigError(f"The remote board is {text!r}; it must be HOST or HOST:PORT, an IPv6 address in brackets.")

@@ -27,19 +27,16 @@ def command(output: Path) -> None:
     from foldline.console.progress import counting
     from foldline.console.terminal import show_comparison, show_line
     from foldline.console.training import showing
-    from foldline.demo import PARAMS, demo_dataset, run_demo
+    from foldline.demo import PARAMS, SYNTHETIC, run_demo
     from train.config import Hyperparameters
+    from train.data.synthetic import synthetic_dataset
 
     with counting("rendering lines") as progress:
-        dataset = demo_dataset(progress)
-    with showing() as reporter:
+        dataset = synthetic_dataset(**SYNTHETIC, progress=progress)
+    hyperparameters = Hyperparameters.from_json(PARAMS)
+    with showing() as shown:
         result = run_demo(
-            output,
-            dataset,
-            hyperparameters=Hyperparameters.from_json(PARAMS),
-            reporter=reporter,
-            log=click.echo,
-            progress=counting,
+            output, dataset, hyperparameters=hyperparameters, reporter=shown, log=click.echo, progress=counting
         )
     console = Console(width=None if Console().is_terminal else 120)
     for title, comparison in (
@@ -51,8 +48,6 @@ def command(output: Path) -> None:
             show_line(console, comparison.lines[index], comparison.results, index, scan=True)
         console.print()
         show_comparison(console, comparison, title=f"{title} on {len(comparison.lines)} validation lines")
-    files = ", ".join(
-        path.name for path in (result.checkpoint, result.trained.design, result.trained.header, result.project)
-    )
-    console.print(f"\nFiles in {result.folder}: {files}")
+    files = (result.checkpoint, result.trained.design, result.trained.header, result.project)
+    console.print(f"\nFiles in {result.folder}: {', '.join(path.name for path in files)}")
     console.print(f"Report: {result.report}", soft_wrap=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +14,6 @@ from foldline.commands.options import (
     parse_backends,
     target_options,
 )
-
-if TYPE_CHECKING:
-    from foldline.report.runs import OpenedRun
 
 COUNT = click.IntRange(min=0)
 
@@ -78,12 +73,14 @@ def command(
     """
     if (study is None) != (storage is None):
         raise click.UsageError("--study and --storage need each other.")
+    from datapath.architecture import Architecture
     from datapath.files import require_different
     from datapath.manifest import Kernel
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import open_dataset
+    from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
     from foldline.report.runs import backends_of, compare_run, open_runs
 
@@ -91,7 +88,8 @@ def command(
     for path in sources:
         require_different(output=output, RUN=path)
     opened = open_runs(sources)
-    columns = _columns(opened) if columns is None else columns
+    if columns is None:  # a line that all designs accept, so that their rates are comparable
+        columns = min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
     target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
@@ -99,19 +97,13 @@ def command(
     dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
     for problem in dataset.problems:
         click.echo(problem, err=True)
-    trials = _trials(study, storage)
-    runs = tuple(
-        compare_run(
-            run,
-            dataset,
-            backends=backends,
-            csim_lines=csim_lines,
-            ignore_limits=ignore_limits,
-            threads=threads,
-            progress=counting,
-        )
-        for run in opened
-    )
+    trials = None
+    if study is not None:
+        from foldline.study.result import read_study
+
+        trials = read_study(study, storage)
+    chosen = {"backends": backends, "csim_lines": csim_lines, "ignore_limits": ignore_limits}
+    runs = tuple(compare_run(run, dataset, **chosen, threads=threads, progress=counting) for run in opened)
     inputs = ReportInputs(
         runs=runs,
         title=title or ", ".join(run.name for run in runs),
@@ -126,20 +118,3 @@ def command(
     wrong = [f"{run.name}: {why}" for run in runs if (why := failure(run.comparison)) is not None]
     if wrong:
         raise click.ClickException(" ".join(wrong))
-
-
-def _columns(opened: Sequence[OpenedRun]) -> int:
-    """Columns of a line that all designs accept, so that their rates are comparable."""
-    from datapath.architecture import Architecture
-    from foldline.hardware.estimate import line_columns
-
-    return min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
-
-
-def _trials(study: str | None, storage: str | None):
-    """Read a study; returns None without one, and then imports nothing."""
-    if study is None:
-        return None
-    from foldline.study.result import read_study
-
-    return read_study(study, storage)

@@ -82,21 +82,11 @@ def _show(name: str, result, as_json: bool) -> bool:
             click.echo(printable(json.dumps({"name": name, "error": str(result)}, ensure_ascii=False)))
         return False
     if as_json:
-        entry = {
-            "name": name,
-            "text": result.text,
-            "labels": result.labels.tolist(),
-            "columns": result.columns,
-            "milliseconds": result.milliseconds,
-            "at_most": result.at_most,
-            "modelled": result.modelled,
-            "gops": result.gops,
-        }
+        entry = {"name": name, "text": result.text, "labels": result.labels.tolist()}
+        entry |= {of: getattr(result, of) for of in ("columns", "milliseconds", "at_most", "modelled", "gops")}
         click.echo(printable(json.dumps(entry, ensure_ascii=False)))
     else:
-        most = "at most " if result.at_most else ""
-        kind = " (modelled)" if result.modelled else ""
-        click.echo(
-            printable(f"{name}\t{result.text}\t{result.columns} columns, {most}{result.milliseconds:.3f} ms{kind}")
-        )
+        most, kind = "at most " if result.at_most else "", " (modelled)" if result.modelled else ""
+        time = f"{result.columns} columns, {most}{result.milliseconds:.3f} ms{kind}"
+        click.echo(printable(f"{name}\t{result.text}\t{time}"))
     return True

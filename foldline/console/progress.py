@@ -9,17 +9,21 @@ from datetime import timedelta
 from threading import Thread
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from datapath.errors import FoldlineError
+
+
+def bars_on(console: Console, last: ProgressColumn | None = None) -> Progress:
+    """Bars that vanish when they end; nothing if the console is not a terminal. The last column is the time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), last or TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr with a text, driven by calls with (done, total); nothing if stderr is not a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with bars_on(Console(stderr=True)) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -74,8 +78,7 @@ def computing_lines(count: Callable[[], int | None]) -> Iterator[LinesComputed]:
     :param count: returns the job's lines, or None; it runs in a thread, as counting millions of files takes long.
     """
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rates]}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with bars_on(console, TextColumn("{task.fields[rates]}")) as bars:
         shown = LinesComputed(console, bars)
 
         def set_total() -> None:

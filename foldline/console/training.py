@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from foldline.console.progress import bars_on
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 
 
@@ -52,11 +53,7 @@ class _Shown(Reporter):
 
 @contextmanager
 def showing(*, stderr: bool = False) -> Iterator[Reporter]:
-    """A reporter that shows a run on the terminal; the bars vanish when it ends.
-
-    :param stderr: write to stderr, not to stdout.
-    """
+    """A reporter that shows a run on the terminal, on stdout or stderr; the bars vanish when it ends."""
     console = Console(stderr=stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with bars_on(console) as bars:
         yield _Shown(console, bars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -95,17 +96,22 @@ def runs_of(inspection: Inspection) -> list[Run]:
     return runs
 
 
+def is_visible(text: str) -> bool:
+    """Whether a text can be printed, and has ink."""
+    return text.isprintable() and not text.isspace()
+
+
 def _drawable(text: str) -> bool:
-    """Whether the font has a glyph for every character."""
+    """Whether a text is visible, and the font has a glyph for every character."""
     font = font_manager.get_font(font_manager.findfont(FONT))
-    return text.isprintable() and not text.isspace() and all(font.get_char_index(ord(c)) for c in text)
+    return is_visible(text) and all(font.get_char_index(ord(c)) for c in text)
 
 
-def writable(symbol: str, label: int) -> str:
-    """Text of a symbol in the picture: an open box for a space, the class number if the font lacks the symbol."""
+def writable(symbol: str, label: int, drawable: Callable[[str], bool] = _drawable) -> str:
+    """Text of a class: an open box for a space, the class number for another symbol that is not drawable."""
     if symbol == " ":
         return "\N{OPEN BOX}"
-    return symbol if _drawable(symbol) else f"#{label}"
+    return symbol if drawable(symbol) else f"#{label}"
 
 
 def running_text(text: str, longest: int) -> str:
@@ -116,8 +122,7 @@ def running_text(text: str, longest: int) -> str:
 
 def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayout:
     """Split the line into rows of at most `width` pixels, with the largest scale within the limits above."""
-    T, inputs = inspection.columns.shape
-    T = min(T, DRAWN_COLUMNS)
+    T, inputs = min(len(inspection.columns), DRAWN_COLUMNS), inspection.columns.shape[1]
     tallest = max(HANDY_HEIGHT / inputs, 2)
     widest = min(max(tallest, WIDE_SCALE), LARGEST_SCALE)
     # The fewest rows with legible columns, equally long except the last.
@@ -178,20 +183,10 @@ def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, a
     _draw_marks(axes, row, inspection, scale, image_height)
     for run, lane in row.placed:
         x, y = (run.anchor - row.start + 0.5) * scale, image_height + lane * LANE
-        color = EMITTED if run.emitted else LOST
-        axes.plot([x, x], [image_height - 3, y + 2], color=color, linewidth=1)
-        axes.text(
-            x,
-            y + 3,
-            writable(alphabet.symbols[run.label], run.label),
-            color=color,
-            fontsize=LABEL_POINTS,
-            fontweight="bold" if run.emitted else "normal",
-            fontstyle="normal" if run.emitted else "italic",
-            ha="center",
-            va="bottom",
-            parse_math=False,
-        )
+        style = {"color": EMITTED, "fontweight": "bold"} if run.emitted else {"color": LOST, "fontstyle": "italic"}
+        axes.plot([x, x], [image_height - 3, y + 2], color=style["color"], linewidth=1)
+        text = writable(alphabet.symbols[run.label], run.label)
+        axes.text(x, y + 3, text, fontsize=LABEL_POINTS, ha="center", va="bottom", parse_math=False, **style)
     step = next(step for step in (5, 10, 20, 50, 100, 200) if step * scale >= 60)
     for column in range(-(-row.start // step) * step, row.stop, step):
         x = (column - row.start + 0.5) * scale
@@ -204,25 +199,11 @@ def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, imag
         left, right = (max(run.start, row.start) - row.start) * scale, (min(run.stop, row.stop) - row.start) * scale
         if left < right:
             color = EMITTED if run.emitted else LOST
-            axes.axvspan(left, right, *_span(axes, 0, image_height), color=color, alpha=TINT, linewidth=0)
+            axes.fill_between([left, right], 0, image_height, color=color, alpha=TINT, linewidth=0)
             top, bottom = (-2, -10) if run.emitted else (-4, -8)
             axes.fill_between([left + 0.5, right - 0.5], bottom, top, color=color, linewidth=0)
     blank = inspection.best[row.start : row.stop] == BLANK
     centres = (np.arange(len(blank)) + 0.5) * scale
-    axes.plot(centres[blank], np.full(blank.sum(), -6), linestyle="", marker=".", markersize=1.5, color=FAINT)
+    axes.plot(centres[blank], np.full(blank.sum(), -6), ".", markersize=1.5, color=FAINT)
     silent = ~inspection.positive[row.start : row.stop]
-    axes.plot(
-        centres[silent],
-        np.full(silent.sum(), -15),
-        linestyle="",
-        marker="x",
-        markersize=3,
-        color=INK,
-        markeredgewidth=0.9,
-    )
-
-
-def _span(axes: Axes, low: float, high: float) -> tuple[float, float]:
-    """Heights in data units as fractions of the axes."""
-    bottom, top = axes.get_ylim()
-    return (low - bottom) / (top - bottom), (high - bottom) / (top - bottom)
+    axes.plot(centres[silent], np.full(silent.sum(), -15), "x", markersize=3, color=INK, markeredgewidth=0.9)

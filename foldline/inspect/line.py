@@ -13,10 +13,8 @@ from foldline.batch.inputs import LineInput
 
 
 def pixel_input(path: Path, number: int) -> LineInput:
-    """The line `pixels_NUMBER` of a file; its other lines are not read.
+    """The line `pixels_NUMBER` of an ``.npz`` file with arrays pixels_0, pixels_1, ... [T, I]; others are not read.
 
-    :param path: an ``.npz`` file with arrays pixels_0, pixels_1, ... [T, I].
-    :param number: of the line, from 0.
     :raises FileError: the file cannot be read.
     :raises DataError: it has no such line.
     """
@@ -30,13 +28,7 @@ def pixel_input(path: Path, number: int) -> LineInput:
 
 
 def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> Inspection:
-    """Inspect a line.
-
-    :param design: the network.
-    :param line: the line.
-    :param ignore_limits: whether to compute a line that exceeds the overlay's limits.
-    :raises FoldlineError: as `LineInput.columns` and `inspect_line`, with the line's name.
-    """
+    """As `inspect_line`; its errors, and those of `LineInput.columns`, name the line."""
     try:
         return inspect_line(design, line.columns(design), ignore_limits=ignore_limits)
     except LimitError as error:
@@ -48,7 +40,6 @@ def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> In
 def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None, number: int) -> Path:
     """Path of the picture: `output`, or one in the current folder that is derived from the input's name.
 
-    :param output: path from the command line, or None.
     :param image: the line's image, or None for line `number` of `pixels`.
     :raises ConfigError: `output` does not end in .png.
     """

@@ -81,8 +81,6 @@ HOW_TO_READ = (
 def write_picture(path: str | os.PathLike, inspection: Inspection, design: Design, *, title: str) -> tuple[int, int]:
     """Write the picture as a PNG, with the same bytes for the same inspection.
 
-    :param path: the PNG file.
-    :param inspection: what to draw.
     :param design: the network that was inspected.
     :param title: first line of the picture.
     :returns: width and height in pixels.
@@ -111,15 +109,12 @@ def _with_palette(pixels: np.ndarray) -> Image.Image:
 
 def _palette() -> np.ndarray:
     """Colours, int64 [at most 256, 3]: greys, shades of each colour, and the runs' tints over grey."""
-    white = np.array([255.0, 255.0, 255.0])
-    colors = [white * level for level in np.linspace(0, 1, 64)]
-    for name in (BARS, EMITTED, LOST):
-        full = 255 * np.array(to_rgb(name))
-        colors += [white + (full - white) * level for level in np.linspace(0.05, 1, 30)]
-    for name in (EMITTED, LOST):
-        full = 255 * np.array(to_rgb(name))
-        colors += [white * level * (1 - TINT) + full * TINT for level in np.linspace(0, 1, 50)]
-    return np.rint(colors).astype(np.int64)
+    white = np.full(3, 255.0)
+    bars, emitted, lost = (255 * np.array(to_rgb(name)) for name in (BARS, EMITTED, LOST))
+    greys = [white * level for level in np.linspace(0, 1, 64)]
+    shades = [white + (full - white) * level for full in (bars, emitted, lost) for level in np.linspace(0.05, 1, 30)]
+    tints = [white * level * (1 - TINT) + full * TINT for full in (emitted, lost) for level in np.linspace(0, 1, 50)]
+    return np.rint([*greys, *shades, *tints]).astype(np.int64)
 
 
 class _Page:
@@ -127,9 +122,8 @@ class _Page:
 
     def __init__(self, height: float) -> None:
         self.height = height
-        self.figure = Figure(
-            figsize=(WIDTH / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH, facecolor="white"
-        )
+        size = WIDTH / PIXELS_PER_INCH, height / PIXELS_PER_INCH
+        self.figure = Figure(figsize=size, dpi=PIXELS_PER_INCH, facecolor="white")
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         bottom = self.height - top - height
@@ -146,27 +140,17 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
     panel_rows = -(-len(panels_of(inspection)) // PANEL_COLUMNS)
     line_height = sum(layout.height(row) for row in layout.rows)
     table_height = (len(inspection.quantities) + 2) * ROW_HEIGHT
-    page = _Page(
-        TITLE_HEIGHT
-        + line_height
-        + KEY_HEIGHT
-        + NOTE_HEIGHT * len(notes)
-        + panel_rows * PANEL_HEIGHT
-        + TABLE_GAP
-        + table_height
-    )
+    above = TITLE_HEIGHT + line_height + KEY_HEIGHT + NOTE_HEIGHT * len(notes)
+    page = _Page(above + panel_rows * PANEL_HEIGHT + TABLE_GAP + table_height)
     page.text(MARGIN, 16, running_text(title, 100), fontsize=14, fontweight="bold", color=INK)
-    page.text(MARGIN, 46, _subtitle(inspection, design), fontsize=10.5, color=INK)
+    text = running_text(inspection.trace.text, 110) or "(nothing)"
+    subtitle = f"{design.experiment}, {len(inspection.columns)} columns, text: {text}"
+    page.text(MARGIN, 46, subtitle, fontsize=10.5, color=INK)
     top = TITLE_HEIGHT
     for row in layout.rows:
         height = layout.height(row)
-        draw_row(
-            page.axes(MARGIN, top, (row.stop - row.start) * layout.scale, height),
-            layout,
-            row,
-            inspection,
-            design.alphabet,
-        )
+        axes = page.axes(MARGIN, top, (row.stop - row.start) * layout.scale, height)
+        draw_row(axes, layout, row, inspection, design.alphabet)
         top += height
     _draw_key(page, top)
     top += KEY_HEIGHT
@@ -176,11 +160,6 @@ def _figure(inspection: Inspection, design: Design, title: str) -> Figure:
     _draw_panels(page, top, inspection)
     _draw_table(page, top + panel_rows * PANEL_HEIGHT + TABLE_GAP, inspection)
     return page.figure
-
-
-def _subtitle(inspection: Inspection, design: Design) -> str:
-    shown = running_text(inspection.trace.text, 110)
-    return f"{design.experiment}, {len(inspection.columns)} columns, text: {shown or '(nothing)'}"
 
 
 def notes_of(inspection: Inspection, layout: LineLayout) -> list[str]:
@@ -210,8 +189,8 @@ def _draw_key(page: _Page, top: float) -> None:
         axes.text(x + 32, 10, text, fontsize=9, color=INK, va="center")
     axes.fill_between([0, 24], 6, 14, color=EMITTED, linewidth=0)
     axes.fill_between([365, 389], 8, 12, color=LOST, linewidth=0)
-    axes.plot(np.arange(610, 635, 5), np.full(5, 10), linestyle="", marker=".", markersize=2, color=FAINT)
-    axes.plot([836, 846], [10, 10], linestyle="", marker="x", markersize=4, color=INK, markeredgewidth=0.9)
+    axes.plot(np.arange(610, 635, 5), np.full(5, 10), ".", markersize=2, color=FAINT)
+    axes.plot([836, 846], [10, 10], "x", markersize=4, color=INK, markeredgewidth=0.9)
 
 
 def panels_of(inspection: Inspection) -> tuple[str | None, ...]:
@@ -242,17 +221,25 @@ def table_input_of(inspection: Inspection, quantity: Quantity) -> Quantity | Non
     return name and inspection[name]
 
 
+def clip_bins(inspection: Inspection, quantity: Quantity) -> list[float]:
+    """The ends of the input range of the table that reads this quantity, as bin positions; empty if none does."""
+    read = table_input_of(inspection, quantity)
+    if read is None:
+        return []
+    bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
+    return [float(np.interp(end, quantity.edges, np.arange(len(quantity.edges)))) for end in (-bound, bound)]
+
+
 def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: Inspection, quantity: Quantity) -> None:
     """Draw a histogram with its heading: name and type, bits used, events."""
     format = quantity.format
-    read = table_input_of(inspection, quantity)
     page.text(left, top, TITLES[quantity.name], fontsize=10, fontweight="bold", color=INK)
     page.text(left + width, top, whole_type_text(format), fontsize=8.5, color="#555555", ha="right")
     unused = f", lowest {quantity.idle_low_bits} unused" if 0 < quantity.idle_low_bits < format.bits else ""
     used = f"uses {quantity.used_bits:.1f} of {format.bits} integer+fraction bits{unused}"
     page.text(left, top + 19, used, fontsize=8.5, color=INK)
     overflows = bool(quantity.below or quantity.above)
-    page.text(left, top + 35, _events_text(quantity, read), fontsize=8.5, color=LOST if overflows else INK)
+    page.text(left, top + 35, _events_text(inspection, quantity), fontsize=8.5, color=LOST if overflows else INK)
     axes = page.axes(left + AXIS_LABELS, top + 58, width - AXIS_LABELS, PLOT_HEIGHT)
     bins = len(quantity.histogram)
     axes.stairs(quantity.histogram, np.arange(bins + 1), baseline=0.5, fill=True, color=BARS)
@@ -260,10 +247,8 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
     axes.set(xlim=(-0.02 * bins, 1.02 * bins), yscale="log", ylim=(0.5, max(4 * int(quantity.histogram.max()), 10)))
     for end in (0, bins):
         axes.axvline(end, color="black", linewidth=2)
-    if read is not None:
-        bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
-        for end in (-bound, bound):
-            axes.axvline(np.interp(end, quantity.edges, np.arange(bins + 1)), color=INK, linewidth=1, linestyle="--")
+    for end in clip_bins(inspection, quantity):
+        axes.axvline(end, color=INK, linewidth=1, linestyle="--")
     axes.yaxis.set_major_locator(LogLocator(numticks=5))
     axes.yaxis.set_minor_locator(NullLocator())
     ticks = _range_ticks(quantity)
@@ -275,7 +260,7 @@ def _draw_panel(page: _Page, left: float, top: float, width: float, inspection: 
         axes.spines[side].set_visible(False)
 
 
-def _events_text(quantity: Quantity, read: Quantity | None) -> str:
+def _events_text(inspection: Inspection, quantity: Quantity) -> str:
     """The range of the values, and the events that occurred."""
     if not quantity.values:
         return "not computed in this line"
@@ -283,6 +268,7 @@ def _events_text(quantity: Quantity, read: Quantity | None) -> str:
     for name in ("wrapped", "saturated", "rounded"):
         if count := events_of(quantity)[name]:
             parts.append(f"{name} {share_text(count, quantity.values)}")
+    read = table_input_of(inspection, quantity)
     if read is not None and read.clipped:
         parts.append(f"clipped {share_text(read.clipped, read.values)}")
     return ", ".join(parts)
@@ -317,17 +303,10 @@ def _draw_table(page: _Page, top: float, inspection: Inspection) -> None:
             axes.axhspan(number * ROW_HEIGHT, (number + 1) * ROW_HEIGHT, color="#F2F5F8", linewidth=0)
         overflows = bool(quantity and (quantity.below or quantity.above))
         for index, (name, x) in enumerate(zip(TABLE_HEADINGS, TABLE_EDGES, strict=True)):
-            axes.text(
-                x,
-                middle,
-                cells[name],
-                fontsize=9,
-                fontweight="normal" if quantity else "bold",
-                color=LOST if overflows and name in ("wrapped", "saturated") and cells[name] != NOT_APPLICABLE else INK,
-                ha="left" if index < TEXT_COLUMNS else "right",
-                va="center",
-                parse_math=False,
-            )
+            overflow = overflows and name in ("wrapped", "saturated") and cells[name] != NOT_APPLICABLE
+            style = {"fontweight": "normal" if quantity else "bold", "color": LOST if overflow else INK}
+            side = "left" if index < TEXT_COLUMNS else "right"
+            axes.text(x, middle, cells[name], fontsize=9, ha=side, va="center", parse_math=False, **style)
     axes.axhline(ROW_HEIGHT, color=INK, linewidth=1)
 
 

@@ -10,11 +10,8 @@ from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, 
 from foldline.compare.tables import agreement_notes, failure, notes
 
 TABLE = (
-    (FLOAT, CTC),
-    *((QUANTIZED, CTC), (QUANTIZED, OVERLAY)),
-    *((SIMULATED, CTC), (SIMULATED, OVERLAY)),
-    (CSIM, OVERLAY),
-    (BOARD, OVERLAY),
+    *((FLOAT, CTC), (QUANTIZED, CTC), (QUANTIZED, OVERLAY)),
+    *((SIMULATED, CTC), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (BOARD, OVERLAY)),
 )
 """Backends, and how labels follow from their scores, in the order of the data flow."""
 
@@ -46,7 +43,7 @@ class CheckSummary:
 
 
 def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
-    """All rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them."""
+    """The rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them."""
     by_key = [{(result.name, result.decoding): result for result in one.results} for one in comparisons]
     for name, decoding in TABLE:
         results = tuple(of_run.get((name, decoding)) for of_run in by_key)
@@ -55,7 +52,6 @@ def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
 
 
 def check_summary(comparison: Comparison) -> CheckSummary:
-    """Summarise a run's comparison."""
     agreed = () if comparison.agreement is None else tuple(agreement_notes(comparison.agreement))
     failed = failure(comparison)
     problems = () if failed is None else (*agreed, *comparison.failed)

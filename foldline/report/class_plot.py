@@ -13,9 +13,8 @@ import numpy as np
 
 from datapath.alphabet import BLANK, Alphabet
 from fixedpoint_sim import Inspection, Trace
-from fixedpoint_sim.inspection import emitted_at
-from fixedpoint_sim.kernels import best_classes
-from foldline.inspect.layout import Run, runs_of
+from fixedpoint_sim.simulator import emitted_columns
+from foldline.inspect.layout import Run, is_visible, runs_of, writable
 
 SCALE, SEGMENT = 2, 80
 """Pixels per column, and columns per segment: two segments fit side by side on a phone."""
@@ -80,45 +79,33 @@ def class_plot(trace: Trace, columns: np.ndarray, alphabet: Alphabet) -> ClassPl
     inspection, values = classes_of(trace, columns)
     runs = runs_of(inspection)
     lanes = _lanes(runs, alphabet)
-    heights = _heights(values)
     T = len(columns)
+    # A score that is not 0 is at least 2 pixels high.
+    scaled = np.maximum(2, np.rint(PROFILE * values / max(int(values.max()), 1)))
+    heights = np.where(values > 0, scaled, 0).astype(np.int64)
+    windows = (range(start, min(start + SEGMENT, T)) for start in range(0, T, SEGMENT))
     return ClassPlot(
         rows=columns.shape[1],
         columns=T,
         text=trace.text,
         lost=sum(not run.emitted for run in runs),
         exceeded=tuple(map(str, trace.exceeded)),
-        segments=tuple(
-            _segment(range(start, min(start + SEGMENT, T)), inspection, runs, lanes, heights, alphabet)
-            for start in range(0, T, SEGMENT)
-        ),
+        segments=tuple(_segment(window, inspection, runs, lanes, heights, alphabet) for window in windows),
     )
 
 
 def classes_of(trace: Trace, columns: np.ndarray) -> tuple[Inspection, np.ndarray]:
-    """Best class and score of each column.
+    """An inspection without quantities, and the score of each column's best class, int64 [T].
 
-    :returns: an inspection without quantities, and the score of each column's best class, int64 [T], 0 for the blank
-        and in columns without a positive score.
+    The score is 0 for the blank, and in columns without a positive score.
     """
-    values, best = np.empty(len(columns), dtype=np.int64), np.empty(len(columns), dtype=np.int64)
-    best_classes(values, best, trace.scores)
+    best, emitted = emitted_columns(trace.scores)
     positive = trace.scores.max(axis=1) > 0
+    values = np.where(positive & (best != BLANK), trace.scores[np.arange(len(best)), best], 0).astype(np.int64)
     inspection = Inspection(
-        columns=columns,
-        trace=trace,
-        best=best,
-        positive=positive,
-        emitted_at=emitted_at(values, best),
-        quantities=(),
+        columns=columns, trace=trace, best=best, positive=positive, emitted_at=emitted, quantities=()
     )
     return inspection, values
-
-
-def _heights(values: np.ndarray) -> np.ndarray:
-    """Height of each column's score in pixels, at least 2 if it is not 0."""
-    most = max(int(values.max()), 1)
-    return np.where(values > 0, np.maximum(2, np.rint(PROFILE * values / most)), 0).astype(np.int64)
 
 
 def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
@@ -129,7 +116,7 @@ def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
     taken: list[list[tuple[float, float]]] = [[] for _ in range(LANES)]
     lanes = {}
     for run in sorted(runs, key=lambda run: (not run.emitted, run.anchor)):
-        x, half = run.anchor * SCALE, LETTER * len(symbol_text(alphabet, run.label)) / 2
+        x, half = run.anchor * SCALE, LETTER * len(_text_of(run, alphabet)) / 2
         free = (
             lane
             for lane, boxes in enumerate(taken)
@@ -142,12 +129,8 @@ def _lanes(runs: Iterable[Run], alphabet: Alphabet) -> dict[int, int]:
     return lanes
 
 
-def symbol_text(alphabet: Alphabet, label: int) -> str:
-    """Text of a class: an open box for a space, its number for a symbol that cannot be printed."""
-    symbol = alphabet.symbols[label]
-    if symbol == " ":
-        return "\N{OPEN BOX}"
-    return symbol if symbol.isprintable() and not symbol.isspace() else f"#{label}"
+def _text_of(run: Run, alphabet: Alphabet) -> str:
+    return writable(alphabet.symbols[run.label], run.label, drawable=is_visible)
 
 
 def _segment(
@@ -160,9 +143,7 @@ def _segment(
 ) -> Segment:
     start = window.start
     inside = [run for run in runs if run.start < window.stop and run.stop > start]
-    emitted = [run for run in inside if run.emitted]
-    lost = [run for run in inside if not run.emitted]
-    best = inspection.best[start : window.stop]
+    emitted, lost = ([run for run in inside if run.emitted is wanted] for wanted in (True, False))
     return Segment(
         start=start,
         columns=len(window),
@@ -170,7 +151,7 @@ def _segment(
             Letter(
                 x=(run.anchor - start + 0.5) * SCALE,
                 lane=lanes[run.start],
-                text=symbol_text(alphabet, run.label),
+                text=_text_of(run, alphabet),
                 emitted=run.emitted,
             )
             for run in inside
@@ -178,9 +159,9 @@ def _segment(
         ),
         emitted=_spans(window, emitted),
         lost=_spans(window, lost),
-        emitted_profile="".join(_profile(window, run, heights) for run in emitted),
-        lost_profile="".join(_profile(window, run, heights) for run in lost),
-        blank=_stretches(best == BLANK),
+        emitted_profile=_profiles(window, emitted, heights),
+        lost_profile=_profiles(window, lost, heights),
+        blank=_stretches(inspection.best[start : window.stop] == BLANK),
         silent=_stretches(~inspection.positive[start : window.stop]),
     )
 
@@ -191,14 +172,17 @@ def _spans(window: range, runs: Iterable[Run]) -> str:
     return "".join(f"M{left * SCALE} 0h{(right - left) * SCALE}v1h{(left - right) * SCALE}z" for left, right in boxes)
 
 
-def _profile(window: range, run: Run, heights: np.ndarray) -> str:
-    """The scores of a run, as a step curve."""
-    first, stop = max(run.start, window.start), min(run.stop, window.stop)
-    path, at = [f"M{(first - window.start) * SCALE} 0"], 0
-    for height in heights[first:stop].tolist():
-        path.append(f"v{at - height}h{SCALE}" if height != at else f"h{SCALE}")
-        at = height
-    return "".join(path) + f"v{at}z"
+def _profiles(window: range, runs: Iterable[Run], heights: np.ndarray) -> str:
+    """The scores of each run, as a step curve."""
+    path = ""
+    for run in runs:
+        first, stop, at = max(run.start, window.start), min(run.stop, window.stop), 0
+        path += f"M{(first - window.start) * SCALE} 0"
+        for height in heights[first:stop].tolist():
+            path += f"v{at - height}h{SCALE}" if height != at else f"h{SCALE}"
+            at = height
+        path += f"v{at}z"
+    return path
 
 
 def _stretches(where: np.ndarray) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from datapath.tables import SIGMOID, TANH
 from fixedpoint_sim import Inspection, Quantity
-from foldline.inspect.picture import panels_of, table_input_of
+from foldline.inspect.picture import clip_bins, panels_of, table_input_of
 from foldline.inspect.report import HEADINGS, TITLES, cells_of, events_of, real_text, share_text, whole_type_text
 from foldline.report.numbers import grouped
 
@@ -68,13 +67,8 @@ def histograms(inspection: Inspection) -> list[Histogram]:
 
 def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
     read = table_input_of(inspection, quantity)
-    format, bins = quantity.format, len(quantity.histogram)
-    events = events_of(quantity)
+    format, bins, events = quantity.format, len(quantity.histogram), events_of(quantity)
     losses = {"rounded": events["rounded"], "clipped by its table": read and read.clipped}
-    clips = ()
-    if read is not None:
-        bound = (TANH if read.name.startswith("tanh") else SIGMOID).bound
-        clips = tuple(_x_of(end, quantity, bins) for end in (-bound, bound))
     return Histogram(
         title=TITLES[quantity.name],
         type=whole_type_text(format),
@@ -84,7 +78,7 @@ def _histogram(inspection: Inspection, quantity: Quantity) -> Histogram:
         losses=_happened(losses, quantity.values),
         bars=_bars(quantity.histogram),
         ticks=_ticks(quantity, bins),
-        clips=clips,
+        clips=tuple(_x_of(end, bins) for end in clip_bins(inspection, quantity)),
     )
 
 
@@ -93,9 +87,8 @@ def _happened(counts: dict[str, int | None], values: int) -> tuple[str, ...]:
     return tuple(f"{name} {share_text(count, values)} ({grouped(count)})" for name, count in counts.items() if count)
 
 
-def _x_of(raw: float, quantity: Quantity, bins: int) -> float:
-    """x of a raw value."""
-    return round(float(np.interp(raw, quantity.edges, np.arange(bins + 1))) * WIDTH / bins, 1)
+def _x_of(bin: float, bins: int) -> float:
+    return round(bin * WIDTH / bins, 1)
 
 
 def _bars(counts: np.ndarray) -> str:
@@ -109,11 +102,11 @@ def _bars(counts: np.ndarray) -> str:
 
 def _ticks(quantity: Quantity, bins: int) -> tuple[tuple[float, str], ...]:
     """Ticks at both ends of the type's range and at 0, and at 1 and -1 if there is space, as real values."""
-    format = quantity.format
-    scale, high = 1 << format.fraction, (format.max + 1) / (1 << format.fraction)
-    low = format.min / scale
-    marks = {low, 0.0, high, *((-1.0, 1.0) if high > 8 and format.signed else ())}
-    return tuple((_x_of(mark * scale, quantity, bins), f"{mark:g}") for mark in sorted(marks))
+    format, scale = quantity.format, 1 << quantity.format.fraction
+    low, high = format.min / scale, (format.max + 1) / scale
+    marks = sorted({low, 0.0, high, *((-1.0, 1.0) if high > 8 and format.signed else ())})
+    at = np.interp([mark * scale for mark in marks], quantity.edges, np.arange(bins + 1)).tolist()
+    return tuple((_x_of(bin, bins), f"{mark:g}") for bin, mark in zip(at, marks, strict=True))
 
 
 def table_rows(inspection: Inspection) -> list[tuple[str, ...]]:

@@ -18,9 +18,6 @@ from foldline.hardware.estimate import Estimate, estimate
 if TYPE_CHECKING:
     from foldline.study.result import StudyResult
 
-LINES, INSPECTED_LINES = 200, 3
-"""Defaults: lines in the report, and lines whose value ranges are computed."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class CurveStage:
@@ -114,8 +111,8 @@ class ReportInputs:
     title: str
     made: str
     target: Target = Target()
-    lines: int = LINES
-    inspected_lines: int = INSPECTED_LINES
+    lines: int = 200
+    inspected_lines: int = 3
     study: StudyResult | None = None
 
     def __post_init__(self) -> None:

@@ -102,7 +102,9 @@ def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
             by_text.setdefault(result.texts[index], {}).setdefault(result.title, []).append(result.decoding)
     texts = tuple(
         RecognisedText(
-            backends=_names(titles) if len(by_text) > 1 else (ALL_BACKENDS,),
+            backends=tuple(f"{title}, {' and '.join(decodings)}" for title, decodings in titles.items())
+            if len(by_text) > 1
+            else (ALL_BACKENDS,),
             text=text,
             errors=edit_distance(reference, text),
             parts=tuple(differences(reference, text)),
@@ -112,11 +114,6 @@ def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
     main = run.main_result
     errors = None if main is None else edit_distance(reference, main.texts[index])
     return RunOnLine(number=number, name=short_name(run, number + 1), index=index, errors=errors, texts=texts)
-
-
-def _names(titles: dict[str, list[str]]) -> tuple[str, ...]:
-    """Backends, each with its decodings."""
-    return tuple(f"{title}, {' and '.join(decodings)}" for title, decodings in titles.items())
 
 
 def differences(reference: str, text: str) -> Iterator[Part]:
@@ -133,22 +130,15 @@ def differences(reference: str, text: str) -> Iterator[Part]:
     pieces: list[tuple[str, str, str]] = []
     for extra, character, got in zip(extras, [*reference, ""], [*read, ""], strict=True):
         pieces += [(EXTRA, one, "") for one in extra]
-        if got == character:
-            pieces.append((RIGHT, got, ""))
-        else:
-            pieces.append((WRONG if got else MISSING, got, character))
+        pieces.append((RIGHT, got, "") if got == character else (WRONG if got else MISSING, got, character))
     for kind, group in groupby((piece for piece in pieces if piece[1] or piece[2]), key=itemgetter(0)):
         _, got, expected = map("".join, zip(*group, strict=True))
         yield Part(kind=kind, text=got, reference=expected)
 
 
 def scan_uri(pixels: np.ndarray) -> str:
-    """The network's input pixels as the URI of a PNG with 16 grey levels and dark ink.
-
-    :param pixels: uint8 [T, I], ink bright.
-    """
-    levels = 15 - (pixels.T >> 4)
-    picture = Image.fromarray(np.ascontiguousarray(levels))
+    """The network's input pixels, uint8 [T, I], ink bright, as the URI of a PNG with 16 grey levels and dark ink."""
+    picture = Image.fromarray(np.ascontiguousarray(15 - (pixels.T >> 4)))
     picture.putpalette([level * 17 for level in range(16) for _ in "rgb"])
     written = io.BytesIO()
     picture.save(written, format="png", optimize=True, bits=4)

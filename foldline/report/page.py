@@ -18,7 +18,7 @@ from datapath.errors import FileError, MismatchError
 from datapath.files import is_folder, write_text
 from datapath.templates import render_template
 from datapath.version import TOOL
-from fixedpoint_sim import Inspection, Trace, inspect_line, simulate_lines
+from fixedpoint_sim import Trace, inspect_line, simulate_lines
 from fixedpoint_sim.simulator import run_in_order
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY, Progress, silent
@@ -30,8 +30,8 @@ from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_pl
 from foldline.report.inputs import ReportInputs, ReportRun, short_name
 from foldline.report.lines import LineView, scan_uri, worst_first
 from foldline.report.numbers import grouped
-from foldline.report.plots import curve_plots
-from foldline.report.tradeoffs import marks_of, tradeoff_plots
+from foldline.report.plots import curve_plots, pareto_plot
+from foldline.report.tradeoffs import AXES, marks_of
 
 PAGES = (".html", ".htm")
 """Suffixes of reports."""
@@ -45,7 +45,7 @@ PRINTED_LINES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class RunView:
-    """All values of a run except its lines; `inspection` has the value ranges of the lines named in `inspected`."""
+    """All values of a run except its lines; the histograms and quantities are of the lines named in `inspected`."""
 
     number: int
     run: ReportRun
@@ -53,16 +53,9 @@ class RunView:
     estimate: Estimate
     check: CheckSummary
     curves: tuple[Markup, Markup] | None
-    inspection: Inspection | None
-    inspected: tuple[str, ...]
-
-    @property
-    def histograms(self) -> list[histograms.Histogram]:
-        return [] if self.inspection is None else histograms.histograms(self.inspection)
-
-    @property
-    def quantities(self) -> list[tuple[str, ...]]:
-        return [] if self.inspection is None else histograms.table_rows(self.inspection)
+    histograms: Sequence[histograms.Histogram]
+    quantities: Sequence[tuple[str, ...]]
+    inspected: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +70,9 @@ class ShownLine:
 def write_report(
     path: str | os.PathLike, inputs: ReportInputs, *, threads: int | None = None, progress: Progress | None = None
 ) -> None:
-    """Write a report atomically.
+    """Write a report atomically; arguments and errors as `render_report`.
 
-    :param path: the HTML file.
-    :param inputs: the report's inputs.
-    :param threads: worker threads; None for one per processor.
-    :param progress: shows the progress.
-    :raises FileError: the file cannot be written. See also `render_report`.
+    :raises FileError: the file cannot be written.
     """
     write_text(path, render_report(inputs, threads=threads, progress=progress))
 
@@ -91,7 +80,6 @@ def write_report(
 def require_writable(path: str | os.PathLike, runs: Iterable[str | os.PathLike] = ()) -> None:
     """Check early that a report can be written.
 
-    :param path: the HTML file.
     :param runs: folders of runs, in which only an earlier report may be overwritten.
     :raises FileError: `path` is a folder, its folder does not exist, or it is a run's file.
     """
@@ -112,7 +100,6 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
 
     Most of the time is spent on simulating the lines in the report, and inspecting a few of them.
 
-    :param inputs: the report's inputs.
     :param threads: worker threads; None for one per processor.
     :param progress: shows the progress.
     :raises ConfigError: `foldline.hardware.estimate.estimate` refuses the board, clock or number of columns.
@@ -122,21 +109,14 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
     estimates = [inputs.target.estimate_of(run.design) for run in inputs.runs]
     ranking = worst_first(inputs.runs)
     lines = _shown_lines(inputs.runs, ranking[: inputs.lines], threads, showing)
-    inspections = [
-        _inspected(run, number, ranking, inputs.inspected_lines, threads, showing)
-        for number, run in enumerate(inputs.runs)
-    ]
     marks = marks_of(inputs.runs, estimates, inputs.study)
     return _page(
         inputs=inputs,
         tool=TOOL,
-        runs=[
-            _run_view(run, number, found, inspected)
-            for number, (run, found, inspected) in enumerate(zip(inputs.runs, estimates, inspections, strict=True), 1)
-        ],
+        runs=[_run_view(inputs, number, found, ranking, threads, showing) for number, found in enumerate(estimates, 1)],
         accuracy=list(accuracy_rows([run.comparison for run in inputs.runs])),
         marks=marks,
-        plots=tradeoff_plots(marks),
+        plots=[(axis, pareto_plot(marks, axis)) for axis in AXES],
         lines=lines,
         printed_lines=PRINTED_LINES,
         left_out=len(ranking) - len(lines),
@@ -179,30 +159,27 @@ def _require_same(run: ReportRun, index: int, trace: Trace) -> None:
             )
 
 
-def _inspected(
-    run: ReportRun, number: int, ranking: Sequence[LineView], count: int, threads: int | None, showing: Progress
-) -> tuple[Inspection | None, tuple[str, ...]]:
-    """Inspect some of a run's lines, evenly spaced from worst to best; returns the sum and the lines' names."""
-    read = [view.line for view in ranking if any(on.number == number for on in view.runs)]
-    ranks = np.unique(np.rint(np.linspace(0, len(read) - 1, min(count, len(read)))).astype(int))
-    chosen = [read[rank] for rank in ranks]
-    if not chosen:
-        return None, ()
-    found = []
+def _run_view(
+    inputs: ReportInputs,
+    number: int,
+    found: Estimate,
+    ranking: Sequence[LineView],
+    threads: int | None,
+    showing: Progress,
+) -> RunView:
+    """Inspect some lines of run `number` (from 1), evenly spaced from worst to best, and collect its values."""
+    run = inputs.runs[number - 1]
+    read = [view.line for view in ranking if any(on.number == number - 1 for on in view.runs)]
+    count = min(inputs.inspected_lines, len(read))
+    chosen = [read[rank] for rank in np.unique(np.rint(np.linspace(0, len(read) - 1, count)).astype(int))]
+    inspections = []
     with showing(f"inspecting {run.name}") as done:
         for inspection in run_in_order(
-            lambda line: inspect_line(run.design, line.columns(run.design), ignore_limits=True),
-            chosen,
-            threads=threads,
+            lambda line: inspect_line(run.design, line.columns(run.design), ignore_limits=True), chosen, threads=threads
         ):
-            found.append(inspection)
-            done(len(found), len(chosen))
-    return histograms.over_lines(found), tuple(line.name for line in chosen)
-
-
-def _run_view(
-    run: ReportRun, number: int, found: Estimate, inspected: tuple[Inspection | None, tuple[str, ...]]
-) -> RunView:
+            inspections.append(inspection)
+            done(len(inspections), len(chosen))
+    ranges = histograms.over_lines(inspections) if inspections else None
     return RunView(
         number=number,
         run=run,
@@ -210,8 +187,9 @@ def _run_view(
         estimate=found,
         check=check_summary(run.comparison),
         curves=curve_plots(run.curves, key=f"curves-{number}") if run.curves else None,
-        inspection=inspected[0],
-        inspected=inspected[1],
+        histograms=histograms.histograms(ranges) if ranges else (),
+        quantities=histograms.table_rows(ranges) if ranges else (),
+        inspected=[line.name for line in chosen],
     )
 
 
@@ -229,10 +207,7 @@ def _grouped_by(views: Iterable[RunView], of: str) -> list[tuple[object, list[Ru
 
 
 def _page(**values: object) -> str:
-    """Render the template with its styles and its script; the page's policy allows only the script with this digest.
-
-    :raises jinja2.UndefinedError: the template uses a value that is not given.
-    """
+    """Render the template with its styles and its script; the page's policy allows only the script with this digest."""
     folder = files("foldline.report") / "templates"
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

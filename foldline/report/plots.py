@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from itertools import compress
+from operator import attrgetter
 
 import numpy as np
 from markupsafe import Markup
@@ -14,14 +15,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from foldline.foldings.pareto import pareto_front
 from foldline.report.inputs import CurveStage
 from foldline.report.svg import ACCENT, FAINT, INK, PAPER, RULE, SMALL, UNITS_PER_INCH, draw, text_width
+from foldline.report.tradeoffs import OURS, PUBLISHED, TRIAL, Mark, XAxis
 
 WIDTH, HEIGHT = 360, 300
 """Size of a plot in pixels, close to the width of a phone."""
 
 CURVE_HEIGHT = 220
 
-OURS, PUBLISHED, TRIAL, FRONT = "run", "published", "trial", "front"
-"""Kinds of points: a run of the report, a published overlay, a trial of the study, a trial on the Pareto front."""
+FRONT = "front"
+"""The kind of the trials on the Pareto front, besides those of `foldline.report.tradeoffs`."""
 
 STYLES = {
     OURS: {"marker": "o", "markersize": 8, "markerfacecolor": ACCENT, "markeredgecolor": PAPER},
@@ -39,43 +41,36 @@ TICKS = (
 """Maximum decades of an axis, and its ticks within a decade."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """A network in a plot of CER in percent against `x`, a speed or resource."""
-
-    kind: str
-    label: str
-    x: float
-    cer: float
-
-
-def trials_with_front(points: Iterable[Point], *, more_is_better: bool) -> list[Point]:
-    """Sort trials by `x`, and mark those on the Pareto front as `FRONT`; `more_is_better` is about `x`."""
-    ranked = sorted(points, key=lambda point: point.x)
+def front_of(trials: Sequence[Mark], x_of: Callable[[Mark], float], *, more_is_better: bool) -> list[Mark]:
+    """The trials on the Pareto front of CER and of x, of which more or less is better, in their order."""
     sign = -1 if more_is_better else 1
-    front = set(pareto_front(np.array([(sign * p.x, p.cer) for p in ranked]).reshape(-1, 2)).tolist())
-    return [replace(point, kind=FRONT) if index in front else point for index, point in enumerate(ranked)]
+    values = np.array([(sign * x_of(trial), trial.cer) for trial in trials]).reshape(-1, 2)
+    return [trials[index] for index in sorted(pareto_front(values).tolist())]
 
 
-def pareto_plot(points: Sequence[Point], *, key: str, x_label: str) -> Markup:
-    """Plot CER against `x` on a log scale, with the names of runs and published networks."""
+def pareto_plot(marks: Sequence[Mark], x_axis: XAxis) -> Markup:
+    """Plot CER against a speed or resource on a log scale, with the names of runs and published networks."""
+    x_of = attrgetter(x_axis.key)
+    trials = sorted((mark for mark in marks if mark.kind == TRIAL), key=x_of)
+    front = front_of(trials, x_of, more_is_better=x_axis.more_is_better)
+    groups = {TRIAL: [trial for trial in trials if trial not in front], FRONT: front}
+    groups |= {kind: [mark for mark in marks if mark.kind == kind] for kind in (PUBLISHED, OURS)}
 
     def content(axes: Axes) -> None:
         axes.set_xscale("log")
-        axes.set(xlabel=x_label, ylabel="CER %")
+        axes.set(xlabel=x_axis.label, ylabel="CER %")
         axes.grid(True)
-        front = [point for point in points if point.kind == FRONT]
-        axes.plot([p.x for p in front], [p.cer for p in front], color=INK, linewidth=1)
-        for kind in (TRIAL, FRONT, PUBLISHED, OURS):
-            some = [point for point in points if point.kind == kind]
-            axes.plot([p.x for p in some], [p.cer for p in some], linestyle="", **STYLES[kind], clip_on=False)
-        low, high = min(p.x for p in points) / 1.35, max(p.x for p in points) * 1.35
+        axes.plot(list(map(x_of, front)), [mark.cer for mark in front], color=INK, linewidth=1)
+        for kind, some in groups.items():
+            cers = [mark.cer for mark in some]
+            axes.plot(list(map(x_of, some)), cers, linestyle="", **STYLES[kind], clip_on=False)
+        low, high = min(map(x_of, marks)) / 1.35, max(map(x_of, marks)) * 1.35
         axes.set_xlim(low, high)
-        axes.set_ylim(0, 1.15 * max(p.cer for p in points))
+        axes.set_ylim(0, 1.15 * max(mark.cer for mark in marks))
         _plain_log_axis(axes.xaxis, low, high)
-        _write_names(axes, points)
+        _write_names(axes, marks, x_of)
 
-    return draw(content, key=key, width=WIDTH, height=HEIGHT, margins=(44, 12, 44, 10))
+    return draw(content, key=f"plot-{x_axis.key}", width=WIDTH, height=HEIGHT, margins=(44, 12, 44, 10))
 
 
 def _plain_log_axis(axis: Axis, low: float, high: float) -> None:
@@ -95,24 +90,21 @@ def _short(value: float) -> str:
     return f"{value:g}"
 
 
-def _write_names(axes: Axes, points: Sequence[Point]) -> None:
+def _write_names(axes: Axes, marks: Sequence[Mark], x_of: Callable[[Mark], float]) -> None:
     """Write the names of runs and published networks near their marks, with the least overlap."""
     axes.figure.canvas.draw()  # computes the positions of the points
     scale = UNITS_PER_INCH / axes.figure.dpi
     frame = [scale * edge for edge in axes.bbox.extents]
-    at = [tuple(scale * axes.transData.transform((point.x, point.cer))) for point in points]
-    named = [point.kind in (OURS, PUBLISHED) for point in points]
-    taken = [
-        (x - 5, y - 5, x + 5, y + 5, 2.0 if has_name else 0.15) for (x, y), has_name in zip(at, named, strict=True)
-    ]
-    for point, (x, y), has_name in zip(points, at, named, strict=True):
-        if not has_name:
-            continue
-        boxes = _boxes(x, y, text_width(point.label, SMALL), frame)
+    at = [tuple(scale * axes.transData.transform((x_of(mark), mark.cer))) for mark in marks]
+    named = [mark.kind in (OURS, PUBLISHED) for mark in marks]
+    weights = [2.0 if has_name else 0.15 for has_name in named]
+    taken = [(x - 5, y - 5, x + 5, y + 5, weight) for (x, y), weight in zip(at, weights, strict=True)]
+    for mark, (x, y) in compress(zip(marks, at, strict=True), named):
+        boxes = _boxes(x, y, text_width(mark.label, SMALL), frame)
         box, _ = min(boxes, key=lambda one: one[1] + _overlap(one[0], taken))
         taken.append((*box, 4.0))
         where = axes.transAxes.inverted().transform((box[0] / scale, (box[1] + 1) / scale))
-        axes.text(*where, point.label, transform=axes.transAxes, fontsize=SMALL, va="bottom")
+        axes.text(*where, mark.label, transform=axes.transAxes, fontsize=SMALL, va="bottom")
 
 
 Box = tuple[float, float, float, float]
@@ -141,32 +133,24 @@ def _overlap(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
 
 def curve_plots(stages: Sequence[CurveStage], *, key: str) -> tuple[Markup, Markup]:
     """Plot loss, and CER of both decodings, over the epochs of all stages in order."""
-    loss = _over_epochs(
-        stages, ((lambda stage: stage.loss, ACCENT, "-"),), key=f"{key}-loss", y_label="loss, nats per line"
+    loss, cer = {"loss": (ACCENT, "-")}, {"greedy_cer": (FAINT, (0, (3, 2))), "overlay_cer": (ACCENT, "-")}
+    return (
+        _over_epochs(stages, loss, key=f"{key}-loss", y_label="loss, nats per line"),
+        _over_epochs(stages, cer, key=f"{key}-cer", y_label="CER %"),
     )
-    lines = (
-        (lambda stage: stage.greedy_cer, FAINT, (0, (3, 2))),
-        (lambda stage: stage.overlay_cer, ACCENT, "-"),
-    )
-    return loss, _over_epochs(stages, lines, key=f"{key}-cer", y_label="CER %")
 
 
-def _over_epochs(
-    stages: Sequence[CurveStage],
-    lines: Sequence[tuple[Callable[[CurveStage], Sequence[float]], str, object]],
-    *,
-    key: str,
-    y_label: str,
-) -> Markup:
-    """Plot curves on a log scale, with a line between stages."""
+def _over_epochs(stages: Sequence[CurveStage], lines: dict[str, tuple], *, key: str, y_label: str) -> Markup:
+    """Plot curves, each a field of the stages with its colour and style, on a log scale, with a line between stages."""
 
     def content(axes: Axes) -> None:
         before, shown = 0, []
         for number, stage in enumerate(stages):
             epochs = before + np.array(stage.epochs)
             marker = "o" if len(epochs) < 3 else ""
-            for values, color, style in lines:
-                shown.append(_positive(values(stage)))
+            for field, (color, style) in lines.items():
+                values = np.array(getattr(stage, field), dtype=float)
+                shown.append(np.where(np.isfinite(values) & (values > 0), values, np.nan))  # others have no logarithm
                 axes.plot(epochs, shown[-1], color=color, linestyle=style, linewidth=1.4, marker=marker)
             if number:
                 axes.axvline(before + 0.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
@@ -180,9 +164,3 @@ def _over_epochs(
         axes.grid(True, axis="y", color=RULE)
 
     return draw(content, key=key, width=WIDTH, height=CURVE_HEIGHT, margins=(50, 12, 40, 10))
-
-
-def _positive(values: Sequence[float]) -> np.ndarray:
-    """Replace values that a log scale cannot show (0, infinity) by NaN."""
-    array = np.array(values, dtype=float)
-    return np.where(np.isfinite(array) & (array > 0), array, np.nan)

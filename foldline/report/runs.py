@@ -46,12 +46,10 @@ def open_runs(paths: Sequence[Path]) -> list[OpenedRun]:
     :raises ConfigError: a path is given twice.
     :raises FileError: a path is not a run; see also `foldline.networks.open_network`.
     """
-    opened = set()
-    for path in paths:
-        real = os.path.realpath(path)
-        if real in opened:
+    real = [os.path.realpath(path) for path in paths]
+    for number, path in enumerate(paths):
+        if real[number] in real[:number]:
             raise ConfigError(f"{path} is given twice; the runs of a report must differ.")
-        opened.add(real)
     runs = [_open_run(path) for path in paths]
     taken = Counter(run.name for run in runs)
     return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
@@ -69,9 +67,7 @@ def compare_run(
 ) -> ReportRun:
     """Compare a run's backends on a dataset's validation lines; the board is the virtual one.
 
-    :param run: the run.
-    :param dataset: only its validation lines are used.
-    :param backends: names of backends; see `backends_of`.
+    :param backends: see `backends_of`.
     :param csim_lines: number of lines for the C simulation; None for all.
     :param ignore_limits: whether to compute lines that exceed the overlay's limits.
     :param threads: worker threads; None for one per processor.
@@ -110,9 +106,7 @@ def compare_run(
 def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
     """The backends to compute for a run; PyTorch's are dropped if the run has no checkpoint.
 
-    :param run: the run.
     :param backends: requested backends; None for the default ones.
-    :param ignore_limits: see `compare_run`.
     :raises ConfigError: see `foldline.compare.comparison.check_backends`; also if no backend remains.
     """
     has_checkpoint = run.network.checkpoint is not None
@@ -137,7 +131,7 @@ def _open_run(path: Path) -> OpenedRun:
 
 
 def _stage_folders(recipe: Path) -> list[Path]:
-    """Folders of a recipe's training runs, in the order of its stages."""
+    """A recipe's training runs, in the order of its stages."""
     return sorted(folder.parent for folder in recipe.glob(f"*/*/{TENSORBOARD}"))
 
 
@@ -147,16 +141,13 @@ def _curves(*folders: Path) -> tuple[CurveStage, ...]:
 
 
 def _stage_name(folder: Path) -> str:
-    """Name of a stage: in a recipe, the name of the folder above its run, else that of the run."""
+    """In a recipe, the name of the folder above the run, else that of the run."""
     folder = folder.resolve()
     return folder.parent.name if (folder.parent.parent / RECIPE).is_file() else folder.name
 
 
 def _recipe_network(folder: Path) -> Network:
-    """The recipe's design, with the checkpoint from which it was exported if that still exists.
-
-    :raises FileError: the recipe is unfinished and has no design.
-    """
+    """The recipe's design, with the checkpoint from which it was exported if that still exists."""
     if not (folder / DESIGN).is_file():
         raise FileError(f"{folder} is an unfinished recipe: it has no {DESIGN} yet.")
     design = Design.load(folder / DESIGN)

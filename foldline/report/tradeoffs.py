@@ -10,16 +10,16 @@ from datapath.published import PUBLISHED as PUBLISHED_OVERLAYS
 from datapath.published import PublishedOverlay
 from foldline.hardware.estimate import Estimate
 from foldline.report.inputs import ReportRun, short_name
-from foldline.report.plots import OURS, PUBLISHED, TRIAL, Point, pareto_plot, trials_with_front
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from foldline.study.result import StudyResult
+
+OURS, PUBLISHED, TRIAL = "run", "published", "trial"
+"""Kinds of networks: a run of the report, a published overlay, a trial of a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Axis:
+class XAxis:
     """An x axis: a field of `Mark`, title of the plot and label of the axis, and whether larger values are better."""
 
     key: str
@@ -29,9 +29,9 @@ class Axis:
 
 
 AXES = (
-    Axis(key="columns_per_second", title="Error against speed", label="columns/s", more_is_better=True),
-    Axis(key="luts", title="Error against logic", label="LUT", more_is_better=False),
-    Axis(key="bram36", title="Error against memory", label="BRAM36", more_is_better=False),
+    XAxis(key="columns_per_second", title="Error against speed", label="columns/s", more_is_better=True),
+    XAxis(key="luts", title="Error against logic", label="LUT", more_is_better=False),
+    XAxis(key="bram36", title="Error against memory", label="BRAM36", more_is_better=False),
 )
 
 
@@ -95,14 +95,3 @@ def _published(overlay: PublishedOverlay) -> Mark:
         luts=overlay.luts,
         bram36=overlay.bram36,
     )
-
-
-def tradeoff_plots(shown: Sequence[Mark]) -> list[tuple[Axis, Markup]]:
-    """A plot of the networks for each axis in `AXES`."""
-    plots = []
-    for axis in AXES:
-        points = [Point(kind=n.kind, label=n.label, x=getattr(n, axis.key), cer=n.cer) for n in shown]
-        trials = trials_with_front((p for p in points if p.kind == TRIAL), more_is_better=axis.more_is_better)
-        others = [point for point in points if point.kind != TRIAL]
-        plots.append((axis, pareto_plot([*trials, *others], key=f"plot-{axis.key}", x_label=axis.label)))
-    return plots

@@ -32,7 +32,7 @@ from foldline.report.histograms import over_lines
 from foldline.report.inputs import ReportInputs
 from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, scan_uri, worst_first
 from foldline.report.numbers import grouped
-from foldline.report.plots import FRONT, TRIAL, Point, trials_with_front
+from foldline.report.plots import front_of
 from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
 from hls_gen.resources import Resources
 from tests.designs import random_design
@@ -312,11 +312,13 @@ def test_complete_trials_of_a_study_are_in_the_plots():
 
 
 def test_the_front_of_trials_is_the_pareto_front():
-    points = [Point(kind=TRIAL, label="", x=x, cer=cer) for x, cer in ((1, 5), (2, 3), (3, 4), (4, 2), (5, 6))]
-    fast = trials_with_front(points, more_is_better=True)
-    assert [point.x for point in fast if point.kind == FRONT] == [4, 5]
-    small = trials_with_front(points, more_is_better=False)
-    assert [point.x for point in small if point.kind == FRONT] == [1, 2, 4]
+    points = [SimpleNamespace(x=x, cer=cer) for x, cer in ((1, 5), (2, 3), (3, 4), (4, 2), (5, 6))]
+
+    def x_of(point):
+        return point.x
+
+    assert [point.x for point in front_of(points, x_of, more_is_better=True)] == [4, 5]
+    assert [point.x for point in front_of(points, x_of, more_is_better=False)] == [1, 2, 4]
 
 
 # Training -----------------------------------------------------------------------------------------------------------
