@@ -58,6 +58,10 @@ class TrialResult:
     worker: str | None  # machine and process id
     seconds: float | None  # from its start to its end
 
+    @property
+    def finished(self) -> bool:
+        return self.state in ("complete", "pruned")
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
@@ -71,7 +75,7 @@ class StudyResult:
     @property
     def finished(self) -> tuple[TrialResult, ...]:
         """Complete and pruned trials."""
-        return tuple(trial for trial in self.trials if trial.state in ("complete", "pruned"))
+        return tuple(trial for trial in self.trials if trial.finished)
 
     @property
     def complete(self) -> tuple[TrialResult, ...]:
