@@ -76,10 +76,7 @@ class Alphabet:
         write_text(path, "".join(f"{symbol}\n" for symbol in self.symbols))
 
     def text(self, labels: Sequence[int] | np.ndarray) -> str:
-        """Text of a sequence of labels (class indexes).
-
-        :raises DataError: a label that is not a class of this alphabet.
-        """
+        """Text of a sequence of labels (class indexes); DataError where one is not a class of this alphabet."""
         for label in labels:
             if not 0 <= label < len(self.symbols):
                 raise DataError(f"Label {label} is not a class of this alphabet; allowed is 0 to {len(self) - 1}.")

@@ -11,7 +11,8 @@ a message. We met this with numba 0.68, in two ways:
 
 Here a digest of the kernel's content is part of its symbol and of its file's name, and there is no index. The content
 is the bytecode, the options and all that the kernel refers to, in any file: other kernels (their content), constants
-and closure values. A change of any of it gives another digest. No private name of numba is used; what stands in ``numba.core`` may change between its releases all the same.
+and closure values. A change of any of it gives another digest. No private name of numba is used; what stands in
+``numba.core`` may change between its releases all the same.
 """
 
 from __future__ import annotations
@@ -97,10 +98,7 @@ class CachedKernel(CPUDispatcher):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256, in hex, of the kernel's content.
-
-        :raises TypeError: something in it cannot be part of a key.
-        """
+        """SHA-256, in hex, of the kernel's content; TypeError where something in it cannot be part of a key."""
         return hashlib.sha256(repr([*_contents(self)]).encode()).hexdigest()
 
     @cached_property
@@ -146,15 +144,13 @@ def _type_contents(type_: types.Type | None) -> tuple:
 
 def _contents(kernel: Dispatcher) -> Iterator[object]:
     """What decides the machine code of a kernel but its argument types, as values whose repr is the same in every process."""
-    function = kernel.py_func
+    function, code = kernel.py_func, kernel.py_func.__code__
     yield function.__module__, function.__qualname__
     options = kernel.targetoptions.items()
     yield sorted((name, sorted(value) if isinstance(value, set) else value) for name, value in options)
     yield [_described(value, function) for value in function.__defaults__ or ()]
-    names = function.__code__.co_freevars
-    for name, cell in zip(names, function.__closure__ or (), strict=True):
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         yield name, _described(cell.cell_contents, function)
-    code = function.__code__
     yield code.co_code, code.co_names, code.co_varnames
     yield [_described(value, function) for value in code.co_consts]
     for name in sorted({step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}):
@@ -170,7 +166,7 @@ def _described(value: object, user: FunctionType) -> object:
         return [*_contents(value)]
     if isinstance(value, PLAIN):
         return type(value).__name__, repr(value)
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return [_described(part, user) for part in value]
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()

@@ -67,10 +67,6 @@ class Folding:
         return cls(pe=pe, simd_input=inputs // factor, simd_recurrent=hidden // factor, pe_out=pe_out)
 
     def __str__(self) -> str:
-        """
-        >>> str(Folding(pe=2, simd_input=32, simd_recurrent=128))
-        'PE 2, SIMD 32 and 128, PE_OUT 1'
-        """
         return f"PE {self.pe}, SIMD {self.simd_input} and {self.simd_recurrent}, PE_OUT {self.pe_out}"
 
     def check(self, *, inputs: int, hidden: int, classes: int) -> None:
@@ -131,10 +127,7 @@ class Provenance:
 
 
 def require_vectors_fit(*, inputs: int, hidden: int, activation: int) -> None:
-    """Refuse a column, or hidden outputs of a direction, of `activation` bits each, wider than an ``ap_int`` can be.
-
-    :raises DesignError: names which, and the width.
-    """
+    """Refuse a column, or hidden outputs of a direction, of `activation` bits each, wider than an ``ap_int`` can be."""
     for name, size in (("inputs", inputs), ("hidden", hidden)):
         if size * activation > MAX_VECTOR_BITS:
             raise DesignError(
@@ -190,11 +183,6 @@ class Design:
         shape = list(self.weights_input.shape)
         if len(shape) != 4 or 0 in shape:
             raise DesignError(f"weights_input has shape {shape}; it must be [2, 4, H, I] with H and I of 1 or more.")
-        self._check_shapes()
-        self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
-        require_vectors_fit(inputs=self.inputs, hidden=self.hidden, activation=self.precision.activation)
-
-    def _check_shapes(self) -> None:
         hidden, inputs, classes = self.hidden, self.inputs, self.classes
         expected = {
             "weights_input": (2, 4, hidden, inputs),
@@ -211,6 +199,8 @@ class Design:
                     f"{name} has shape {list(array.shape)}; with H {hidden}, I {inputs} and C {classes} it must be "
                     f"{list(expected[name])}."
                 )
+        self.folding.check(inputs=inputs, hidden=hidden, classes=classes)
+        require_vectors_fit(inputs=inputs, hidden=hidden, activation=self.precision.activation)
 
     @property
     def inputs(self) -> int:
@@ -281,10 +271,7 @@ class Design:
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the design as one ``.npz``, byte-deterministic and without pickle.
-
-        :raises FileError: the file cannot be written.
-        """
+        """Write the design as one ``.npz``, byte-deterministic, without pickle; FileError where it cannot be written."""
         description = {
             "format": "foldline design",
             "version": FORMAT_VERSION,
@@ -312,12 +299,9 @@ class Design:
             description = json.loads(str(arrays["design"]))
             if description["format"] != "foldline design":
                 raise FileError(f"{path} is not a design: its format is {description['format']!r}.")
-            if description["version"] not in range(1, FORMAT_VERSION + 1):
-                raise DesignError(
-                    f"{path} is a design of version {description['version']!r}; "
-                    f"this Foldline reads versions 1 to {FORMAT_VERSION}.",
-                    about=path,
-                )
+            version, readable = description["version"], f"this Foldline reads versions 1 to {FORMAT_VERSION}"
+            if version not in range(1, FORMAT_VERSION + 1):
+                raise DesignError(f"{path} is a design of version {version!r}; {readable}.", about=path)
             return cls(
                 precision=Precision(**description["precision"]),
                 folding=Folding(**description["folding"]),

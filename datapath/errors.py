@@ -1,19 +1,10 @@
 """Every error that Foldline raises on purpose.
 
-    FoldlineError            one clear sentence for the person at the terminal
-    ├── FormatError          a number format that cannot exist
-    ├── DesignError          a design whose parts contradict each other or the hardware
-    ├── LimitError           a text line that the overlay cannot take
-    ├── FileError            a file that is missing, unreadable, damaged or cannot be written
-    │   ├── HeaderError      the same for a weight header, with line and column
-    │   └── ImageError       the same for an image
-    ├── DataError            a dataset or a pair of texts that cannot be used
-    ├── ConfigError          a hyperparameter or option outside its range
-    ├── CheckpointError      a training checkpoint that does not fit what is asked of it
-    ├── TrainingError        a training run that cannot go on
-    ├── ToolError            a compiler or another program that is missing or fails
-    ├── BoardError           a board, or what is loaded onto it, that does not do what it must
-    └── MismatchError        two results that must be equal and are not
+    FoldlineError
+    ├── FileError
+    │   └── HeaderError, ImageError
+    └── FormatError, DesignError, LimitError, DataError, ConfigError, CheckpointError, TrainingError, ToolError,
+        BoardError, MismatchError
 
 The command line prints the message of any of these and exits with status 1 (status 2 is click's, for the
 command's own spelling). Anything else is a defect of Foldline and shows its traceback.
@@ -44,10 +35,7 @@ class FoldlineError(Exception):
         self.contexts = () if about is None else (str(about),)
 
     def within(self, context: object) -> FoldlineError:
-        """An error of the same class whose text begins with `context`, unless the text names that context already.
-
-        :param context: where the error arose, e.g. a path or "column 3".
-        """
+        """The same error, its text after `context` (a path, "column 3") unless the text names that already."""
         known = str(context) in self.contexts
         error = type(self)(str(self) if known else f"{context}: {self}")
         error.contexts = self.contexts if known else (str(context), *self.contexts)
@@ -71,7 +59,7 @@ class FileError(FoldlineError):
 
 
 class HeaderError(FileError):
-    """A weight header that does not parse or contradicts itself."""
+    """A weight header that does not parse or contradicts itself, with line and column."""
 
 
 class ImageError(FileError):

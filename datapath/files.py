@@ -69,10 +69,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def is_folder(path: str | os.PathLike) -> bool:
-    """Whether `path` is a folder; False where there is nothing.
-
-    :raises FileError: the system cannot say (a name too long, a folder without permission).
-    """
+    """Whether `path` is a folder; FileError where the system cannot say (a name too long, no permission)."""
     try:
         return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - Path.is_dir hides some errors and not others
     except (FileNotFoundError, NotADirectoryError):
@@ -82,10 +79,7 @@ def is_folder(path: str | os.PathLike) -> bool:
 
 
 def require_file(path: str | os.PathLike) -> None:
-    """Make sure that `path` is a file (or a device or pipe) that exists.
-
-    :raises FileError: it is missing, a folder, or the system cannot say.
-    """
+    """Raise FileError unless `path` is a file (or a device or pipe) that exists."""
     if is_folder(path):
         raise FileError(f"Cannot read {path}: it is a folder.")
     if not Path(path).exists():
@@ -93,25 +87,19 @@ def require_file(path: str | os.PathLike) -> None:
 
 
 def require_different(**paths: str | os.PathLike | None) -> None:
-    """Make sure that no two of the named files are the same, so that none is written over another.
-
-    :raises FileError: names both and the path.
-    """
+    """Raise FileError if two of the named files are the same, so that none is written over another."""
     seen: dict[Path, str] = {}
     for name, path in paths.items():
         if path is None:
             continue
         place = Path(os.path.realpath(path))
-        if place in seen:
-            raise FileError(f"{seen[place]} and {name} are the same file, {path}; one would be written over the other.")
-        seen[place] = name
+        other = seen.setdefault(place, name)
+        if other != name:
+            raise FileError(f"{other} and {name} are the same file, {path}; one would be written over the other.")
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Read a whole file.
-
-    :raises FileError: it is missing or unreadable.
-    """
+    """Read a whole file; FileError where it is missing or unreadable."""
     try:
         return Path(path).read_bytes()
     except OSError as error:

@@ -49,22 +49,18 @@ class FoldedNetwork:
 
     @property
     def peephole_format(self) -> PeepholeFormat | None:
-        """Format of the peephole weights; None without them."""
         return self.peepholes and self.peepholes.format
 
     @property
     def inputs(self) -> int:
-        """I, pixels of a column."""
         return self.weights_input.shape[1] * self.weights_input.shape[2]
 
     @property
     def hidden(self) -> int:
-        """H, hidden units per direction."""
         return self.fc_weights.shape[0]
 
     @property
     def classes(self) -> int:
-        """C, classes with the blank."""
         return self.fc_weights.shape[1] // DIRECTIONS
 
 
@@ -98,8 +94,7 @@ def unfold_weights(folded: np.ndarray) -> np.ndarray:
 
 def fold(design: Design) -> FoldedNetwork:
     """The header arrays of a design, in its folding."""
-    pe = design.folding.pe
-    peepholes = design.peepholes
+    pe, peepholes = design.folding.pe, design.peepholes
     return FoldedNetwork(
         precision=design.precision,
         folding=design.folding,
@@ -117,13 +112,9 @@ def fold(design: Design) -> FoldedNetwork:
 def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance) -> Design:
     """The design that a header holds; `unfold(fold(design))` is `design` again.
 
-    :param network: the header's arrays.
-    :param alphabet: the text of every class.
-    :param provenance: where the header comes from.
     :raises DesignError: the alphabet has another number of classes, or an array breaks a rule of `Design`.
     """
-    fc_weights = network.fc_weights.reshape(network.hidden, DIRECTIONS, network.classes).transpose(1, 2, 0)
-    peepholes = network.peepholes
+    fc_weights, peepholes = network.fc_weights, network.peepholes
     return Design(
         precision=network.precision,
         folding=network.folding,
@@ -133,7 +124,7 @@ def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance
         weights_recurrent=unfold_weights(network.weights_recurrent),
         biases_input=unfold_units(network.biases_input),
         biases_recurrent=unfold_units(network.biases_recurrent),
-        fc_weights=fc_weights,
+        fc_weights=fc_weights.reshape(network.hidden, DIRECTIONS, network.classes).transpose(1, 2, 0),
         fc_biases=network.fc_biases.reshape(DIRECTIONS, network.classes),
         provenance=provenance,
         peepholes=peepholes and replace(peepholes, weights=unfold_units(peepholes.weights)),

@@ -25,8 +25,7 @@ def overlay_labels(scores: np.ndarray, *, limit: int | None = Limits.labels) -> 
     scores = np.asarray(scores)
     if scores.ndim != 2 or not 1 <= scores.shape[1] <= MAX_CLASSES:
         raise DataError(f"The scores have shape {list(scores.shape)}; it must be [T, C], C from 1 to {MAX_CLASSES}.")
-    emitted = _emit(*_best_classes(scores))
-    return np.array(emitted[:limit], dtype=np.uint8)
+    return np.array(_emit(*_best_classes(scores))[:limit], dtype=np.uint8)
 
 
 def _arrival_order(length: int) -> np.ndarray:

@@ -19,10 +19,7 @@ HARDWARE_BITS = range(1, 9)
 
 
 def require_integers(value: object) -> None:
-    """Make every field of a frozen dataclass a plain int.
-
-    :raises DesignError: one is not an integer; the class, the field and the value are named.
-    """
+    """Make every field of a frozen dataclass a plain int; DesignError where one is not an integer."""
     for one in fields(value):
         number = getattr(value, one.name)
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
@@ -114,15 +111,11 @@ class ExperimentName:
 
     @classmethod
     def on_hardware(cls, *, hidden: int, precision: Precision) -> ExperimentName:
-        """That of a network that the accelerator computes."""
         return cls(neuron="QLSTM", hidden=hidden, internal=INTERNAL_BITS, **asdict(precision))
 
     @classmethod
     def parse(cls, text: str) -> ExperimentName:
-        """Read a name as `str` prints it.
-
-        :raises DesignError: the text is not such a name.
-        """
+        """Read a name as `str` prints it; DesignError where the text is not such a name."""
         match = _NAME.fullmatch(text)
         if match is None:
             raise DesignError(f"{text!r} is not an experiment name like QLSTM128_W2B8A4I8_FC_W8B8.")

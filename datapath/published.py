@@ -19,32 +19,25 @@ CLOCK_MHZ, COLUMNS = 100, 520
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedOverlay:
-    """One overlay of the plain network.
-
-    name                    as its bitstream is called
-    milliseconds            of a line of 520 columns at 100 MHz, measured
-    luts, ffs, bram36, dsps of the whole design, as Vivado counted them
-    cer                     error rate, percent, total distance / total length, of all 100 validation lines of UW3-500,
-                            limits ignored, by the overlay's labels; simulated
-    """
+    """One overlay of the plain network, by the name of its bitstream; LUTs to DSPs are the whole design's, by Vivado."""
 
     name: str
     architecture: Architecture
     milliseconds: float
+    """Of a line of 520 columns at 100 MHz, measured."""
     luts: int
     ffs: int
     bram36: float
     dsps: int
     cer: float
+    """Percent, total distance / total length, 100 validation lines of UW3-500, limits ignored, overlay's labels."""
 
     @property
     def cycles_per_column(self) -> float:
-        """Measured, the whole line's cycles divided by its columns."""
         return self.milliseconds * CLOCK_MHZ * 1000 / COLUMNS
 
     @property
     def columns_per_second(self) -> float:
-        """Measured."""
         return COLUMNS / self.milliseconds * 1000
 
 

@@ -62,7 +62,6 @@ class Widths(NamedTuple):
 
     @classmethod
     def of(cls, precision: Precision, peepholes: PeepholeFormat | None) -> Widths:
-        """Those of a network."""
         return cls(
             excess=precision.excess_fraction_bits,
             bias_left_shift=precision.bias_left_shift,
@@ -130,14 +129,7 @@ sigmoid, tanh = _look_up(SIGMOID, SIGMOID_OUT), _look_up(TANH, TANH_OUT)
 
 @cached_njit()
 def narrow(exact, shift, bits, tallies, quantity):
-    """RND_CONV by `shift`, then SAT to `bits` bits; counted.
-
-    :param exact: raw value.
-    :param shift: fraction bits to remove; 0 or less: a left shift.
-    :param bits: width of the result.
-    :param tallies: `Tallies`.
-    :param quantity: row of the tallies.
-    """
+    """RND_CONV by `shift` fraction bits (0 or less: a left shift), then SAT to `bits` bits; counted as `quantity`."""
     rounded = half_to_even(exact, shift)
     stored = saturate(rounded, bits)
     tally(tallies, quantity, exact, shift, rounded, stored)
@@ -146,11 +138,7 @@ def narrow(exact, shift, bits, tallies, quantity):
 
 @cached_njit()
 def add_peephole(accumulator, weight, state, fraction, tallies, place):
-    """A gate's accumulator after its peephole reads the cell state.
-
-    :param fraction: fraction bits of the weight.
-    :param place: 0, 1, 2 for gates i, f, o.
-    """
+    """Accumulator of gate i, f or o (`place` 0, 1, 2) after its peephole, of `fraction` bits, reads the cell state."""
     product = narrow(weight * state, fraction, CELL_BITS, tallies, PEEPHOLE_PRODUCT + place)
     return narrow(accumulator + product, 0, CELL_BITS, tallies, PEEPHOLE_SUM + place)
 
@@ -163,8 +151,6 @@ def update_unit(accumulators, state, first, peepholes, widths, tallies):
     :param state: raw cell state of the step before.
     :param first: at time step 0 the state is not read.
     :param peepholes: int64 [3], raw weights of gates i, f, o; [0] without.
-    :param widths: `Widths`.
-    :param tallies: `Tallies`.
     :returns: (cell state, hidden output), raw.
     """
     i, f, o = accumulators[I], accumulators[F], accumulators[O]

@@ -42,18 +42,11 @@ def simulate_folded(
     no_peepholes = np.empty((0, *network.biases_input.shape[1:]))
     peepholes = (network.peepholes.weights if network.peepholes else no_peepholes).astype(np.int64)
     hidden = np.empty((len(columns), 2, network.hidden), dtype=np.int8)
-    _hidden_layer(
-        hidden,
-        columns,
-        # Column-major memory only: the addressing stays [gate][a][b][p][q], and what is read in turn lies side by side.
-        np.asfortranarray(network.weights_input),
-        np.asfortranarray(network.weights_recurrent),
-        network.biases_input,
-        network.biases_recurrent,
-        peepholes,
-        Widths.of(network.precision, network.peephole_format),
-        NO_TALLIES,
-    )
+    # Column-major memory only: the addressing stays [gate][a][b][p][q], and what is read in turn lies side by side.
+    weights = np.asfortranarray(network.weights_input), np.asfortranarray(network.weights_recurrent)
+    biases = network.biases_input, network.biases_recurrent
+    widths = Widths.of(network.precision, network.peephole_format)
+    _hidden_layer(hidden, columns, *weights, *biases, peepholes, widths, NO_TALLIES)
     scores = np.empty((len(columns), network.classes), dtype=np.int16)
     excess, bias_left_shift = network.precision.fc_excess_fraction_bits, network.precision.fc_bias_left_shift
     _output_layer(scores, hidden, np.asfortranarray(network.fc_weights), network.fc_biases, excess, bias_left_shift)
@@ -89,7 +82,7 @@ def check_same_shape(network: FoldedNetwork, design: Design) -> None:
 
 @cached_njit()
 def _add_products(sums, vector, weights, p, q, excess):
-    """Add all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE] to the sums [4] of unit (p, q)."""
+    """Add all products of a vector [rows] and weights [4, SIMD, rows/SIMD, PE, 2H/PE] to sums [4] of unit (p, q)."""
     _, simd, folds, _, _ = weights.shape
     for b in range(folds):
         for a in range(simd):

@@ -181,7 +181,9 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
     columns = check_columns(design, columns)
     refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)
     counted = Tallies.empty()
-    _tally_pixels(columns, counted)
+    raw, occurrences = np.unique(columns, return_counts=True)
+    counted.counts[tallies.PIXEL, raw.astype(np.int64) + tallies.OFFSET] = occurrences
+    counted.notes[tallies.PIXEL, [tallies.LOWEST, tallies.HIGHEST]] = raw[0], raw[-1]
     hidden = _profile_hidden_layer(design, columns.astype(np.int64), counted)
     scores = np.empty((len(columns), design.classes), dtype=np.int64)
     weights, biases = design.fc_weights.astype(np.int64), design.fc_biases.astype(np.int64)
@@ -190,7 +192,6 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
     hidden = np.ascontiguousarray(hidden.swapaxes(0, 1), dtype=np.int8)
     trace = finish_trace(design, hidden, scores.astype(np.int16), ignore_limits=ignore_limits)
     best, emitted = emitted_columns(trace.scores)
-    formats = quantity_formats(design.precision.activation)
     return Inspection(
         columns=columns,
         trace=trace,
@@ -199,16 +200,10 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
         emitted_at=emitted,
         quantities=tuple(
             _quantity(name, format, counted.counts[row], counted.notes[row])
-            for row, (name, format) in enumerate(formats.items())
+            for row, (name, format) in enumerate(quantity_formats(design.precision.activation).items())
             if design.peepholes is not None or row not in tallies.PEEPHOLE_ROWS
         ),
     )
-
-
-def _tally_pixels(columns: np.ndarray, counted: Tallies) -> None:
-    raw, occurrences = np.unique(columns, return_counts=True)
-    counted.counts[tallies.PIXEL, raw.astype(np.int64) + tallies.OFFSET] = occurrences
-    counted.notes[tallies.PIXEL, tallies.LOWEST], counted.notes[tallies.PIXEL, tallies.HIGHEST] = raw[0], raw[-1]
 
 
 def _profile_hidden_layer(design: Design, columns: np.ndarray, counted: Tallies) -> np.ndarray:

@@ -135,12 +135,8 @@ def _with_peephole(acc, weight, state, shift):
 
 @cached_njit()
 def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh):
-    """Gates, cell state and hidden output of one unit.
+    """Cell state and hidden output of one unit from the raw accumulators, fraction 8, of gates i, f, g and o.
 
-    :param acc_i: raw accumulator of the input gate, fraction 8.
-    :param acc_f: that of the forget gate.
-    :param acc_g: that of the cell candidate.
-    :param acc_o: that of the output gate.
     :param cell: raw cell state of the step before.
     :param activation_bits: A, width of the hidden output.
     :param sigmoid: int8 [65536], output of the table in 1/64 by accumulator + OFFSET.
@@ -153,7 +149,7 @@ def update_unit(acc_i, acc_f, acc_g, acc_o, cell, activation_bits, sigmoid, tanh
 
 @cached_njit()
 def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_fraction, activation_bits, sigmoid, tanh):
-    """`update_unit` for every unit of a network with peepholes.
+    """`update_unit` for every unit of a network with peepholes; arguments not named here are those of `update_unit`.
 
     :param hidden: out, int8 [H].
     :param cell: in and out, int64 [H].
@@ -161,7 +157,6 @@ def update_peephole_units(hidden, cell, acc, first, peepholes, peephole_fraction
     :param first: at time step 0 no peephole acts. The cell is 0 there, so this matters to the output gate only.
     :param peepholes: int16 [3, H], of the input, forget and output gate.
     :param peephole_fraction: their fraction bits.
-    :param activation_bits: as in `update_unit`; `sigmoid` and `tanh` too.
     """
     H = hidden.size
     for u in range(H):
@@ -213,27 +208,19 @@ def direction_kernel(rounding_shift: int) -> Callable:
         :param hidden: out, int8 [T, H], at time steps.
         :param columns: int8 [T, I].
         :param reverse: whether they are read right to left.
-        :param direction: `Direction`.
-        :param sigmoid: as in `update_unit`.
-        :param tanh: as in `update_unit`.
+        :param direction: `Direction`; the tables are those of `update_unit`.
         """
         T, H = hidden.shape
         I = columns.shape[1]  # noqa: E741
-        weights, bias, left_shift, bits = (
-            direction.weights,
-            direction.bias,
-            direction.left_shift,
-            direction.activation_bits,
-        )
-        peepholes, fraction = direction.peepholes, direction.peephole_fraction
+        weights, start, bias, left_shift, background, peepholes, fraction, bits = direction
         cell = np.zeros(H, dtype=np.int64)
         acc = np.empty(GATES * H, dtype=np.int16)
         state = np.zeros(H, dtype=np.int8)
         values, rows = np.empty(I + H + ROWS_PER_PASS, dtype=np.int16), np.empty(I + H + ROWS_PER_PASS, dtype=np.int64)
         for t in range(T):
-            count = gather_terms(values, rows, 0, columns[T - 1 - t if reverse else t], direction.background, 0)
+            count = gather_terms(values, rows, 0, columns[T - 1 - t if reverse else t], background, 0)
             count = fill_pass(values, rows, gather_terms(values, rows, count, state, 0, I))
-            acc[:] = direction.start
+            acc[:] = start
             add_products(acc, values, rows, count, weights)
             for lane in range(GATES * H):
                 acc[lane] = bias[lane] + np.int16(acc[lane] << left_shift)

@@ -41,29 +41,17 @@ def _sum_of_products(vector, weights, excess, tallies, quantity):
 
 
 @cached_njit()
-def profile_direction(
-    hidden,
-    columns,
-    reverse,
-    weights_input,
-    weights_recurrent,
-    biases_input,
-    biases_recurrent,
-    peepholes,
-    widths,
-    tallies,
-):
+def profile_direction(hidden, columns, reverse, w_ih, w_hh, b_ih, b_hh, peepholes, widths, tallies):
     """Hidden words of one direction; every value is counted but the pixels, which both directions read.
 
     :param hidden: out, int64 [T, H], at time steps.
     :param columns: int64 [T, I].
     :param reverse: whether the columns are read right to left.
-    :param weights_input: int64 [4, H, I].
-    :param weights_recurrent: int64 [4, H, H].
-    :param biases_input: int64 [4, H].
-    :param biases_recurrent: int64 [4, H].
+    :param w_ih: int64 [4, H, I].
+    :param w_hh: int64 [4, H, H].
+    :param b_ih: int64 [4, H].
+    :param b_hh: int64 [4, H].
     :param peepholes: int64 [3, H] for gates i, f, o; [0, H] without.
-    :param widths: `Widths`.
     :param tallies: in and out, `Tallies`.
     """
     T, H = hidden.shape
@@ -74,11 +62,9 @@ def profile_direction(
         x = columns[T - 1 - t if reverse else t]
         for unit in range(H):
             for gate in range(GATES):
-                total = (biases_input[gate, unit] + biases_recurrent[gate, unit]) << widths.bias_left_shift
-                total += _sum_of_products(x, weights_input[gate, unit], widths.excess, tallies, INPUT_PRODUCT)
-                total += _sum_of_products(
-                    before, weights_recurrent[gate, unit], widths.excess, tallies, RECURRENT_PRODUCT
-                )
+                total = (b_ih[gate, unit] + b_hh[gate, unit]) << widths.bias_left_shift
+                total += _sum_of_products(x, w_ih[gate, unit], widths.excess, tallies, INPUT_PRODUCT)
+                total += _sum_of_products(before, w_hh[gate, unit], widths.excess, tallies, RECURRENT_PRODUCT)
                 sums[gate] = _wrapped(tallies, GATE_SUM + gate, total, 0, total)
             cell[unit], hidden[t, unit] = update_unit(sums, cell[unit], t == 0, peepholes[:, unit], widths, tallies)
         before[:] = hidden[t]

@@ -116,7 +116,7 @@ def exceeded_before(design: Design, length: int) -> tuple[ExceededLimit, ...]:
 
 
 def emitted_columns(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The best class of each column, int64 [T], and the columns whose labels are emitted, int64 [n], before any limit."""
+    """Best class of each column, int64 [T], and the columns whose labels are emitted, int64 [n], before any limit."""
     values, best = np.empty(len(scores), dtype=np.int64), np.empty(len(scores), dtype=np.int64)
     kernels.best_classes(values, best, scores)
     emitted = np.empty(len(scores) // 2 + 1, dtype=np.int64)
@@ -151,7 +151,7 @@ class _Products(NamedTuple):
     """Weights of one matrix product as the kernels read them."""
 
     weights: np.ndarray
-    """[rows, lanes]: int8 where products are exact, so that half the memory is read; int16, which is faster, elsewhere."""
+    """[rows, lanes]: int8 where products are exact, so that half the memory is read; else int16, which is faster."""
     rounding_shift: int
     """Fraction bits that rounding removes of each product."""
     left_shift: int
