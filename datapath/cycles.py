@@ -54,7 +54,7 @@ DEPTHS = Depths(hidden=23.5, hidden_per_step=3.25, output=42.6)
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One stage of the accelerator: its short name, as in JSON, and what a table calls it."""
+    """One stage of the accelerator; `key` is its short name, as in JSON, `title` what a table calls it."""
 
     key: str
     title: str
