@@ -47,7 +47,6 @@ VERIFIED_LINES, CSIM_LINES = 10, 3
 class VerifiedHeader:
     """An exported network.
 
-    header      the LSTM-PYNQ header
     design      the exported design, equal to the one that was read back from the header
     verified    what was equal in both designs' simulations
     """
@@ -62,12 +61,10 @@ class DemoResult:
     """The demo's files and results.
 
     folder                  folder of the training run, with all files
-    checkpoint              the trained network: the epoch with the lowest validation error
+    checkpoint              the epoch with the lowest validation error
     trained, embedded       headers and designs of the trained and of the included network
-    project                 hardware project of the trained network
     comparison              the trained network on the validation lines, with every backend of this machine
     embedded_comparison     the included network on the validation lines, simulated
-    report                  HTML report of both networks
     """
 
     folder: Path

@@ -73,9 +73,8 @@ class LineBuffer:
         return buffer, address
 
     def fill(self, columns: np.ndarray) -> None:
-        """Pack a line into the input buffer, and clear the output buffer.
+        """Pack a line of raw pixels, int8 [T, I], into the input buffer, and clear the output buffer.
 
-        :param columns: raw pixels, int8 [T, I].
         :raises DataError: a pixel is outside the range of its format.
         """
         words = pack_columns(columns, self._design.precision.activation)
@@ -152,11 +151,7 @@ class Accelerator:
             return Control(int(self._mmio.read(Register.CONTROL)) & 0xF)
 
     def start(self, buffer: LineBuffer) -> None:
-        """Start a line.
-
-        :param buffer: holds the line, and has been synchronised by `LineBuffer.to_device`.
-        :raises BoardError: the accelerator is not idle.
-        """
+        """Start the line of a buffer, after `LineBuffer.to_device`; a BoardError if the accelerator is not idle."""
         state = self.control()
         if Control.IDLE not in state or Control.START in state:
             raise BoardError(

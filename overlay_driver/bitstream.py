@@ -55,7 +55,6 @@ class BitFile:
 def read_bit_file(path: Path) -> BitFile:
     """Read a bitstream's header, and check the length of its data.
 
-    :param path: the .bit file.
     :raises FileError: it is missing, truncated, or not a .bit file.
     """
     try:
@@ -106,12 +105,10 @@ def require_named(path: Path, design: Design) -> None:
     if name is None:
         return
     named = {"weight bits": int(name["weight"]), "activation bits": int(name["activation"])}
+    named |= PUBLISHED_NETWORKS.get(name["dataset"].lower(), {})
     actual = {"weight bits": design.precision.weight, "activation bits": design.precision.activation}
-    dimensions = PUBLISHED_NETWORKS.get(name["dataset"].lower())
-    if dimensions is not None:
-        named |= dimensions
-        actual |= {"inputs": design.inputs, "hidden": design.hidden, "classes": design.classes}
-        actual |= {"peepholes": design.peepholes is not None}
+    actual |= {"inputs": design.inputs, "hidden": design.hidden, "classes": design.classes}
+    actual |= {"peepholes": design.peepholes is not None}
     differing = [
         f"{what} {value}, the design has {actual[what]}" for what, value in named.items() if actual[what] != value
     ]

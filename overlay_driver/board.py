@@ -73,7 +73,6 @@ class Board:
     def load(self, bit: BitFile | None) -> int | None:
         """Load a bitstream: with pynq's `Overlay` if there is a .hwh file of the same name, else with `Bitstream`.
 
-        :param bit: the bitstream.
         :returns: byte address of the accelerator's registers from the .hwh file; None without one.
         :raises BoardError: `bit` is None, pynq cannot load it, or its .hwh file does not list exactly one accelerator.
         """
@@ -92,14 +91,13 @@ class Board:
         # For a damaged file, pynq's parsers raise a dozen kinds of exceptions.
         with self.wrap_errors(f"read {bit.handoff}", errors=(Exception,)):
             overlay = Overlay(str(bit.path.absolute()), device=self.device, download=False)
-            bases = {
-                name: block.get("phys_addr") for name, block in overlay.ip_dict.items() if _is_accelerator(name, block)
-            }
+            blocks = overlay.ip_dict
+            bases = {name: blocks[name].get("phys_addr") for name in blocks if _is_accelerator(name, blocks[name])}
             for name, base in bases.items():
                 require_register_base(base, f"the address of {name}")
         if len(bases) != 1:
-            blocks = ", ".join(sorted(overlay.ip_dict)) or "none"
-            raise BoardError(f"{bit.handoff} has {len(bases)} {TOP}; it must have one. Its blocks are: {blocks}.")
+            names = ", ".join(sorted(blocks)) or "none"
+            raise BoardError(f"{bit.handoff} has {len(bases)} {TOP}; it must have one. Its blocks are: {names}.")
         with self.wrap_errors(f"load {bit.path}"):
             self._download(bit.path, overlay.parser)
         return next(iter(bases.values()))

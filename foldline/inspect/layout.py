@@ -39,11 +39,8 @@ _EM = 14  # pixels, the widest character at that size with its margin
 
 @dataclass(frozen=True)
 class Run:
-    """Consecutive columns with one non-blank best class.
+    """Columns `start` to `stop` (exclusive) with one non-blank best class.
 
-    start       first column
-    stop        column after the last one
-    label       the class
     anchor      column of the label in the picture: the emitted column, or else the middle
     emitted     whether the class became a label; if not, it is lost
     """
@@ -78,7 +75,6 @@ class LineLayout:
     unwritten: int
 
     def height(self, row: Row) -> float:
-        """Height of a row in pixels."""
         return row.lanes * LANE + self.image_height + STRIP + TICKS
 
 

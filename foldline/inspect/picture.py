@@ -81,7 +81,6 @@ HOW_TO_READ = (
 def write_picture(path: str | os.PathLike, inspection: Inspection, design: Design, *, title: str) -> tuple[int, int]:
     """Write the picture as a PNG, with the same bytes for the same inspection.
 
-    :param design: the network that was inspected.
     :param title: first line of the picture.
     :returns: width and height in pixels.
     :raises FileError: the file cannot be written.

@@ -32,10 +32,8 @@ TITLES = {
 }
 """Title of each quantity."""
 
-ROUNDED = (
-    *("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product"),
-    *(f"peephole_product_{gate}" for gate in "ifo"),
-)
+PRODUCTS = ("input_product", "recurrent_product", "i_times_g", "f_times_c", "hidden", "fc_product")
+ROUNDED = (*PRODUCTS, *(f"peephole_product_{gate}" for gate in "ifo"))
 """Quantities that lose fraction bits; the others are exact or change only their integer bits."""
 
 NOT_APPLICABLE = "·"
@@ -99,10 +97,9 @@ def events_of(quantity: Quantity) -> dict[str, int | None]:
 def cells_of(
     quantity: Quantity, count_text: Callable[[int, int], str], number: Callable[[int], str] = str
 ) -> dict[str, str]:
-    """Table cells of a quantity by heading; `NOT_APPLICABLE` if an event cannot occur.
+    """Table cells of a quantity by heading, with texts of (count, values) and of the number of values.
 
-    :param count_text: text of (count, values).
-    :param number: text of the number of values.
+    A cell is `NOT_APPLICABLE` if its event cannot occur.
     """
     events, format = events_of(quantity), quantity.format
     return {
@@ -134,6 +131,8 @@ def show_inspection(console: Console, inspection: Inspection, *, title: str) -> 
 
 def inspection_json(inspection: Inspection, design: Design, *, name: str, picture: str) -> dict:
     """The inspection as JSON values, with the line's name and the path of the picture."""
+    limits = inspection.trace.exceeded
+    exceeded = [{"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed} for limit in limits]
     return {
         "name": name,
         "experiment": str(design.experiment),
@@ -141,10 +140,7 @@ def inspection_json(inspection: Inspection, design: Design, *, name: str, pictur
         "columns": len(inspection.columns),
         "text": inspection.trace.text,
         "labels": inspection.trace.labels.tolist(),
-        "exceeded": [
-            {"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed}
-            for limit in inspection.trace.exceeded
-        ],
+        "exceeded": exceeded,
         "best": inspection.best.tolist(),
         "columns_without_positive_score": [int(t) for t in (~inspection.positive).nonzero()[0]],
         "emitted_at": inspection.emitted_at.tolist(),

@@ -34,7 +34,6 @@ class CheckSummary:
 
     problems    disagreements, and lines that failed on the board; empty if there are none
     headline    a summary: the problems, the agreement, or that nothing was compared
-    notes       other notes on the comparison
     """
 
     problems: tuple[str, ...]

@@ -21,14 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CurveStage:
-    """Curves of one training run.
-
-    name            of the stage
-    epochs          numbers from 1
-    loss            mean loss, nats per line
-    greedy_cer      CER of greedy CTC labels, percent
-    overlay_cer     CER of overlay labels, percent
-    """
+    """Curves of a training run by epoch, from 1: mean loss, nats per line, and CER by both labels, percent."""
 
     name: str
     epochs: tuple[int, ...]
@@ -42,11 +35,10 @@ class ReportRun:
     """One network of a report.
 
     name            unique in the report
-    design          the network
     comparison      results of its backends on validation lines
     dataset_name    dataset of these lines
     curves          stages of its training, in order; empty without training data
-    notes           notes for the reader
+    notes           for the reader
     """
 
     name: str
@@ -67,10 +59,9 @@ class ReportRun:
 class Target:
     """The board for which cycles and resources are estimated; see `foldline.hardware.estimate.estimate`.
 
-    board       name of the board
     clock_mhz   clock; None for the board's
     columns     columns of a line
-    kernel      kernel; None for `Kernel.of` the design
+    kernel      None for `Kernel.of` the design
     """
 
     board: str = "pynq-z1"
@@ -96,10 +87,7 @@ class Target:
 class ReportInputs:
     """Everything on which the report's bytes depend.
 
-    runs                the networks
-    title               of the page
     made                date and time, as text
-    target              board for estimates
     lines               number of lines in the report, those with most errors first
     inspected_lines     lines of each run whose value ranges are computed, evenly spaced from worst to best
     study               a study whose trials are added to the plots

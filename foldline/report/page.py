@@ -70,10 +70,7 @@ class ShownLine:
 def write_report(
     path: str | os.PathLike, inputs: ReportInputs, *, threads: int | None = None, progress: Progress | None = None
 ) -> None:
-    """Write a report atomically; arguments and errors as `render_report`.
-
-    :raises FileError: the file cannot be written.
-    """
+    """Write a report atomically; as `render_report`, and a FileError if the file cannot be written."""
     write_text(path, render_report(inputs, threads=threads, progress=progress))
 
 

@@ -32,12 +32,7 @@ STYLES = {
     FRONT: {"marker": "o", "markersize": 4.5, "markerfacecolor": INK, "markeredgecolor": INK},
 }
 
-TICKS = (
-    (0.7, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)),
-    (1.5, (1.0, 2.0, 5.0)),
-    (3.0, (1.0, 3.0)),
-    (np.inf, (1.0,)),
-)
+TICKS = ((0.7, (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)), (1.5, (1.0, 2.0, 5.0)), (3.0, (1.0, 3.0)), (np.inf, (1.0,)))
 """Maximum decades of an axis, and its ticks within a decade."""
 
 

@@ -27,12 +27,7 @@ CHECKPOINTS = ("best-cer.pt", "last.pt")
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedRun:
-    """A run.
-
-    name        unique in the report
-    network     design, and checkpoint if there is one
-    curves      stages of the training, in order
-    """
+    """A run: its name, unique in the report, its network, and the stages of its training in order."""
 
     name: str
     network: Network

@@ -34,8 +34,6 @@ class VirtualCore:
     with those above the limit, and drops the last column of an odd line. The HLS kernel refuses such lines, and counts
     labels above the limit.
 
-    :param design: the network, its folding and limits.
-    :param kernel: which kernel to model.
     :param compute: computes the labels of raw pixels, int8 [T, I] with any T.
     """
 

@@ -36,12 +36,9 @@ _WORD = 4
 
 
 class VirtualDevice(Device):
-    """A Zynq-7000 with an accelerator in its programmable logic.
+    """A Zynq-7000 with an accelerator in its programmable logic, whose registers begin at the byte address `base`.
 
     Its time `now`, in seconds, is simulated: register accesses take no time, and waiting jumps to the next event.
-
-    :param core: the accelerator.
-    :param base: byte address of the accelerator's registers.
     """
 
     arch = "armv7l"
@@ -170,11 +167,7 @@ class VirtualDevice(Device):
 
 
 class VirtualBoard(Board):
-    """A `Board` with a `VirtualDevice`, and that device's time.
-
-    :param core: the accelerator.
-    :param manifest: gives the registers' address and the part.
-    """
+    """A `Board` with a `VirtualDevice`, and its time; the manifest gives the registers' address and the part."""
 
     kind = "virtual board"
 
