@@ -25,7 +25,7 @@ from datapath.formats import unit_format
 from datapath.images import image_columns, load_image
 from datapath.packing import pack_columns, unpack_columns
 from datapath.precision import Precision
-from fixedpoint_sim import Trace, simulate, simulate_folded
+from fixedpoint_sim import simulate, simulate_folded
 from foldline.differences import describe_difference
 from golden_vectors import FOLDER
 from hls_gen import parse_header, render_header
@@ -36,45 +36,41 @@ STAGES = ("hidden", "scores", "labels")
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """How a stress design is made: dimensions, widths, folding, line lengths, and what its values are drawn from."""
+    """How a stress design is made."""
 
-    inputs: int
-    hidden: int
-    classes: int
+    dimensions: tuple[int, int, int]  # I, H, C
     bits: tuple[int, int, int, int, int]  # W, B, A, FW, FB
     folding: tuple[int, int, int]  # PE, SIMD_INPUT, SIMD_RECURRENT
-    lengths: tuple[int, ...]
+    lengths: tuple[int, ...]  # columns of each line
     labels: int = Limits().labels
     values: str = "uniform"  # over the whole range; "ends": only its two ends; "open": gates at their upper end
 
 
-# What each is for: folding with PE > 1 and SIMD; one-bit values; odd widths and folds, with a label limit that cuts;
-# rounding ties in both layers; 16-bit wrap-around (128 inputs at full scale); the saturating cell state.
 RECIPES: Mapping[str, _Recipe] = {
-    "stress_w2a2_fold": _Recipe(
-        inputs=8, hidden=12, classes=11, bits=(2, 8, 2, 8, 8), folding=(3, 4, 2), lengths=(2, 40, 120)
-    ),
-    "stress_w1a1_narrow": _Recipe(
-        inputs=6, hidden=8, classes=5, bits=(1, 1, 1, 1, 1), folding=(4, 3, 8), lengths=(2, 30)
-    ),
+    # Folding with PE > 1 and SIMD.
+    "stress_w2a2_fold": _Recipe(dimensions=(8, 12, 11), bits=(2, 8, 2, 8, 8), folding=(3, 4, 2), lengths=(2, 40, 120)),
+    # One-bit values.
+    "stress_w1a1_narrow": _Recipe(dimensions=(6, 8, 5), bits=(1, 1, 1, 1, 1), folding=(4, 3, 8), lengths=(2, 30)),
+    # Odd widths and folds, with a label limit that cuts.
     "stress_w3a5_odd": _Recipe(
-        inputs=10, hidden=15, classes=13, bits=(3, 6, 5, 7, 5), folding=(5, 5, 3), lengths=(30, 120), labels=3
+        dimensions=(10, 15, 13), bits=(3, 6, 5, 7, 5), folding=(5, 5, 3), lengths=(30, 120), labels=3
     ),
-    "stress_w4a8_round": _Recipe(
-        inputs=12, hidden=12, classes=14, bits=(4, 8, 8, 8, 8), folding=(2, 6, 3), lengths=(50, 100)
-    ),
+    # Rounding ties in both layers.
+    "stress_w4a8_round": _Recipe(dimensions=(12, 12, 14), bits=(4, 8, 8, 8, 8), folding=(2, 6, 3), lengths=(50, 100)),
+    # 16-bit wrap-around: 128 inputs at full scale.
     "stress_w8a8_wrap": _Recipe(
-        inputs=128, hidden=8, classes=12, bits=(8, 8, 8, 8, 8), folding=(2, 16, 4), lengths=(6, 40), values="ends"
+        dimensions=(128, 8, 12), bits=(8, 8, 8, 8, 8), folding=(2, 16, 4), lengths=(6, 40), values="ends"
     ),
+    # The saturating cell state.
     "stress_w8a8_saturate": _Recipe(
-        inputs=4, hidden=6, classes=6, bits=(8, 8, 8, 8, 8), folding=(3, 2, 1), lengths=(300,), values="open"
+        dimensions=(4, 6, 6), bits=(8, 8, 8, 8, 8), folding=(3, 2, 1), lengths=(300,), values="open"
     ),
 }
 
 
 def _stress_design(name: str, recipe: _Recipe, random: np.random.Generator) -> Design:
     bits = Precision(**dict(zip(("weight", "bias", "activation", "fc_weight", "fc_bias"), recipe.bits, strict=True)))
-    inputs, hidden, classes = recipe.inputs, recipe.hidden, recipe.classes
+    inputs, hidden, classes = recipe.dimensions
     arrays = {
         "weights_input": _draw(random, recipe.values, (2, 4, hidden, inputs), bits.weight),
         "weights_recurrent": _draw(random, recipe.values, (2, 4, hidden, hidden), bits.weight),
@@ -111,10 +107,10 @@ def _draw(random: np.random.Generator, values: str, shape: tuple[int, ...], bits
 
 
 def _stress_lines(recipe: _Recipe, random: np.random.Generator) -> list[np.ndarray]:
-    bits = recipe.bits[2]
+    bits, inputs = recipe.bits[2], recipe.dimensions[0]
     if recipe.values == "open":
-        return [np.full((length, recipe.inputs), unit_format(bits).max, dtype=np.int8) for length in recipe.lengths]
-    lines = [_draw(random, recipe.values, (length, recipe.inputs), bits) for length in recipe.lengths]
+        return [np.full((length, inputs), unit_format(bits).max, dtype=np.int8) for length in recipe.lengths]
+    lines = [_draw(random, recipe.values, (length, inputs), bits) for length in recipe.lengths]
     if recipe.values == "ends":
         lines[0][:] = unit_format(bits).min
     return lines
@@ -146,8 +142,7 @@ def make(folder: Path = DEFAULT_FOLDER) -> list[str]:
     :raises FileError: a file cannot be read or written.
     """
     changes = []
-    for sub in ("designs", "vectors"):
-        _make_folder(folder / sub)
+    _make_folders(folder)
     for name, recipe in RECIPES.items():
         random = np.random.default_rng(list(name.encode()))
         design = _stress_design(name, recipe, random)
@@ -171,23 +166,22 @@ def add(design_path: Path, images: Sequence[Path], folder: Path = DEFAULT_FOLDER
     if not images:
         raise DataError("A trained design needs at least one image for its golden vectors.")
     design = Design.load(design_path)
-    for sub in ("designs", "vectors"):
-        _make_folder(folder / sub)
+    _make_folders(folder)
     scans = [load_image(image) for image in images]
     scans.append(scans[0].rotate(180))
     lines = [_image_line(design, np.asarray(scan)) for scan in scans]
     return _replace(folder, design_path.stem, design, _numbered(lines))
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+def _make_folders(folder: Path) -> None:
+    for made in (folder / "designs", folder / "vectors"):
+        try:
+            made.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"Cannot make the folder {made}: {error.strerror}.") from error
 
 
 def trained_names(folder: Path) -> list[str]:
-    """Names of the designs that are not made from a recipe."""
     return sorted(p.stem for p in (folder / "designs").glob("*.npz") if p.stem not in RECIPES)
 
 
@@ -270,11 +264,9 @@ def _recomputed(design: Design, network, stored: Mapping[str, np.ndarray], i: in
     words = pack_columns(pixels, bits)
     yield f"words_{i}", words
     yield f"pixels_{i}", unpack_columns(words, inputs=design.inputs, bits=bits)
-    traces: tuple[Trace, ...] = (
-        simulate(design, pixels, ignore_limits=True),
-        simulate_folded(network, design, pixels, ignore_limits=True),
-    )
-    for trace in traces:
+    vectorised = simulate(design, pixels, ignore_limits=True)
+    folded = simulate_folded(network, design, pixels, ignore_limits=True)
+    for trace in (vectorised, folded):
         for stage in STAGES:
             yield f"{stage}_{i}", getattr(trace, stage)
         yield f"text_{i}", np.array(trace.text)

@@ -129,7 +129,7 @@ def gate_accumulators(
 ) -> np.ndarray:
     """The four gate accumulators of one unit at one step, before any peephole; int64 [4] in `Gate` order.
 
-    The columns [T, I] are those of the line; `step`, `direction` and `unit` are indices of `hidden` [T, 2, H].
+    The columns [T, I] are the line's. `step`, `direction` and `unit` index `hidden` [T, 2, H]; the step before is read.
     """
     bits = design.precision
     x = columns[len(columns) - 1 - step if direction == BACKWARD else step].astype(np.int64)

@@ -34,10 +34,12 @@ class Estimate:
 
     @property
     def cycles_per_column(self) -> float:
+        """Of a whole line, divided by its columns."""
         return self.cycles.per_column(self.columns)
 
     @property
     def milliseconds(self) -> float:
+        """Of a line."""
         return self.cycles.milliseconds(self.columns, self.clock_mhz)
 
     @property
@@ -47,6 +49,7 @@ class Estimate:
 
     @property
     def lines_per_second(self) -> float:
+        """Lines one after the other."""
         return self.columns_per_second / self.columns
 
     @property

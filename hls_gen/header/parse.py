@@ -196,14 +196,11 @@ class _Header:
         self._check_names("typedef", self._found.typedefs, by_name)
         for name, typedef in self._found.typedefs.items():
             array = by_name[name]
-            wanted = formats[array]
-            stated = (typedef.bits, typedef.integer, typedef.rounding, typedef.overflow)
-            if stated != (wanted.bits, wanted.integer, f"AP_{wanted.rounding.name}", f"AP_{wanted.overflow.name}"):
+            wanted = ap_fixed_type(formats[array])
+            if typedef.type != wanted:
                 defined = " and ".join(f"{define} is {self._numbers[define]}" for define in array.format_defines)
                 raise self._source.error(
-                    f"{name} is ap_fixed<{', '.join(map(str, stated))}>; "
-                    f"{defined}, so it must be {ap_fixed_type(wanted)}.",
-                    typedef.offset,
+                    f"{name} is {typedef.type}; {defined}, so it must be {wanted}.", typedef.offset
                 )
 
     def _check_names(

@@ -40,14 +40,11 @@ DIRECTIVES = ("define", "ifdef", "ifndef", "endif", *IGNORED_DIRECTIVES)
 
 @dataclass(frozen=True, kw_only=True)
 class Typedef:
-    """``typedef ap_fixed<bits, integer, rounding, overflow> name;`` at `offset`."""
+    """``typedef type name;`` at `offset`; the type is ``ap_fixed<bits, integer, rounding, overflow>``, with numbers."""
 
     name: str
     offset: int
-    bits: int
-    integer: int
-    rounding: str
-    overflow: str
+    type: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,8 +196,7 @@ class _Reader:
             raise self._source.error(f"Expected the end of the line after '{last.text}', got {token}.", token.offset)
 
     def _typedef(self) -> None:
-        self._expect("ap_fixed", "a typedef")
-        self._expect("<", "a typedef")
+        self._expect_all("ap_fixed <", "a typedef")
         bits = self._expression((",",), "a typedef")
         integer = self._expression((",",), "a typedef")
         rounding = self._identifier("the rounding", "a typedef").text
@@ -210,13 +206,11 @@ class _Reader:
         name = self._identifier("the name", "a typedef")
         self._refuse_second(name, "declared", self._found.typedefs)
         self._expect(";", f"typedef {name.text}")
-        self._found.typedefs[name.text] = Typedef(
-            name=name.text, offset=name.offset, bits=bits, integer=integer, rounding=rounding, overflow=overflow
-        )
+        spelling = f"ap_fixed<{bits}, {integer}, {rounding}, {overflow}>"
+        self._found.typedefs[name.text] = Typedef(name=name.text, offset=name.offset, type=spelling)
 
     def _array(self) -> None:
-        self._expect("ap_uint", "an array")
-        self._expect("<", "an array")
+        self._expect_all("ap_uint <", "an array")
         bits = self._expression((">",), "an array")
         name = self._identifier("the name", "an array")
         self._refuse_second(name, "declared", self._found.arrays)

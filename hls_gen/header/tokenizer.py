@@ -12,12 +12,8 @@ from typing import NamedTuple
 
 from datapath.errors import HeaderError
 
-NUMBER = "number"
-IDENTIFIER = "identifier"
-PUNCTUATION = "punctuation"
-STRING = "string"
-DIRECTIVE = "directive"
-END = "end"
+NUMBER, IDENTIFIER, PUNCTUATION = "number", "identifier", "punctuation"
+STRING, DIRECTIVE, END = "string", "directive", "end"
 
 # The pattern matches at every offset (at worst `stray` or `end`), so it never backtracks and the scan is linear.
 _TOKEN = re.compile(

@@ -67,6 +67,7 @@ class ResourceEstimate:
 
     @property
     def total(self) -> Resources:
+        """Of all blocks."""
         return sum((block.resources for block in self.blocks), Resources())
 
 
