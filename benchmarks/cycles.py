@@ -62,7 +62,7 @@ def _refined(overlays: Sequence[PublishedOverlay], depths: Depths) -> Depths:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One overlay: measured cycles per column, the model's with `DEPTHS`, and predicted from the other three."""
+    """A figure of an overlay, such as its cycles per column: measured, modelled, and predicted from the other three."""
 
     name: str
     measured: float

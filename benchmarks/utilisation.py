@@ -10,10 +10,10 @@ builds known, so that the prediction is no independent test of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.cycles import Row
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
 from foldline.hardware.estimate import RESOURCE_TITLES
@@ -36,45 +36,25 @@ def _relative_least_squares(terms: np.ndarray, values: np.ndarray) -> list[float
     return np.linalg.lstsq(terms / values[:, None], np.ones_like(values), rcond=None)[0].tolist()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One resource of one overlay: Vivado's count, the estimate, and the prediction from the other three."""
-
-    name: str
-    resource: str
-    published: float
-    estimate: float
-    predicted: float
-
-    def error(self, value: float) -> float:
-        """Error in percent of the published count."""
-        return 100 * (value / self.published - 1)
-
-
-def rows() -> Iterator[Row]:
-    """The four overlays, resource by resource."""
+def rows() -> Iterator[tuple[str, Row]]:
+    """Name of a resource, and Vivado's count with its estimate: the four overlays, resource by resource."""
     for overlay in PUBLISHED:
         others = [one for one in PUBLISHED if one is not overlay]
         estimate = estimate_resources(overlay.architecture, Kernel.PUBLISHED).total
         predicted = estimate_resources(overlay.architecture, Kernel.PUBLISHED, fit(others)).total
         for resource in RESOURCE_TITLES:
-            yield Row(
-                name=overlay.name,
-                resource=resource,
-                published=getattr(overlay, resource),
-                estimate=getattr(estimate, resource),
-                predicted=getattr(predicted, resource),
-            )
+            measured, modelled, left_out = (getattr(source, resource) for source in (overlay, estimate, predicted))
+            yield resource, Row(name=overlay.name, measured=measured, modelled=modelled, predicted=left_out)
 
 
 def main() -> None:
     print(f"Fitted to all four: {fit(PUBLISHED)}; in use: {SCALES}\n")
     print("| overlay | | published | estimate | off | predicted without it | off |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for row in rows():
+    for resource, row in rows():
         print(
-            f"| {row.name} | {RESOURCE_TITLES[row.resource]} | {row.published:g} | {row.estimate:g} | {row.error(row.estimate):+.1f} % | "
-            f"{row.predicted:g} | {row.error(row.predicted):+.1f} % |"
+            f"| {row.name} | {RESOURCE_TITLES[resource]} | {row.measured:g} | {row.modelled:g} | "
+            f"{row.error(row.modelled):+.1f} % | {row.predicted:g} | {row.error(row.predicted):+.1f} % |"
         )
     print("\nLUT of each stage:\n")
     estimates = [estimate_resources(overlay.architecture, Kernel.PUBLISHED) for overlay in PUBLISHED]

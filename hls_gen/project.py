@@ -68,16 +68,17 @@ def render(
         pipelines=pipelined_loops(files),
         fit=check_fits(kernel_memories(architecture), board),
     )
-    manifest = Manifest.of(
-        design,
-        answers=known_answers(lines),
-        kernel=Kernel.HLS,
-        part=board.part,
-        clock_mhz=facts.clock_mhz,
-        control_base=board.control_base,
-    )
+    manifest = board_manifest(design, board, answers=known_answers(lines), kernel=Kernel.HLS, clock_mhz=clock_mhz)
     files[facts.manifest] = manifest.as_text()
     return dict(sorted((files | render_scripts(facts)).items()))
+
+
+def board_manifest(
+    design: Design, board: Board, *, answers: tuple[KnownAnswer, ...], kernel: Kernel, clock_mhz: float | None
+) -> Manifest:
+    """The manifest of a bitstream for a board, at its default clock or another one."""
+    place = {"part": board.part, "clock_mhz": board.clock(clock_mhz), "control_base": board.control_base}
+    return Manifest.of(design, answers=answers, kernel=kernel, **place)
 
 
 def known_answers(lines: Sequence[tuple[np.ndarray, KernelResult]]) -> tuple[KnownAnswer, ...]:

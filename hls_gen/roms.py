@@ -58,9 +58,18 @@ def design_roms(design: Design) -> tuple[Rom, ...]:
     """All ROMs of a design in its folding, in the order of the kernel's arguments."""
     network = fold(design)
     bits = design.precision
-    pe = design.folding.pe
+    pe_out = design.folding.pe_out
     biases = network.biases_input.astype(np.int64) + network.biases_recurrent
-    peepholes = design.peepholes
+    if peepholes := network.peepholes:
+        peephole_rom = Rom(
+            name="peepholes",
+            contents="Peepholes of gates i, f, o. Row (direction, unit block).",
+            bits=peepholes.format.bits,
+            elements=np.moveaxis(peepholes.weights, 0, -1),
+        )
+    else:
+        nothing = np.zeros((*biases.shape[1:], 1), dtype=np.int64)
+        peephole_rom = Rom(name="peepholes", contents="No peepholes: never read.", bits=1, elements=nothing, read=False)
     return (
         Rom(
             name="input_weights",
@@ -80,28 +89,18 @@ def design_roms(design: Design) -> tuple[Rom, ...]:
             bits=bits.bias + 1,
             elements=np.moveaxis(biases, 0, -1),
         ),
-        Rom(
-            name="peepholes",
-            contents="Peepholes of gates i, f, o. Row (direction, unit block)."
-            if peepholes
-            else "No peepholes: never read.",
-            bits=peepholes.format.bits if peepholes else 1,
-            elements=np.moveaxis(network.peepholes.weights, 0, -1)
-            if network.peepholes
-            else np.zeros((pe, network.biases_input.shape[-1], 1), dtype=np.int64),
-            read=peepholes is not None,
-        ),
+        peephole_rom,
         Rom(
             name="class_weights",
             contents="Output layer: the weights of all hidden units. Row (direction, class block).",
             bits=bits.fc_weight,
-            elements=_class_words(design.fc_weights, design.folding.pe_out),
+            elements=_class_words(design.fc_weights, pe_out),
         ),
         Rom(
             name="class_biases",
             contents="Output layer: the bias. Row (direction, class block).",
             bits=bits.fc_bias,
-            elements=_class_words(design.fc_biases[:, :, None], design.folding.pe_out),
+            elements=_class_words(design.fc_biases[:, :, None], pe_out),
         ),
     )
 

@@ -17,7 +17,7 @@ from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 from hls_gen.boards import load_board
-from hls_gen.project import render, write_project
+from hls_gen.project import board_manifest, render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.vectors import KernelResult
@@ -74,14 +74,7 @@ def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | N
     :raises ConfigError: an unknown board, or a clock out of range.
     """
     chosen = load_board(board)
-    return Manifest.of(
-        design,
-        answers=known_answers(design),
-        kernel=Kernel(kernel),
-        part=chosen.part,
-        clock_mhz=chosen.clock(clock_mhz),
-        control_base=chosen.control_base,
-    )
+    return board_manifest(design, chosen, answers=known_answers(design), kernel=Kernel(kernel), clock_mhz=clock_mhz)
 
 
 def _image_lines(design: Design, images: Sequence[Path]) -> Iterable[np.ndarray]:

@@ -16,7 +16,7 @@ from hls_gen.resources.fit import fit_memory
 from hls_gen.resources.kernel_memories import Memory, kernel_memories
 from hls_gen.resources.packing import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
-from hls_gen.resources.stages import DSPS_PER_CELL, GATES, class_scores, sums_of_products
+from hls_gen.resources.stages import DSPS_PER_CELL, GATES, sums_of_products
 
 STREAM_DEPTH = 4
 LABEL_BITS = 8
@@ -91,14 +91,7 @@ def _hidden_layer(
         ),
     )
     return part.holding(
-        sums_of_products(
-            products=GATES * pe * lanes,
-            multipliers=GATES * pe * lanes,
-            sums=GATES * pe * lanes,
-            left=activation,
-            right=weight,
-            rounding="rnd_zero",
-        ),
+        sums_of_products(products=GATES * pe * lanes, left=activation, right=weight, rounding="rnd_zero"),
         small_memory(depth=DIRECTIONS * blocks, width=costs.SUM_BITS).times(pe),
         stream(depth=STREAM_DEPTH, width=hidden * activation),
     )
@@ -114,6 +107,6 @@ def _output_layer(*, hidden: int, pe_out: int, activation: int, weight: int) -> 
         made_of=f"{pe_out * hidden} products and as many sums, ROMs of class weights and biases.",
     )
     return part.holding(
-        class_scores(terms=pe_out * hidden, activation=activation, weight=weight),
+        sums_of_products(products=pe_out * hidden, left=activation, right=weight, rounding="rnd_conv"),
         stream(depth=STREAM_DEPTH, width=costs.SUM_BITS * pe_out),
     )

@@ -26,7 +26,7 @@ from datapath.tables import TABLE_SIZE
 from hls_gen.resources import costs, stages
 from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
 from hls_gen.resources.parts import Part
-from hls_gen.resources.stages import DSPS_PER_CELL, GATES, class_scores, sums_of_products
+from hls_gen.resources.stages import DSPS_PER_CELL, GATES, sums_of_products
 
 PORTS = 2
 """Words that a block RAM reads per cycle, hence products of a lane that begin in the same cycle."""
@@ -193,7 +193,7 @@ def _output_layer(*, hidden: int, rows: int, pe_out: int, activation: int, weigh
         ),
     )
     return part.holding(
-        class_scores(terms=pe_out * hidden, activation=activation, weight=weight, in_dsps=fused),
+        sums_of_products(products=pe_out * hidden, left=activation, right=weight, rounding="rnd_conv", in_dsps=fused),
         memory_of_one_row(depth=rows, width=hidden * weight, ports=1).times(pe_out),
         small_memory(depth=rows, width=bias).times(pe_out),
         stream(depth=STREAM_DEPTH, width=costs.SUM_BITS * pe_out),

@@ -21,21 +21,23 @@ DSPS_PER_CELL = 7
 
 @cache
 def sums_of_products(
-    *, products: int, multipliers: int, sums: int, left: int, right: int, rounding: str, in_dsps: int = 0
+    *,
+    products: int,
+    left: int,
+    right: int,
+    rounding: str,
+    multipliers: int | None = None,
+    sums: int | None = None,
+    in_dsps: int = 0,
 ) -> Packed:
-    """Look-up tables of multipliers (`in_dsps` of them in DSP slices) and of adders, and the bits of all results.
-
-    The products are stored until they are added; `left` and `right` are the bits of their operands.
+    """Look-up tables of multipliers (`in_dsps` of them in DSP slices) and of adders, by default one of each for each
+    product, and the bits of all results. The products, of `left` by `right` bits, are stored until they are added.
     """
+    multipliers = products if multipliers is None else multipliers
+    sums = products if sums is None else sums
     bits = costs.adder_bits(left, right)
     luts = (multipliers - in_dsps) * costs.product(left, right, rounding) + sums * costs.adder(bits)
     return Packed(luts=luts, ffs=products * costs.product_bits(left, right) + sums * bits)
-
-
-def class_scores(*, terms: int, activation: int, weight: int, in_dsps: int = 0) -> Packed:
-    """`sums_of_products` of an output layer, with a multiplier and an adder for each of `terms` products."""
-    operators = {"products": terms, "multipliers": terms, "sums": terms}
-    return sums_of_products(**operators, left=activation, right=weight, rounding="rnd_conv", in_dsps=in_dsps)
 
 
 @cache
