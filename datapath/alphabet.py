@@ -54,7 +54,10 @@ class Alphabet:
 
     @classmethod
     def of_texts(cls, texts: Iterable[str]) -> Alphabet:
-        """Number the characters by first appearance; newline, tab and ``$`` get no class, as in the original."""
+        """Number the characters by first appearance; newline, tab and ``$`` get no class, as in the original.
+
+        :param texts: all reference texts, in order.
+        """
         found = dict.fromkeys(character for text in texts for character in text)
         return cls(("", *(c for c in found if c not in UNTRAINED_CHARACTERS)))
 
@@ -62,6 +65,7 @@ class Alphabet:
     def read(cls, path: str | os.PathLike) -> Alphabet:
         """Read an alphabet file: class n on line n, line 0 (the blank) empty; line breaks may be LF or CRLF.
 
+        :param path: the file.
         :raises FileError: the file cannot be read.
         :raises DesignError: its lines are not an alphabet; the path is named.
         """
@@ -72,11 +76,18 @@ class Alphabet:
             raise error.within(path) from error
 
     def write(self, path: str | os.PathLike) -> None:
-        """Write the file that `read` reads."""
+        """Write the file that `read` reads.
+
+        :param path: the file.
+        """
         write_text(path, "".join(f"{symbol}\n" for symbol in self.symbols))
 
     def text(self, labels: Sequence[int] | np.ndarray) -> str:
-        """Text of a sequence of labels (class indexes); DataError where one is not a class of this alphabet."""
+        """Text of a sequence of labels.
+
+        :param labels: class indexes, 0 is the blank.
+        :raises DataError: one is not a class of this alphabet.
+        """
         for label in labels:
             if not 0 <= label < len(self.symbols):
                 raise DataError(f"Label {label} is not a class of this alphabet; allowed is 0 to {len(self) - 1}.")
@@ -85,6 +96,7 @@ class Alphabet:
     def labels(self, text: str) -> np.ndarray:
         """Labels of a text, uint8 [n], character by character; newline, tab and ``$`` have none and are left out.
 
+        :param text: the text.
         :raises DataError: a character that the alphabet does not hold.
         """
         classes = {symbol: number for number, symbol in enumerate(self.symbols)}

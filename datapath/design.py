@@ -57,8 +57,13 @@ class Folding:
 
     @classmethod
     def by_factor(cls, factor: int, *, inputs: int, hidden: int, pe: int = 1, pe_out: int = 1) -> Folding:
-        """The original's single number: both sides take `factor` steps, 1 or more.
+        """The original's single number: both sides take `factor` steps.
 
+        :param factor: steps of a unit, 1 or more; it must divide `inputs` and `hidden`.
+        :param inputs: I, pixels of a column.
+        :param hidden: H, hidden units per direction.
+        :param pe: hidden units at a time.
+        :param pe_out: classes at a time.
         :raises DesignError: the factor does not divide both dimensions.
         """
         for name, size in (("input rows", inputs), ("hidden units", hidden)):
@@ -72,6 +77,9 @@ class Folding:
     def check(self, *, inputs: int, hidden: int, classes: int) -> None:
         """Refuse a folding that does not divide the dimensions. `pe_out` need not divide: its last block is filled up.
 
+        :param inputs: I, pixels of a column.
+        :param hidden: H, hidden units per direction.
+        :param classes: C, classes with the blank.
         :raises DesignError: names the number and the dimension that it must divide, or its range.
         """
         for name, value, what, size in (
@@ -248,11 +256,17 @@ class Design:
         return digest.hexdigest()
 
     def refolded(self, folding: Folding) -> Design:
-        """The same network with another folding."""
+        """The same network with another folding.
+
+        :param folding: must divide the dimensions, see `Folding.check`.
+        """
         return replace(self, folding=folding)
 
     def same_network(self, other: Design) -> bool:
-        """Whether both compute the same from the same pixels: equal in all but folding and provenance."""
+        """Whether both compute the same from the same pixels: equal in all but folding and provenance.
+
+        :param other: the design to compare with.
+        """
         return self.digest(folding=False) == other.digest(folding=False)
 
     def __eq__(self, other: object) -> bool:
@@ -271,7 +285,11 @@ class Design:
         )
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the design as one ``.npz``, byte-deterministic, without pickle; FileError where it cannot be written."""
+        """Write the design as one ``.npz``, byte-deterministic, without pickle.
+
+        :param path: the file.
+        :raises FileError: it cannot be written.
+        """
         description = {
             "format": "foldline design",
             "version": FORMAT_VERSION,
@@ -289,6 +307,7 @@ class Design:
     def load(cls, path: str | os.PathLike) -> Design:
         """Read what `save` wrote; `Design.load(path)` after `design.save(path)` equals `design`.
 
+        :param path: the file.
         :raises FileError: missing, cut off, or not a design file.
         :raises DesignError: a design file whose contents are not a valid design, or of a newer version.
         """

@@ -93,7 +93,10 @@ def unfold_weights(folded: np.ndarray) -> np.ndarray:
 
 
 def fold(design: Design) -> FoldedNetwork:
-    """The header arrays of a design, in its folding."""
+    """The header arrays of a design, in its folding.
+
+    :param design: whose folding decides the shapes.
+    """
     pe, peepholes = design.folding.pe, design.peepholes
     return FoldedNetwork(
         precision=design.precision,
@@ -112,6 +115,9 @@ def fold(design: Design) -> FoldedNetwork:
 def unfold(network: FoldedNetwork, *, alphabet: Alphabet, provenance: Provenance) -> Design:
     """The design that a header holds; `unfold(fold(design))` is `design` again.
 
+    :param network: what a header holds.
+    :param alphabet: of as many classes.
+    :param provenance: of the design.
     :raises DesignError: the alphabet has another number of classes, or an array breaks a rule of `Design`.
     """
     fc_weights, peepholes = network.fc_weights, network.peepholes

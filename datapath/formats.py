@@ -108,13 +108,18 @@ def ap_fixed_type(format: Format) -> str:
 
     >>> ap_fixed_type(unit_format(2))
     'ap_fixed<2, 1, AP_RND_CONV, AP_SAT>'
+
+    :param format: with its rounding and overflow.
     """
     name = "ap_fixed" if format.signed else "ap_ufixed"
     return f"{name}<{format.bits}, {format.integer}, AP_{format.rounding.name}, AP_{format.overflow.name}>"
 
 
 def unit_format(bits: int) -> Format:
-    """``fixed<bits, 1>`` with values in [-1, 1): pixels, hidden outputs, weights and biases."""
+    """``fixed<bits, 1>`` with values in [-1, 1): pixels, hidden outputs, weights and biases.
+
+    :param bits: width, 1 or more.
+    """
     return Format(bits=bits, integer=1, signed=True, rounding=Rounding.RND_CONV, overflow=Overflow.SAT)
 
 

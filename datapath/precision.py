@@ -111,11 +111,20 @@ class ExperimentName:
 
     @classmethod
     def on_hardware(cls, *, hidden: int, precision: Precision) -> ExperimentName:
+        """The name of a network in the hardware's arithmetic.
+
+        :param hidden: H, hidden units per direction.
+        :param precision: widths, bits.
+        """
         return cls(neuron="QLSTM", hidden=hidden, internal=INTERNAL_BITS, **asdict(precision))
 
     @classmethod
     def parse(cls, text: str) -> ExperimentName:
-        """Read a name as `str` prints it; DesignError where the text is not such a name."""
+        """Read a name as `str` prints it.
+
+        :param text: such as QLSTM128_W2B8A4I8_FC_W8B8.
+        :raises DesignError: the text is not such a name.
+        """
         match = _NAME.fullmatch(text)
         if match is None:
             raise DesignError(f"{text!r} is not an experiment name like QLSTM128_W2B8A4I8_FC_W8B8.")

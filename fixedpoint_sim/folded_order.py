@@ -63,7 +63,10 @@ def simulate_folded_lines(
 ) -> Iterator[Trace]:
     """`simulate_folded` over many lines in parallel; traces come in the order of the lines.
 
+    :param network: what a header holds.
+    :param design: gives the alphabet and the limits.
     :param lines: integers [T, I] each.
+    :param ignore_limits: as in `simulate_folded`.
     :param threads: worker threads, 1 or more; None takes one per processor.
     :raises DesignError, DataError, LimitError, ConfigError: as `simulate_folded` and `simulate_lines`.
     """

@@ -174,6 +174,7 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
 
     Hundreds of times slower than `simulate`: about 500 columns a second at H 128.
 
+    :param design: the network.
     :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
     :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
     :raises DataError, LimitError: as `simulate`.

@@ -48,6 +48,7 @@ def simulate_lines(
 ) -> Iterator[Trace]:
     """`simulate` over many lines in parallel; traces come in the order of the lines, whatever the threads.
 
+    :param design: the network.
     :param lines: integers [T, I] each, as `simulate` takes them.
     :param ignore_limits: as in `simulate`.
     :param threads: worker threads, 1 or more; None takes one per processor.
@@ -208,7 +209,12 @@ class Simulator:
         self._score_columns = kernels.scores_kernel(self._classes.rounding_shift)
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
-        """See `simulate`."""
+        """Compute one line.
+
+        :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
+        :param ignore_limits: as in `simulate`.
+        :raises DataError, LimitError: as `simulate`.
+        """
         design = self.design
         columns = check_columns(design, columns)
         refuse(exceeded_before(design, len(columns)), ignore_limits=ignore_limits)

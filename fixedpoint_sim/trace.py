@@ -57,6 +57,7 @@ def trace_writer(path: str | os.PathLike, alphabet: Alphabet) -> Iterator[Callab
 
     A trace needs no memory once it is written. The file appears on a clean exit, and not at all otherwise.
 
+    :param path: the file.
     :raises FileError: the file cannot be written.
     """
     numbers = count()

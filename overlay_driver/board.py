@@ -62,7 +62,12 @@ class Board:
 
     @contextmanager
     def wrap_errors(self, what: str, errors: tuple[type[BaseException], ...] = ()) -> Iterator[None]:
-        """Turn pynq's exceptions (`errors`, or else `Board.errors`) into a `BoardError`: "Cannot WHAT: ..."."""
+        """Turn pynq's exceptions into a `BoardError`.
+
+        :param what: what is tried, for the message.
+        :param errors: pynq's exceptions; `Board.errors` if there are none.
+        :raises BoardError: "Cannot WHAT: ...".
+        """
         expected = errors or self.errors
         try:
             yield
@@ -111,6 +116,7 @@ class Board:
     def set_clock(self, mhz: float) -> float:
         """Set clock 0 of the programmable logic (FCLK0), MHz, and return the actual one, MHz.
 
+        :param mhz: frequency, MHz.
         :raises BoardError: the actual clock deviates by more than `CLOCK_TOLERANCE`.
         """
         with self.wrap_errors("set FCLK0"):
@@ -138,7 +144,11 @@ class Board:
             return MMIO(base, CONTROL_BYTES, device=self.device)
 
     def allocate(self, words: int) -> Any:
-        """Allocate a physically contiguous buffer of 64-bit words; a BoardError if there is no memory for it."""
+        """Allocate a physically contiguous buffer of 64-bit words.
+
+        :param words: number of words.
+        :raises BoardError: there is no memory for it.
+        """
         from pynq import allocate
 
         with self.wrap_errors(f"allocate a buffer of {8 * words} bytes"):
