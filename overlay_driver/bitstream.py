@@ -55,6 +55,7 @@ class BitFile:
 def read_bit_file(path: Path) -> BitFile:
     """Read a bitstream's header, and check the length of its data.
 
+    :param path: the .bit file.
     :raises FileError: it is missing, truncated, or not a .bit file.
     """
     try:

@@ -127,6 +127,7 @@ class Driver:
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
         """Compute one scanned line, an image or the path of one.
 
+        :param image: a Pillow image, or the path of a file.
         :raises ImageError: the image cannot be read, or gives no columns; other errors as `read_columns`.
         """
         (result,) = self.read_texts([image])
@@ -135,6 +136,7 @@ class Driver:
     def read_texts(self, images: Iterable[Image.Image | str | os.PathLike]) -> Iterator[BoardResult]:
         """Compute scanned lines; while the accelerator computes one, the driver prepares the next in a second buffer.
 
+        :param images: Pillow images or paths of files.
         :raises: as `read_text`, at the first line that fails.
         """
         for result in self.read_lines(self._columns_or_error(image) for image in images):
@@ -145,6 +147,7 @@ class Driver:
     def read_columns(self, columns: np.ndarray) -> BoardResult:
         """Compute one line of raw pixels, integers [T, I].
 
+        :param columns: int8 [T, I], raw values of ``fixed<A, 1>``.
         :raises LimitError: T is not accepted by the accelerator, or the line has more labels than it writes.
         :raises DataError: another shape or type, or a pixel outside its range.
         :raises BoardError: the accelerator does not finish in time, or its output cannot be a result.
