@@ -72,26 +72,15 @@ class Checkpoint:
         return str(self.path or "a checkpoint in memory")
 
     def recogniser(self) -> Recogniser:
-        """A model with these weights, in evaluation mode.
-
-        :raises CheckpointError: the weights do not have the names and shapes that the hyperparameters ask for.
-        """
+        """A model with these weights, in evaluation mode; a CheckpointError if the hyperparameters do not fit them."""
         model = Recogniser(self.hyperparameters, len(self.alphabet))
         load_weights(model, self.model)
         return model.eval()
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the file whole or not at all.
-
-        :raises FileError: it cannot be written.
-        """
-        plain = {name: getattr(self, name) for name in _FIELD_TYPES}
-        plain |= {
-            "format": FORMAT,
-            "version": FORMAT_VERSION,
-            "hyperparameters": asdict(self.hyperparameters),
-            "alphabet": list(self.alphabet.symbols),
-        }
+        """Write the file whole or not at all; a FileError if that fails."""
+        plain = {name: getattr(self, name) for name in _FIELD_TYPES} | {"format": FORMAT, "version": FORMAT_VERSION}
+        plain |= {"hyperparameters": asdict(self.hyperparameters), "alphabet": list(self.alphabet.symbols)}
         # torch.save turns a full disk into a RuntimeError; through memory it stays the OSError that atomic_write names.
         buffer = io.BytesIO()
         torch.save(plain, buffer)
@@ -134,27 +123,18 @@ class Checkpoint:
 
 
 def opened(checkpoint: str | os.PathLike | Checkpoint) -> Checkpoint:
-    """A checkpoint from its path, or the one that is given.
-
-    :raises FileError, CheckpointError: see `Checkpoint.load`.
-    """
+    """A checkpoint from its path, as `Checkpoint.load` reads it, or the one that is given."""
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint.load(checkpoint)
 
 
 def load_weights(model: Recogniser, weights: dict[str, Tensor]) -> None:
-    """Copy a state dict into a model of exactly the same names and shapes.
-
-    :raises CheckpointError: names the first parameter that is missing, unknown or of another shape or type.
-    """
+    """Copy a state dict into a model; a CheckpointError names the first parameter that does not fit."""
     _require_fitting(model, weights)
     model.load_state_dict(weights)
 
 
 def require_finite(model: Recogniser) -> None:
-    """Refuse weights that no integer can represent.
-
-    :raises CheckpointError: names the first parameter that is nan or infinite somewhere.
-    """
+    """Raise a CheckpointError that names the first parameter with a value that is not finite."""
     for name, weights in model.state_dict().items():
         faulty = weights[~torch.isfinite(weights)]
         if len(faulty):
@@ -199,14 +179,6 @@ def _is_plain_tensor(value: object) -> bool:
     return isinstance(value, Tensor) and value.layout is torch.strided and value.device.type == "cpu"
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_COUNT
-
-
-def _is_rate(value: object) -> bool:
-    return type(value) is float and value >= 0
-
-
 def _is_optimiser(value: object) -> bool:
     if not isinstance(value, dict):
         return value is None
@@ -214,16 +186,19 @@ def _is_optimiser(value: object) -> bool:
     return isinstance(value.get("state"), dict) and isinstance(groups, list) and len(groups) > 0
 
 
+_COUNT = (lambda v: type(v) is int and 0 <= v <= MAX_COUNT, f"an integer from 0 to {MAX_COUNT}")
+_RATE = (lambda v: type(v) is float and v >= 0, "a real number, 0 or more")
+
 _FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
     "hyperparameters": (_is_table, "a table of values by name"),
     "alphabet": (lambda v: isinstance(v, list) and all(isinstance(one, str) for one in v), "a list of texts"),
     "model": (_is_table, "a table of tensors by name"),
     "optimiser": (_is_optimiser, "the state of an optimiser, or None"),
-    "epoch": (_is_count, f"an integer from 0 to {MAX_COUNT}"),
-    "batch": (_is_count, f"an integer from 0 to {MAX_COUNT}"),
+    "epoch": _COUNT,
+    "batch": _COUNT,
     "loss_sum": (lambda v: type(v) is float and math.isfinite(v), "a finite real number"),
-    "best_cer": (_is_rate, "a real number, 0 or more"),
-    "best_wer": (_is_rate, "a real number, 0 or more"),
+    "best_cer": _RATE,
+    "best_wer": _RATE,
     "rng": (lambda v: _is_plain_tensor(v) and v.dtype is torch.uint8 and v.dim() == 1, "a row of bytes, a tensor"),
     "provenance": (
         lambda v: _is_table(v) and all(isinstance(one, str) for one in v.values()),

@@ -40,35 +40,35 @@ QUANTIZED_PARTS = ("recurrent_weight", "recurrent_bias", "recurrent_activation",
 def hyperparameter(
     default: bool | int | float | str,
     help: str,
+    allowed: tuple[float, float] | tuple[str, ...] | None = None,
     *,
-    at_least: float | None = None,
-    at_most: float | None = None,
     above: float | None = None,
-    choices: tuple[str, ...] | None = None,
+    at_most: float | None = None,
 ) -> Any:
     """A field of `Hyperparameters`.
 
     :param help: what it is, and its unit.
-    :param at_least: smallest value; None for no limit.
-    :param at_most: largest value; None for no limit.
-    :param above: limit that every value exceeds; None for no limit.
-    :param choices: all values; None for any value in the range.
+    :param allowed: smallest and largest number, or every text; None for no limit, or for those that follow.
+    :param above: limit that every number exceeds.
+    :param at_most: largest number.
     """
+    choices = allowed if isinstance(default, str) else None
+    at_least, at_most = (None, at_most) if allowed is choices else allowed
     metadata = {"help": help, "at_least": at_least, "at_most": at_most, "above": above, "choices": choices}
     return field(default=default, metadata=metadata)
 
 
 def _width(what: str) -> Any:
     help = f"width of {what}, in bits; 32 is floating point"
-    return hyperparameter(FLOAT_BITS, help, at_least=2, at_most=FLOAT_BITS)
+    return hyperparameter(FLOAT_BITS, help, (2, FLOAT_BITS))
 
 
 def _scheme(what: str) -> Any:
-    return hyperparameter(FP, f"how {what} are quantized", choices=SCHEMES)
+    return hyperparameter(FP, f"how {what} are quantized", SCHEMES)
 
 
 def _augmentation(name: str, at_most: float) -> Any:
-    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], at_least=0, at_most=at_most)
+    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], (0, at_most))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,45 +81,32 @@ class Hyperparameters:
     :raises ConfigError: a value of the wrong kind or outside its range, or two that contradict each other.
     """
 
-    random_seed: int = hyperparameter(
-        123456, "seed of the initial weights and of the order of lines", at_least=0, at_most=2**32 - 1
-    )
-    batch_size: int = hyperparameter(32, "lines per batch", at_least=1, at_most=65_536)
+    random_seed: int = hyperparameter(123456, "seed of the initial weights and of the order of lines", (0, 2**32 - 1))
+    batch_size: int = hyperparameter(32, "lines per batch", (1, 65_536))
     num_workers: int = hyperparameter(
-        0, "threads that read images before the first epoch; 0 reads one image after the other", at_least=0, at_most=256
+        0, "threads that read images before the first epoch; 0 reads one image after the other", (0, 256)
     )
-    layer_size: int = hyperparameter(128, "H, hidden units per direction", at_least=1, at_most=4096)
-    neuron_type: str = hyperparameter("QLSTM", "recurrent layer: quantized or plain LSTM", choices=NEURON_TYPES)
-    target_height: int = hyperparameter(
-        32, "I, height that every line is scaled to, in pixels", at_least=1, at_most=1024
-    )
-    epochs: int = hyperparameter(
-        4000, "epochs of the run, those before a resumption included", at_least=0, at_most=MAX_COUNT
-    )
+    layer_size: int = hyperparameter(128, "H, hidden units per direction", (1, 4096))
+    neuron_type: str = hyperparameter("QLSTM", "recurrent layer: quantized or plain LSTM", NEURON_TYPES)
+    target_height: int = hyperparameter(32, "I, height that every line is scaled to, in pixels", (1, 1024))
+    epochs: int = hyperparameter(4000, "epochs of the run, those before a resumption included", (0, MAX_COUNT))
     lr: float = hyperparameter(1e-4, "learning rate; with ONE_CYCLE the largest one", above=0, at_most=1000)
-    lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", choices=("STEP", "FIXED", "ONE_CYCLE"))
-    lr_step: int = hyperparameter(
-        40, "epochs between two steps of the learning rate, with STEP", at_least=1, at_most=MAX_COUNT
-    )
+    lr_schedule: str = hyperparameter("FIXED", "how the learning rate changes", ("STEP", "FIXED", "ONE_CYCLE"))
+    lr_step: int = hyperparameter(40, "epochs between two steps of the learning rate, with STEP", (1, MAX_COUNT))
     lr_gamma: float = hyperparameter(0.5, "factor on the learning rate at every step, with STEP", above=0, at_most=1)
     max_norm: float = hyperparameter(
         400.0, "largest norm of the gradient of all parameters; a larger gradient is scaled down", above=0
     )
     seq_to_random_threshold: int = hyperparameter(
-        20,
-        "epochs in which batches come in order of line width, before the order is random",
-        at_least=0,
-        at_most=MAX_COUNT,
+        20, "epochs in which batches come in order of line width, before the order is random", (0, MAX_COUNT)
     )
     bidirectional: bool = hyperparameter(True, "read the line from both ends; the hardware needs true")
     reduce_bidirectional: str = hyperparameter(
-        "CONCAT",
-        "concatenate the outputs of both directions to 2H features, or add them to H",
-        choices=("CONCAT", "SUM"),
+        "CONCAT", "concatenate the outputs of both directions to 2H features, or add them to H", ("CONCAT", "SUM")
     )
     recurrent_bias_enabled: bool = hyperparameter(True, "two bias vectors per direction in the recurrent layer")
     checkpoint_interval: int = hyperparameter(
-        10, "epochs between two numbered checkpoints, epoch-0010.pt and so on", at_least=1, at_most=MAX_COUNT
+        10, "epochs between two numbered checkpoints, epoch-0010.pt and so on", (1, MAX_COUNT)
     )
     recurrent_weight_bit_width: int = _width("recurrent weights (W)")
     recurrent_weight_quantization: str = _scheme("recurrent weights")
@@ -142,51 +129,43 @@ class Hyperparameters:
     width_pool: int = hyperparameter(
         1,
         "batches of random lines that are sorted by width together, so that less padding is computed; 1 sorts nothing",
-        at_least=1,
-        at_most=MAX_COUNT,
+        (1, MAX_COUNT),
     )
     forward_arithmetic: str = hyperparameter(
         "ORIGINAL",
         "arithmetic of the quantized network: that of the original trainer, or that of the overlay, bit for bit",
-        choices=("ORIGINAL", "HARDWARE"),
+        ("ORIGINAL", "HARDWARE"),
     )
     ctc: str = hyperparameter(
         "STANDARD",
         "label rule that the loss trains for: greedy CTC, or the overlay's (a blank after every character, a positive "
         "score of the best class)",
-        choices=("STANDARD", "OVERLAY"),
+        ("STANDARD", "OVERLAY"),
     )
     select_by: str = hyperparameter(
         "GREEDY",
         "label rule whose error rates choose the best epoch: greedy CTC, or the overlay's",
-        choices=("GREEDY", "OVERLAY"),
+        ("GREEDY", "OVERLAY"),
     )
     selection_lines: int = hyperparameter(
         0,
         "training lines that are held out and choose the best epoch; with 0, the validation lines choose it",
-        at_least=0,
-        at_most=MAX_COUNT,
+        (0, MAX_COUNT),
     )
     extra_lines: int = hyperparameter(
-        0,
-        "lines of --extra that every epoch draws at random, besides all training lines",
-        at_least=0,
-        at_most=MAX_COUNT,
+        0, "lines of --extra that every epoch draws at random, besides all training lines", (0, MAX_COUNT)
     )
     score_scale: float = hyperparameter(
         1.0, "factor on the class scores in the loss; a larger one allows FC weights below 1", above=0, at_most=1000
     )
-    optimiser: str = hyperparameter("ADAM", "optimiser", choices=("ADAM", "ADAMW"))
-    weight_decay: float = hyperparameter(0.0, "decoupled weight decay; needs ADAMW", at_least=0, at_most=1)
+    optimiser: str = hyperparameter("ADAM", "optimiser", ("ADAM", "ADAMW"))
+    weight_decay: float = hyperparameter(0.0, "decoupled weight decay; needs ADAMW", (0, 1))
     lr_warmup: float = hyperparameter(
         0.15,
         "fraction of the epochs in which the learning rate rises to lr, with ONE_CYCLE; then it falls as a cosine",
-        at_least=0,
-        at_most=0.9,
+        (0, 0.9),
     )
-    dropout: float = hyperparameter(
-        0.0, "probability that a hidden output is dropped in training", at_least=0, at_most=0.9
-    )
+    dropout: float = hyperparameter(0.0, "probability that a hidden output is dropped in training", (0, 0.9))
     augment_stretch: float = _augmentation("stretch", 0.5)
     augment_jitter: float = _augmentation("jitter", 0.5)
     augment_shift: int = _augmentation("shift", 8)
@@ -210,17 +189,14 @@ class Hyperparameters:
             raise ConfigError(f"weight_decay is {self.weight_decay} with optimiser {self.optimiser}; it needs ADAMW.")
 
     def _check_width(self, part: str, *, scheme: str) -> None:
-        name = f"{part}_bit_width"
+        name, fixed = f"{part}_bit_width", f"{FIXED_BITS.start} to {FIXED_BITS.stop - 1}"
         bits = getattr(self, name)
         if part == "internal_activation" and bits not in (*FIXED_BITS, FLOAT_BITS):
-            raise ConfigError(f"{name} is {bits}; allowed is {FIXED_BITS.start} to {FIXED_BITS.stop - 1}, or 32.")
+            raise ConfigError(f"{name} is {bits}; allowed is {fixed}, or 32.")
         if scheme == FP and bits != FLOAT_BITS:
             raise ConfigError(f"{name} is {bits} with {part}_quantization FP; FP is floating point and takes 32.")
         if scheme != FP and bits not in FIXED_BITS:
-            raise ConfigError(
-                f"{name} is {bits} with {part}_quantization {scheme}; "
-                f"allowed is {FIXED_BITS.start} to {FIXED_BITS.stop - 1}."
-            )
+            raise ConfigError(f"{name} is {bits} with {part}_quantization {scheme}; allowed is {fixed}.")
 
     def _check_plain_neuron(self) -> None:
         for name in (*(f"{part}_bit_width" for part in QUANTIZED_PARTS[:3]), "internal_activation_bit_width"):
@@ -289,7 +265,6 @@ class Hyperparameters:
         """Hyperparameters from a mapping; a name that it does not have gets its default.
 
         :param values: by name.
-
         :param source: what to name in errors, such as the file's path.
         :raises ConfigError: an unknown name (with the nearest known one), or a value out of range.
         """
@@ -307,8 +282,7 @@ class Hyperparameters:
         """Read a params file: one JSON object of hyperparameters.
 
         :raises FileError: the file cannot be read.
-        :raises ConfigError: it is not a JSON object, names a hyperparameter twice or one that does not exist, or a value
-            is out of range.
+        :raises ConfigError: not a JSON object, a name that is unknown or comes twice, or a value out of range.
         """
         try:
             values = json.loads(read_text(path), object_pairs_hook=_without_repeats)
@@ -325,10 +299,7 @@ class Hyperparameters:
         return cls.from_dict(values, source=str(path))
 
     def to_json(self, path: str | os.PathLike) -> None:
-        """Write every hyperparameter; `from_json` reads it back to an equal object.
-
-        :raises FileError: the file cannot be written.
-        """
+        """Write every hyperparameter, for `from_json`; raises FileError if that fails."""
         write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
 
 

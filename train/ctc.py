@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 from datapath.alphabet import BLANK
 from datapath.compilation_cache import cached_njit
@@ -43,9 +43,9 @@ def overlay_ctc_loss(
 ) -> Tensor:
     """-log of the probability of all paths from which the overlay's rule reads the text, in nats per line.
 
-    Paths with a run of several labels (the rule takes one of them by their scores) and with a last run that no blank ends
-    (the rule drops it) do not count. The limit of 95 labels is not applied. Computed in float64 on the CPU, whatever the device, and one
-    line is computed by one thread, so that the bits do not depend on `threads`.
+    Paths with a run of several labels (the rule takes one of them by their scores) and with a last run that no blank
+    ends (the rule drops it) do not count. The limit of 95 labels is not applied. Computed in float64 on the CPU, a line
+    by one thread, so that the bits do not depend on `threads`.
 
     :param log_probs: float32 or float64 [T, B, C], logarithms of the class probabilities of each column.
     :param labels: int64 [sum of n], the texts end to end, without blanks.
@@ -53,8 +53,8 @@ def overlay_ctc_loss(
     :param label_counts: int64 [B], n of each line.
     :param blank: class of the blank.
     :param threads: lines that are computed at the same time.
-    :returns: [B], of the type and on the device of `log_probs`; inf, with gradient 0, for a line without a
-        path: shorter than `columns_needed`, or with probability 0. It backpropagates once: no second derivatives.
+    :returns: [B], of the type and on the device of `log_probs`, without second derivatives; inf, with gradient 0, for a
+        line without a path: shorter than `columns_needed`, or with probability 0.
     :raises DataError: shapes, types, lengths or labels that do not fit together.
     :raises ConfigError: fewer threads than 1.
     """
@@ -68,15 +68,7 @@ class _OverlayCTC(torch.autograd.Function):
     """Loss and gradient in one pass; backward only scales."""
 
     @staticmethod
-    def forward(
-        ctx: FunctionCtx,
-        log_probs: Tensor,
-        labels: Tensor,
-        lengths: Tensor,
-        label_counts: Tensor,
-        blank: int,
-        threads: int,
-    ) -> Tensor:
+    def forward(ctx, log_probs, labels, lengths, label_counts, blank, threads):
         scores = log_probs.detach().cpu().contiguous().numpy()
         gradient = np.zeros_like(scores)
         texts = np.split(labels.cpu().numpy(), label_counts.cpu().numpy().cumsum()[:-1])
@@ -96,13 +88,12 @@ class _OverlayCTC(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, of_losses: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx, of_losses):
         (gradient,) = ctx.saved_tensors
         return gradient * of_losses[:, None], None, None, None, None, None
 
 
 def _check(log_probs: Tensor, labels: Tensor, lengths: Tensor, label_counts: Tensor, blank: int) -> None:
-    """:raises DataError: names what does not fit."""
     if log_probs.ndim != 3 or log_probs.dtype not in (torch.float32, torch.float64):
         raise DataError(
             f"log_probs is {log_probs.dtype} {list(log_probs.shape)}; it must be float32 or float64 [T, B, C]."
@@ -122,9 +113,8 @@ def _check(log_probs: Tensor, labels: Tensor, lengths: Tensor, label_counts: Ten
 
 
 # Kernels --------------------------------------------------------------------------------------------------------------
-# Pairs *_m, *_k are mantissas and exponents. State s is at index s + 1 of a row: index 0 and the index after the
-# last state are 0, the neighbours of the outermost states. Only states that are reached by column t and from which the last
-# state is still reached, first_state(t) to last_state(t), are computed; the others stay 0.
+# Pairs *_m, *_k are mantissas and exponents. State s is at index s + 1 of a row, between two zeros. Only the states of
+# `_band`, which are reached by column t and lead to the last state, are computed; the others stay 0.
 
 
 @cached_njit()
@@ -207,10 +197,7 @@ def _product(m, k, p_m, p_k):
 
 @cached_njit()
 def _forward(p_m, p_k):
-    """alpha[t + 1, s + 1]: probability of columns 0 to t on all paths that are in state s at column t.
-
-    Row 0 is before the line: in state 0, from which state 0 and state 1 are reached.
-    """
+    """alpha[t + 1, s + 1]: probability of columns 0 to t on all paths in state s at column t; row 0: before the line."""
     length, states = p_m.shape
     alpha_m, alpha_k = np.zeros((length + 1, states + 2)), np.full((length + 1, states + 2), -np.inf)
     alpha_m[0, 1], alpha_k[0, 1] = 1.0, 0.0
@@ -229,10 +216,9 @@ def _forward(p_m, p_k):
 
 @cached_njit()
 def _backward(p_m, p_k, alpha_m, alpha_k):
-    """Posterior probability of each state in each column, [length, states].
+    """Posterior probability of each state in each column, [length, states]: alpha * (stay + go) / total.
 
-    Row after row, from the end, rest[s + 1] is the probability of columns t to the last on all paths from state s at
-    column t. With stay and go, the probabilities of the columns behind t, alpha * (stay + go) / total is the posterior.
+    From the last column, rest[s + 1] is the probability of columns t to the last on all paths from state s at column t.
     """
     length, states = p_m.shape
     occupancy = np.zeros((length, states))

@@ -41,18 +41,12 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The processes that train together, as one of them sees them; by default there is one.
+    """The processes that train together, as one of them sees them; by default there is one."""
 
-    rank        of this process, from 0
-    size        number of processes
-    local_rank  of this process on its machine, from 0
-    device      of torch that it computes on
-    """
-
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0
-    device: str = "cpu"
+    rank: int = 0  # of this process, from 0
+    size: int = 1  # number of processes
+    local_rank: int = 0  # of this process on its machine, from 0
+    device: str = "cpu"  # of torch that it computes on
 
     @property
     def is_rank_zero(self) -> bool:

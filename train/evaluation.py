@@ -1,4 +1,4 @@
-"""`evaluate`: the texts that a network reads on lines, by greedy CTC and by the overlay's label rule, and error rates."""
+"""`evaluate`: texts that a network reads on lines, by greedy CTC and by the overlay's label rule, and error rates."""
 
 from __future__ import annotations
 
@@ -19,18 +19,12 @@ from train.threads import THREADS, computing_threads
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What a network reads on lines, from the same scores by two label rules.
+    """What a network reads on lines, from the same scores by two label rules."""
 
-    rates          error rates by greedy CTC
-    texts          per line, by greedy CTC
-    overlay_rates  error rates by the overlay's label rule (`datapath.overlay_labels`)
-    overlay_texts  per line, by the overlay's label rule
-    """
-
-    rates: ErrorRates
-    texts: tuple[str, ...]
-    overlay_rates: ErrorRates
-    overlay_texts: tuple[str, ...]
+    rates: ErrorRates  # error rates by greedy CTC
+    texts: tuple[str, ...]  # per line, by greedy CTC
+    overlay_rates: ErrorRates  # error rates by the overlay's label rule (`datapath.overlay_labels`)
+    overlay_texts: tuple[str, ...]  # per line, by the overlay's label rule
 
 
 def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int) -> list[np.ndarray]:
@@ -80,10 +74,7 @@ def evaluate(
 
 
 def read_texts(checkpoint: Checkpoint, lines: Sequence[Line]) -> list[str]:
-    """Texts that a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU.
-
-    :raises ImageError: an image cannot be read.
-    """
+    """Texts that a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU."""
     hp = checkpoint.hyperparameters
     pixels = read_pixels(lines, target_height=hp.target_height)
     scores = class_scores(checkpoint.recogniser(), pixels, batch_size=hp.batch_size)

@@ -52,7 +52,7 @@ def new_folder(experiments: str | os.PathLike, name: str) -> Path:
 
 
 class Experiment:
-    """Writes the files of a run.
+    """Writes the files of a run; what cannot be written is a FileError.
 
     :param folder: of the run; None (a dry run) writes nothing.
     :param epoch: epochs already done; later ones of an earlier session are removed from the TensorBoard log.
@@ -67,10 +67,7 @@ class Experiment:
             self._tensorboard = TensorBoardLog(folder / TENSORBOARD, hyperparameters, epoch=epoch)
 
     def log(self, message: str) -> None:
-        """Add a line with the time to the log.
-
-        :raises FileError: it cannot be written.
-        """
+        """Add a line with the time to the log."""
         if self.folder is None:
             return
         try:
@@ -80,10 +77,7 @@ class Experiment:
             raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
 
     def save_start(self, checkpoint: Checkpoint) -> None:
-        """Write `last.pt` if there is none, and add a line to the arguments.
-
-        :raises FileError: something cannot be written.
-        """
+        """Write `last.pt` if there is none, and add a line to the arguments."""
         if self.folder is None:
             return
         if not (self.folder / LAST).exists():
@@ -95,10 +89,7 @@ class Experiment:
         write_text(path, f"{before}{json.dumps(session, ensure_ascii=False)}\n")
 
     def save_state(self, checkpoint: Checkpoint) -> None:
-        """Write `last.pt`.
-
-        :raises FileError: it cannot be written.
-        """
+        """Write `last.pt`."""
         if self.folder is not None:
             checkpoint.save(self.folder / LAST)
 
@@ -107,12 +98,8 @@ class Experiment:
     ) -> None:
         """Write the checkpoints, the TensorBoard log and the text log of a finished epoch.
 
-        `recognised` are drawn at the first and the last epoch of the run, and with every numbered checkpoint: not where a
-        session is interrupted, so that a resumed run leaves the same log as one that was not interrupted.
-
-        `last.pt` comes last: a run killed before it repeats the epoch and writes them all again.
-
-        :raises FileError: something cannot be written.
+        `recognised` are drawn at the first and the last epoch of the run and with every numbered checkpoint, so that an
+        interrupted run leaves the same log. `last.pt` comes last: a run killed before it repeats the epoch.
         """
         if self.folder is None:
             return
@@ -127,9 +114,8 @@ class Experiment:
         self.log(
             f"epoch {result.epoch}: loss {result.loss:.4f}, greedy CTC CER {result.greedy.cer:.2f} %, "
             f"WER {result.greedy.wer:.2f} %, overlay labels CER {result.overlay.cer:.2f} %, "
-            f"WER {result.overlay.wer:.2f} %, "
-            f"{result.rates.exact} of {result.rates.lines} lines exact, learning rate {result.learning_rate:.3g}, "
-            f"{result.seconds:.1f} s"
+            f"WER {result.overlay.wer:.2f} %, {result.rates.exact} of {result.rates.lines} lines exact, "
+            f"learning rate {result.learning_rate:.3g}, {result.seconds:.1f} s"
         )
         self.save_state(checkpoint)
 

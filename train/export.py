@@ -22,7 +22,7 @@ from train.hardware import supported, unsupported
 from train.model import Recogniser
 
 FC_BITS = 8
-"""Width of fully connected weights and biases that were trained in floating point, unless the caller asks for another."""
+"""Width of FC weights and biases that were trained in floating point, unless the caller asks for another."""
 
 WRAP_BACKOFF = 0.98
 """Factor by which the class scores are made smaller until none can wrap, whatever the line."""
@@ -32,9 +32,9 @@ WRAP_BACKOFF = 0.98
 class ExportResult:
     """A design, and what was done to the trained values to fit the hardware.
 
-    `clipped` counts, per array of the design, the values outside their range, which were brought to its end.
-    `fc_scale` is the factor on all class scores: 1 where the fully connected layer was trained in fixed point. A common
-    factor changes no comparison between scores, only how finely they are rounded.
+    clipped   per array of the design, the number of values outside their range, which were brought to its end
+    fc_scale  factor on all class scores, 1 where the FC layer was trained in fixed point; it changes no comparison
+              between scores, only how finely they are rounded
     """
 
     design: Design
@@ -52,9 +52,8 @@ def design_from_checkpoint(
 ) -> ExportResult:
     """The design of a trained network: its weights and biases as integers.
 
-    Recurrent weights and biases are exactly the values of the trained quantizers. So is a fully connected layer that was
-    trained in fixed point with ``prefused_bn_fc``; otherwise its batch norm is fused, and one common factor brings
-    weights and biases to fill [-1, 1) before they are rounded.
+    They are exactly the values of the trained quantizers, but for an FC layer that was not trained in fixed point with
+    ``prefused_bn_fc``: its batch norm is fused, and one factor brings weights and biases to fill [-1, 1).
 
     :param checkpoint: its path, or the checkpoint itself.
     :param folding: None takes PE 1 with all products of a gate in parallel.
@@ -62,8 +61,7 @@ def design_from_checkpoint(
     :param fc_weight_bits: width of fully connected weights that were trained in floating point, 1 to 8; None takes 8.
     :param fc_bias_bits: width of its biases, the same.
     :raises FileError: the file is missing.
-    :raises CheckpointError: it is damaged, it holds weights that are not finite, or the hardware cannot compute this
-        kind of network; the field is named.
+    :raises CheckpointError: damaged, weights that are not finite, or a network (by field) that the hardware lacks.
     :raises ConfigError: an FC width for a layer that already has one.
     :raises DesignError: the folding does not divide, or a width is outside 1..8.
     """
@@ -110,9 +108,8 @@ def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits:
         if trained == FLOAT_BITS:
             return FC_BITS if asked is None else asked
         if asked not in (None, trained):
-            raise ConfigError(
-                f"{part}_bits is {asked}, but the checkpoint was trained with {part}_bit_width {trained}."
-            )
+            name = f"{part}_bit_width"
+            raise ConfigError(f"{part}_bits is {asked}, but the checkpoint was trained with {name} {trained}.")
         return trained
 
     # A network without biases has zeros, which fit any width.
@@ -127,7 +124,7 @@ def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits:
 
 
 def _fitting_scale(model: Recogniser, precision: Precision) -> float:
-    """The largest factor that keeps every FC weight and bias in its range, or a smaller one if a class score could wrap."""
+    """The largest factor that keeps every FC weight and bias in its range, and that lets no class score wrap."""
     weight, bias = model.fc.weight.detach().double(), model.fc.bias.detach().double()
     limits = [
         (_fixed(precision.fc_weight).high, float(weight.abs().max())),

@@ -42,10 +42,7 @@ def supported(hp: Hyperparameters) -> dict[str, Sequence]:
 
 
 def unsupported(hp: Hyperparameters, allowed: Mapping[str, Sequence]) -> str | None:
-    """The message on the first hyperparameter whose value is not allowed; None if there is none.
-
-    :param allowed: see `supported`.
-    """
+    """The message on the first hyperparameter whose value is not `allowed`, see `supported`; None if there is none."""
     for name, values in allowed.items():
         value = getattr(hp, name)
         if value not in values:

@@ -53,20 +53,13 @@ REFERENCE, GREEDY, OVERLAY = "reference", "greedy CTC", "overlay"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RecognisedLine:
-    """A validation line with what a network reads on it.
+    """A validation line with what a network reads on it."""
 
-    name       of the line
-    pixels     grey columns, uint8 [T, I], ink bright
-    reference  text of the line
-    greedy     text by greedy CTC
-    overlay    text by the overlay's label rule
-    """
-
-    name: str
-    pixels: Tensor
-    reference: str
-    greedy: str
-    overlay: str
+    name: str  # of the line
+    pixels: Tensor  # grey columns, uint8 [T, I], ink bright
+    reference: str  # text of the line
+    greedy: str  # text by greedy CTC
+    overlay: str  # text by the overlay's label rule
 
 
 @dataclass(frozen=True)
@@ -80,9 +73,7 @@ class Cell:
 def recognised_lines(
     lines: Sequence[Line], pixels: Sequence[Tensor], evaluation: Evaluation, *, count: int = SAMPLES
 ) -> tuple[RecognisedLine, ...]:
-    """The same few of the lines at every epoch and in every session: names alone decide which.
-
-    A digest of the name picks them, so that they do not all come from one page; they are sorted by name.
+    """A few of the lines, by name, the same ones in every session: digests of the names pick them from all pages.
 
     :param pixels: per line uint8 [T, I].
     """
@@ -154,7 +145,8 @@ def _rows(line: RecognisedLine) -> list[tuple[str, list[Cell]]]:
     aligned = [align(line.reference, reading) for _, reading in readings]
     # Places before every character of the reference, and after the last, for the extra characters of either text.
     places = [max(len(extra) for extra in gap) for gap in zip(*(extras for extras, _ in aligned), strict=True)]
-    rows = [(REFERENCE, [Cell(text, True) for text in _spread(list(line.reference), places)])]
+    spread = [[""] * places[gap] + [*line.reference[gap : gap + 1]] for gap in range(len(places))]
+    rows = [(REFERENCE, [Cell(text, True) for texts in spread for text in texts])]
     for (label, reading), (extras, read) in zip(readings, aligned, strict=True):
         cells: list[Cell] = []
         for gap, extra in enumerate(extras):
@@ -167,14 +159,6 @@ def _rows(line: RecognisedLine) -> list[tuple[str, list[Cell]]]:
     return rows
 
 
-def _spread(characters: list[str], places: list[int]) -> list[str]:
-    """The characters with so many empty places before each, and behind the last."""
-    spread: list[str] = []
-    for gap, count in enumerate(places):
-        spread += [""] * count + characters[gap : gap + 1]
-    return spread
-
-
 def _draw_cell(
     draw: ImageDraw.ImageDraw, cell: Cell, box: tuple[int, int, int, int], font: ImageFont.FreeTypeFont
 ) -> None:
@@ -185,8 +169,5 @@ def _draw_cell(
     if cell.text:
         # A tab or the like has no picture of its own.
         shown = cell.text if cell.text.isprintable() else "\ufffd"
-        draw.text(((left + right) / 2, top + 0.7 * (bottom - top)), shown, font=font, fill=_ink(cell), anchor="ms")
-
-
-def _ink(cell: Cell) -> str:
-    return INK if cell.right else WRONG
+        ink = INK if cell.right else WRONG
+        draw.text(((left + right) / 2, top + 0.7 * (bottom - top)), shown, font=font, fill=ink, anchor="ms")

@@ -15,8 +15,8 @@ from train.data.batches import Batch
 def batch_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -> Tensor:
     """CTC loss in nats, summed over the lines.
 
-    The overlay finds a column's best class with a running maximum that starts at 0, so a class wins only with a positive
-    score. In its loss this is one more class, whose score is always 0 and which no path takes.
+    The overlay finds a column's best class with a running maximum that starts at 0, so a class wins only with a
+    positive score. In its loss this is one more class, whose score is always 0 and which no path takes.
 
     :param scores: [T, B, C], of every column.
     :param batch: lengths and labels.
@@ -36,8 +36,8 @@ def batch_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -
 
 
 def columns_needed(labels: Tensor, hyperparameters: Hyperparameters) -> int:
-    """The fewest columns for which the loss of these labels is finite: one per label and, in greedy CTC, a blank between
-    equal neighbours; for the overlay's rule, a blank after every label."""
+    """The fewest columns for which the loss is finite: one per label and, in greedy CTC, a blank between equal
+    neighbours; for the overlay's rule, a blank after every label."""
     if hyperparameters.ctc == "OVERLAY":
         return ctc.columns_needed(len(labels))
     return len(labels) + int((labels[1:] == labels[:-1]).sum())

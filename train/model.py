@@ -60,13 +60,12 @@ class QuantLinear(nn.Linear):
         """The overlay's class scores.
 
         :param hidden: [N, directions * features]; the directions share the weights.
-        :param keep_probability: fraction of `hidden` that dropout left; the scores are divided by it after the rounding.
+        :param keep_probability: share of `hidden` that dropout left; the rounded scores are divided by it.
         """
         weight = self.quantize_weight(self.weight).repeat(1, directions)
         bias = self.quantize_bias(self.bias)
-        scores = hardware_scores(
-            hidden, weight, bias, weight_bits=self.quantize_weight.bits, feature_bits=self.feature_bits
-        )
+        widths = {"weight_bits": self.quantize_weight.bits, "feature_bits": self.feature_bits}
+        scores = hardware_scores(hidden, weight, bias, **widths)
         return scores if keep_probability == 1 else bias + (scores - bias) / keep_probability
 
 
@@ -160,10 +159,7 @@ def unit_pixels(grey: Tensor) -> Tensor:
 
 
 def require_device(device: str) -> None:
-    """Refuse a device of torch that this machine does not have.
-
-    :raises ConfigError: names the device and, where torch gives one, the reason.
-    """
+    """Raise a ConfigError, with torch's reason, for a device of torch that this machine does not have."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

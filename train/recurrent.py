@@ -111,7 +111,6 @@ class QuantLSTM(nn.Module):
 
     @property
     def _widths_now(self) -> HardwareWidths | None:
-        """The overlay's arithmetic, if it is computed in now."""
         return self.hardware_widths if self.quantize_hidden.enabled else None
 
     def _in_gate_order(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,7 +119,7 @@ class QuantLSTM(nn.Module):
         return *weights, self._bias().flatten(1, 2)
 
     def _bias(self) -> Tensor:
-        """Both biases as they are used, added: [D, 4, H]; zeros without biases."""
+        """The sum of both biases, as used: [D, 4, H]; zeros without biases."""
         if not self.use_bias:
             return self.weight_ih_l0.new_zeros(len(self.suffixes), 4, self.hidden)
         return self.quantize_bias(self.stacked("bias_ih")) + self.quantize_bias(self.stacked("bias_hh"))
@@ -134,9 +133,7 @@ class QuantLSTM(nn.Module):
             hidden = self._recurrence(self._input_products(sides))
         else:
             hidden = lstm_in_steps(sides, *self._in_gate_order(), self._widths_now)
-        in_image_order = [hidden[:, 0]]
-        if len(self.suffixes) == 2:
-            in_image_order.append(_Reorder.apply(hidden[:, 1], order))
+        in_image_order = [hidden[:, 0], *(_Reorder.apply(side, order) for side in hidden.unbind(1)[1:])]
         return packing.real(torch.cat(in_image_order, dim=2))
 
     def _input_products(self, sides: Tensor) -> Tensor:
@@ -169,10 +166,7 @@ class QuantLSTM(nn.Module):
 
 
 def _reversing_order(lengths: Tensor, columns: int) -> Tensor:
-    """Row numbers [T * B] into columns flattened to [T * B, ...] that turn each line round within its own length.
-
-    Padding stays where it is, behind the line, so that it comes last for the backward direction too.
-    """
+    """Row numbers [T * B] into flattened columns that reverse each line within its length; padding stays behind it."""
     t = torch.arange(columns, device=lengths.device)[:, None]
     source = torch.where(t < lengths, lengths - 1 - t, t)
     return (source * len(lengths) + torch.arange(len(lengths), device=lengths.device)).flatten()

@@ -25,8 +25,7 @@ class RunStart:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """After a batch: number `batch` (from 1) of `batches` in epoch `epoch` (from 1); `loss` is the epoch's mean so far,
-    in nats per line."""
+    """After a batch: its number and its epoch's, from 1; `loss` is the epoch's mean so far, in nats per line."""
 
     epoch: int
     batch: int
@@ -37,9 +36,8 @@ class BatchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the validation lines by greedy
-    CTC and by the overlay's label rule, and whether those that the run selects by (`rates`) are the best so far. `seconds`
-    are those of training and validation in this session."""
+    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the validation lines by both
+    label rules, whether those that the run selects by (`rates`) are the best so far, and seconds in this session."""
 
     epoch: int
     loss: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
-from train.checkpoint import Checkpoint, load_weights, opened
+from train.checkpoint import Checkpoint, load_weights
 from train.config import QUANTIZED_PARTS, Hyperparameters, shown
 from train.data.dataset import Dataset
 from train.experiment import HYPERPARAMETERS, LAST
@@ -24,10 +23,10 @@ DECIDE_BATCHES = (
     *("batch_size", "random_seed", "seq_to_random_threshold", "width_pool"),
     *("selection_lines", "extra_lines", "ctc"),
 )
-"""Hyperparameters that decide which lines make up an epoch's batches (`ctc`: those that have enough columns for its loss)."""
+"""Hyperparameters that decide which lines make up an epoch's batches; `ctc` decides how many columns a text needs."""
 
 DECIDE_BEST = ("random_seed", "selection_lines", "select_by")
-"""Hyperparameters that decide which lines an epoch is validated on, and how: with others, error rates do not compare."""
+"""Hyperparameters that decide how an epoch is validated: with others, error rates do not compare."""
 
 DECIDE_NETWORK = (
     *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional", "recurrent_bias_enabled"),
@@ -67,14 +66,14 @@ class Start:
 
 
 def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fusion: bool) -> Start:
-    """Random initial weights, and the alphabet of the training lines.
-
-    :raises ConfigError: `fusion` without a checkpoint.
-    """
+    """Random initial weights, and the alphabet of the training lines; `fusion` needs a checkpoint, else ConfigError."""
     if fusion:
         raise ConfigError("init_bn_fc_fusion fuses a checkpoint's batch norm; give the checkpoint to start from.")
     hyperparameters = hyperparameters or Hyperparameters()
-    alphabet = dataset.alphabet()
+    return _seeded_start(hyperparameters, dataset.alphabet())
+
+
+def _seeded_start(hyperparameters: Hyperparameters, alphabet: Alphabet) -> Start:
     # The state of the caller's random numbers is restored.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(hyperparameters.random_seed)
@@ -83,7 +82,7 @@ def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fu
 
 
 def start_from(
-    source: str | os.PathLike | Checkpoint,
+    checkpoint: Checkpoint,
     policy: Pretrained,
     hyperparameters: Hyperparameters | None,
     *,
@@ -92,17 +91,13 @@ def start_from(
 ) -> Start:
     """The state that a checkpoint gives.
 
-    :param source: the checkpoint or its path.
     :param policy: what is taken from it.
-    :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
     :param hyperparameters: None takes the checkpoint's.
+    :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
     :param writes: whether the run writes to disk.
     :raises ConfigError: options that contradict each other.
-    :raises FileError: the checkpoint is missing.
-    :raises CheckpointError: it is damaged, does not fit the hyperparameters, or is not the last one of its run, which
-        would be overwritten.
+    :raises CheckpointError: it does not fit the hyperparameters, or is not the last one of its run.
     """
-    checkpoint = opened(source)
     hyperparameters = hyperparameters or checkpoint.hyperparameters
     try:
         if policy is Pretrained.RETRAIN:
@@ -203,13 +198,10 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
         source = fuse_batch_norm(source)
     if source.hyperparameters.score_scale != hyperparameters.score_scale:
         # The loss multiplies the scores by the new factor: the product stays the same.
+        factor = source.hyperparameters.score_scale / hyperparameters.score_scale
         with torch.no_grad():
-            source.fc.weight.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)
-            source.fc.bias.mul_(source.hyperparameters.score_scale / hyperparameters.score_scale)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(hyperparameters.random_seed)
-        model = Recogniser(hyperparameters, len(checkpoint.alphabet))
-        load_weights(model, source.state_dict())
-        return Start(
-            hyperparameters=hyperparameters, alphabet=checkpoint.alphabet, model=model, rng=torch.get_rng_state()
-        )
+            source.fc.weight.mul_(factor)
+            source.fc.bias.mul_(factor)
+    start = _seeded_start(hyperparameters, checkpoint.alphabet)
+    load_weights(start.model, source.state_dict())
+    return start

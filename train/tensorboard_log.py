@@ -42,15 +42,9 @@ class TensorBoardLog:
         _write_hyperparameters(folder / HYPERPARAMETERS_FILE, hyperparameters)
 
     def add(self, result: EpochResult, recognised: Sequence[RecognisedLine]) -> None:
-        """Add a finished epoch, with a picture of each recognised line, and flush.
-
-        :raises FileError: the pictures' font is missing.
-        """
-        values = (
-            *(result.loss, result.greedy.cer, result.greedy.wer, result.overlay.cer, result.overlay.wer),
-            result.learning_rate,
-        )
-        for name, value in zip(CURVES, values, strict=True):
+        """Add a finished epoch, with a picture of each recognised line; a FileError if their font is missing."""
+        rates = (result.greedy.cer, result.greedy.wer, result.overlay.cer, result.overlay.wer)
+        for name, value in zip(CURVES, (result.loss, *rates, result.learning_rate), strict=True):
             self._writer.add_scalar(name, value, result.epoch)
         for line in recognised:
             picture = np.asarray(draw_line(line))
@@ -80,10 +74,7 @@ def _plain(hyperparameters: Hyperparameters) -> dict[str, int | float | str]:
 
 
 def _write_hyperparameters(path: Path, hyperparameters: Hyperparameters) -> None:
-    """Write the table for TensorBoard's text page, and the values for its page of hyperparameters.
-
-    Not by `SummaryWriter.add_hparams`, which makes a run of its own for them, and another one for every session.
-    """
+    """Write them for TensorBoard's pages; `SummaryWriter.add_hparams` would make another run of every session."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import RecordWriter
     from torch.utils.tensorboard.summary import hparams, text

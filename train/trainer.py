@@ -36,20 +36,13 @@ NAMED_LINES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """How a run ended.
+    """How a run ended."""
 
-    folder       of the run; None for a dry run, if nothing was left to do, and in other processes than rank 0
-    last         state at its end
-    best         state with the lowest validation CER of this session; None if no epoch ended
-    epochs       results of this session's epochs
-    interrupted  whether SIGINT ended it
-    """
-
-    folder: Path | None
-    last: Checkpoint
-    best: Checkpoint | None
-    epochs: tuple[EpochResult, ...]
-    interrupted: bool
+    folder: Path | None  # of the run; None for a dry run, if nothing was left to do, and in other processes than rank 0
+    last: Checkpoint  # state at its end
+    best: Checkpoint | None  # state with the lowest validation CER of this session; None if no epoch ended
+    epochs: tuple[EpochResult, ...]  # results of this session's epochs
+    interrupted: bool  # whether SIGINT ended it
 
     @property
     def resume_from(self) -> Path | None:
@@ -74,11 +67,11 @@ def train(
 ) -> TrainingResult:
     """Train until `hyperparameters.epochs`, or until SIGINT, which ends the current batch, saves and returns.
 
-    A resumed run has the result of one that was not interrupted, bit for bit (same kind of machine, same `threads`, same
+    A resumed run has the result of one that was not interrupted, bit for bit (same kind of machine, `threads` and
     number of processes). If all of its epochs are done already, `reporter` gets a message and nothing is written.
 
-    Every process of a `group` calls this with the same arguments; rank 0 writes and reports, and a SIGINT to any of them
-    stops all after the same batch.
+    Every process of a `group` calls this with the same arguments; rank 0 writes and reports, and a SIGINT to any of
+    them stops all after the same batch.
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
     :param dataset: lines to train and validate on.
@@ -92,16 +85,12 @@ def train(
     :param command: the command line, for the provenance.
     :param author: for the provenance.
     :param reporter: gets progress and messages; None ignores them.
-    :raises ConfigError: options that contradict each other, a device that is not there, no thread, or processes that
-        cannot reach each other or start from different values.
+    :raises ConfigError: contradicting options, no such device, no thread, processes that do not connect or differ.
     :raises FileError: the checkpoint is missing, or something cannot be written.
-    :raises CheckpointError: the checkpoint is damaged, does not fit the hyperparameters, or is not the last one of the run
-        that is resumed.
-    :raises DataError: no line can be trained on, no validation line holds a word, or the checkpoint's alphabet lacks a
-        character.
+    :raises CheckpointError: damaged, not fitting the hyperparameters, or not the last one of the run that is resumed.
+    :raises DataError: no line to train on, no word to validate on, or a character that the alphabet lacks.
     :raises ImageError: an image cannot be read.
-    :raises TrainingError: loss or gradient are not finite (its text names epoch and lines), or another process
-        of the group has ended.
+    :raises TrainingError: loss or gradient are not finite (epoch and lines are named), or another process has ended.
     """
     group = (group or Group()).on(device)
     require_device(group.device)
@@ -170,7 +159,14 @@ class _Run:
         self.provenance, self.reporter, self.group = provenance, reporter, group
         self.data = prepare(dataset, start.alphabet, hp)
         self.notes = self.data.notes
-        self._require_same_start(start)
+        group.require_same(
+            {
+                "hyperparameters": hp,
+                "training lines": [(one.line.name, one.columns, one.labels) for one in self.data.samples],
+                "validation lines": [(one.name, one.text) for one in self.data.validation],
+                "starting points": (start.epoch, start.batch, start.model.state_dict(), start.optimiser),
+            }
+        )
         self.model: Recogniser = start.model.to(group.device)
         self.distributed_loss = distributed_loss(self.model, hp, group)
         for parameter in self.model.parameters():
@@ -190,7 +186,18 @@ class _Run:
 
     def go(self, experiment: Experiment) -> TrainingResult:
         """Train to the last epoch or to an interrupt."""
-        self.reporter.started(self._announcement(experiment.folder))
+        self.reporter.started(
+            RunStart(
+                hyperparameters=self.hyperparameters,
+                folder=experiment.folder,
+                epoch=self.epoch,
+                training_lines=self.data.lines_per_epoch,
+                validation_lines=len(self.data.validation),
+                classes=len(self.alphabet),
+                parameters=sum(parameter.numel() for parameter in self.model.parameters()),
+                batches_per_epoch=self.batches_per_epoch,
+            )
+        )
         results: list[EpochResult] = []
         best: Checkpoint | None = None
         experiment.save_start(self.checkpoint())
@@ -240,10 +247,7 @@ class _Run:
         return True
 
     def step(self, indexes: Sequence[int]) -> float:
-        """One step of the optimiser on a batch; its loss, summed over the lines.
-
-        :param indexes: of all its samples, of which this process reads its shard.
-        """
+        """One step of the optimiser on a batch of samples; its loss, summed over the lines."""
         hp = self.hyperparameters
         samples = [self.data.in_epoch(index, self.epoch) for index in self.group.shard(indexes)]
         self.group.draw_for(hp.random_seed, self.epoch, self.batch)
@@ -265,12 +269,9 @@ class _Run:
 
     def close_epoch(self, started_at: float) -> EpochResult:
         """Validate, update the best error rates, and count the epoch."""
-        hp = self.hyperparameters
-        data = self.data
-        evaluation = evaluate(
-            self.model, self.alphabet, data.references, data.validation_pixels, batch_size=hp.batch_size
-        )
-        self.recognised = recognised_lines(data.validation, data.validation_pixels, evaluation)
+        hp, data, pixels = self.hyperparameters, self.data, self.data.validation_pixels
+        evaluation = evaluate(self.model, self.alphabet, data.references, pixels, batch_size=hp.batch_size)
+        self.recognised = recognised_lines(data.validation, pixels, evaluation)
         rates = evaluation.overlay_rates if hp.select_by == "OVERLAY" else evaluation.rates
         result = EpochResult(
             epoch=self.epoch + 1,
@@ -303,29 +304,6 @@ class _Run:
             provenance=self.provenance,
         )
 
-    def _announcement(self, folder: Path | None) -> RunStart:
-        return RunStart(
-            hyperparameters=self.hyperparameters,
-            folder=folder,
-            epoch=self.epoch,
-            training_lines=self.data.lines_per_epoch,
-            validation_lines=len(self.data.validation),
-            classes=len(self.alphabet),
-            parameters=sum(parameter.numel() for parameter in self.model.parameters()),
-            batches_per_epoch=self.batches_per_epoch,
-        )
-
-    def _require_same_start(self, start: Start) -> None:
-        data = self.data
-        self.group.require_same(
-            {
-                "hyperparameters": self.hyperparameters,
-                "training lines": [(one.line.name, one.columns, one.labels) for one in data.samples],
-                "validation lines": [(one.name, one.text) for one in data.validation],
-                "starting points": (start.epoch, start.batch, start.model.state_dict(), start.optimiser),
-            }
-        )
-
     def _diverged(self, what: str, value: float, indexes: Sequence[int]) -> str:
         names = [self.data.samples[index].line.name for index in indexes]
         named = ", ".join(names[:NAMED_LINES])
@@ -355,12 +333,9 @@ def _copied(state: object) -> object:
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Turn the first SIGINT into an event, so that no step is cut in half; the second one interrupts at once.
-
-    Python delivers signals to the main thread only; elsewhere the event is simply never set.
-    """
+    """Turn the first SIGINT into an event, so that no step is cut in half; the second one interrupts at once."""
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():  # which gets no signals
         yield event
         return
 

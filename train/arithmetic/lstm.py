@@ -105,16 +105,12 @@ def lstm(
 
 
 def any_nan(*tensors: Tensor) -> bool:
-    """Whether a value is NaN, which integers cannot hold; the others are finite and small."""
+    """Whether a value is NaN, which integers cannot hold."""
     return any(bool(tensor.sum().isnan()) for tensor in tensors)
 
 
 class _Workspace:
-    """Memory for what a forward pass saves for its gradient, reused by later passes: new memory costs a page fault for
-    every 4 KB, a tenth of a pass.
-
-    :param count: float32 values.
-    """
+    """`count` float32 values for what a pass saves; reused, since the page faults of new memory cost a tenth of it."""
 
     _unused: ClassVar[list[Tensor]] = []
     MOST_UNUSED = 2

@@ -1,9 +1,9 @@
 """Numba kernels of the LSTM in training, forward and backward pass, one line and one direction at a time.
 
-Lines are packed: M = sum of T + B + 1 rows, one empty row before, between and after the lines. So no column of padding
-is computed, and the hidden output of the step before is the row before (forward) or
-behind (backward direction), zero at a line's end. A kernel takes a slice of (line, direction) jobs, longest line first,
-and releases the GIL: jobs are independent, so the result does not depend on the number of threads.
+Lines are packed: M = sum of T + B + 1 rows, one empty row before, between and after the lines. No padding is computed,
+and the hidden output of the step before is the row before (forward) or behind (backward), zero at a line's end.
+A kernel takes (line, direction) jobs, longest line first, and releases the GIL: jobs are independent, so the result
+does not depend on the number of threads.
 
 Shapes: D directions, H units, I rows of a column, lanes 4H gate-major in `Gate` order (i, f, g, o).
 """
@@ -40,27 +40,17 @@ INPUT_SHIFT, FORGET_SHIFT = np.int32(2 * TABLE_FRACTION - CELL.fraction), np.int
 
 
 class HardwareValues(NamedTuple):
-    """What a network computes with in the overlay's arithmetic, as raw integers.
+    """What a network computes with in the overlay's arithmetic, as raw integers."""
 
-    pixels          int16 [M, I]
-    background      int16, pixel value whose products are in `start` already, so that such pixels cost nothing
-    weights         int8 or int16 [D, I + H, 4H]
-    start           int16 [D, 4H], products of a column of background
-    bias            int16 [D, 4H], fraction of the accumulator
-    left_shift      bits by which exact sums are shifted to the accumulator's fraction
-    activation_bits A
-    sigmoid, tanh   int32 [256], the tables in 1/64
-    """
-
-    pixels: np.ndarray
-    background: np.int16
-    weights: np.ndarray
-    start: np.ndarray
-    bias: np.ndarray
-    left_shift: int
-    activation_bits: int
-    sigmoid: np.ndarray
-    tanh: np.ndarray
+    pixels: np.ndarray  # int16 [M, I]
+    background: np.int16  # int16, pixel value whose products are in `start` already, so that such pixels cost nothing
+    weights: np.ndarray  # int8 or int16 [D, I + H, 4H]
+    start: np.ndarray  # int16 [D, 4H], products of a column of background
+    bias: np.ndarray  # int16 [D, 4H], fraction of the accumulator
+    left_shift: int  # bits by which exact sums are shifted to the accumulator's fraction
+    activation_bits: int  # A
+    sigmoid: np.ndarray  # int32 [256], the table in 1/64
+    tanh: np.ndarray  # int32 [256], the same
 
 
 class States(NamedTuple):
@@ -94,8 +84,7 @@ def _half_to_even(product, rounding_shift):
 
 @njit(inline="always")
 def _list_terms(values, rows, pixels, background, state):
-    """List the pixels that are not background and the hidden outputs that are not 0, and their rows in the weights: the
-    others add nothing. Filled up to whole passes; returns the length."""
+    """List the values that add something and their rows in the weights, up to whole passes; returns the length."""
     count = 0
     for r in range(pixels.size):
         values[count], rows[count] = pixels[r] - background, r
@@ -156,8 +145,7 @@ def _rounded(product, rounding_shift):
 
 
 def _adder(rounding_shift):
-    """A kernel that adds products of which RND_ZERO removes `rounding_shift` bits each: a constant, so that the lanes
-    stay 16 bits wide, which is four times faster."""
+    """Adds products that lose `rounding_shift` bits each: a constant keeps lanes 16 bits wide, four times faster."""
 
     @cached_njit()
     def add(acc, values, rows, count, matrix):
@@ -177,8 +165,7 @@ def _adder(rounding_shift):
 
 @cache
 def hardware_forward(rounding_shift: int) -> Callable:
-    """The kernel of the overlay's own arithmetic (docs/spec/datapath.md); its results are floats with the hardware's
-    values.
+    """The kernel of the overlay's arithmetic (docs/spec/datapath.md), to floats with the hardware's values.
 
     :param rounding_shift: bits that RND_ZERO removes of each product, 0 to 6.
     """
@@ -335,12 +322,10 @@ def _spread_back(matrix, one, two, dh_one, dh_two):
 
 @cached_njit(sums_in_any_order=True)
 def backward(jobs, offsets, weights, high, gates, cells, tanh_cells, gradient):
-    """Gradients of the accumulators, from the last column read to the first; straight through every rounding.
+    """Gradients of the accumulators, from the last column read to the first, straight through rounding and tables.
 
-    Tables count as the functions that they tabulate. Where the hidden output was clipped to `high`, a gradient that
-    would push it further out is stopped, and one that brings it back passes.
-
-    Lines go in pairs, which share each load of the weights.
+    Where the hidden output was clipped to `high`, a gradient that would push it further out is stopped. Lines go in
+    pairs, which share each load of the weights.
 
     :param jobs: int64 [n, 3]: a line, another that is no longer (or -1), direction.
     :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
@@ -363,16 +348,7 @@ def backward(jobs, offsets, weights, high, gates, cells, tanh_cells, gradient):
                 columns = 0 if line < 0 else offsets[line + 1] - 1 - offsets[line]
                 if step < columns:
                     row = offsets[line] + (step if direction == 0 else columns - 1 - step)
-                    _unit_gradients(
-                        row,
-                        direction == 0,
-                        high,
-                        gates[direction, row],
-                        cells[direction],
-                        tanh_cells[direction],
-                        gradient[direction],
-                        dh[place],
-                        dc[place],
-                        sums[place],
-                    )
+                    gate, cell, tanh_cell = gates[direction, row], cells[direction], tanh_cells[direction]
+                    outer, first = gradient[direction], direction == 0
+                    _unit_gradients(row, first, high, gate, cell, tanh_cell, outer, dh[place], dc[place], sums[place])
             _spread_back(weights[direction], sums[0], sums[1], dh[0], dh[1])

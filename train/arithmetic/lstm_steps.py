@@ -40,7 +40,7 @@ def lstm_in_steps(
     D, _, B, _ = sides.shape
     H = recurrent_weights.shape[2]
     weights = torch.cat([input_weights, recurrent_weights], dim=2)
-    sigmoid, tanh = _Curve.of(SIGMOID, sides, _sigmoid_slope), _Curve.of(TANH, sides, _tanh_slope)
+    sigmoid, tanh = _Curve.of(SIGMOID, sides, lambda y: y * (1 - y)), _Curve.of(TANH, sides, lambda y: 1 - y * y)
     h = c = sides.new_zeros(D, B, H)
     outputs = []
     for x in sides.unbind(1):
@@ -84,8 +84,7 @@ class _Products(torch.autograd.Function):
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
-    """A table's output for every accumulator, by its 16 bits read as an unsigned number; and the slope of the function
-    that it tabulates, expressed by its output."""
+    """A table's output for every accumulator, by its 16 bits as an unsigned number; the slope, as a function of it."""
 
     outputs: Tensor
     slope: Callable[[Tensor], Tensor]
@@ -95,14 +94,6 @@ class _Curve:
         accumulators = np.arange(2**ACCUMULATOR.bits).astype(np.uint16).view(np.int16)
         outputs = table.lookup(accumulators.astype(np.int64)) / 2**TABLE_FRACTION
         return cls(torch.tensor(outputs, dtype=like.dtype, device=like.device), slope)
-
-
-def _sigmoid_slope(y: Tensor) -> Tensor:
-    return y * (1 - y)
-
-
-def _tanh_slope(y: Tensor) -> Tensor:
-    return 1 - y * y
 
 
 class _Lookup(torch.autograd.Function):
@@ -122,8 +113,8 @@ class _Lookup(torch.autograd.Function):
 
 
 class _Nearest(torch.autograd.Function):
-    """To a format by RND_CONV and SAT, the gradient straight through; where `stopping`, a gradient that would push a
-    clipped value further out is stopped."""
+    """To a format by RND_CONV and SAT, the gradient straight through; where `stopping`, not if it pushes a clipped
+    value further out."""
 
     @staticmethod
     def forward(ctx, x, format: Format, stopping):

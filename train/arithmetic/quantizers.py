@@ -13,36 +13,22 @@ from torch import Tensor, nn
 from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT
 
 
-def _to_steps(x: Tensor, low: float, high: float, scale: float) -> Tensor:
-    return x.clamp(low, high).mul_(scale).round_().mul_(1 / scale)
-
-
-class _QuantizeParameter(torch.autograd.Function):
-    """Gradient unmasked: a weight outside the range can come back."""
+class _Quantize(torch.autograd.Function):
+    """Clamp and round. The gradient is 0 where the clamp acts if `masked`, else unchanged: a weight can come back."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, low: float, high: float, scale: float) -> Tensor:
-        return _to_steps(x, low, high, scale)
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        return gradient, None, None, None
-
-
-class _QuantizeActivation(torch.autograd.Function):
-    """Gradient zero where the clamp acts."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, low: float, high: float, scale: float) -> Tensor:
-        ctx.save_for_backward(x)
+    def forward(ctx, x: Tensor, low: float, high: float, scale: float, masked: bool) -> Tensor:
+        ctx.save_for_backward(x if masked else None)
         ctx.range = low, high
-        return _to_steps(x, low, high, scale)
+        return x.clamp(low, high).mul_(scale).round_().mul_(1 / scale)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         low, high = ctx.range
-        return gradient * ((x >= low) & (x <= high)), None, None, None
+        if x is not None:
+            gradient = gradient * ((x >= low) & (x <= high))
+        return gradient, None, None, None, None
 
 
 class Quantizer(nn.Module):
@@ -71,10 +57,7 @@ class Quantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` in fixed point, same shape; `x` itself where this point is in floating point."""
-        if not self.enabled:
-            return x
-        function = _QuantizeActivation if self.activation else _QuantizeParameter
-        return function.apply(x, self.low, self.high, 2.0**self.fraction)
+        return _Quantize.apply(x, self.low, self.high, 2.0**self.fraction, self.activation) if self.enabled else x
 
     def raw(self, x: Tensor) -> tuple[Tensor, int]:
         """The integers raw of `self(x)` = raw * 2**-fraction, whether enabled or not.

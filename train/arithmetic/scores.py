@@ -51,9 +51,8 @@ class _HardwareScores(torch.autograd.Function):
             kernel = _kernel(max(excess_fraction_bits, 0))
             kernel(raw_hidden.numpy(), by_feature, raw_bias.numpy(), max(-excess_fraction_bits, 0), scores.numpy())
         else:
-            scores = (
-                _in_torch(raw_hidden, raw_weight, raw_bias, excess_fraction_bits).to(hidden.dtype) / 2.0**SCORE.fraction
-            )
+            raw_scores = _in_torch(raw_hidden, raw_weight, raw_bias, excess_fraction_bits)
+            scores = raw_scores.to(hidden.dtype) / 2.0**SCORE.fraction
         return scores.fill_(torch.nan) if any_nan(hidden, weight, bias) else scores
 
     @staticmethod
@@ -68,9 +67,8 @@ def _in_torch(hidden: Tensor, weight: Tensor, bias: Tensor, excess_fraction_bits
     for row, offset in zip(weight.int(), bias.int(), strict=True):
         products = hidden.int() * row
         if excess_fraction_bits > 0:
-            products = (
-                products + (1 << (excess_fraction_bits - 1)) - 1 + ((products >> excess_fraction_bits) & 1)
-            ) >> excess_fraction_bits
+            products += (1 << (excess_fraction_bits - 1)) - 1 + ((products >> excess_fraction_bits) & 1)
+            products >>= excess_fraction_bits
         columns.append((products.sum(dim=1) << max(-excess_fraction_bits, 0)) + offset)
     return torch.stack(columns, dim=1).to(torch.int16)
 

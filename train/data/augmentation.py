@@ -1,9 +1,8 @@
 """`augment`: random changes of a training line's grey columns, as between two scans of one page.
 
-A line is bent (stretched, shifted, scaled, sheared) by one interpolation, so that its strokes are blurred once at
-most; then its strokes are made thicker or thinner, and noise is added. What is moved beyond the edge is lost and background
-follows from the other side: nothing wraps around. The lines of UW3-500 have two rows and columns of background around the
-ink to spare.
+A line is stretched, shifted, scaled and sheared by one interpolation, so that its strokes are blurred once at most;
+then its strokes are made thicker or thinner, and noise is added. What is moved beyond the edge is lost and replaced by
+background. The lines of UW3-500 have two rows and columns of background around the ink to spare.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MOST_GROWN, MOST_WORN = 0.5, 0.4
 
 
 def _change(name: str, at_most: float) -> Any:
-    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], at_least=0, at_most=at_most)
+    return hyperparameter(0 if name == "shift" else 0.0, AUGMENTATIONS[name], (0, at_most))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +52,7 @@ class Augmentation:
 
 
 def line_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one line in one epoch: a function of these three alone, whatever was drawn before, so that
-    a resumed run changes its lines as an uninterrupted one would.
+    """The random numbers of one line in one epoch, whatever was drawn before: a resumed run changes its lines alike.
 
     :param seed: of the run, 0 to 2**32 - 1.
     :param epoch: from 0.
@@ -70,8 +68,7 @@ def augment(
 
     :param pixels: uint8 [T, I], ink bright, background 0, left to right, top pixel first; never written to.
     :param rng: see `line_generator`.
-    :param least_columns: a line shrinks no further than to these, or their even successor: the columns that CTC
-        needs. A line that has fewer from the start is not made narrower.
+    :param least_columns: that CTC needs; a line shrinks to no fewer (or the next even number).
     :returns: uint8 [T', I]; T' = T where `stretch` is off, else even, at least 2 and at most a column off the range.
         `pixels` itself where everything is off.
     :raises DataError: `pixels` are of another type or shape.
@@ -89,11 +86,7 @@ def augment(
 
 
 def _bent(grey: np.ndarray, most: Augmentation, rng: np.random.Generator, least_columns: int) -> np.ndarray:
-    """All changes of place, [T, I] -> [T', I].
-
-    Bilinear interpolation at (column, row) of the source, where the row depends on the new row alone: interpolating
-    along the rows and then along the columns is the same, and cheaper.
-    """
+    """All changes of place, [T, I] -> [T', I]: bilinear interpolation, along the rows and then along the columns."""
     stretch, scale, slant = rng.uniform(-1.0, 1.0, 3) * (most.stretch, most.scale, most.slant)
     shift = rng.integers(-most.shift, most.shift, endpoint=True)
     old = len(grey)
@@ -116,8 +109,7 @@ def _new_width(columns: int, factor: float, least_columns: int) -> int:
 
 
 def _knots(old: int, new: int, jitter: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Places along the new line and where on the old one they come from, ends included: between them the speed, in
-    old columns per new one, is constant and within 1 - jitter to 1 + jitter of the line's own."""
+    """Places on the new line and their sources on the old one; the speed between them is 1 +- `jitter` of the mean."""
     pieces = max(1, round(new / KNOT_SPACING)) if jitter else 1
     lengths = rng.uniform(0.5, 1.5, pieces)
     lengths *= new / lengths.sum()
@@ -133,11 +125,7 @@ def _knots(old: int, new: int, jitter: float, rng: np.random.Generator) -> tuple
 
 
 def _interpolated(grey: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """`grey` [n, m] read linearly between the entries of its first axis; beyond its ends is background.
-
-    :param positions: [k, m], or [k, 1] for the same throughout; whole numbers are the entries themselves.
-    :returns: float32 [k, m].
-    """
+    """`grey` [n, m] at `positions` [k, m] or [k, 1] of its first axis, float32 [k, m]; beyond it is background."""
     edged = np.zeros((len(grey) + 2, grey.shape[1]), dtype=np.float32)
     edged[1:-1] = grey
     places = np.clip(positions + 1.0, 0.0, len(grey) + 1.0)
@@ -152,8 +140,8 @@ def _interpolated(grey: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def _restroked(grey: np.ndarray, probability: float, rng: np.random.Generator) -> np.ndarray:
-    """Strokes thicker (blended with the brightest neighbour) or thinner (with the darkest), sideways or all around;
-    always so many draws, whether they lead to a change or not."""
+    """Strokes thicker (blended with the brightest neighbour) or thinner (with the darkest), sideways or all around."""
+    # As many draws where nothing is changed.
     chance, strength, thinner, all_around = rng.random(4)
     if chance >= probability:
         return grey
@@ -165,7 +153,7 @@ def _restroked(grey: np.ndarray, probability: float, rng: np.random.Generator) -
 
 
 def _over_neighbours(grey: np.ndarray, extreme: np.ufunc) -> np.ndarray:
-    """The extreme of every entry and the two beside it on the first axis, of those that there are."""
+    """The extreme of every entry and its neighbours on the first axis."""
     reached = grey.copy()
     extreme(reached[1:], grey[:-1], out=reached[1:])
     extreme(reached[:-1], grey[1:], out=reached[:-1])

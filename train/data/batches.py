@@ -20,16 +20,11 @@ BACKGROUND = 0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sample:
-    """One training line.
+    """One training line."""
 
-    line    its name, reference text and image
-    pixels  grey columns, uint8 [T, I]
-    labels  classes of the reference text, int64 [n]
-    """
-
-    line: Line
-    pixels: Tensor
-    labels: Tensor
+    line: Line  # its name, reference text and image
+    pixels: Tensor  # grey columns, uint8 [T, I]
+    labels: Tensor  # classes of the reference text, int64 [n]
 
     @property
     def columns(self) -> int:
@@ -39,20 +34,13 @@ class Sample:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Lines side by side, padded to the longest.
+    """Lines side by side, padded to the longest."""
 
-    grey          uint8 [T, B, I]
-    lengths       columns of each line, int64 [B]
-    labels        classes of all reference texts, end to end, int64 [sum of n]
-    label_counts  n of each line, int64 [B]
-    names         of the lines
-    """
-
-    grey: Tensor
-    lengths: Tensor
-    labels: Tensor
-    label_counts: Tensor
-    names: tuple[str, ...]
+    grey: Tensor  # uint8 [T, B, I]
+    lengths: Tensor  # columns of each line, int64 [B]
+    labels: Tensor  # classes of all reference texts, end to end, int64 [sum of n]
+    label_counts: Tensor  # n of each line, int64 [B]
+    names: tuple[str, ...]  # of the lines
 
 
 def read_pixels(lines: Sequence[Line], *, target_height: int, workers: int = 0) -> list[Tensor]:
@@ -74,10 +62,7 @@ def read_pixels(lines: Sequence[Line], *, target_height: int, workers: int = 0) 
 
 
 def samples_of(lines: Sequence[Line], pixels: Sequence[Tensor], alphabet: Alphabet) -> list[Sample]:
-    """Pair lines, their pixels and their labels.
-
-    :raises DataError: a character that the alphabet does not hold.
-    """
+    """Pair lines, their pixels and their labels; a DataError if the alphabet lacks a character."""
     return [
         Sample(line=line, pixels=grey, labels=torch.from_numpy(alphabet.labels(line.text).astype(np.int64)))
         for line, grey in zip(lines, pixels, strict=True)
@@ -85,9 +70,7 @@ def samples_of(lines: Sequence[Line], pixels: Sequence[Tensor], alphabet: Alphab
 
 
 def epoch_order(columns: Sequence[int], *, epoch: int, hyperparameters: Hyperparameters) -> list[int]:
-    """Indexes of an epoch's lines, to be cut into batches: by width (narrow first) in the first epochs, then at random.
-
-    A function of seed and epoch alone, so that a resumed run draws what an uninterrupted one would have drawn.
+    """Indexes of an epoch's lines, by width (narrow first) in the first epochs, then at random by seed and epoch alone.
 
     :param columns: of every line.
     :param epoch: from 0.

@@ -38,16 +38,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Line:
-    """One text line.
+    """One text line."""
 
-    name    within the dataset
-    text    reference (ground truth)
-    source  image, or its path
-    """
-
-    name: str
-    text: str
-    source: Path | Image.Image
+    name: str  # within the dataset
+    text: str  # reference (ground truth)
+    source: Path | Image.Image  # image, or its path
 
     def image(self) -> Image.Image:
         """The image as it was scanned, in greyscale; raises ImageError as `datapath.images.load_image` does."""

@@ -1,7 +1,7 @@
 """Texts of synthetic lines: sentences, references and tables of a scientific journal, from a small grammar.
 
-The grammar, in ``grammar.json``, maps a symbol to its productions; ``{symbol}`` within a production is replaced in turn, and ``{Symbol}``
-gives the same with a capital. Every character produced is one of `ALPHABET`.
+The grammar, in ``grammar.json``, maps a symbol to its productions; ``{symbol}`` within a production is replaced in
+turn, and ``{Symbol}`` gives the same with a capital. Every character produced is one of `ALPHABET`.
 """
 
 from __future__ import annotations

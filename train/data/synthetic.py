@@ -74,15 +74,13 @@ def synthetic_dataset(
     _require("training", training, 1, MAX_LINES)
     _require("validation", validation, 1, MAX_LINES)
     made: dict[str, list[Line]] = {}
-    for split, count in zip(_SPLITS, (training, validation), strict=True):
+    lengths = {"min_characters": min_characters, "max_characters": max_characters}
+    for split, count, before in (("training", training, 0), ("validation", validation, training)):
         made[split] = []
         for index in range(count):
-            line = synthetic_line(
-                seed=seed, split=split, index=index, min_characters=min_characters, max_characters=max_characters
-            )
-            made[split].append(line)
+            made[split].append(synthetic_line(seed=seed, split=split, index=index, **lengths))
             if progress is not None:
-                progress(index + 1 + (training if split == "validation" else 0), training + validation)
+                progress(before + index + 1, training + validation)
     return Dataset(widest_first(made["training"]), tuple(made["validation"]), f"synthetic-{seed}")
 
 
@@ -100,8 +98,7 @@ def synthetic_line(*, seed: int, split: str, index: int, min_characters: int = 8
     _require("index", index, 0, MAX_LINES - 1)
     _require("max_characters", max_characters, LONGEST_CARRIER, LONGEST_TEXT)
     _require("min_characters", min_characters, 1, max_characters)
-    sequence = np.random.SeedSequence(seed, spawn_key=(_SPLITS.index(split), index))
-    rng = np.random.default_rng(sequence)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPLITS.index(split), index)))
     required = ALPHABET[index % len(ALPHABET)]
     text = line_text(rng, required, min_characters=min_characters, max_characters=max_characters)
     return Line(f"{split}/{index:06d}", text, _rendered(rng, text))

@@ -19,22 +19,14 @@ from train.loss import columns_needed
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingData:
-    """What a run trains on and validates on.
+    """What a run trains on and validates on."""
 
-    samples            training lines, base lines first, then extra lines
-    base_count         number of base lines: every epoch has all of them, and `hyperparameters.extra_lines` extra ones
-    validation         lines whose error rates each epoch is measured by
-    validation_pixels  their grey columns, uint8 [T, I]
-    notes              messages: each line that is not trained on, and how the best epoch is chosen
-    augmentation       random changes of the samples
-    """
-
-    samples: tuple[Sample, ...]
-    base_count: int
-    validation: tuple[Line, ...]
-    validation_pixels: tuple[Tensor, ...]
-    notes: tuple[str, ...]
-    augmentation: Augmentation
+    samples: tuple[Sample, ...]  # training lines, base lines first, then extra lines
+    base_count: int  # number of base lines: every epoch has all of them, and `hyperparameters.extra_lines` extra ones
+    validation: tuple[Line, ...]  # lines whose error rates each epoch is measured by
+    validation_pixels: tuple[Tensor, ...]  # their grey columns, uint8 [T, I]
+    notes: tuple[str, ...]  # messages: each line that is not trained on, and how the best epoch is chosen
+    augmentation: Augmentation  # random changes of the samples
     hyperparameters: Hyperparameters
 
     @property
@@ -80,7 +72,7 @@ def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparamete
     training, validation, notes = _split(dataset, hp)
     if not any(line.text.split() for line in validation):
         raise DataError(f"None of the {len(validation)} validation lines holds a word, so there is no error rate.")
-    samples, left_out = _ctc_feasible(_samples(training, alphabet, hp), hp)
+    samples, left_out = _samples(training, alphabet, hp)
     if not samples:
         raise DataError(f"No line can be trained on; of {len(training)} the first: {left_out[0]}")
     extra, extra_left_out = _extra(dataset.extra, alphabet, hp)
@@ -111,33 +103,27 @@ def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tup
     return training, validation, [note]
 
 
-def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> list[Sample]:
-    pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
-    return samples_of(lines, pixels, alphabet)
-
-
 def _extra(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
     """Samples of the extra lines that the alphabet can encode, and a message about the others."""
     if hp.extra_lines > len(lines):
         raise ConfigError(f"extra_lines is {hp.extra_lines}; there are {len(lines)} extra lines.")
     known = {*alphabet.symbols, *UNTRAINED_CHARACTERS}
     encodable = tuple(line for line in lines if known.issuperset(line.text))
-    samples, notes = _ctc_feasible(_samples(encodable, alphabet, hp), hp)
+    samples, notes = _samples(encodable, alphabet, hp)
     if len(encodable) < len(lines):
         notes.append(f"{len(lines) - len(encodable)} of {len(lines)} extra lines hold characters outside the alphabet.")
     return samples, notes
 
 
-def _ctc_feasible(samples: list[Sample], hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
-    """The samples with enough columns for their labels, and a message for each of the others, whose loss is infinite."""
+def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
+    """The lines with enough columns for their labels, and a message for each of the others, whose loss is infinite."""
     feasible, notes = [], []
-    for sample in samples:
-        needed = columns_needed(sample.labels, hp)
-        if needed <= sample.columns:
+    pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
+    for sample in samples_of(lines, pixels, alphabet):
+        needed, columns = columns_needed(sample.labels, hp), sample.columns
+        if needed <= columns:
             feasible.append(sample)
         else:
-            notes.append(
-                f"{sample.line.name} is not trained on: its text needs {needed} columns, the image has "
-                f"{sample.columns}."
-            )
+            name = sample.line.name
+            notes.append(f"{name} is not trained on: its text needs {needed} columns, the image has {columns}.")
     return feasible, notes
