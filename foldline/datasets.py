@@ -37,15 +37,11 @@ def open_dataset(
     name, _, count = data.partition(":")
     if name == SYNTHETIC:
         if count:
-            training = _line_count(data, count)
+            if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
+                raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
+            training = int(count)
         return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
     return read_dataset(data, sorted_train=sorted_train, valid=valid, imgs=imgs)
-
-
-def _line_count(data: str, count: str) -> int:
-    if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
-        raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
-    return int(count)
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:

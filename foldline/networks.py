@@ -47,10 +47,7 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
 
 
 def _holds_design(path: str | os.PathLike) -> bool:
-    """Whether the file is a saved design, else it may be a checkpoint; no array is loaded.
-
-    :raises FileError: the file is missing, or neither of the two.
-    """
+    """Whether the file is a saved design, else it may be a checkpoint; no array is loaded."""
     require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:

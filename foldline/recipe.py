@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datapath.design import Design
 from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder, read_text, write_text
 from foldline.compare.comparison import Comparison, compare
@@ -129,47 +128,37 @@ def run_recipe(
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
     """
     home = None if folder is None else Path(folder)
-    if home is not None:
-        target = target_of(home)
-        if hyperparameters not in (None, target):
-            raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
-    else:
-        target = hyperparameters or Hyperparameters()
+    target = (hyperparameters or Hyperparameters()) if home is None else target_of(home)
+    if hyperparameters not in (None, target):
+        raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
     stages = stages_of(target)
+    before: Checkpoint | Path | None = None
     if home is None:
         if warm_up is not None:
-            Checkpoint.load(warm_up)  # an invalid one is refused before anything is written
+            before = Checkpoint.load(warm_up)  # an invalid one is refused before anything is written
         home = new_folder(experiments, f"{target.experiment_name()}-recipe")
-        start = {
-            "command": settings.get("command", ""),
-            "warm_up": None if warm_up is None else str(Path(warm_up).resolve()),
-        }
+        path = None if warm_up is None else str(Path(warm_up).resolve())
+        start = {"command": settings.get("command", ""), "warm_up": path}
         write_text(home / START, json.dumps(start, indent=2) + "\n")
         target.to_json(home / HYPERPARAMETERS)
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
     settings["command"], started = _start_of(home)
-    if started is not None:
-        stages = stages[1:]
+    before = before or started
     results: list[StageResult] = []
-    for stage in stages:
-        before = results[-1].checkpoint if results else started
-        result = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
-        if result is None:
+    for stage in stages if started is None else stages[1:]:
+        ended = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
+        if ended is None:
             return RecipeResult(folder=home, stages=tuple(results), design=None, comparison=None)
+        result, before = ended
         results.append(result)
         log(stage_line(result))
     final = results[-1].checkpoint
     chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
     design = design_from_checkpoint(chosen).design
     comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
-    _with_error_rates(design, comparison, dataset).save(home / DESIGN)
-    return RecipeResult(folder=home, stages=tuple(results), design=home / DESIGN, comparison=comparison)
-
-
-def _with_error_rates(design: Design, comparison: Comparison, dataset: Dataset) -> Design:
-    """The same design with its error rates in the provenance."""
     notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
-    return replace(design, provenance=replace(design.provenance, notes=notes))
+    replace(design, provenance=replace(design.provenance, notes=notes)).save(home / DESIGN)
+    return RecipeResult(folder=home, stages=tuple(results), design=home / DESIGN, comparison=comparison)
 
 
 def error_rates_note(comparison: Comparison, name: str) -> str:
@@ -183,9 +172,8 @@ def error_rates_note(comparison: Comparison, name: str) -> str:
 
 
 def target_of(folder: Path) -> Hyperparameters:
-    """The hyperparameters that a recipe was started with.
+    """The hyperparameters that the recipe in `folder` was started with.
 
-    :param folder: of the recipe.
     :raises FileError: it is not the folder of a recipe.
     :raises ConfigError: the hyperparameters are damaged.
     """
@@ -208,15 +196,20 @@ def _start_of(folder: Path) -> tuple[str, Path | None]:
 
 
 def _run_stage(
-    stage: Stage, dataset: Dataset, home: Path, before: Path | None, reporter: Reporter, settings: dict[str, object]
-) -> StageResult | None:
-    """Start a stage or resume it; None if it was interrupted."""
+    stage: Stage,
+    dataset: Dataset,
+    home: Path,
+    before: Checkpoint | Path | None,
+    reporter: Reporter,
+    settings: dict[str, object],
+) -> tuple[StageResult, Checkpoint | Path] | None:
+    """Start a stage or resume it: its result, and what the next stage starts from; None if it was interrupted."""
     begun = sorted(home.glob(f"*/{LAST}"))
     if len(begun) > 1:
         raise CheckpointError(f"{home} holds {len(begun)} runs; a recipe has one in every stage.")
     source = Checkpoint.load(begun[0]) if begun else before
     if begun and source.epoch >= stage.hyperparameters.epochs:
-        return StageResult(stage=stage, checkpoint=begun[0], last_epoch=None)
+        return StageResult(stage=stage, checkpoint=begun[0], last_epoch=None), source
     outcome = train(
         stage.hyperparameters,
         dataset,
@@ -229,7 +222,8 @@ def _run_stage(
     )
     if outcome.interrupted:
         return None
-    return StageResult(stage=stage, checkpoint=outcome.resume_from, last_epoch=outcome.epochs[-1])
+    end = outcome.resume_from
+    return StageResult(stage=stage, checkpoint=end, last_epoch=outcome.epochs[-1]), end
 
 
 def stage_line(result: StageResult) -> str:

@@ -167,10 +167,7 @@ def _show_end(context: click.Context, result: TrainingResult, group: Group) -> N
 
 
 def _require_checkpoint(given: dict[str, object]) -> None:
-    """Refuse options that have no effect without the checkpoint that they are about.
-
-    :raises click.UsageError: names them.
-    """
+    """Refuse options that have no effect without a checkpoint."""
     if "init_bn_fc_fusion" in given and given.get("pretrained_policy") != "RETRAIN":
         raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
     if "pretrained_policy" in given and "checkpoint" not in given:
@@ -178,10 +175,7 @@ def _require_checkpoint(given: dict[str, object]) -> None:
 
 
 def _run_other_command(context: click.Context, given: dict[str, object]) -> None:
-    """Run the command that does what another mode of the original trainer did, with the same options.
-
-    :raises click.UsageError: an option that the command does not take, or no checkpoint; names the command in full.
-    """
+    """Run the command that does what another mode of the original trainer did, or raise an error that names it."""
     mode = next((name for name in MODES if name in given), None)
     if mode is None:
         name = next(name for name in OF_MODES if name in given)

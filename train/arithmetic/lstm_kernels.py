@@ -322,10 +322,10 @@ def _spread_back(matrix, one, two, dh_one, dh_two):
 
 @cached_njit(sums_in_any_order=True)
 def backward(jobs, offsets, weights, high, gates, cells, tanh_cells, gradient):
-    """Gradients of the accumulators, from the last column read to the first, straight through rounding and tables.
+    """Gradients of the accumulators, from the last column read to the first, straight through every rounding.
 
-    Where the hidden output was clipped to `high`, a gradient that would push it further out is stopped. Lines go in
-    pairs, which share each load of the weights.
+    Tables count as the functions that they tabulate. Where the hidden output was clipped to `high`, a gradient that
+    would push it further out is stopped. Lines go in pairs, which share each load of the weights.
 
     :param jobs: int64 [n, 3]: a line, another that is no longer (or -1), direction.
     :param weights: float32 [D, H, 4H], recurrent side, unit by lane.
