@@ -1,4 +1,4 @@
-"""Boards: one JSON file each in ``hls_gen/boards/``, loaded into a `Board`.
+"""Boards: one JSON file each in ``hls_gen/boards/``, loaded into a `TargetBoard`.
 
 Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no hexadecimal numbers.
 """
@@ -37,7 +37,7 @@ RESOURCES = ("luts", "ffs", "bram36", "dsps", "uram")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class TargetBoard:
     """One board with its part.
 
     :raises ConfigError: a value of a wrong type or outside its range.
@@ -137,7 +137,7 @@ class Board:
         return self.clock_mhz if clock_mhz is None else clock_mhz
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object], *, source: str) -> Board:
+    def from_dict(cls, values: Mapping[str, object], *, source: str) -> TargetBoard:
         """A board from the fields of its file.
 
         :param values: by field.
@@ -173,7 +173,7 @@ def board_names() -> tuple[str, ...]:
     return tuple(sorted(one.name.removesuffix(".json") for one in _FOLDER.iterdir() if one.name.endswith(".json")))
 
 
-def load_board(name: str) -> Board:
+def load_board(name: str) -> TargetBoard:
     """Load a board.
 
     :param name: one of `board_names`.
@@ -189,7 +189,7 @@ def load_board(name: str) -> Board:
         raise ConfigError(f"{source}: it is not JSON ({error}).") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{source}: it must hold one JSON object.")
-    board = Board.from_dict(values, source=source)
+    board = TargetBoard.from_dict(values, source=source)
     if board.name != name:
         raise ConfigError(f"{source}: name is {board.name!r}; it must be the file's, {name!r}.")
     return board
@@ -200,7 +200,7 @@ def _is_number(value: object, *types: type) -> bool:
 
 
 def _read(name: str, value: object) -> object:
-    """The value of a field from JSON; `Board` refuses what is invalid."""
+    """The value of a field from JSON; `TargetBoard` refuses what is invalid."""
     if name in HEXADECIMAL and isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]+", value):
         return int(value, 16)
     if name == "family" and value in [family.value for family in Family]:

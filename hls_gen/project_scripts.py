@@ -10,7 +10,7 @@ from datapath.errors import ConfigError
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
-from hls_gen.boards import Board, check_clock
+from hls_gen.boards import TargetBoard, check_clock
 from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.sources import banner
 
@@ -34,7 +34,7 @@ class ProjectFacts:
     name: str  # of the design, and of the .bit, .hwh and .json files
     digest: str  # of the design
     tool: str  # Foldline with its version
-    board: Board
+    board: TargetBoard
     clock_mhz: float  # of the accelerator
     architecture: Architecture
     sources: tuple[str, ...]  # C++ files of the core; all files are paths in the project

@@ -20,7 +20,7 @@ from datapath.manifest import Kernel
 from datapath.published import published_overlay
 from foldline.foldings.pareto import pareto_front
 from foldline.hardware.estimate import RESOURCE_TITLES, line_columns
-from hls_gen.boards import Board
+from hls_gen.boards import TargetBoard
 from hls_gen.resources import Resources, estimate_resources
 
 
@@ -72,7 +72,7 @@ class FoldingFront:
     """
 
     architecture: Architecture
-    board: Board
+    board: TargetBoard
     kernel: Kernel
     clock_mhz: float
     columns: int
@@ -143,7 +143,7 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
 
 
 def folding_point(
-    architecture: Architecture, board: Board, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
+    architecture: Architecture, board: TargetBoard, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
 ) -> FoldingPoint:
     """The rate and the resources of an architecture at its folding.
 
@@ -168,7 +168,7 @@ def folding_point(
 
 def folding_front(
     architecture: Architecture,
-    board: Board,
+    board: TargetBoard,
     kernel: Kernel,
     *,
     clock_mhz: float | None = None,

@@ -14,7 +14,7 @@ from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
 from foldline.console.text import plain_table
-from hls_gen.boards import Board, load_board
+from hls_gen.boards import TargetBoard, load_board
 from hls_gen.resources import ResourceEstimate, Resources, estimate_resources
 
 RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
@@ -26,7 +26,7 @@ class Estimate:
 
     architecture: Architecture
     kernel: Kernel
-    board: Board
+    board: TargetBoard
     clock_mhz: float
     columns: int
     cycles: Cycles

@@ -53,7 +53,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Row:
+class LineRow:
     """One row of the picture: columns `start` to `stop` (exclusive), and the lane of each label, 0 lowest."""
 
     start: int
@@ -71,10 +71,10 @@ class LineLayout:
 
     scale: float
     image_height: float
-    rows: tuple[Row, ...]
+    rows: tuple[LineRow, ...]
     unwritten: int
 
-    def height(self, row: Row) -> float:
+    def height(self, row: LineRow) -> float:
         return row.lanes * LANE + self.image_height + STRIP + TICKS
 
 
@@ -132,7 +132,7 @@ def lay_out(inspection: Inspection, alphabet: Alphabet, width: int) -> LineLayou
         inside = [run for run in runs if start <= run.anchor < stop]
         placed = _place(inside, alphabet, start, scale, (stop - start) * scale)
         unwritten += len(inside) - len(placed)
-        rows.append(Row(start, stop, placed))
+        rows.append(LineRow(start, stop, placed))
     return LineLayout(scale, min(scale, tallest) * inputs, tuple(rows), unwritten)
 
 
@@ -159,7 +159,7 @@ def _place(runs: list[Run], alphabet: Alphabet, start: int, scale: float, width:
     return tuple(placed)
 
 
-def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, alphabet: Alphabet) -> None:
+def draw_row(axes: Axes, layout: LineLayout, row: LineRow, inspection: Inspection, alphabet: Alphabet) -> None:
     """Draw a row into axes of its size in pixels: labels, pixels, marks, column numbers."""
     scale, width = layout.scale, (row.stop - row.start) * layout.scale
     image_height = layout.image_height
@@ -189,7 +189,7 @@ def draw_row(axes: Axes, layout: LineLayout, row: Row, inspection: Inspection, a
         axes.text(x, -STRIP, f"{column}", fontsize=8, color="#666666", ha="center", va="top")
 
 
-def _draw_marks(axes: Axes, row: Row, inspection: Inspection, scale: float, image_height: float) -> None:
+def _draw_marks(axes: Axes, row: LineRow, inspection: Inspection, scale: float, image_height: float) -> None:
     """Tint the runs in the image, and mark each column below it: in a run, blank, or without a positive score."""
     for run in runs_of(inspection):
         left, right = (max(run.start, row.start) - row.start) * scale, (min(run.stop, row.stop) - row.start) * scale

@@ -19,7 +19,7 @@ NOT_COMPARED = "Fewer than two bit-exact backends were computed; there is nothin
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class AccuracyRow:
     """A backend and a decoding in the accuracy table, with the result of each run; None if it was not computed."""
 
     backend: str
@@ -41,13 +41,13 @@ class CheckSummary:
     notes: tuple[str, ...]
 
 
-def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[Row]:
+def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[AccuracyRow]:
     """The rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them."""
     by_key = [{(result.name, result.decoding): result for result in one.results} for one in comparisons]
     for name, decoding in TABLE:
         results = tuple(of_run.get((name, decoding)) for of_run in by_key)
         titles = dict.fromkeys(result.title for result in results if result is not None)
-        yield Row(backend=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, results=results)
+        yield AccuracyRow(backend=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, results=results)
 
 
 def check_summary(comparison: Comparison) -> CheckSummary:

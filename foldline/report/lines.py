@@ -25,7 +25,7 @@ ALL_BACKENDS = "all backends"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class TextPart:
     """Consecutive characters of one kind, and the characters of the reference if they differ."""
 
     kind: str
@@ -40,7 +40,7 @@ class RecognisedText:
     backends: tuple[str, ...]
     text: str
     errors: int
-    parts: tuple[Part, ...]
+    parts: tuple[TextPart, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
     return RunOnLine(number=number, name=short_name(run, number + 1), index=index, errors=errors, texts=texts)
 
 
-def differences(reference: str, text: str) -> Iterator[Part]:
+def differences(reference: str, text: str) -> Iterator[TextPart]:
     """Split a recognised text into parts of one kind, with the fewest wrong, missing and extra characters.
 
     >>> [(part.kind, part.text, part.reference) for part in differences("stress", "sters")]
@@ -124,7 +124,7 @@ def differences(reference: str, text: str) -> Iterator[Part]:
     """
     if reference == text:
         if reference:
-            yield Part(kind=RIGHT, text=reference)
+            yield TextPart(kind=RIGHT, text=reference)
         return
     extras, read = align(reference, text)
     pieces: list[tuple[str, str, str]] = []
@@ -133,7 +133,7 @@ def differences(reference: str, text: str) -> Iterator[Part]:
         pieces.append((RIGHT, got, "") if got == character else (WRONG if got else MISSING, got, character))
     for kind, group in groupby((piece for piece in pieces if piece[1] or piece[2]), key=itemgetter(0)):
         _, got, expected = map("".join, zip(*group, strict=True))
-        yield Part(kind=kind, text=got, reference=expected)
+        yield TextPart(kind=kind, text=got, reference=expected)
 
 
 def scan_uri(pixels: np.ndarray) -> str:

@@ -12,7 +12,7 @@ from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 from foldline.foldings.enumeration import check_rate
 from foldline.study.space import Space
-from hls_gen.boards import Board, check_clock, load_board
+from hls_gen.boards import TargetBoard, check_clock, load_board
 from train.config import Hyperparameters
 
 VERSION = 2
@@ -79,7 +79,7 @@ class StudySettings:
         return Hyperparameters.from_dict({**self.preset, **next(iter(self.space)).decided}, source="preset")
 
     @property
-    def on_board(self) -> Board:
+    def on_board(self) -> TargetBoard:
         return load_board(self.board)
 
     def as_text(self) -> str:

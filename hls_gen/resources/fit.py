@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from datapath.errors import DesignError
-from hls_gen.boards import Board
+from hls_gen.boards import TargetBoard
 from hls_gen.resources.kernel_memories import Memory
 
 RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))
@@ -55,7 +55,7 @@ class RomFit:
 class FitReport:
     """Resources of a board's part that the memories of a design take."""
 
-    board: Board
+    board: TargetBoard
     roms: tuple[RomFit, ...]
 
     @property
@@ -67,7 +67,7 @@ class FitReport:
         return sum(rom.luts for rom in self.roms)
 
 
-def check_fits(roms: Iterable[Memory], board: Board) -> FitReport:
+def check_fits(roms: Iterable[Memory], board: TargetBoard) -> FitReport:
     """Resources of the board's part that memories take.
 
     :param roms: ROMs and buffers.

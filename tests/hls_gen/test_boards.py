@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from datapath.errors import ConfigError
-from hls_gen.boards import Board, Family, board_names, load_board
+from hls_gen.boards import Family, TargetBoard, board_names, load_board
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 
@@ -28,7 +28,7 @@ def test_a_board_is_its_file(name):
 
 
 def _in_order(values: dict[str, object]) -> list[str]:
-    return sorted(values, key=[one.name for one in fields(Board)].index)
+    return sorted(values, key=[one.name for one in fields(TargetBoard)].index)
 
 
 @pytest.mark.parametrize("name", ["pynq-z1", "pynq-z2"])
@@ -108,16 +108,16 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, message):
 )
 def test_a_wrong_field_is_refused_by_name(changes, message):
     with pytest.raises(ConfigError) as caught:
-        Board.from_dict(_values(**changes), source="x.json")
+        TargetBoard.from_dict(_values(**changes), source="x.json")
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(Board)])
+@pytest.mark.parametrize("name", [one.name for one in fields(TargetBoard)])
 def test_a_missing_field_is_refused(name):
     values = _values()
     del values[name]
     with pytest.raises(ConfigError) as caught:
-        Board.from_dict(values, source="x.json")
+        TargetBoard.from_dict(values, source="x.json")
     assert str(caught.value) == f"x.json: the field {name!r} is missing."
 
 
