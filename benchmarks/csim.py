@@ -16,8 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +44,8 @@ int main() { return wfc[0][0] == wgo_hh[0][0][0][0]; }
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Build:
-    """One compilation: seconds, and the peak resident size in bytes."""
-
-    what: str
-    seconds: float
-    peak_bytes: int
-
-
-def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path) -> Build:
-    """Compile in a separate process.
+def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path) -> dict[str, str | float]:
+    """Compile in a separate process: seconds, and the peak resident size in bytes.
 
     :raises SystemExit: the compiler fails.
     """
@@ -68,10 +57,10 @@ def compiled(what: str, toolchain: Toolchain, sources: list[Path], folder: Path)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{what}: the compiler failed.")
-    return Build(what=what, seconds=seconds, peak_bytes=usage.ru_maxrss * 1024)
+    return {"what": what, "seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024}
 
 
-def header_build(what: str, toolchain: Toolchain, header: str) -> Build:
+def header_build(what: str, toolchain: Toolchain, header: str) -> dict[str, str | float]:
     """Compile a file that includes a weight header."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -80,24 +69,13 @@ def header_build(what: str, toolchain: Toolchain, header: str) -> Build:
         return compiled(what, toolchain, [folder / "use.cpp"], folder)
 
 
-def library_build(design: Design, toolchain: Toolchain) -> Build:
-    """Compile the accelerator and its test bench."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        units = write_sources(folder, render_sources(design))
-        return compiled("accelerator and test bench", toolchain, units, folder / SOURCE_FOLDER)
-
-
-def columns_per_second(run: Callable[[np.ndarray], object], columns: np.ndarray) -> float:
-    """Best of some runs."""
-    return len(columns) / min(interleaved({"": lambda: run(columns)}, RUNS)[""])
-
-
 def measure(*, published: bool) -> dict:
     """All figures of one run."""
     design = Design.load(DEFAULT_FOLDER / "designs" / f"{NAME}.npz").refolded(FOLDING)
     toolchain = Toolchain.find()
-    builds = [library_build(design, toolchain)]
+    with tempfile.TemporaryDirectory() as name:
+        units, includes = write_sources(Path(name), render_sources(design)), Path(name) / SOURCE_FOLDER
+        builds = [compiled("accelerator and test bench", toolchain, units, includes)]
     network = fold(design)
     builds.append(header_build("header, --fast-csim", toolchain, render_header(network, csim_bytes=True)))
     if published:
@@ -107,15 +85,15 @@ def measure(*, published: bool) -> dict:
     csim, simulator = CSimProgram(design), Simulator(design)
     if not np.array_equal(csim.run(columns).scores, simulator.run(columns).scores):
         sys.exit("The C simulation and the simulator differ.")
-    rates = {
-        "csim": columns_per_second(csim.run, columns),
-        "simulator": columns_per_second(simulator.run, columns),
+    seconds = {
+        name: min(interleaved({"": lambda program=program: program.run(columns)}, RUNS)[""])
+        for name, program in {"csim": csim, "simulator": simulator}.items()
     }
-    return {"compiler": toolchain.compiler, "builds": [asdict(build) for build in builds], "columns_per_second": rates}
+    rates = {name: len(columns) / least for name, least in seconds.items()}
+    return {"compiler": toolchain.compiler, "builds": builds, "columns_per_second": rates}
 
 
 def show(measured: dict) -> None:
-    """Two tables of ratios."""
     first, rates = measured["builds"][0], measured["columns_per_second"]
     show_table(
         f"Compilation of {NAME} by {measured['compiler']} -O2",
@@ -123,10 +101,8 @@ def show(measured: dict) -> None:
         (
             (
                 build["what"],
-                f"{build['seconds']:.1f}",
-                f"{build['seconds'] / first['seconds']:.2f}",
-                f"{build['peak_bytes'] / 1e9:.2f}",
-                f"{build['peak_bytes'] / first['peak_bytes']:.2f}",
+                *(f"{build['seconds']:.1f}", f"{build['seconds'] / first['seconds']:.2f}"),
+                *(f"{build['peak_bytes'] / 1e9:.2f}", f"{build['peak_bytes'] / first['peak_bytes']:.2f}"),
             )
             for build in measured["builds"]
         ),

@@ -10,7 +10,6 @@ takes, and how many times longer the same comparison takes as a plain loop over 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -24,31 +23,6 @@ from hls_gen.boards import load_board
 BOARD = load_board("pynq-z2")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """One network on one kernel. `seconds` is all of it, `front_seconds` the comparison, of those that fit."""
-
-    network: str
-    kernel: str
-    foldings: int
-    fitting: int
-    front: int
-    seconds: float
-    front_seconds: float
-    plain_over_front: float
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        return (
-            f"{self.network}, {self.kernel}",
-            *(str(number) for number in (self.foldings, self.fitting, self.front)),
-            f"{self.seconds:.2f}",
-            f"{1e6 * self.seconds / self.foldings:.0f}",
-            f"{1000 * self.front_seconds:.1f}",
-            f"{self.plain_over_front:.0f}",
-        )
-
-
 def plain_front(rows: list[tuple[float, ...]]) -> list[int]:
     """What `pareto_front` gives, by its definition."""
     kept = []
@@ -59,7 +33,8 @@ def plain_front(rows: list[tuple[float, ...]]) -> list[int]:
     return kept
 
 
-def search(overlay: PublishedOverlay, kernel: Kernel, runs: int) -> Search:
+def search(overlay: PublishedOverlay, kernel: Kernel, runs: int) -> dict[str, str | float]:
+    """One network on one kernel: `seconds` is all of it, `front_seconds` the comparison, of those that fit."""
     architecture = overlay.architecture
     front = folding_front(architecture, BOARD, kernel)
     points = (
@@ -72,16 +47,16 @@ def search(overlay: PublishedOverlay, kernel: Kernel, runs: int) -> Search:
         raise SystemExit(f"{overlay.name}, {kernel.value}: the front is not that of the plain loop.")
     searches = {"all": lambda: folding_front(architecture, BOARD, kernel), "front": lambda: pareto_front(costs)}
     seconds = {name: min(times) for name, times in interleaved(searches, runs).items()}
-    return Search(
-        network=overlay.name,
-        kernel=kernel.value,
-        foldings=front.enumerated,
-        fitting=len(rows),
-        front=len(front.points),
-        seconds=seconds["all"],
-        front_seconds=seconds["front"],
-        plain_over_front=seconds_of(lambda: plain_front(rows)) / seconds["front"],
-    )
+    return {
+        "network": overlay.name,
+        "kernel": kernel.value,
+        "foldings": front.enumerated,
+        "fitting": len(rows),
+        "front": len(front.points),
+        "seconds": seconds["all"],
+        "front_seconds": seconds["front"],
+        "plain_over_front": seconds_of(lambda: plain_front(rows)) / seconds["front"],
+    }
 
 
 def main() -> None:
@@ -89,10 +64,21 @@ def main() -> None:
     arguments = options(__doc__, runs=5).parse_args()
     found = [search(overlay, kernel, arguments.runs) for kernel in Kernel for overlay in PUBLISHED]
     if arguments.json:
-        print(json.dumps({"cpu": cpu_name(), "runs": arguments.runs, "searches": [asdict(one) for one in found]}))
+        print(json.dumps({"cpu": cpu_name(), "runs": arguments.runs, "searches": found}))
         return
     headings = ("", "foldings", "fit", "front", "s", "µs each", "front ms", "plain loop / front")
-    show_table("Exact search over all foldings, one thread", headings, (one.cells for one in found))
+    rows = (
+        (
+            f"{one['network']}, {one['kernel']}",
+            *(str(one[count]) for count in ("foldings", "fitting", "front")),
+            f"{one['seconds']:.2f}",
+            f"{1e6 * one['seconds'] / one['foldings']:.0f}",
+            f"{1000 * one['front_seconds']:.1f}",
+            f"{one['plain_over_front']:.0f}",
+        )
+        for one in found
+    )
+    show_table("Exact search over all foldings, one thread", headings, rows)
 
 
 if __name__ == "__main__":

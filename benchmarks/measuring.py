@@ -14,11 +14,7 @@ from rich.table import Table
 
 
 def options(description: str, **defaults: int | None) -> argparse.ArgumentParser:
-    """A parser with ``--json`` and options for whole numbers.
-
-    :param description: the benchmark's docstring.
-    :param defaults: option names and their default values.
-    """
+    """A parser with ``--json``, and one option for a whole number per default value."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     for name, default in defaults.items():
@@ -34,20 +30,13 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every call in every round, after one round that compiles and is not counted.
-
-    :param calls: name -> call.
-    :param rounds: times that each is called and counted, in turn.
-    """
+    """Seconds of every call by its name, in every round, after one round that compiles and is not counted."""
     seconds = [{name: seconds_of(call) for name, call in calls.items()} for _ in range(1 + rounds)]
     return {name: [one[name] for one in seconds[1:]] for name in calls}
 
 
 def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 100) -> None:
-    """Print a table, numbers to the right; a column without a heading holds names.
-
-    :param width: characters.
-    """
+    """Print a table of `width` characters, numbers to the right; a column without a heading holds names."""
     table = Table(title=title)
     for heading in headings:
         table.add_column(heading, justify="right" if heading else "left")

@@ -84,17 +84,10 @@ def measure(lines: int, threads: int, *, traced: bool = False) -> dict[str, floa
     process = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", *arguments], stdout=subprocess.PIPE, text=True, check=True
     )
-    flight = in_flight(shape(), threads)
+    peak, flight = int(process.stdout), in_flight(shape(), threads)
     bound = FACTOR * flight + FIXED
-    peak = int(process.stdout)
-    return {
-        "lines": lines,
-        "traced": traced,
-        "peak": peak,
-        "in_flight": flight,
-        "bound": bound,
-        "ratio_to_bound": peak / bound,
-    }
+    measured = {"peak": peak, "in_flight": flight, "bound": bound, "ratio_to_bound": peak / bound}
+    return {"lines": lines, "traced": traced, **measured}
 
 
 def main() -> None:

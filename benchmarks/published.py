@@ -21,29 +21,18 @@ from train.data.dataset import read_dataset
 
 
 def table_row(data: Path, name: str, folder: Path) -> tuple[str, str, str, str, str]:
-    """CER, WER, exact lines, CER of the lines within the overlay's limits, and CER by greedy CTC, as the table has them.
-
-    :param data: folder of the reference data.
-    :param name: of the published network.
-    :param folder: where its header is written.
-    """
+    """CER, WER, exact lines, CER of the lines within the overlay's limits, and CER by greedy CTC, as the table has them."""
     header = folder / f"{name}.hpp"
     write_header(header, fold(published_network(data, name)))
     design = import_design(header, data / "lstm-pynq" / "alphabet.txt")
     lines = read_dataset(data / "uw3-500").validation
     greedy, overlay = compare(design, lines, ignore_limits=True).results
     _, within = compare(design, lines).results
-    return (
-        f"{overlay.rates.cer:.2f}",
-        f"{overlay.rates.wer:.1f}",
-        str(overlay.rates.exact),
-        f"{within.rates.cer:.2f}",
-        f"{greedy.rates.cer:.2f}",
-    )
+    all_lines = f"{overlay.rates.cer:.2f}", f"{overlay.rates.wer:.1f}", str(overlay.rates.exact)
+    return *all_lines, f"{within.rates.cer:.2f}", f"{greedy.rates.cer:.2f}"
 
 
 def main() -> None:
-    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_folder())
     data = parser.parse_args().data

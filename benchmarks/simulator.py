@@ -43,11 +43,9 @@ def _network(name: str) -> tuple[Design, list[np.ndarray]]:
     weight, activation = int(name[1]), int(name[3])
     bits = (weight, 8, activation, 8, 8)
     design = random_design(0, bits=bits, inputs=32, hidden=128, classes=82, folding=(1, 4, 16))
-    random = np.random.default_rng(1)
-    half = 1 << (activation - 1)
-    return design, [
-        random.integers(-half, half, size=(2 * length, 32)).astype(np.int8) for length in random.integers(50, 500, 100)
-    ]
+    random, half = np.random.default_rng(1), 1 << (activation - 1)
+    lengths = 2 * random.integers(50, 500, 100)
+    return design, [random.integers(-half, half, size=(length, 32)).astype(np.int8) for length in lengths]
 
 
 def _rate(run: Callable[[], object], lines: Sequence[np.ndarray], rounds: int) -> float:

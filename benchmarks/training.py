@@ -13,12 +13,12 @@ brevitas takes about a minute.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -50,16 +50,9 @@ TORCH, BREVITAS = "torch.nn.LSTM", "brevitas"
 Pass = Callable[[], object]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """Of one run: `lines` of `columns` in the comparison, `hidden` units per direction, timed `rounds`, and `lengths`,
-    columns of the lines in the search for cliffs."""
-
-    lines: int
-    columns: int
-    hidden: int
-    rounds: int
-    lengths: tuple[int, ...]
+Size = argparse.Namespace
+"""Of one run: `lines` of `columns` in the comparison, `hidden` units per direction, timed `rounds`, and `lengths`, columns
+of the lines in the search for cliffs."""
 
 
 def random_columns(lines: int, columns: int) -> Tensor:
@@ -80,7 +73,6 @@ def _pixels(grey: Tensor) -> Tensor:
 
 
 def hardware_layer(hidden: int) -> QuantLSTM:
-    """The layer that is measured."""
     return QuantLSTM(
         INPUTS,
         hidden,
@@ -166,10 +158,7 @@ def training_step(size: Size) -> tuple[Pass, int]:
 
 def measure_layers(size: Size) -> dict[str, object]:
     """The layer next to torch's and, where it is installed, brevitas's."""
-    columns = {
-        RANDOM: random_columns(size.lines, size.columns),
-        SYNTHETIC: synthetic_columns(size.lines, size.columns),
-    }
+    columns = {RANDOM: random_columns(size.lines, size.columns), SYNTHETIC: synthetic_columns(size.lines, size.columns)}
     layer = hardware_layer(size.hidden)
     passes = {TORCH: plain_pass(nn.LSTM(INPUTS, size.hidden, bidirectional=True), columns[RANDOM], size.hidden)}
     passes |= {name: hardware_pass(layer, pixels) for name, pixels in columns.items()}
@@ -193,7 +182,6 @@ def measure_layers(size: Size) -> dict[str, object]:
 
 
 def share(values: Tensor, value: float) -> float:
-    """How much of a tensor is `value`."""
     return (values == value).float().mean().item()
 
 
@@ -222,25 +210,20 @@ def measure_shapes(size: Size, *, cliffs: bool) -> dict[str, object]:
     }
 
 
-def measure_step(size: Size) -> dict[str, object]:
-    """Columns per second of training the whole network."""
-    step, columns = training_step(size)
-    seconds = interleaved({"step": step}, size.rounds)["step"]
-    return {"training_columns_per_second": columns / statistics.median(seconds)}
-
-
 def main() -> None:
     """Print the tables, or with --json one object as the last line."""
     parser = options(__doc__, threads=os.cpu_count(), rounds=5, lines=32, columns=632, hidden=128)
     parser.add_argument("--cliffs", action="store_true")
     parser.add_argument("--lengths", type=int, nargs="+", default=[100, 300, 632, 1200, 2000])
-    arguments = parser.parse_args()
-    size = Size(**{field.name: getattr(arguments, field.name) for field in fields(Size)})
-    machine = {"threads": arguments.threads, "rounds": size.rounds, "cpu": cpu_name(), "load": os.getloadavg()[0]}
+    size = parser.parse_args()
+    machine = {"threads": size.threads, "rounds": size.rounds, "cpu": cpu_name(), "load": os.getloadavg()[0]}
     torch.manual_seed(SEED)
-    with computing_threads(arguments.threads):
-        figures = measure_layers(size) | measure_shapes(size, cliffs=arguments.cliffs) | measure_step(size)
-    if arguments.json:
+    with computing_threads(size.threads):
+        figures = measure_layers(size) | measure_shapes(size, cliffs=size.cliffs)
+        step, columns = training_step(size)
+        seconds = statistics.median(interleaved({"step": step}, size.rounds)["step"])
+        figures["training_columns_per_second"] = columns / seconds
+    if size.json:
         print(json.dumps(figures | machine))
     else:
         print(f"{machine['threads']} threads of {machine['cpu']}, load before {machine['load']:.1f}")
@@ -273,9 +256,8 @@ def show(figures: dict, size: Size) -> None:
         (name, f"{1e6 * seconds:.1f}", f"{1e6 * rival[name]:.1f}" if name in rival else "-")
         for name, seconds in figures["seconds_per_column"].items()
     ]
-    rows.append(
-        ("slowest / fastest", f"{figures['per_column_spread']:.2f}", "-" if spread is None else f"{spread:.1f}")
-    )
+    slowest = "-" if spread is None else f"{spread:.1f}"
+    rows.append(("slowest / fastest", f"{figures['per_column_spread']:.2f}", slowest))
     show_table("Microseconds per column, random pixels", ("", f"W{WEIGHT}A{ACTIVATION}", TORCH), rows)
     rate = figures["training_columns_per_second"]
     print(f"A training step of the whole network, overlay CTC and AdamW: {rate:,.0f} columns per second")
