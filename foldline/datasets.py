@@ -17,7 +17,7 @@ def open_dataset(
     data: str,
     *,
     seed: int,
-    sorted_train: Path | None = None,
+    sortedtrain: Path | None = None,
     valid: Path | None = None,
     imgs: Path | None = None,
     training: int = SYNTHETIC_TRAINING,
@@ -27,7 +27,7 @@ def open_dataset(
 
     :param data: folder, ``synthetic`` or ``synthetic:LINES``.
     :param seed: of synthetic lines.
-    :param sorted_train: list of training lines; None takes the folder's.
+    :param sortedtrain: list of training lines; None takes the folder's.
     :param valid: list of validation lines; None takes the folder's.
     :param imgs: folder of images; None takes the folder's.
     :param training: number of synthetic training lines, unless `data` names it.
@@ -41,7 +41,7 @@ def open_dataset(
                 raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
             training = int(count)
         return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
-    return read_dataset(data, sorted_train=sorted_train, valid=valid, imgs=imgs)
+    return read_dataset(data, sorted_train=sortedtrain, valid=valid, imgs=imgs)
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:

@@ -41,10 +41,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
 def command(
     context: click.Context,
     source: Path,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     backends: tuple[str, ...] | None,
     device: str,
     bitstream: Path | None,
@@ -67,6 +64,7 @@ def command(
     from foldline.compare.comparison import check_backends, compare
     from foldline.compare.tables import as_json as json_of
     from foldline.compare.tables import failure
+    from foldline.console.text import counted
     from foldline.datasets import open_dataset
     from foldline.networks import open_network
 
@@ -75,7 +73,7 @@ def command(
     network = open_network(source)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not render training lines.
-    dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
+    dataset = open_dataset(**dataset_source, seed=seed, training=1)
     for message in (*dataset.problems, *network.notes):
         click.echo(message, err=True)
     with ExitStack() as stack:
@@ -102,7 +100,7 @@ def command(
         found = json_of(comparison, experiment=experiment, data=dataset.name, per_line=per_line)
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        lines = f"{len(comparison.lines)} validation line{'' if len(comparison.lines) == 1 else 's'}"
+        lines = counted(len(comparison.lines), "validation line")
         _show(comparison, title=f"{experiment} on {lines} of {dataset.name}", per_line=per_line)
     wrong = failure(comparison)
     if wrong is not None:
@@ -110,10 +108,7 @@ def command(
 
 
 def _require_used(context: click.Context, *, on_board: bool, ignore_limits: bool) -> None:
-    """Refuse options that would have no effect, or contradict each other.
-
-    :raises click.UsageError: names them.
-    """
+    """Refuse options that would have no effect, or contradict each other."""
     given = [
         f"--{name}"
         for name in ("device", "bitstream", "manifest")

@@ -14,15 +14,7 @@ from foldline.commands.training_options import computation_options, device_of, r
 @click.argument("checkpoint", type=FILE)
 @dataset_options
 @computation_options
-def command(
-    checkpoint: Path,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
-    no_cuda: bool,
-    threads: int,
-) -> None:
+def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, threads: int) -> None:
     """Print the error rates of a checkpoint on the validation lines, as PyTorch computes them.
 
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
@@ -33,7 +25,7 @@ def command(
 
     loaded = Checkpoint.load(checkpoint)
     seed = loaded.hyperparameters.random_seed
-    dataset = read_dataset(data, seed=seed, sortedtrain=sortedtrain, valid=valid, imgs=imgs, only_validation=True)
+    dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
     evaluation = evaluate_checkpoint(loaded, dataset.validation, device=device_of(no_cuda), threads=threads)
     click.echo(f"{evaluation.rates.lines} validation lines of {dataset.name}:")
     for decoding, rates in (("greedy CTC", evaluation.rates), ("overlay labels", evaluation.overlay_rates)):

@@ -43,10 +43,7 @@ def command(
     fast_csim: bool,
     test_image: str | None,
     test_image_line: str | None,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     design_path: Path | None,
     alphabet: Path | None,
 ) -> None:
@@ -79,8 +76,7 @@ def command(
     if output is not None:
         _write(design, output, fast_csim)
     if test_image is not None:
-        lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
-        _write_test_image(network, test_image, test_image_line, source, data, lists)
+        _write_test_image(network, test_image, test_image_line, source, dataset_source)
     if design_path is not None:
         design.save(design_path)
     if alphabet is not None:
@@ -128,7 +124,7 @@ def _require_test_image(context: click.Context, test_image: str | None) -> None:
 
 
 def _write_test_image(
-    network: Network, output: str, line: str | None, source: Path, data: str, lists: dict[str, Path | None]
+    network: Network, output: str, line: str | None, source: Path, dataset_source: dict[str, object]
 ) -> None:
     """Write a validation line as a test image; say where the trained network reads another text."""
     from foldline.commands.training_options import read_dataset
@@ -136,7 +132,7 @@ def _write_test_image(
     from foldline.hardware.bench_line import export_test_image
 
     seed = int(network.design.provenance.notes.get("random_seed", 0))
-    dataset = read_dataset(data, seed=seed, only_validation=True, **lists)
+    dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
     written = export_test_image(network.design, dataset, output, line=line, keep=source)
     image = written.image
     columns = f"{len(image.columns)} columns"

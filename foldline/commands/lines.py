@@ -52,16 +52,10 @@ line_options = all_of(
 
 
 def compute_lines(
-    design_path: Path,
-    options: LineOptions,
-    simulation_of: Callable,
-    *,
-    verified: Verified | None = None,
+    design_path: Path, options: LineOptions, simulation_of: Callable, *, verified: Verified | None = None
 ) -> None:
     """Load the design, compute all lines, print or write each.
 
-    :param design_path: the design's file.
-    :param options: of the command line.
     :param simulation_of: gives the `foldline.batch.simulation.Simulation` of a design.
     :param verified: counts the lines of a C simulation, which is compiled first; None for the simulator itself.
     """
@@ -75,9 +69,7 @@ def compute_lines(
     require_different(DESIGN=design_path, pixels=options.pixels, output=options.output, trace=options.trace)
     inputs = chosen_inputs(options.images, options.list_path, options.pixels)
     simulation = replace(
-        simulation_of(Design.load(design_path)),
-        ignore_limits=options.ignore_limits,
-        summaries=options.trace is None,
+        simulation_of(Design.load(design_path)), ignore_limits=options.ignore_limits, summaries=options.trace is None
     )
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)
@@ -93,10 +85,7 @@ def compute_lines(
             lines, failed = _print(compute(inputs), options.as_json)
         else:
             header = Header.of(
-                simulation.design,
-                ignore_limits=options.ignore_limits,
-                pixels=inputs.pixels,
-                csim=verified is not None,
+                simulation.design, ignore_limits=options.ignore_limits, pixels=inputs.pixels, csim=verified is not None
             )
             results_file = ResultsFile(options.output, header)
             with computing_lines(inputs.count) as progress:
@@ -121,10 +110,7 @@ def opened_cluster(stack: ExitStack, address: str | None):
 
 
 def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
-    """The `foldline.batch.inputs.Inputs` that a command line names in one of three ways.
-
-    :raises UsageError: none, or more than one.
-    """
+    """The `foldline.batch.inputs.Inputs` that a command line names in one of three ways."""
     from foldline.batch.inputs import image_inputs, list_inputs, pixel_inputs
 
     if sum((bool(images), list_path is not None, pixels is not None)) != 1:
@@ -171,7 +157,8 @@ def _print(results, as_json: bool) -> tuple[int, int]:
             failed += 1
             click.echo(f"Error: {printable(str(result))}", err=True)
         else:
-            click.echo(result_json(name, result) if as_json else printable(_as_text(name, result)))
+            exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in result.exceeded)
+            click.echo(result_json(name, result) if as_json else printable(f"{name}\t{result.text}{exceeded}"))
     return lines, failed
 
 
@@ -189,8 +176,3 @@ def _write(results_file, results, progress, *, resumable: bool) -> None:
     except KeyboardInterrupt:
         kept = f" {results_file.partial} holds {results_file.lines} lines; the same command continues from there."
         raise click.ClickException(f"Interrupted.{kept if resumable else ''}") from None
-
-
-def _as_text(name: str, line) -> str:
-    exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in line.exceeded)
-    return f"{name}\t{line.text}{exceeded}"

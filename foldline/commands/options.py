@@ -16,7 +16,7 @@ options are under "Options".
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,10 +29,7 @@ FILE = click.Path(path_type=Path)
 
 
 class GroupedOption(click.Option):
-    """An option that knows its heading in ``--help``.
-
-    :param heading: title of its group, without a colon.
-    """
+    """An option that knows its heading in ``--help``: the title of its group, without a colon."""
 
     def __init__(self, *declarations: object, heading: str, **settings: object) -> None:
         super().__init__(*declarations, **settings)
@@ -43,7 +40,6 @@ class GroupedCommand(click.Command):
     """A command whose help page lists its options under their headings; see `option_group`."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one section per heading, in the order of the options."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -55,10 +51,7 @@ class GroupedCommand(click.Command):
 
 
 def option_group(heading: str) -> Callable:
-    """`click.option` for the options under one heading of a `GroupedCommand`'s help page.
-
-    :param heading: title of the group, without a colon.
-    """
+    """`click.option` for the options under one heading of a `GroupedCommand`'s help page."""
     return functools.partial(click.option, cls=GroupedOption, heading=heading)
 
 
@@ -67,10 +60,26 @@ def all_of(*options: Callable) -> Callable:
     return lambda command: functools.reduce(lambda inner, add: add(inner), reversed(options), command)
 
 
+def as_one(argument: str, names: Iterable[str], *options: Callable) -> Callable:
+    """`all_of` these options, whose parameters `names` the command gets as one dictionary, `argument`."""
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def with_one(*arguments: object, **values: object) -> object:
+            values[argument] = {name: values.pop(name) for name in names}
+            return command(*arguments, **values)
+
+        return all_of(*options)(with_one)
+
+    return decorate
+
+
 _dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
 _computation = option_group("Computation")
 
-dataset_options = all_of(
+dataset_options = as_one(
+    "dataset_source",
+    ("data", "sortedtrain", "valid", "imgs"),
     _dataset(
         "--data",
         metavar="DIR|synthetic[:LINES]",
@@ -82,7 +91,7 @@ dataset_options = all_of(
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
 )
-"""`--data`, and the original trainer's options that replace one part of a dataset folder."""
+"""`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`."""
 
 computation_options = all_of(
     _computation(
@@ -104,34 +113,23 @@ FOLDING = {
 }
 
 
-def folding_options(command: Callable) -> Callable:
-    """How much the hardware computes in parallel: the command gets all of `FOLDING` as one argument, `folding`, for
-    `foldline.networks.chosen_folding`."""
-
-    @functools.wraps(command)
-    def with_folding(*arguments: object, **options: object) -> object:
-        folding = {name: options.pop(name) for name in FOLDING}
-        return command(*arguments, folding=folding, **options)
-
-    options = [_folding(f"--{name.replace('_', '-')}", type=int, help=text) for name, text in FOLDING.items()]
-    return all_of(*options)(with_folding)
+folding_options = as_one(
+    "folding",
+    FOLDING,
+    *(_folding(f"--{name.replace('_', '-')}", type=int, help=text) for name, text in FOLDING.items()),
+)
+"""How much the hardware computes in parallel, for `foldline.networks.chosen_folding`."""
 
 
 def parse_backends(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
-    """The backends that a comma-separated list names: a callback of `--backends`.
-
-    :raises click.BadParameter: one is unknown, or there is none.
-    """
+    """The backends that a comma-separated list names: a callback of `--backends`."""
     if value is None:
         return None
     from foldline.compare.comparison import BACKENDS
 
     names = tuple(name.strip() for name in value.split(","))
-    for name in names:
-        if name not in BACKENDS:
-            raise click.BadParameter(
-                f"{name!r} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas."
-            )
+    for name in (name for name in names if name not in BACKENDS):
+        raise click.BadParameter(f"{name!r} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas.")
     return names
 
 

@@ -40,10 +40,7 @@ def command(
     params_file: Path | None,
     experiments: Path,
     author: str,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     extra: str | None,
     no_cuda: bool,
     threads: int,
@@ -67,9 +64,7 @@ def command(
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
-    dataset = read_dataset(
-        data, seed=hyperparameters.random_seed, sortedtrain=sortedtrain, valid=valid, imgs=imgs, extra=extra
-    )
+    dataset = read_dataset(**dataset_source, seed=hyperparameters.random_seed, extra=extra)
     with showing() as reporter:
         result = run_recipe(
             hyperparameters,

@@ -44,10 +44,7 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 def command(
     sources: tuple[Path, ...],
     output: Path,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     seed: int,
     backends: tuple[str, ...] | None,
     csim_lines: int | None,
@@ -94,7 +91,7 @@ def command(
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
-    dataset = open_dataset(data, seed=seed, sorted_train=sortedtrain, valid=valid, imgs=imgs, training=1)
+    dataset = open_dataset(**dataset_source, seed=seed, training=1)
     for problem in dataset.problems:
         click.echo(problem, err=True)
     trials = None

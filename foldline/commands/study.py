@@ -127,10 +127,7 @@ def run(
     params_file: Path | None,
     epochs: int | None,
     extra_lines: int | None,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     extra: str | None,
     author: str,
     no_cuda: bool,
@@ -158,7 +155,7 @@ def run(
     url, folder = _url(name, storage, experiments), experiments / name
     heartbeats = Heartbeat(interval=heartbeat, grace=grace)
     given, command_line = given_options(context), shlex.join(["foldline", *sys.argv[1:]])
-    paths = {"data": data, "sortedtrain": sortedtrain, "valid": valid, "imgs": imgs, "extra": extra}
+    paths = {**dataset_source, "extra": extra}
     with reaching(url):
         before = settings_before(name, url)
         asked = {setting: given[setting] for setting in settings if setting in given}

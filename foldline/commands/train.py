@@ -87,10 +87,7 @@ def command(
     experiments: Path,
     author: str,
     dry_run: bool,
-    data: str,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
+    dataset_source: dict[str, object],
     extra: str | None,
     no_cuda: bool,
     threads: int,
@@ -116,13 +113,7 @@ def command(
     start = None if checkpoint is None else Checkpoint.load(checkpoint)
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
     dataset = read_dataset(
-        data,
-        seed=hyperparameters.random_seed,
-        sortedtrain=sortedtrain,
-        valid=valid,
-        imgs=imgs,
-        extra=extra,
-        quiet=not group.is_rank_zero,
+        **dataset_source, seed=hyperparameters.random_seed, extra=extra, quiet=not group.is_rank_zero
     )
     result = _trained(
         group,
@@ -161,9 +152,8 @@ def _show_end(context: click.Context, result: TrainingResult, group: Group) -> N
         again = f" {how}{resuming_command(context, result.resume_from)}" if result.folder else ""
         raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
-        click.echo(
-            f"Best: CER {result.best.best_cer:.2f} % after epoch {result.best.epoch}, {result.folder}/best-cer.pt"
-        )
+        best = result.best
+        click.echo(f"Best: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt")
 
 
 def _require_checkpoint(given: dict[str, object]) -> None:

@@ -136,15 +136,8 @@ def read_dataset(
     if given and data.partition(":")[0] == SYNTHETIC:
         raise click.UsageError(f"Synthetic lines have no {', '.join(flags(given))}; name a folder with --data.")
     with counting("reading lines") as progress:
-        dataset = open_dataset(
-            data,
-            seed=seed,
-            sorted_train=sortedtrain,
-            valid=valid,
-            imgs=imgs,
-            training=1 if only_validation else SYNTHETIC_TRAINING,
-            progress=progress,
-        )
+        training = 1 if only_validation else SYNTHETIC_TRAINING
+        dataset = open_dataset(data, seed=seed, **lists, training=training, progress=progress)
         if extra is not None:
             dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
     for problem in () if quiet else dataset.problems:
