@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datapath.design import Design, Folding
@@ -82,19 +82,13 @@ def chosen_folding(
     :raises ConfigError: --simd-factor together with one of the numbers that it replaces.
     :raises DesignError: it does not divide the dimensions.
     """
-    default, inputs, hidden = design.folding, design.inputs, design.hidden
-    pe = default.pe if pe is None else pe
-    pe_out = default.pe_out if pe_out is None else pe_out
+    inputs, hidden = design.inputs, design.hidden
+    simd = {"simd_input": simd_input, "simd_recurrent": simd_recurrent}
+    given = {name: number for name, number in {"pe": pe, "pe_out": pe_out, **simd}.items() if number is not None}
+    folding = replace(design.folding, **given)
     if simd_factor is not None:
-        if simd_input is not None or simd_recurrent is not None:
+        if given.keys() & simd.keys():
             raise ConfigError("--simd-factor replaces --simd-input and --simd-recurrent; give it or them, not both.")
-        folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=pe, pe_out=pe_out)
-    else:
-        folding = Folding(
-            pe=pe,
-            simd_input=default.simd_input if simd_input is None else simd_input,
-            simd_recurrent=default.simd_recurrent if simd_recurrent is None else simd_recurrent,
-            pe_out=pe_out,
-        )
+        folding = Folding.by_factor(simd_factor, inputs=inputs, hidden=hidden, pe=folding.pe, pe_out=folding.pe_out)
     folding.check(inputs=inputs, hidden=hidden, classes=design.classes)
     return folding

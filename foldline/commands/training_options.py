@@ -54,8 +54,7 @@ computation_options = all_of(
 run_options = all_of(
     _run("-p", "--params", "params_file", type=FILE, help="Hyperparameters: a JSON file, or the name of a preset."),
     _run(
-        "-e",
-        "--experiments",
+        *("-e", "--experiments"),
         type=FILE,
         default="experiments",
         show_default=True,
@@ -85,8 +84,7 @@ def hyperparameter_options(command: Callable) -> Callable:
             default = str(one.default).lower() if kind is bool else one.default
             help = one.metadata["help"]
             text = f"{help[0].upper()}{help[1:]}{limits} [default: {default}]."
-            option = option_group(heading)(f"--{name.replace('_', '-')}", name, type=kind, help=text, **flag)
-            added.append(option)
+            added.append(option_group(heading)(f"--{name.replace('_', '-')}", name, type=kind, help=text, **flag))
     return all_of(*added)(command)
 
 
