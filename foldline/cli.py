@@ -49,7 +49,6 @@ GROUPS = {
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
-
 # Third-party package -> the smallest extra that brings it.
 EXTRAS = {
     "Levenshtein": "dev",
@@ -121,16 +120,12 @@ class FoldlineGroup(click.Group):
             extra = EXTRAS.get((error.name or "").partition(".")[0])
             if extra is None:
                 raise
-            raise click.ClickException(
-                f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
-            ) from error
+            how = f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
+            raise click.ClickException(how) from error
 
 
 def _current_names(arguments: list[str]) -> list[str]:
-    """Options by their present names: dashes for underscores, and no names of `RENAMED`.
-
-    :raises click.UsageError: an option is gone.
-    """
+    """Options by their present names: dashes for underscores, and no names of `RENAMED`."""
     spelled = []
     for number, argument in enumerate(arguments):
         if argument == "--":

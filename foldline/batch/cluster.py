@@ -140,10 +140,7 @@ def silence_logs() -> None:
 
 @contextmanager
 def cluster_errors(address: str) -> Iterator[None]:
-    """Name in one sentence why the cluster at `address` fails.
-
-    :raises ToolError: in place of what Dask raises.
-    """
+    """Raise a `ToolError` that names why the cluster at `address` fails, in place of what Dask raises."""
     from distributed import CancelledError, KilledWorker
 
     try:

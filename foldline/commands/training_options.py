@@ -111,25 +111,23 @@ def read_dataset(
     data: str,
     *,
     seed: int,
-    sortedtrain: Path | None,
-    valid: Path | None,
-    imgs: Path | None,
     extra: str | None = None,
     only_validation: bool = False,
     quiet: bool = False,
+    **lists: Path | None,
 ) -> Dataset:
     """The lines that the options under "Dataset" name; what is wrong with them goes to stderr.
 
     :param seed: of synthetic lines.
     :param only_validation: make one synthetic training line only.
     :param quiet: write nothing to stderr.
+    :param lists: sortedtrain, valid and imgs of `open_dataset`.
     :raises click.UsageError: lists or a folder of images for synthetic lines.
     :raises DataError, FileError, ConfigError: see `foldline.datasets.open_dataset`.
     """
     from foldline.console.progress import counting
     from foldline.datasets import SYNTHETIC, SYNTHETIC_TRAINING, open_dataset, with_extra
 
-    lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
     given = [name for name, path in lists.items() if path is not None]
     if given and data.partition(":")[0] == SYNTHETIC:
         raise click.UsageError(f"Synthetic lines have no {', '.join(flags(given))}; name a folder with --data.")
@@ -144,7 +142,6 @@ def read_dataset(
 
 
 def device_of(no_cuda: bool) -> str:
-    """The device of torch that is computed on."""
     import torch
 
     return "cpu" if no_cuda or not torch.cuda.is_available() else "cuda"
@@ -162,10 +159,7 @@ def flags(names: Iterable[str]) -> list[str]:
 
 
 def resuming_command(context: click.Context, path: Path) -> str:
-    """The command line that resumes the run or recipe of this command.
-
-    :param path: checkpoint of a run, or folder of a recipe.
-    """
+    """The command line that resumes the run or recipe of this command, at its checkpoint or folder."""
     given = given_options(context)
     arguments = ["foldline", context.info_name, "-i", str(path)]
     for name in REPEATED_ON_RESUME:

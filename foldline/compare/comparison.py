@@ -126,11 +126,9 @@ class Comparison:
 def check_backends(
     backends: Iterable[str] | None, *, has_checkpoint: bool, ignore_limits: bool = False
 ) -> tuple[str, ...]:
-    """The backends to compute, in the order of `BACKENDS`.
+    """The backends to compute, in the order of `BACKENDS`; see `compare`.
 
-    :param backends: names; None for PyTorch's, if there is a checkpoint, and the simulator's.
     :param has_checkpoint: whether PyTorch's backends can be computed.
-    :param ignore_limits: whether lines that exceed a limit are computed, which no board does.
     :raises ConfigError: no backend, an unknown one, or one that cannot be computed.
     """
     if backends is None:
