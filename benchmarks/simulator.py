@@ -3,8 +3,8 @@
     python -m benchmarks.simulator [--json] [--threads N]
 
 The plain loop is the folded-order simulator, one scalar product after the other. The board's rates are the published
-measurements of a PYNQ-Z1 (one line of 520 columns). With the reference data the published weights read the UW3-500 validation lines;
-without it, random weights of the same shape read random lines.
+measurements of a PYNQ-Z1 (one line of 520 columns). With the reference data the published weights read the UW3-500
+validation lines; without it, random weights of the same shape read random lines.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 One pass is forward and backward of a bidirectional layer, with a random gradient of its output. The layer skips pixels
 of the background value, so it reads two kinds of columns: random pixels, of which hardly any are background (the
-headline), and synthetic lines. The layers take turns, round after round. --cliffs times torch.nn.LSTM at every shape too, which takes minutes.
+headline), and synthetic lines. The layers take turns, round after round. --cliffs times torch.nn.LSTM at every shape
+too, which takes minutes.
 
 Brevitas is no dependency; without it its ratio is null. To compare, install brevitas==0.13.4 into an environment of its
 own that has Foldline's packages too (its requirements are at odds with newer ones), and run this there; a pass of

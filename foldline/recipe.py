@@ -39,7 +39,7 @@ FRACTIONS = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class TrainingStage:
     """One run of the recipe; `fuses`: whether it fuses the batch norm of the stage before into the FC layer."""
 
     name: str
@@ -52,7 +52,7 @@ class StageResult:
     """How a stage ended: the checkpoint that the next stage starts from, and the result of the last epoch, None if the
     stage was done before this session."""
 
-    stage: Stage
+    stage: TrainingStage
     checkpoint: Path
     last_epoch: EpochResult | None
 
@@ -68,7 +68,7 @@ class RecipeResult:
     comparison: Comparison | None
 
 
-def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
+def stages_of(hyperparameters: Hyperparameters) -> tuple[TrainingStage, ...]:
     """The stages that lead to a network.
 
     :param hyperparameters: of the network; the stages divide its `epochs`.
@@ -91,9 +91,9 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[Stage, ...]:
         "forward_arithmetic": "ORIGINAL",
     }
     return (
-        Stage(name=FLOAT, hyperparameters=replace(target, epochs=epochs[FLOAT], **in_float)),
-        Stage(name=RECURRENT, hyperparameters=replace(target, epochs=epochs[RECURRENT], **with_norm)),
-        Stage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=True),
+        TrainingStage(name=FLOAT, hyperparameters=replace(target, epochs=epochs[FLOAT], **in_float)),
+        TrainingStage(name=RECURRENT, hyperparameters=replace(target, epochs=epochs[RECURRENT], **with_norm)),
+        TrainingStage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=True),
     )
 
 
@@ -196,7 +196,7 @@ def _start_of(folder: Path) -> tuple[str, Path | None]:
 
 
 def _run_stage(
-    stage: Stage,
+    stage: TrainingStage,
     dataset: Dataset,
     home: Path,
     before: Checkpoint | Path | None,

@@ -28,7 +28,7 @@ from datapath.errors import FileError, TrainingError
 from datapath.files import os_reason, read_text, write_text
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY
-from foldline.recipe import Stage, run_recipe, stages_of
+from foldline.recipe import TrainingStage, run_recipe, stages_of
 from foldline.study.result import TrialErrorRates, best_at
 from foldline.study.settings import StudySettings
 from foldline.study.worker import TrialRequest
@@ -101,7 +101,7 @@ class Training:
                 design=str(result.design.resolve()),
             )
 
-    def _warm_up(self, stage: Stage, request: TrialRequest) -> Path:
+    def _warm_up(self, stage: TrainingStage, request: TrialRequest) -> Path:
         """The float network of the job's hidden units; trained now, if no worker of this machine has."""
         home = self.folder / WARM_UPS / f"H{request.choice.hidden}"
         with self._locked(home, request):
@@ -185,7 +185,7 @@ class _TrialReporter(Reporter):
     """
 
     def __init__(
-        self, shown: Reporter, request: TrialRequest, last: Stage | None = None, prune_factor: float = 1.0
+        self, shown: Reporter, request: TrialRequest, last: TrainingStage | None = None, prune_factor: float = 1.0
     ) -> None:
         self._shown, self._request, self._last, self._factor = shown, request, last, prune_factor
         self._in_last = False
