@@ -1,8 +1,8 @@
 """The folded-order simulator: the arrays of a header, read with the hardware's own addressing and loop order.
 
 Nothing is rearranged first: each weight is fetched as ``[a][b][p][q]`` where the hardware fetches it, and each product is
-rounded, added and wrapped on its own. It shares no arithmetic with `simulate` but the label rule, which comes after
-folding has ended, so if a header was folded wrongly, the bits differ.
+rounded, added and wrapped on its own. It shares no arithmetic with `simulate` but the label rule,
+which folding does not affect, so if a header was folded wrongly, the bits differ.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def inspect_line(design: Design, columns: np.ndarray, *, ignore_limits: bool = F
 
     :param design: the network.
     :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
-    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would; labels are cut.
     :raises DataError, LimitError: as `simulate`.
     """
     columns = check_columns(design, columns)

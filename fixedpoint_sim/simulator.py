@@ -36,7 +36,7 @@ def simulate(design: Design, columns: np.ndarray, *, ignore_limits: bool = False
 
     :param design: the network.
     :param columns: integers [T, I], raw values of ``fixed<A, 1>`` (see `datapath.image_columns`).
-    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would (labels still cut).
+    :param ignore_limits: compute a line that exceeds a limit of the overlay as larger buffers would; labels are cut.
     :raises DataError: wrong shape, or a pixel that does not fit A bits.
     :raises LimitError: the line exceeds a limit of the overlay, and `ignore_limits` is False.
     """
@@ -125,7 +125,7 @@ def emitted_columns(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def finish_trace(design: Design, hidden: np.ndarray, scores: np.ndarray, *, ignore_limits: bool) -> Trace:
-    """Scores -> labels -> text, with the limits applied (the same for every simulator: folding ends before this).
+    """Scores -> labels -> text, with the limits applied (the same for every simulator: folding does not affect it).
 
     :param design: gives the alphabet and the limits.
     :param hidden: int8 [T, 2, H], at time steps.

@@ -164,9 +164,9 @@ def run_recipe(
 def error_rates_note(comparison: Comparison, name: str) -> str:
     """Error rates of the simulated hardware on all validation lines of the dataset `name`, as one line of text."""
     rates = "; ".join(
-        f"{level.decoding}: CER {level.rates.cer:.2f} %, WER {level.rates.wer:.2f} %, {level.rates.exact} exact"
-        for level in comparison.results
-        if level.name == "simulated"
+        f"{one.decoding}: CER {one.rates.cer:.2f} %, WER {one.rates.wer:.2f} %, {one.rates.exact} exact"
+        for one in comparison.results
+        if one.name == "simulated"
     )
     return f"{len(comparison.lines)} validation lines of {name}, beyond the limits, simulated, by {rates}"
 

@@ -28,9 +28,8 @@ class KernelResult:
     labels: np.ndarray  # uint8 [n], in the output buffer
     hidden: np.ndarray  # int8 [T, 2, H], hidden words at time steps
     scores: np.ndarray  # int16 [T, C], class scores in image order
-    gates: np.ndarray | None = (
-        None  # int16 [T, 2, H, 4], accumulators in `Gate` order before any peephole, None if unknown
-    )
+    # int16 [T, 2, H, 4], accumulators in `Gate` order before any peephole, None if unknown
+    gates: np.ndarray | None = None
 
 
 def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None = None) -> str:

@@ -44,7 +44,7 @@ class Checkpoint:
     :param model: state dict of the network.
     :param optimiser: state dict of the optimiser; None where only the weights are saved.
     :param loss_sum: loss of the running epoch so far, summed over its lines, in nats.
-    :param best_cer: best character error rate on the validation lines so far, in percent; infinite before the first.
+    :param best_cer: best character error rate so far, in percent, on the lines that choose the best epoch; infinite before the first.
     :param best_wer: best word error rate, the same.
     :param rng: state of torch's global random number generator, uint8.
     :param provenance: command line, dataset, author and tool, by name.
@@ -215,6 +215,10 @@ def _read_plain(path: Path, file: bytes) -> object:
         if not zipfile.is_zipfile(content):
             raise CheckpointError(f"{path} is not a checkpoint, or it is cut off.")
         with zipfile.ZipFile(content) as archive:
+            if "design.npy" in archive.namelist():
+                raise CheckpointError(
+                    f"{path} is a design, not a checkpoint; `foldline compare` gives its error rates."
+                )
             damaged = archive.testzip()
         if damaged is not None:
             raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong.")

@@ -36,8 +36,8 @@ class BatchResult:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates on the validation lines by both
-    label rules, whether those that the run selects by (`rates`) are the best so far, and seconds in this session."""
+    """After an epoch: its number from 1, mean CTC loss in nats per line, error rates by both label rules on the lines that
+    choose the best epoch, whether those that the run selects by (`rates`) are the best so far, and seconds in this session."""
 
     epoch: int
     loss: float

@@ -119,7 +119,7 @@ class Cluster:
         while group := list(islice(items, batch)):
             with cluster_errors(self.address):
                 ahead.append(self._client.submit(_compute, token, prepare, group, build=BUILD, pure=False))
-                full = len(ahead) > BATCHES_PER_THREAD * self.threads
+                full = len(ahead) >= BATCHES_PER_THREAD * self.threads
             if full:
                 yield from self._result(ahead.popleft())
         while ahead:

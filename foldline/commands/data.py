@@ -47,7 +47,7 @@ def synth_command(
 
 
 @command.command("fetch")
-@click.argument("name", type=click.Choice(["uw3-500"]))
+@click.argument("name", metavar="NAME", type=click.Choice(["uw3-500"]))
 @click.option("-o", "--output", required=True, type=FILE, help="Folder to write; must not exist or be empty.")
 @click.option("--archive", type=FILE, help="Archive to unpack instead of a download, .tar.gz or .zip.")
 @click.option("--url", help="Address of the archive [default: GitHub].")

@@ -23,7 +23,8 @@ class _ExploreCommand(GroupedCommand):
         _, equals, name = args[at].partition("=")
         name, rest = (name, args[at + 1 :]) if equals else ("".join(args[at + 1 : at + 2]), args[at + 2 :])
         verb = "show" if "--show" in flags else "run"
-        rest = [argument for argument in args[:at] + rest if argument != "--show"]
+        before = args[next((i for i, one in enumerate(args[:at]) if one.startswith("-")), at) : at]  # without sources
+        rest = [argument for argument in before + rest if argument != "--show"]
         current = shlex.join(["foldline", "study", verb, name or "NAME", *rest])
         raise click.UsageError(f"Studies have their own command: {current}", ctx)
 

@@ -170,7 +170,7 @@ def _run_other_command(context: click.Context, given: dict[str, object]) -> None
     if mode is None:
         name = next(name for name in OF_MODES if name in given)
         raise click.UsageError(f"{flags([name])[0]} is an option of `foldline {OF_MODES[name]}`.")
-    flag = {"evaluate_only": "--eval"}.get(mode) or flags([mode])[0]
+    (flag,) = flags([mode])
     name = MODES[mode]
     other = context.parent.command.get_command(context.parent, name)
     arguments, unused = _arguments(other, mode, given)

@@ -80,7 +80,7 @@ def hyperparameter_options(command: Callable) -> Callable:
             choices = one.metadata["choices"]
             kind = click.Choice(choices) if choices else type(one.default)
             flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
-            limits = f", {range_text(one)}" if range_text(one) else ""
+            limits = f"; {range_text(one)}" if range_text(one) else ""
             default = str(one.default).lower() if kind is bool else one.default
             help = one.metadata["help"]
             text = f"{help[0].upper()}{help[1:]}{limits} [default: {default}]."
@@ -153,9 +153,13 @@ def given_options(context: click.Context) -> dict[str, object]:
     return {name: value for name, value in context.params.items() if context.get_parameter_source(name) not in unset}
 
 
+SPELLED = {"checkpoint": "--input", "params_file": "--params", "evaluate_only": "--eval"}
+"""Parameter -> its option, where that is not its name with dashes."""
+
+
 def flags(names: Iterable[str]) -> list[str]:
     """Parameters as they are spelled on a command line."""
-    return [f"--{name.replace('_', '-')}" for name in names]
+    return [SPELLED.get(name, f"--{name.replace('_', '-')}") for name in names]
 
 
 def resuming_command(context: click.Context, path: Path) -> str:

@@ -106,14 +106,14 @@ def failure(comparison: Comparison) -> str | None:
 def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: bool) -> dict:
     """The comparison as an object of JSON.
 
-    Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch. Times are
-    modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
+    Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits" the number of
+    lines that exceed a limit. Times are modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
     """
     agreed, board, earlier = comparison.agreement, comparison.board, {"backends": "levels", "mismatch": "apart"}
     result = {
         "experiment": experiment,
         "data": data,
-        "ignore_limits": comparison.exceeding,
+        "beyond_limits": comparison.exceeding,
         "left_out": list(comparison.left_out),
         "failed": list(comparison.failed),
         "levels": [

@@ -83,8 +83,8 @@ def test_every_hyperparameter_has_one_heading():
 
 def test_help_states_the_ranges():
     text = " ".join(run("--help").stdout.split())
-    assert "H, hidden units per direction, 1 to 4096 [default: 128]." in text
-    assert "Learning rate; with ONE_CYCLE the largest one, more than 0 and at most 1000 [default: 0.0001]." in text
+    assert "H, hidden units per direction; 1 to 4096 [default: 128]." in text
+    assert "Learning rate; with ONE_CYCLE the largest one; more than 0 and at most 1000 [default: 0.0001]." in text
 
 
 def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypatch):

@@ -153,10 +153,8 @@ def read_lines(
     if not lines:
         if not problems:
             raise DataError(f"{list_file} lists no lines.")
-        which, verb = (
-            ("The only line", "cannot") if len(problems) == 1 else (f"None of the {len(problems)} lines", "can")
-        )
-        raise DataError(f"{which} of {list_file} {verb} be used; the first: {problems[0]}")
+        count = "Its only line" if len(problems) == 1 else f"The first of its {len(problems)} lines"
+        raise DataError(f"{list_file} has no line that can be used. {count}: {problems[0]}")
     return tuple(lines), tuple(problems)
 
 

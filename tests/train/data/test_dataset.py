@@ -133,8 +133,8 @@ def test_training_lines_that_are_validation_lines_are_pointed_out(folder):
         (",x\n", ["line 1", "''"]),
         ("", ["no lines"]),
         ("\n\n", ["no lines"]),
-        ("a/1,\na/2,\n", ["None of the 2 lines", "line 1 (a/1)", "ground truth is empty"]),
-        ("a/1,\n", ["The only line", "line 1 (a/1)", "ground truth is empty"]),
+        ("a/1,\na/2,\n", ["of its 2 lines", "line 1 (a/1)", "ground truth is empty"]),
+        ("a/1,\n", ["Its only line", "line 1 (a/1)", "ground truth is empty"]),
     ],
 )
 def test_a_malformed_list(folder, content, named):
