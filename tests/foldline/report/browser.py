@@ -16,6 +16,9 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--dis
 """Without a sandbox, as tests may run as root; it opens only files that the tests have written."""
 
 
+LOAD_SECONDS = 30
+
+
 def reason_without_browser() -> str | None:
     """Why no page can be opened; None if it can."""
     try:
@@ -35,6 +38,8 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1280, height: int = 900, scripts: bool = True) -> None:
         """Open a file in the light theme on a screen of this size."""
+        from selenium.webdriver.support.wait import WebDriverWait
+
         self.execute("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.media()
         mobile = width < 500
@@ -44,6 +49,9 @@ class Browser:
         self._driver.get("about:blank")
         self._driver.get_log("browser"), self._driver.get_log("performance")
         self._driver.get(path.as_uri())
+        # `get` may return before all of the page is there, seen with Chromium 150 on a busy machine.
+        loaded = f"document.readyState === 'complete' && location.href === {json.dumps(path.as_uri())}"
+        WebDriverWait(self._driver, LOAD_SECONDS).until(lambda _: self.value(loaded))
 
     def execute(self, command: str, **parameters: object) -> dict:
         """Execute a command of the DevTools protocol."""
