@@ -12,7 +12,11 @@ from tests.golden_data import REPOSITORY
 
 pytestmark = pytest.mark.no_numpy2
 
-SOURCES = [path for path in sorted(REPOSITORY.rglob("*.py")) if not {".venv", "build"} & set(path.parts)]
+SOURCES = [
+    path
+    for path in sorted(REPOSITORY.rglob("*.py"))
+    if not any(part.startswith(".") or part == "build" for part in path.relative_to(REPOSITORY).parts)
+]
 
 
 def private(name: str) -> bool:
