@@ -29,6 +29,19 @@ def os_reason(error: Exception) -> str:
 
 
 @contextmanager
+def file_errors(action: str, path: str | os.PathLike) -> Iterator[None]:
+    """Turn an `OSError` into the `FileError` "Cannot ACTION PATH: reason".
+
+    :param action: what is tried: "read", "write", "make the folder".
+    :param path: of the file or folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"Cannot {action} {path}: {os_reason(error)}.") from error
+
+
+@contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open `path` for binary writing; the file appears whole on a clean exit, and not at all otherwise.
 
@@ -100,10 +113,8 @@ def require_different(**paths: str | os.PathLike | None) -> None:
 
 def read_bytes(path: str | os.PathLike) -> bytes:
     """Read a whole file; FileError where it is missing or unreadable."""
-    try:
+    with file_errors("read", path):
         return Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -139,11 +150,8 @@ def npz_writer(path: str | os.PathLike) -> Iterator[Callable[[str, np.ndarray], 
         with atomic_write(path) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
 
             def write(name: str, array: np.ndarray) -> None:
-                try:
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
-                except OSError as error:
-                    raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
+                with file_errors("write", path), archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
 
             try:
                 yield write
@@ -178,10 +186,8 @@ class NpzReader:
     def __init__(self, path: str | os.PathLike) -> None:
         self._path, self._lock = path, Lock()
         require_file(path)
-        try:
+        with file_errors("read", path):
             handle = Path(path).open("rb")  # noqa: SIM115 - closed when the reader goes
-        except OSError as error:
-            raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
         weakref.finalize(self, handle.close)
         if not zipfile.is_zipfile(handle):
             raise FileError(f"{path} is not an .npz file, or it is cut off.")

@@ -11,7 +11,7 @@ import numpy as np
 from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
-from datapath.files import os_reason, read_text, write_text
+from datapath.files import file_errors, os_reason, read_text, write_text
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.version import TOOL
 from hls_gen.boards import TargetBoard
@@ -122,8 +122,6 @@ def write_project(folder: Path, files: dict[str, str]) -> None:
         raise FileError(f"{folder} holds {present[0]} and is not a Foldline project; name a new or an empty folder.")
     for path, text in files.items():
         target = folder / path
-        try:
+        with file_errors("make the folder", target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"Cannot make the folder {target.parent}: {os_reason(error)}.") from error
         write_text(target, text)

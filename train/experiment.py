@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datapath.errors import FileError
-from datapath.files import os_reason, read_text, write_text
+from datapath.files import file_errors, os_reason, read_text, write_text
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine
@@ -70,11 +70,9 @@ class Experiment:
         """Add a line with the time to the log."""
         if self.folder is None:
             return
-        try:
-            with (self.folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
-        except OSError as error:
-            raise FileError(f"Cannot write {self.folder / LOG}: {os_reason(error)}.") from error
+        path = self.folder / LOG
+        with file_errors("write", path), path.open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
 
     def save_start(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt` if there is none, and add a line to the arguments."""

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datapath.errors import FileError
-from datapath.files import os_reason
+from datapath.files import file_errors
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine, draw_line
 from train.reporting import EpochResult
@@ -88,8 +87,6 @@ def _write_hyperparameters(path: Path, hyperparameters: Hyperparameters) -> None
         records.write(Event(wall_time=time.time(), step=0, summary=summary).SerializeToString())
     # Beside the folder, since TensorBoard reads whatever is in it, half a file too.
     temporary = path.parent.parent / f".{path.parent.name}.hyperparameters"
-    try:
+    with file_errors("write", path):
         temporary.write_bytes(buffer.getvalue())
         temporary.replace(path)
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datapath.errors import ConfigError, FileError, FoldlineError
-from datapath.files import atomic_write, os_reason
+from datapath.files import atomic_write, file_errors
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine, result_entry, result_json
 
@@ -56,7 +56,7 @@ class ResultsFile:
         with _open_partial(self.partial) as handle:
             self._cut_to_whole_lines(handle, resume=resume)
             for name, result in compute(self._remaining(inputs, end=handle.tell())):
-                with _errors_of(self.partial):
+                with file_errors("write", self.partial):
                     handle.write(result_json(name, result).encode() + b"\n")
                     handle.flush()
                 self.lines += 1
@@ -66,7 +66,7 @@ class ResultsFile:
 
     def _finish(self, handle: BinaryIO) -> None:
         """Copy the result lines to the output, and remove OUT.partial."""
-        with _errors_of(self.output):
+        with file_errors("write", self.output):
             os.fsync(handle.fileno())
             handle.seek(len(self.header.line()))
             with atomic_write(self.output) as whole:
@@ -106,7 +106,7 @@ class ResultsFile:
         fresh = len(first) < len(mine) and mine.startswith(first)  # stopped before the end of its first write
         if not fresh and first != mine:
             raise self._foreign(self.header.difference(first))
-        with _errors_of(self.partial):
+        with file_errors("write", self.partial):
             end = 0 if fresh else len(first)
             if resume and not fresh:
                 end += sum(len(line) for line in handle if line.endswith(b"\n"))
@@ -121,18 +121,9 @@ class ResultsFile:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
-    """An `OSError` as the `FileError` that `path` cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
-
-
-@contextmanager
 def _open_partial(path: Path) -> Iterator[BinaryIO]:
     """Open for reading and writing, for this process alone; the content stays."""
-    with _errors_of(path):
+    with file_errors("write", path):
         handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
     with handle:
         if not _locked(handle, path):

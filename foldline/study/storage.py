@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError, FileError
-from datapath.files import is_folder, os_reason
+from datapath.files import file_errors, is_folder
 from foldline.study.queue import MAX_RETRIES
 
 if TYPE_CHECKING:
@@ -125,10 +125,8 @@ def open_storage(url: str, heartbeat: Heartbeat | None = None) -> RDBStorage:
             raise FileError(f"Cannot read {path}: it is a folder.")
         if not storage_exists(url) and heartbeat is None:
             raise FileError(f"Cannot read {path}: {'it is empty' if path.is_file() else 'no such file'}.")
-        try:
+        with file_errors("make the folder", path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"Cannot make the folder {path.parent}: {os_reason(error)}.") from error
     with _opening(url), reaching(url), warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
         return _database(url, path, heartbeat)

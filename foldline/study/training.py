@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from optuna import TrialPruned
 
 from datapath.errors import FileError, TrainingError
-from datapath.files import os_reason, read_text, write_text
+from datapath.files import file_errors, read_text, write_text
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY
 from foldline.recipe import TrainingStage, run_recipe, stages_of
@@ -171,10 +171,8 @@ def claim_folder(folder: Path, settings: StudySettings) -> None:
 
 def _lock(home: Path) -> FileLock:
     """The lock beside a folder, which is made."""
-    try:
+    with file_errors("make the folder", home):
         home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"Cannot make the folder {home}: {os_reason(error)}.") from error
     return FileLock(home.with_name(f"{home.name}.lock"))
 
 

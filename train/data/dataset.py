@@ -24,7 +24,7 @@ from PIL import Image
 from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
 from datapath.design import Design
 from datapath.errors import DataError, FileError, ImageError
-from datapath.files import os_reason, read_text, write_text
+from datapath.files import file_errors, os_reason, read_text, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
 
 TRAINING_LIST = "sortedTrain.txt"
@@ -116,7 +116,7 @@ def read_dataset(
     """
     folder = Path(folder)
     _require_folder(folder)
-    with _reading(folder):
+    with file_errors("read", folder):
         if not any(folder.iterdir()):
             raise DataError(f"The dataset folder {folder} is empty.")
     training_list = Path(sorted_train) if sorted_train is not None else folder / TRAINING_LIST
@@ -198,7 +198,7 @@ def require_free(folder: str | os.PathLike) -> None:
     :raises FileError: it is a file, lies below a file, holds something already, or its path cannot be followed.
     """
     folder = Path(folder)
-    with _reading(folder):
+    with file_errors("read", folder):
         nearest = next((parent for parent in folder.parents if parent.exists()), None)
         below_file = nearest is not None and not nearest.is_dir()
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
@@ -247,19 +247,10 @@ def _require_writable(lines: Sequence[Line]) -> None:
 
 
 def _require_folder(folder: Path) -> None:
-    with _reading(folder):
+    with file_errors("read", folder):
         if not folder.is_dir():
             reason = "it is not a folder" if folder.exists() else "no such folder"
             raise FileError(f"Cannot read {folder}: {reason}.")
-
-
-@contextmanager
-def _reading(folder: Path) -> Iterator[None]:
-    """Name the folder in what the system refuses: a name too long, a folder without permission."""
-    try:
-        yield
-    except OSError as error:
-        raise FileError(f"Cannot read {folder}: {os_reason(error)}.") from error
 
 
 def _rows(list_file: Path) -> list[tuple[int, str, str]]:
