@@ -21,6 +21,9 @@ from datapath.quantities import MAX_VECTOR_BITS
 FORMAT_VERSION = 2
 """Version of the saved form; a newer one is refused. Version 1 had neither peepholes nor `pe_out`."""
 
+MEMBER = "design.npy"
+"""Member of a design file, which is an archive, that no other file of Foldline has."""
+
 FORWARD, BACKWARD = 0, 1
 
 

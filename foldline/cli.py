@@ -73,8 +73,8 @@ RENAMED = {"--beyond-limits": "--ignore-limits", "--levels": "--backends"}
 # Commands and options of earlier versions that are gone.
 REMOVED = ("merge", "--shard")
 SEVERAL_MACHINES = (
-    "{} is gone: simulate, csim and compare compute on several machines with --scheduler tcp://HOST:PORT; without a Dask cluster, split "
-    "the list of images and concatenate the result lines (docs/large-jobs.md)."
+    "{} is gone: simulate, csim and compare compute on several machines with --scheduler tcp://HOST:PORT; without a Dask "
+    "cluster, split the list of images and concatenate the result lines (docs/large-jobs.md)."
 )
 
 

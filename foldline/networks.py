@@ -7,7 +7,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from datapath.design import Design, Folding
+from datapath.design import MEMBER, Design, Folding
 from datapath.errors import ConfigError, FileError
 from datapath.files import DAMAGE, require_file
 
@@ -54,7 +54,7 @@ def _holds_design(path: str | os.PathLike) -> bool:
             names = archive.namelist()
     except DAMAGE as error:
         raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
-    return "design.npy" in names
+    return MEMBER in names
 
 
 def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:

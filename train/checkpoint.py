@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet
+from datapath.design import MEMBER
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import atomic_write, read_bytes, require_file
 from train.config import MAX_COUNT, Hyperparameters, shown
@@ -215,10 +216,8 @@ def _read_plain(path: Path, file: bytes) -> object:
         if not zipfile.is_zipfile(content):
             raise CheckpointError(f"{path} is not a checkpoint, or it is cut off.")
         with zipfile.ZipFile(content) as archive:
-            if "design.npy" in archive.namelist():
-                raise CheckpointError(
-                    f"{path} is a design, not a checkpoint; `foldline compare` gives its error rates."
-                )
+            if MEMBER in archive.namelist():
+                raise CheckpointError(f"{path} is a design, not a checkpoint.")
             damaged = archive.testzip()
         if damaged is not None:
             raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong.")

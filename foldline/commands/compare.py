@@ -134,9 +134,7 @@ def _progress():
 def _show(comparison, *, title: str, per_line: bool) -> None:
     """Print a comparison; without rich, as on a board, in plain text."""
     try:
-        from rich.console import Console
-
-        from foldline.console.terminal import show_comparison, show_line
+        from foldline.console.terminal import show_comparison, show_line, table_console
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "rich":
             raise
@@ -145,7 +143,7 @@ def _show(comparison, *, title: str, per_line: bool) -> None:
         for text in plain_report(comparison, title=title, per_line=per_line):
             click.echo(text)
         return
-    console = Console(width=None if Console().is_terminal else 120)
+    console = table_console()
     if per_line:
         for index, line in enumerate(comparison.lines):
             show_line(console, line, comparison.results, index, scan=False)

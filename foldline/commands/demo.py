@@ -22,10 +22,8 @@ def command(output: Path) -> None:
     It does the same with a network that is included with Foldline. It writes a hardware project, compares PyTorch,
     the simulator, the project's C++ and the virtual board, and writes a report of both networks.
     """
-    from rich.console import Console
-
     from foldline.console.progress import counting
-    from foldline.console.terminal import show_comparison, show_line
+    from foldline.console.terminal import show_comparison, show_line, table_console
     from foldline.console.training import showing
     from foldline.demo import PARAMS, SYNTHETIC, run_demo
     from train.config import Hyperparameters
@@ -38,7 +36,7 @@ def command(output: Path) -> None:
         result = run_demo(
             output, dataset, hyperparameters=hyperparameters, reporter=shown, log=click.echo, progress=counting
         )
-    console = Console(width=None if Console().is_terminal else 120)
+    console = table_console()
     for title, comparison in (
         ("The included network", result.embedded_comparison),
         ("The network trained by the demo", result.comparison),

@@ -43,11 +43,10 @@ def command(
     if number is not None and pixels is None:
         raise click.UsageError("--line needs --pixels FILE.npz.")
 
-    from rich.console import Console
-
     from datapath.design import Design
     from datapath.files import require_different
     from foldline.batch.inputs import LineInput
+    from foldline.console.terminal import table_console
     from foldline.inspect.line import inspect_input, picture_path, pixel_input
     from foldline.inspect.picture import write_picture
     from foldline.inspect.report import inspection_json, show_inspection
@@ -64,7 +63,7 @@ def command(
         found = inspection_json(inspection, design, name=line.name, picture=str(output))
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    console = Console(width=None if Console().is_terminal else 120)
+    console = table_console()
     show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
     for limit in inspection.trace.exceeded:
         click.echo(f"Exceeds the overlay: {limit}.")

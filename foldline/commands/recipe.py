@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
 from foldline.commands.training_options import (
+    command_line,
     computation_options,
     device_of,
     extra_option,
@@ -52,9 +51,7 @@ def command(
     in the overlay's arithmetic. Each is a run of its own in the recipe's folder. The hyperparameters are those of the
     last stage, such as a preset of params/. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
     """
-    from rich.console import Console
-
-    from foldline.console.terminal import show_comparison
+    from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing
     from foldline.recipe import run_recipe, target_of
     from train.distributed import torchrun_group
@@ -76,13 +73,13 @@ def command(
             reporter=reporter,
             device=device_of(no_cuda),
             threads=threads,
-            command=shlex.join(["foldline", *sys.argv[1:]]),
+            command=command_line(),
             author=author,
         )
     if result.design is None:
         raise click.ClickException(f"Interrupted. Resume with: {resuming_command(context, result.folder)}")
     show_comparison(
-        Console(width=None if Console().is_terminal else 120),
+        table_console(),
         result.comparison,
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )

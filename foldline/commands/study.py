@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ import click
 from datapath.manifest import Kernel
 from foldline.commands.options import FILE, GroupedCommand, all_of, dataset_options, option_group, target_options
 from foldline.commands.training_options import (
+    command_line,
     computation_options,
     device_of,
     extra_option,
@@ -154,7 +153,7 @@ def run(
 
     url, folder = _url(name, storage, experiments), experiments / name
     heartbeats = Heartbeat(interval=heartbeat, grace=grace)
-    given, command_line = given_options(context), shlex.join(["foldline", *sys.argv[1:]])
+    given, this_command = given_options(context), command_line()
     paths = {**dataset_source, "extra": extra}
     with reaching(url):
         before = settings_before(name, url)
@@ -176,12 +175,12 @@ def run(
                 folder=folder,
                 prune_factor=decided.prune_factor,
                 reporter=reporter,
-                settings={"device": device_of(no_cuda), "threads": threads, "command": command_line, "author": author},
+                settings={"device": device_of(no_cuda), "threads": threads, "command": this_command, "author": author},
             )
             try:
                 Worker(study, training, log=reporter.note).run()
             except KeyboardInterrupt as error:
-                raise click.ClickException(f"Interrupted. Continue with: {command_line}") from error
+                raise click.ClickException(f"Interrupted. Continue with: {this_command}") from error
     _show(name, url, max_cer=max_cer, complete=complete, as_json=as_json)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import click
 from datapath.errors import TrainingError
 from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
 from foldline.commands.training_options import (
+    command_line,
     computation_options,
     device_of,
     extra_option,
@@ -125,7 +125,7 @@ def command(
         init_bn_fc_fusion=init_bn_fc_fusion,
         device=device_of(no_cuda),
         threads=threads,
-        command=shlex.join(["foldline", *sys.argv[1:]]),
+        command=command_line(),
         author=author,
     )
     if result is not None:

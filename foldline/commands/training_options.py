@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -145,6 +146,11 @@ def device_of(no_cuda: bool) -> str:
     import torch
 
     return "cpu" if no_cuda or not torch.cuda.is_available() else "cuda"
+
+
+def command_line() -> str:
+    """The command line of this process, for provenance and logs."""
+    return shlex.join(["foldline", *sys.argv[1:]])
 
 
 def given_options(context: click.Context) -> dict[str, object]:

@@ -30,6 +30,11 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
     return "\n".join("".join(chr(_BRAILLE + code) for code in row) for row in codes)
 
 
+def table_console() -> Console:
+    """Standard output for tables: as wide as the terminal, or 120 characters if it is not a terminal."""
+    return Console(width=None if Console().is_terminal else 120)
+
+
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
     """Print the table of error rates, and its notes: times, agreement, and lines that are left out."""
     table = Table(title=title, title_justify="left")

@@ -104,7 +104,7 @@ class TrialQueue:
     """The state of a study, from all its trials in the order of their numbers."""
 
     def __init__(self, trials: Sequence[FrozenTrial], settings: StudySettings) -> None:
-        self._trials, self._settings = trials, settings
+        self._trials, self.settings = trials, settings
         attempts: dict[Choice, list[FrozenTrial]] = {}
         for trial in trials:
             choice = Choice.of(trial.params)
@@ -133,7 +133,7 @@ class TrialQueue:
     def reachable(self) -> int:
         """Networks that will finish: those that are wanted, if the space holds so many."""
         given_up = len(self.networks) - len(self._live)
-        return min(self._settings.trials, len(self._settings.space) - given_up)
+        return min(self.settings.trials, len(self.settings.space) - given_up)
 
     def objection(self, number: int) -> str | None:
         """Why a trial that a worker has taken must not run; None if it may."""
@@ -145,23 +145,23 @@ class TrialQueue:
         for trial in network.trials:
             if trial.state.name in ("COMPLETE", "PRUNED") or (trial.number < number and trial.state.name != "FAIL"):
                 return f"Trial {trial.number} is the same network."
-        if network not in self._live[: self._settings.trials]:
-            return f"All {self._settings.trials} networks that are wanted have been taken."
+        if network not in self._live[: self.settings.trials]:
+            return f"All {self.settings.trials} networks that are wanted have been taken."
         return None
 
     def next_trial(self, study: Study) -> FrozenTrial | None:
         """The trial to add: a retry if all attempts have failed, or a new network; None if all that are wanted are taken."""
         from foldline.study.sampling import draw
 
-        space = self._settings.space
-        for network in self._live[: self._settings.trials]:
+        space = self.settings.space
+        for network in self._live[: self.settings.trials]:
             if network.stopped:
                 last = network.trials[-1]
                 curve = {CURVE: last.user_attrs[CURVE]} if CURVE in last.user_attrs else {}
                 return waiting_trial(network.choice, space, user_attrs=curve, system_attrs=last.system_attrs)
         if self.taken >= self.reachable:
             return None
-        seed = self._settings.hyperparameters.random_seed + len(self._trials)
+        seed = self.settings.hyperparameters.random_seed + len(self._trials)
         if any(trial.state.name == "RUNNING" for trial in self._trials):  # several workers: each draws another network
             seed += zlib.crc32(worker_name().encode())
         return waiting_trial(draw(study, self.networks, space, seed=seed % 2**32), space)

@@ -148,12 +148,13 @@ class Worker:
         from optuna import TrialPruned
 
         record(trial, WORKER, worker_name())
-        objection = self._queue().objection(trial.number)
+        queue = self._queue()
+        objection = queue.objection(trial.number)
         if objection is not None:
             raise SuperfluousTrialError(objection)
         choice = Choice.of(trial.params)
         try:
-            point = choose_point(stored_settings(self._study), choice)
+            point = choose_point(queue.settings, choice)
         except (ConfigError, DesignError) as error:
             raise TrialPruned(str(error)) from error
         trial.set_user_attr(POINT, point_values(point))

@@ -114,14 +114,14 @@ def test_lines_of_every_length_reuse_the_buffers():
 def test_errors_are_yielded_in_order():
     design = small_design(columns=60)
     good = random_line(design, 10)
-    lines = [good, random_line(design, 62), ImageError("a.png is no image."), good, good[:, :3], good[:5], good]
+    lines = [good, random_line(design, 62), ImageError("a.png is not an image."), good, good[:, :3], good[:5], good]
     with driver_of(design) as driver:
         results = list(driver.read_lines(lines))
     messages = [str(result) if isinstance(result, FoldlineError) else None for result in results]
     assert messages == [
         None,
         "The line has 62 columns; the accelerator takes 1 to 60.",
-        "a.png is no image.",
+        "a.png is not an image.",
         None,
         "The line has shape [10, 3] and type int8; it must be integers [T, 8].",
         "The line has 5 columns; the published overlay takes an even number of them.",

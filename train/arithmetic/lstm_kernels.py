@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from datapath.compilation_cache import cached_njit
-from datapath.quantities import CELL, TABLE_FRACTION
+from datapath.quantities import CELL, F_TIMES_C_SHIFT, HIDDEN_FRACTION, I_TIMES_G_SHIFT, TABLE_FRACTION
 from datapath.tables import SIGMOID, TANH
 
 ROWS_PER_PASS = 4
@@ -33,9 +33,9 @@ TANH_BOUND, TANH_MULTIPLIER = np.int32(TANH.bound), np.int32(TANH.multiplier)
 INDEX_SHIFT = np.int32(SIGMOID.shift)
 TABLE_STEP, CELL_STEP = np.float32(2.0**-TABLE_FRACTION), np.float32(CELL.step)
 CELL_MIN, CELL_MAX = np.int32(CELL.min), np.int32(CELL.max)
-TABLE_PRODUCT_FRACTION = np.int32(2 * TABLE_FRACTION)
-"""Fraction bits of i * g and of o * tanh(c)."""
-INPUT_SHIFT, FORGET_SHIFT = np.int32(2 * TABLE_FRACTION - CELL.fraction), np.int32(TABLE_FRACTION)
+OUTPUT_FRACTION = np.int32(HIDDEN_FRACTION)
+"""Fraction bits of o * tanh(c)."""
+INPUT_SHIFT, FORGET_SHIFT = np.int32(I_TIMES_G_SHIFT), np.int32(F_TIMES_C_SHIFT)
 """Bits by which i * g and f * c are rounded to the cell state's fraction."""
 
 
@@ -118,7 +118,7 @@ def _through_tables(acc, bias, left_shift, sigmoid, tanh, total, entry, gate):
 def _update_units(entry, tanh, activation_bits, cell, state, tanh_cell, cell_out, tanh_cell_out, hidden_out):
     """Cell states and hidden outputs of all units, raw in place and as floats in the outputs."""
     H = cell.size
-    rounding_shift = TABLE_PRODUCT_FRACTION - np.int32(activation_bits - 1)
+    rounding_shift = OUTPUT_FRACTION - np.int32(activation_bits - 1)
     half_range = np.int32(1 << (activation_bits - 1))
     hidden_step = np.float32(1 / (1 << (activation_bits - 1)))
     for u in range(H):

@@ -85,7 +85,7 @@ def test_an_odd_line_is_an_error(saved, tmp_path):
 
 def test_what_a_user_gets_wrong_with_files(saved, tmp_path):
     missing, text, empty = tmp_path / "missing.png", tmp_path / "text.png", tmp_path / "empty"
-    text.write_text("This is no image.")
+    text.write_text("This is not an image.")
     empty.mkdir()
     fails((missing, "no such file"), "simulate", saved, missing)
     fails((text, "not an image"), "simulate", saved, text)
