@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datapath.design import Design
 from datapath.errors import BoardError, DesignError, FileError
-from datapath.files import file_errors
+from datapath.files import os_reason
 
 _FIELDS = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
 _DATA = b"e"
@@ -58,9 +58,12 @@ def read_bit_file(path: Path) -> BitFile:
     :param path: the .bit file.
     :raises FileError: it is missing, truncated, or not a .bit file.
     """
-    with file_errors("read", path), path.open("rb") as file:
-        head = file.read(_MAX_HEADER)
-        size = file.seek(0, 2)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_MAX_HEADER)
+            size = file.seek(0, 2)
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
     position = 2 + int.from_bytes(head[:2], "big") + 2
     texts: dict[str, str] = {}
     while (key := head[position : position + 1]) in _FIELDS:
