@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from foldline.commands.lines import opened_cluster
 from foldline.commands.options import (
@@ -16,6 +15,7 @@ from foldline.commands.options import (
     board_options,
     computation_options,
     dataset_options,
+    given_options,
     option_group,
     parse_backends,
 )
@@ -109,11 +109,7 @@ def command(
 
 def _require_used(context: click.Context, *, on_board: bool, ignore_limits: bool) -> None:
     """Refuse options that would have no effect, or contradict each other."""
-    given = [
-        f"--{name}"
-        for name in ("device", "bitstream", "manifest")
-        if context.get_parameter_source(name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    ]
+    given = [f"--{name}" for name in ("device", "bitstream", "manifest") if name in given_options(context)]
     if given and not on_board:
         raise click.UsageError(f"{', '.join(given)} needs the backend board in --backends.")
     if on_board and ignore_limits:

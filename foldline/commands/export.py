@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, dataset_options, folding_options, option_group
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    dataset_options,
+    folding_options,
+    given_options,
+    option_group,
+)
 
 if TYPE_CHECKING:
     from foldline.networks import Network
@@ -115,7 +122,7 @@ def _write_project(design, folder: Path, board: str | None, clock_mhz: float | N
 
 def _require_test_image(context: click.Context, test_image: str | None) -> None:
     """:raises click.UsageError: an option of the test image without one."""
-    from foldline.commands.training_options import flags, given_options
+    from foldline.commands.training_options import flags
 
     of_image = ("test_image_line", "data", "sortedtrain", "valid", "imgs")
     unused = [name for name in given_options(context) if name in of_image]

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
@@ -53,6 +54,12 @@ class GroupedCommand(click.Command):
 def option_group(heading: str) -> Callable:
     """`click.option` for the options under one heading of a `GroupedCommand`'s help page."""
     return functools.partial(click.option, cls=GroupedOption, heading=heading)
+
+
+def given_options(context: click.Context) -> dict[str, object]:
+    """Parameters that the command line names, with their values."""
+    unset = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
+    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) not in unset}
 
 
 def all_of(*options: Callable) -> Callable:

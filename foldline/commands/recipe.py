@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
+from foldline.commands.options import FILE, GroupedCommand, dataset_options, given_options, option_group
 from foldline.commands.training_options import (
     command_line,
     computation_options,
     device_of,
     extra_option,
-    given_options,
     hyperparameter_options,
     hyperparameters_of,
     read_dataset,

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.manifest import Kernel
-from foldline.commands.options import FILE, GroupedCommand, all_of, dataset_options, option_group, target_options
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    all_of,
+    dataset_options,
+    given_options,
+    option_group,
+    target_options,
+)
 from foldline.commands.training_options import (
     command_line,
     computation_options,
     device_of,
     extra_option,
-    given_options,
     hyperparameters_of,
     read_dataset,
     run_options,

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.errors import TrainingError
-from foldline.commands.options import FILE, GroupedCommand, dataset_options, option_group
+from foldline.commands.options import FILE, GroupedCommand, dataset_options, given_options, option_group
 from foldline.commands.training_options import (
     command_line,
     computation_options,
     device_of,
     extra_option,
     flags,
-    given_options,
     hyperparameter_options,
     hyperparameters_of,
     read_dataset,

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 import params
-from foldline.commands.options import FILE, all_of, option_group
+from foldline.commands.options import FILE, all_of, given_options, option_group
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
@@ -151,12 +150,6 @@ def device_of(no_cuda: bool) -> str:
 def command_line() -> str:
     """The command line of this process, for provenance and logs."""
     return shlex.join(["foldline", *sys.argv[1:]])
-
-
-def given_options(context: click.Context) -> dict[str, object]:
-    """Parameters that the command line names, with their values."""
-    unset = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
-    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) not in unset}
 
 
 SPELLED = {"checkpoint": "--input", "params_file": "--params", "evaluate_only": "--eval"}

@@ -24,7 +24,8 @@ def settings_before(name: str, url: str) -> StudySettings | None:
     """The settings of a study, once the worker that begins it has written them; None if there is no such study.
 
     :param url: see `foldline.study.storage.storage_url`.
-    :raises FileError: the storage cannot be opened, or the study is not Foldline's.
+    :raises FileError: the storage cannot be opened, or the settings are damaged or of another version.
+    :raises ConfigError: nobody writes settings: the study is not Foldline's.
     """
     if not storage_exists(url):
         return None

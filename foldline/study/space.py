@@ -12,12 +12,10 @@ from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.precision import ExperimentName, Precision
 from train.config import Hyperparameters
+from train.hardware import STORED_BITS
 
 FC_BIAS_BITS = 8
 """The output layer has few biases: fewer bits save nothing."""
-
-WIDTHS = range(2, 9)
-"""Bits that both the quantizers of `train` and the datapath take."""
 
 MAX_HIDDEN = 1024
 """Every ``ap_int`` of hidden outputs holds fewer."""
@@ -103,7 +101,7 @@ class Space:
 
     def __post_init__(self) -> None:
         for name, values in self.parameters.items():
-            least, most = (1, MAX_HIDDEN) if name == "hidden" else (WIDTHS.start, WIDTHS.stop - 1)
+            least, most = (1, MAX_HIDDEN) if name == "hidden" else (STORED_BITS[0], STORED_BITS[-1])
             if not values or len(set(values)) < len(values):
                 raise ConfigError(f"{name} is {list(values)}; it must be one or more numbers, each once.")
             for value in values:
