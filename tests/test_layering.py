@@ -12,7 +12,7 @@ from tests.golden_data import REPOSITORY
 
 pytestmark = pytest.mark.no_numpy2
 
-MIDDLE_LAYER = ("train", "fixedpoint_sim", "hls_gen", "overlay_driver")
+MIDDLE_LAYER = ("train", "fixedpoint_sim", "hls_gen", "rtl_gen", "overlay_driver")
 LIBRARY = ("datapath", *MIDDLE_LAYER)
 TOP_LAYER = "foldline"
 PACKAGES = (*LIBRARY, TOP_LAYER)
