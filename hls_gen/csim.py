@@ -19,9 +19,10 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import FileError, ToolError
 from datapath.files import os_reason
+from datapath.kernel_result import KernelResult
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
 from hls_gen.toolchain import Toolchain
-from hls_gen.vectors import KernelResult, parse_results, render_line
+from hls_gen.vectors import parse_results, render_line
 
 FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
 PROGRAM = "test_bench"

@@ -12,6 +12,7 @@ from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, os_reason, read_text, write_text
+from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.version import TOOL
 from hls_gen.boards import TargetBoard
@@ -19,7 +20,7 @@ from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.sources import BENCH_FOLDER, VECTORS, design_digest, render_sources
-from hls_gen.vectors import KernelResult, render_line
+from hls_gen.vectors import render_line
 
 _PIPELINED_LOOP = re.compile(
     r"^ *(?P<label>[A-Z_]+):\n *for .*\{\n(?:#pragma HLS loop_tripcount.*\n)?#pragma HLS pipeline II = 1$", re.MULTILINE

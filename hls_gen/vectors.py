@@ -8,28 +8,16 @@ input buffer; ``labels`` are the count of labels and the labels in the output bu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from datapath.design import Design, Gate
 from datapath.errors import DataError
+from datapath.kernel_result import KernelResult
 from datapath.packing import REFUSED, pack_columns
 
 VALUES_PER_ROW = 32
 CUT_OFF = "The test bench's results are cut off."
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class KernelResult:
-    """What the kernel computes for a line of T columns."""
-
-    found: int  # labels found, including those that exceed the output buffer
-    labels: np.ndarray  # uint8 [n], in the output buffer
-    hidden: np.ndarray  # int8 [T, 2, H], hidden words at time steps
-    scores: np.ndarray  # int16 [T, C], class scores in image order
-    # int16 [T, 2, H, 4], accumulators in `Gate` order before any peephole, None if unknown
-    gates: np.ndarray | None = None
 
 
 def render_line(columns: np.ndarray, *, bits: int, expected: KernelResult | None = None) -> str:

@@ -12,9 +12,9 @@ import pytest
 
 from datapath import Design
 from datapath.formats import unit_format
+from datapath.kernel_result import KernelResult
 from fixedpoint_sim import Trace
 from hls_gen import csim
-from hls_gen.vectors import KernelResult
 
 QUICK = ("-O1", "-DFOLDLINE_OBSERVE")
 """Three quarters of the time of the flags that users get, whose optimiser is the difference."""

@@ -10,12 +10,12 @@ import numpy as np
 from datapath.design import BACKWARD, Design, Gate, Limits
 from datapath.errors import LimitError
 from datapath.formats import bring_into_range, remove_bits
+from datapath.kernel_result import KernelResult
 from datapath.quantities import ACCUMULATOR
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import check_columns, exceeded_before, refuse
 from hls_gen.csim import CSimProgram
 from hls_gen.sources import MAX_LIMIT
-from hls_gen.vectors import KernelResult
 
 DIRECTION_NAMES = ("forward", "backward")
 

@@ -11,6 +11,7 @@ import numpy as np
 from datapath.architecture import Architecture
 from datapath.design import Design
 from datapath.errors import LimitError
+from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
@@ -20,7 +21,6 @@ from hls_gen.boards import load_board
 from hls_gen.project import board_manifest, render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
-from hls_gen.vectors import KernelResult
 
 DEFAULT_BOARD = "pynq-z1"
 

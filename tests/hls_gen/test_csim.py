@@ -7,11 +7,11 @@ import pytest
 
 from datapath import Design, Folding, Gate, Limits
 from datapath.errors import DataError, ToolError
+from datapath.kernel_result import KernelResult
 from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.csim import first_mismatch, gate_accumulators
 from hls_gen.csim import CSimProgram
-from hls_gen.vectors import KernelResult
 from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import lines

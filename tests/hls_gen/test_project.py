@@ -7,13 +7,13 @@ import pytest
 
 from datapath import Limits
 from datapath.errors import ConfigError, DesignError, FileError
+from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from foldline.hardware.known_answer_lines import random_lines
 from foldline.hardware.projects import expected_lines
 from hls_gen.boards import load_board
 from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
-from hls_gen.vectors import KernelResult
 from tests.designs import random_design
 from tests.hls_gen import project as scripts
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from datapath import Limits
 from datapath.errors import DataError
+from datapath.kernel_result import KernelResult
 from datapath.packing import pack_columns
 from fixedpoint_sim import simulate
-from hls_gen.vectors import KernelResult, parse_results, render_line
+from hls_gen.vectors import parse_results, render_line
 from tests.builds import as_result, random_columns
 from tests.designs import random_design
 from tests.strategies import designs

@@ -7,9 +7,9 @@ import pytest
 
 from datapath import Design, Gate, Limits
 from datapath.errors import DataError, DesignError, LimitError
+from datapath.kernel_result import KernelResult
 from fixedpoint_sim import simulate
 from foldline.hardware.csim import CSimulator, first_mismatch, gate_accumulators
-from hls_gen.vectors import KernelResult
 from tests import reference
 from tests.builds import FakeCompiler, altered, as_result, patch_sources, random_columns
 from tests.designs import random_design
