@@ -96,6 +96,10 @@ class Folding:
             raise DesignError(f"pe_out is {self.pe_out}; it must be 1 to the {classes} classes.")
 
 
+MAX_LIMIT = (1 << 15) - 1
+"""Most columns, and most labels, of a line in our kernels: their counters have 16 bits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What the overlay's buffers hold: columns per line, labels per line. The published overlay: 732 and 95.
@@ -111,6 +115,17 @@ class Limits:
         for limit in fields(self):
             if getattr(self, limit.name) < 1:
                 raise DesignError(f"The limit of {limit.name} is {getattr(self, limit.name)}; it must be 1 or more.")
+
+    def require_countable(self) -> None:
+        """Refuse limits that exceed the counters of our kernels.
+
+        :raises DesignError: a limit beyond `MAX_LIMIT`.
+        """
+        for limit in fields(self):
+            if getattr(self, limit.name) > MAX_LIMIT:
+                raise DesignError(
+                    f"The limit of {limit.name} is {getattr(self, limit.name)}; the kernel takes 1 to {MAX_LIMIT}."
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

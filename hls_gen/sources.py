@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib import resources
 
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import DesignError
 from datapath.packing import column_words, packed_width
 from datapath.tables import SIGMOID, TANH
 from datapath.templates import render_template
@@ -18,9 +16,6 @@ from hls_gen.roms import Rom, design_roms
 SOURCE_FOLDER, BENCH_FOLDER = "src", "tb"
 TEST_BENCH = "test_bench.cpp"
 VECTORS = "vectors.txt"
-
-MAX_LIMIT = (1 << 15) - 1
-"""Most columns, and most labels, of a line: the kernel's counters have 16 bits."""
 
 _LIMB_TYPES = {8: "unsigned char", 16: "unsigned short", 32: "unsigned int", 64: "unsigned long long"}
 
@@ -50,9 +45,7 @@ def render_sources(design: Design) -> dict[str, str]:
 
     :raises DesignError: a limit exceeds the kernel's counters.
     """
-    for name, limit in asdict(design.limits).items():
-        if limit > MAX_LIMIT:
-            raise DesignError(f"The limit of {name} is {limit}; the kernel takes 1 to {MAX_LIMIT}.")
+    design.limits.require_countable()
     roms = design_roms(design)
     first = banner(str(design.experiment), design_digest(design))
     words = column_words(design.inputs, design.precision.activation)

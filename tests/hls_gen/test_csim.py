@@ -10,7 +10,8 @@ from datapath.errors import DataError, ToolError
 from datapath.kernel_result import KernelResult
 from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
-from foldline.hardware.csim import first_mismatch, gate_accumulators
+from foldline.hardware.csim import BACKEND
+from foldline.hardware.mismatch import first_mismatch, gate_accumulators
 from hls_gen.csim import CSimProgram
 from tests.builds import random_columns
 from tests.designs import random_design
@@ -47,7 +48,8 @@ def assert_gates_equal(design: Design, columns: np.ndarray, result: KernelResult
 
 def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.ndarray) -> KernelResult:
     result = program.run(columns)
-    assert first_mismatch(design, columns, simulate(design, columns, ignore_limits=True), result) == ""
+    expected = simulate(design, columns, ignore_limits=True)
+    assert first_mismatch(design, columns, expected, result, backend=BACKEND) == ""
     assert_gates_equal(design, columns, result, seed=len(columns))
     return result
 

@@ -10,7 +10,8 @@ from datapath import Design, Limits
 from datapath.errors import ToolError
 from fixedpoint_sim import simulate
 from foldline.golden import DEFAULT_FOLDER
-from foldline.hardware.csim import first_mismatch
+from foldline.hardware.csim import BACKEND
+from foldline.hardware.mismatch import first_mismatch
 from hls_gen.csim import CSimProgram
 from tests.builds import SANITIZED, patch_sources, random_columns
 from tests.golden_data import lines
@@ -33,7 +34,7 @@ def assert_equal_on_golden_odd_and_short_lines(design: Design, name: str, progra
     cut = 0
     for columns in (*golden, *(random_columns(design, length, seed=length) for length in ODD_AND_SHORT)):
         expected = simulate(design, columns, ignore_limits=True)
-        assert first_mismatch(design, columns, expected, program.run(columns)) == ""
+        assert first_mismatch(design, columns, expected, program.run(columns), backend=BACKEND) == ""
         cut += expected.found > design.limits.labels
     return cut
 
@@ -62,7 +63,7 @@ def test_sanitizers_stop_at_an_overrun(compiler, monkeypatch):
     design = replace(golden_design("stress_w1a1_narrow"), limits=Limits(columns=31))
     program = CSimProgram(design, flags=SANITIZED)
     columns = random_columns(design, 30)
-    assert first_mismatch(design, columns, simulate(design, columns), program.run(columns)) == ""
+    assert first_mismatch(design, columns, simulate(design, columns), program.run(columns), backend=BACKEND) == ""
     with pytest.raises(ToolError, match=r"runtime error: index|AddressSanitizer: (global|stack)-buffer-overflow"):
         program.run(random_columns(design, 31))
 

@@ -9,7 +9,8 @@ from datapath import Design, Gate, Limits
 from datapath.errors import DataError, DesignError, LimitError
 from datapath.kernel_result import KernelResult
 from fixedpoint_sim import simulate
-from foldline.hardware.csim import CSimulator, first_mismatch, gate_accumulators
+from foldline.hardware.csim import BACKEND, CSimulator
+from foldline.hardware.mismatch import first_mismatch, gate_accumulators
 from tests import reference
 from tests.builds import FakeCompiler, altered, as_result, patch_sources, random_columns
 from tests.designs import random_design
@@ -55,8 +56,8 @@ def plain_accumulators(design: Design, columns, hidden, step: int, direction: in
     return gates
 
 
-def difference(design: Design, columns: np.ndarray, got: KernelResult) -> str:
-    return first_mismatch(design, columns, simulate(design, columns, ignore_limits=True), got)
+def difference(design: Design, columns: np.ndarray, got: KernelResult, *, backend: str = BACKEND) -> str:
+    return first_mismatch(design, columns, simulate(design, columns, ignore_limits=True), got, backend=backend)
 
 
 # Sentences ----------------------------------------------------------------------------------------------------------
@@ -117,6 +118,19 @@ def test_scores_labels_and_their_number(csim_design, columns, right):
     assert difference(csim_design, columns, replace(right, found=96)) == (
         f"The C simulation counts 96 labels; expected {len(labels)}."
     )
+
+
+def test_the_sentence_begins_with_the_backend(csim_design, columns, right):
+    wrong = (
+        altered(right, "hidden", (3, 0, 1), int(right.hidden[3, 0, 1]) ^ 1),
+        altered(right, "scores", (2, 4), int(right.scores[2, 4]) - 1),
+        replace(right, labels=right.labels[:0]),
+        replace(right, found=96),
+    )
+    for got in wrong:
+        sentence = difference(csim_design, columns, got, backend="The RTL simulation")
+        assert sentence == difference(csim_design, columns, got).replace(BACKEND, "The RTL simulation", 1)
+        assert sentence.startswith("The RTL simulation ")
 
 
 # Faults in what is compiled -----------------------------------------------------------------------------------------
