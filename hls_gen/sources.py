@@ -8,10 +8,11 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.packing import column_words, packed_width
+from datapath.roms import Rom, design_roms
 from datapath.tables import SIGMOID, TANH
 from datapath.templates import render_template
 from datapath.version import TOOL
-from hls_gen.roms import Rom, design_roms
+from hls_gen.roms import packed_words, rom_limb_bits
 
 SOURCE_FOLDER, BENCH_FOLDER = "src", "tb"
 TEST_BENCH = "test_bench.cpp"
@@ -100,11 +101,11 @@ def _max_integer_bits(design: Design) -> int:
 
 
 def _rom_text(rom: Rom) -> dict[str, object]:
-    words = rom.words
+    words = packed_words(rom)
     return {
         "name": rom.name,
         "contents": rom.contents,
-        "limb_type": _LIMB_TYPES[rom.limb_bits],
+        "limb_type": _LIMB_TYPES[rom_limb_bits(rom)],
         "shape": "".join(f"[{size}]" for size in words.shape),
         "body": _braces(words),
     }

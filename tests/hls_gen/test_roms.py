@@ -6,8 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 
 from datapath import Design
-from hls_gen.roms import design_roms
+from datapath.roms import design_roms
+from hls_gen.roms import packed_words, rom_limb_bits
 from hls_gen.sources import render_sources
+from tests.datapath.test_roms import expected_elements
 from tests.designs import random_design
 from tests.strategies import designs
 
@@ -40,52 +42,6 @@ def elements(limb_bits: int, word: np.ndarray, bits: int, count: int) -> list[in
     return values
 
 
-def gate_words(weights: np.ndarray, *, pe: int, simd: int) -> list:
-    """[PE][direction, block, fold][gate, lane] of weights [2, 4, H, rows]: unit block * PE + p, row fold * SIMD + lane."""
-    directions, gates, hidden, rows = weights.shape
-    return [
-        [
-            [int(weights[d, g, block * pe + p, fold * simd + lane]) for g in range(gates) for lane in range(simd)]
-            for d in range(directions)
-            for block in range(hidden // pe)
-            for fold in range(rows // simd)
-        ]
-        for p in range(pe)
-    ]
-
-
-def class_words(values: np.ndarray, *, pe_out: int) -> list:
-    """[PE_OUT][direction, block][n] of values [2, C, n]: class block * PE_OUT + p, zeros beyond the last class."""
-    directions, classes, count = values.shape
-    blocks = -(-classes // pe_out)
-    return [
-        [
-            values[d, block * pe_out + p].tolist() if block * pe_out + p < classes else [0] * count
-            for d in range(directions)
-            for block in range(blocks)
-        ]
-        for p in range(pe_out)
-    ]
-
-
-def expected_elements(design: Design) -> dict[str, tuple[int, list]]:
-    """Width, and elements [parallel][depth][n], of every ROM that holds weights."""
-    bits, folding = design.precision, design.folding
-    pe, pe_out = folding.pe, folding.pe_out
-    biases = design.biases_input.astype(int) + design.biases_recurrent
-    roms = {
-        "input_weights": (bits.weight, gate_words(design.weights_input, pe=pe, simd=folding.simd_input)),
-        "recurrent_weights": (bits.weight, gate_words(design.weights_recurrent, pe=pe, simd=folding.simd_recurrent)),
-        "gate_biases": (bits.bias + 1, gate_words(biases[..., None], pe=pe, simd=1)),
-        "class_weights": (bits.fc_weight, class_words(design.fc_weights, pe_out=pe_out)),
-        "class_biases": (bits.fc_bias, class_words(design.fc_biases[..., None], pe_out=pe_out)),
-    }
-    if design.peepholes is not None:
-        words = gate_words(design.peepholes.weights[..., None], pe=pe, simd=1)
-        roms["peepholes"] = design.peepholes.format.bits, words
-    return roms
-
-
 @settings(max_examples=100, deadline=None)
 @given(designs())
 def test_the_words_of_the_generated_file_are_the_design(design):
@@ -104,8 +60,8 @@ def test_the_words_of_the_generated_file_are_the_design(design):
 def test_roms_describe_the_words_that_are_rendered(design):
     for rom in design_roms(design):
         limb_bits, words = rendered_roms(design)[rom.name]
-        assert (rom.limb_bits, *rom.elements.shape[:2]) == (limb_bits, *words.shape[:2])
-        assert np.array_equal(rom.words, words)
+        assert (rom_limb_bits(rom), *rom.elements.shape[:2]) == (limb_bits, *words.shape[:2])
+        assert np.array_equal(packed_words(rom), words)
 
 
 def test_the_ends_of_every_width_survive():

@@ -10,11 +10,12 @@ from datapath import Design, Folding, PeepholeFormat, Precision
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
+from datapath.roms import design_roms
 from golden_vectors import FOLDER
 from hls_gen.resources import estimate_resources
 from hls_gen.resources.kernel_memories import kernel_memories
 from hls_gen.resources.packing import Packed, memory_of_one_row, small_memory, stream
-from hls_gen.roms import design_roms, limb_widths
+from hls_gen.roms import limb_widths
 from tests.strategies import designs
 
 
