@@ -6,19 +6,15 @@ Library, weights and constants are those of synthesis. Programs are cached by di
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
-from datapath.errors import FileError, ToolError
-from datapath.files import os_reason
+from datapath.errors import ToolError
 from datapath.kernel_result import KernelResult
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
 from hls_gen.toolchain import Toolchain
@@ -26,9 +22,6 @@ from hls_gen.vectors import parse_results, render_line
 
 FLAGS = ("-O2", "-DFOLDLINE_OBSERVE")
 PROGRAM = "test_bench"
-BUILDING = "building-"
-STALE_SECONDS = 24 * 3600
-"""Age at which an unfinished build is removed: its process was killed."""
 
 
 class CSimProgram:
@@ -36,15 +29,15 @@ class CSimProgram:
 
     :param design: what is compiled, in its folding.
     :param flags: of the compiler.
-    :param cache: folder of compiled programs; None for `cache_folder`.
+    :param cache: folder of compiled programs; None for `datapath.build_cache.cache_folder`.
     :raises ToolError: no compiler, no types, or the compiler fails.
     :raises DesignError: a limit of the design exceeds the kernel's counters.
-    :raises FileError: the program cannot be written to the cache.
+    :raises FileError: the program cannot be written to the cache, or the cache belongs to another user.
     """
 
     def __init__(self, design: Design, *, flags: tuple[str, ...] = FLAGS, cache: Path | None = None) -> None:
         self.design = design
-        self.program = _built(render_sources(design), Toolchain.find(), flags, cache or cache_folder())
+        self.program = _built(render_sources(design), Toolchain.find(), flags, cache or cache_folder("csim"))
 
     def run(self, columns: np.ndarray) -> KernelResult:
         """Compute one line.
@@ -66,33 +59,17 @@ class CSimProgram:
             return parse_results(results.read_text(encoding="ascii"), self.design)[0]
 
 
-def cache_folder() -> Path:
-    """Folder of compiled programs: ``$XDG_CACHE_HOME/foldline/csim``, by default ``~/.cache/foldline/csim``."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "foldline" / "csim"
-
-
 def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...], cache: Path) -> Path:
     """The program of these sources, from the cache or compiled now."""
     digest = hashlib.sha256(f"{toolchain.digest()}\n{flags}\n".encode())
     for path, text in sorted(sources.items()):
         digest.update(f"{path}\n{text}\n".encode())
-    cached = cache / digest.hexdigest()[:32]
-    if (cached / PROGRAM).is_file():
-        return cached / PROGRAM
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _remove_stale(cache)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=BUILDING) as work:
-            folder = Path(work) / "build"
-            units = write_sources(folder, sources)
-            toolchain.compile(units, folder / PROGRAM, include=folder / SOURCE_FOLDER, flags=flags)
-            _publish(folder, cached)
-    except OSError as error:
-        raise FileError(
-            f"Cannot write a build to {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another folder."
-        ) from error
-    return cached / PROGRAM
+
+    def build(folder: Path) -> None:
+        units = write_sources(folder, sources)
+        toolchain.compile(units, folder / PROGRAM, include=folder / SOURCE_FOLDER, flags=flags)
+
+    return cached_build(cache, digest.hexdigest(), build) / PROGRAM
 
 
 def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
@@ -101,19 +78,3 @@ def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return [folder / SOURCE_FOLDER / "top.cpp", folder / BENCH_FOLDER / TEST_BENCH]
-
-
-def _remove_stale(cache: Path) -> None:
-    for folder in cache.glob(f"{BUILDING}*"):
-        with suppress(FileNotFoundError):  # its process may have finished meanwhile
-            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _publish(folder: Path, cached: Path) -> None:
-    """Move a finished build into the cache; another process may have moved the same one before."""
-    try:
-        folder.rename(cached)
-    except OSError:
-        if not (cached / PROGRAM).is_file():
-            raise

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from datapath import Folding, Limits, Provenance
+from datapath.build_cache import cache_folder
 from datapath.errors import FileError, FoldlineError, ToolError
-from hls_gen.csim import CSimProgram, cache_folder
+from hls_gen.csim import CSimProgram
 from hls_gen.toolchain import Toolchain
 from tests.builds import FakeCompiler
 from tests.designs import random_design
@@ -56,7 +57,7 @@ def test_a_second_time_nothing_is_compiled(cache, compiler):
     other = replace(DESIGN, provenance=Provenance(author="another", source="elsewhere", tool="none"))
     assert CSimProgram(DESIGN).program == CSimProgram(other).program == first.program
     assert len(fake.commands) == 1
-    assert first.program.parent.parent == cache == cache_folder()
+    assert first.program.parent.parent == cache == cache_folder("csim")
     with pytest.raises(ToolError) as error:
         CSimProgram(replace(DESIGN, limits=Limits(columns=100)))
     assert str(error.value) == "fake-compiler failed: error: not again"
@@ -172,12 +173,6 @@ def test_a_cache_that_cannot_be_written_is_named(cache, compiler, monkeypatch, t
         CSimProgram(DESIGN)
     folder = tmp_path / "file" / "foldline" / "csim"
     assert str(error.value).startswith(f"Cannot write a build to {folder}: Not a directory; set XDG_CACHE_HOME")
-
-
-def test_without_the_variable_builds_are_cached_in_the_home_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "foldline" / "csim"
 
 
 # What the program says --------------------------------------------------------------------------------------------
