@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.errors import ToolError
+from datapath.programs import find_compiler, run
 
-COMPILERS = ("g++", "clang++", "c++")
 TYPE_VARIABLES = ("XILINX_HLS", "VIVADO_HLS")
 """Environment variables with the folder of a vendor's tool; the first one that is set is used."""
 
@@ -46,11 +44,11 @@ class Toolchain:
 
         :raises ToolError: one of the two is missing; the message says what to install.
         """
-        return cls(_find_compiler(), find_types())
+        return cls(find_compiler(), find_types())
 
     def digest(self) -> str:
         """SHA-256, in hex, of the compiler's version and the text of the types."""
-        digest = hashlib.sha256(f"{self.compiler}\n{_run([self.compiler, '--version'])}".encode())
+        digest = hashlib.sha256(f"{self.compiler}\n{run([self.compiler, '--version'])}".encode())
         for header in sorted((*self.types.glob("ap_*.h"), *self.types.glob("hls_*.h"), *self.types.glob("etc/ap_*.h"))):
             digest.update(f"\n{header.name}\n".encode() + header.read_bytes())
         return digest.hexdigest()
@@ -60,7 +58,7 @@ class Toolchain:
 
         :raises ToolError: the compiler cannot be started.
         """
-        warnings = WARNINGS if "clang" not in _run([self.compiler, "--version"]) else WARNINGS[:-1]
+        warnings = WARNINGS if "clang" not in run([self.compiler, "--version"]) else WARNINGS[:-1]
         options = [STANDARD, *warnings, *flags, "-isystem", str(self.types), f"-I{include}"]
         return [self.compiler, *options, *map(str, sources), "-o", str(output)]
 
@@ -69,7 +67,7 @@ class Toolchain:
 
         :raises ToolError: the compiler fails; the message has its first error.
         """
-        _run(self.command(sources, output, include=include, flags=flags))
+        run(self.command(sources, output, include=include, flags=flags))
 
 
 def find_types() -> Path:
@@ -95,28 +93,3 @@ def _checked(folder: Path, where: str) -> Path:
     if missing := [name for name in TYPE_HEADERS if not (folder / name).is_file()]:
         raise ToolError(f"{where}, but {folder} has no {', '.join(missing)}.")
     return folder
-
-
-def _find_compiler() -> str:
-    if chosen := os.environ.get("CXX"):
-        if found := shutil.which(chosen):
-            return found
-        raise ToolError(f"$CXX is {chosen}, which is not a program here; unset it, or name a C++ compiler.")
-    for name in COMPILERS:
-        if found := shutil.which(name):
-            return found
-    raise ToolError(f"There is no C++ compiler ({', '.join(COMPILERS)}); install g++, e.g. apt install g++.")
-
-
-def _run(command: list[str]) -> str:
-    """Standard output of a program; a ToolError where it cannot be started or fails."""
-    try:
-        environment = os.environ | {"LC_ALL": "C"}  # an "error" in every language
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
-    except OSError as error:
-        raise ToolError(f"Cannot run {command[0]}: {error.strerror}.") from error
-    if done.returncode:
-        complaints = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        first = complaints[0].strip() if complaints else f"status {done.returncode}"
-        raise ToolError(f"{Path(command[0]).name} failed: {first}")
-    return done.stdout

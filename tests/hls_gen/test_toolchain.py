@@ -101,18 +101,6 @@ def test_the_first_compiler_on_the_path_is_taken(monkeypatch, tmp_path):
     assert Toolchain.find().compiler == str(tmp_path / "mine")
 
 
-def test_without_a_compiler_the_message_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    message = "There is no C++ compiler (g++, clang++, c++); install g++, e.g. apt install g++."
-    assert error_of(Toolchain.find) == message
-
-
-def test_a_chosen_compiler_that_is_none_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    message = "$CXX is no-such-compiler, which is not a program here; unset it, or name a C++ compiler."
-    assert error_of(Toolchain.find) == message
-
-
 def test_a_compiler_that_cannot_be_started_is_named(tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("no program\n")
@@ -145,28 +133,6 @@ def test_clang_is_not_given_the_option_that_it_does_not_know(tmp_path):
     (clang,) = compiled(tmp_path, version="Debian clang version 14.0.6")
     assert "-Wno-uninitialized" in clang
     assert "-Wno-maybe-uninitialized" not in clang
-
-
-COMPLAINTS = """
-echo "In file included from a.cpp:1:" >&2
-echo "  b.hpp:3:7: error: no $LC_ALL" >&2
-echo "b.hpp:4:7: error: more" >&2
-exit 1
-"""
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "message"),
-    [
-        (COMPLAINTS, "fake-compiler failed: b.hpp:3:7: error: no C"),  # in English, whatever the user's language
-        ("echo 'out of memory' >&2; exit 1", "fake-compiler failed: out of memory"),
-        ("exit 3", "fake-compiler failed: status 3"),
-        ("kill -9 $$", "fake-compiler failed: status -9"),
-    ],
-)
-def test_a_failing_compiler_is_quoted_with_its_first_complaint(monkeypatch, tmp_path, behaviour, message):
-    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    assert error_of(lambda: compiled(tmp_path, before=behaviour)) == message
 
 
 def test_a_real_compilers_complaint_names_file_and_line(csim_builds, tmp_path):
