@@ -1,0 +1,90 @@
+// Best class of each column. The running maximum restarts at 0 for each column and the running label does not: a column in
+// which no score is positive has value 0 and the label of the column that arrived before it (0 for the first).
+//
+// Latency: ceil(log2 PE_OUT) clocks for the highest score of a block, and 1 for the running maximum.
+module best_classes #(
+    parameter int CLASSES = 2,
+    parameter int PE_OUT = 1
+) (
+    input logic clk,
+    input logic rst,
+    input logic start,
+
+    input logic scores_valid,
+    input logic [PE_OUT*16-1:0] scores,
+
+    output logic best_valid,
+    output logic signed [15:0] value,  // 0 for a blank column
+    output logic [7:0] label
+);
+  localparam int BLOCKS = (CLASSES + PE_OUT - 1) / PE_OUT;
+  localparam int BLOCK_BITS = BLOCKS > 1 ? $clog2(BLOCKS) : 1;
+  localparam int LEVELS = $clog2(PE_OUT);
+
+  // The first highest score of a block: node n of level l is the better one of nodes 2n and 2n + 1 of level l - 1.
+  for (genvar l = 0; l <= LEVELS; l++) begin : level
+    localparam int NODES = (PE_OUT + (1 << l) - 1) >> l;
+    localparam int CANDIDATES = l == 0 ? 0 : (PE_OUT + (1 << (l - 1)) - 1) >> (l - 1);
+    for (genvar n = 0; n < NODES; n++) begin : node
+      logic signed [15:0] score;
+      logic [7:0] lane;
+      if (l == 0) begin : input_score
+        assign score = scores[n*16+:16];
+        assign lane  = 8'(n);
+      end else if (2 * n + 1 < CANDIDATES) begin : pair
+        logic second;
+        assign second = level[l-1].node[2*n+1].score > level[l-1].node[2*n].score;
+        always_ff @(posedge clk) begin
+          score <= second ? level[l-1].node[2*n+1].score : level[l-1].node[2*n].score;
+          lane  <= second ? level[l-1].node[2*n+1].lane : level[l-1].node[2*n].lane;
+        end
+      end else begin : single
+        always_ff @(posedge clk) begin
+          score <= level[l-1].node[2*n].score;
+          lane  <= level[l-1].node[2*n].lane;
+        end
+      end
+    end
+  end
+
+  logic [LEVELS:0] valid;
+  if (LEVELS == 0) begin : at_once
+    assign valid = scores_valid;
+  end else begin : later
+    delay_flag #(
+        .CLOCKS(LEVELS)
+    ) delay_valid (
+        .clk,
+        .rst,
+        .flag(scores_valid),
+        .taps(valid)
+    );
+  end
+
+  logic [BLOCK_BITS-1:0] block;
+  logic [7:0] first_class;  // of the block
+  logic last_block;
+  logic signed [15:0] maximum, so_far;
+  assign last_block = block == BLOCK_BITS'(BLOCKS - 1);
+  assign so_far = block == '0 ? 16'sd0 : maximum;
+
+  always_ff @(posedge clk) begin
+    best_valid <= valid[LEVELS] && last_block;
+    if (valid[LEVELS]) begin
+      block <= last_block ? '0 : block + 1'b1;
+      first_class <= last_block ? '0 : first_class + 8'(PE_OUT);
+      maximum <= so_far;
+      if (level[LEVELS].node[0].score > so_far) begin
+        maximum <= level[LEVELS].node[0].score;
+        label   <= first_class + level[LEVELS].node[0].lane;
+      end
+    end
+    if (rst || start) begin
+      block <= '0;
+      first_class <= '0;
+      label <= '0;
+    end
+    if (rst) best_valid <= 0;
+  end
+  assign value = label == '0 ? 16'sd0 : maximum;
+endmodule

@@ -1,0 +1,21 @@
+// The values of one fold, of FOLDS folds with BITS bits each; 0 where they are not enabled. Latency: 1 clock.
+module operands #(
+    parameter int BITS = 8,
+    parameter int FOLDS = 2,
+    parameter int INDEX_BITS = 1
+) (
+    input logic clk,
+    input logic enable,
+    input logic [FOLDS*BITS-1:0] values,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input logic [INDEX_BITS-1:0] fold,  // the side with fewer folds does not use all of it
+    /* verilator lint_on UNUSEDSIGNAL */
+    output logic [BITS-1:0] lanes
+);
+  if (FOLDS == 1) begin : whole
+    always_ff @(posedge clk) lanes <= enable ? values : '0;
+  end else begin : selected
+    localparam int USED_BITS = $clog2(FOLDS);
+    always_ff @(posedge clk) lanes <= enable ? values[fold[USED_BITS-1:0]*BITS+:BITS] : '0;
+  end
+endmodule
