@@ -6,9 +6,10 @@ the loops and what they issue are those of the kernel's C++. What no source tell
 pipeline: those few numbers are `Depths`, fitted to what the published overlays took on a PYNQ-Z1 (`datapath.published`,
 ``python -m benchmarks.cycles``).
 
-The two kernels differ in what drains when. The published one computes a direction of a column at a time and drains the
-pipelines of the hidden and of the output layer behind each. Ours drains the hidden layer's once per column, behind both
-directions, and the output layer's once per line. No board has run ours: its depths are taken to be the published ones.
+The kernels differ in what drains when. The published one computes a direction of a column at a time and drains the
+pipelines of the hidden and of the output layer behind each. Our HLS kernel drains the hidden layer's once per column,
+behind both directions, and the output layer's once per line. No board has run it: its depths are taken to be the
+published ones. The RTL kernel drains neither within a line; its cycles are no model but a count (`datapath.rtl_cycles`).
 """
 
 from __future__ import annotations
@@ -80,24 +81,33 @@ class Cycles:
         """The slowest stage, the first of them where several are."""
         return max(self.stages, key=lambda stage: stage.cycles_per_column)
 
-    def line(self, columns: int) -> float:
+    @property
+    def steady(self) -> float:
+        """Cycles per column within a line, without what its start and its end take: those of the slowest stage."""
+        return self.bottleneck.cycles_per_column
+
+    def line(self, columns: int, labels: int | None = None) -> float:
         """Cycles from the start to the last label of a line: the slowest stage's, the latency of each of the others, and
-        the cycle per column in which the labels are taken at its end."""
+        the cycle per column in which the labels are taken at its end.
+
+        :param columns: T of the line.
+        :param labels: that it has, None for as many as fit; only the cycles of the RTL kernel depend on it.
+        """
         slowest = self.bottleneck
         waits = sum(stage.latency for stage in self.stages if stage is not slowest)
         return slowest.cycles_per_column * columns + waits + LABEL_CYCLES * columns
 
-    def per_column(self, columns: int) -> float:
-        """Cycles of a line of `columns` columns, divided by them: what the published measurements give."""
-        return self.line(columns) / columns
+    def per_column(self, columns: int, labels: int | None = None) -> float:
+        """Cycles of a line, see `line`, divided by its columns: what the published measurements give."""
+        return self.line(columns, labels) / columns
 
-    def milliseconds(self, columns: int, clock_mhz: float) -> float:
-        """Time of a line, ms."""
-        return self.line(columns) / clock_mhz / 1000
+    def milliseconds(self, columns: int, clock_mhz: float, labels: int | None = None) -> float:
+        """Time of a line, ms; `columns` and `labels` as in `line`, the clock in MHz."""
+        return self.line(columns, labels) / clock_mhz / 1000
 
-    def columns_per_second(self, columns: int, clock_mhz: float) -> float:
-        """Columns per second over lines of `columns` columns, one after the other."""
-        return clock_mhz * 1e6 / self.per_column(columns)
+    def columns_per_second(self, columns: int, clock_mhz: float, labels: int | None = None) -> float:
+        """Columns per second over lines as in `line`, one after the other."""
+        return clock_mhz * 1e6 / self.per_column(columns, labels)
 
 
 def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTHS) -> Cycles:
@@ -107,8 +117,12 @@ def cycles_of(architecture: Architecture, kernel: Kernel, depths: Depths = DEPTH
 
     :param architecture: dimensions, widths, folding and limits.
     :param kernel: whose loops.
-    :param depths: of the pipelines, fitted to the published times by default.
+    :param depths: of the pipelines, fitted to the published times by default; the RTL kernel's are known.
     """
+    if kernel is Kernel.RTL:
+        from datapath.rtl_cycles import rtl_cycles
+
+        return rtl_cycles(architecture)
     words = column_words(architecture.inputs, architecture.precision.activation)
     labels = architecture.limits.labels
     middle = _published_stages if kernel is Kernel.PUBLISHED else _our_stages

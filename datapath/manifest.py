@@ -40,7 +40,10 @@ class Kernel(Enum):
     """LSTM-PYNQ's: an odd number of columns pairs the directions wrongly, more labels than fit let it hang."""
 
     HLS = "hls"
-    """Ours: any number of columns up to the limit; counts all labels and writes those that fit."""
+    """Ours in C++ for HLS: any number of columns up to the limit; counts all labels and writes those that fit."""
+
+    RTL = "rtl"
+    """Ours in SystemVerilog: the same lines and results as `HLS`."""
 
     @classmethod
     def _missing_(cls, value: object) -> Kernel | None:
@@ -54,7 +57,12 @@ class Kernel(Enum):
 
     @property
     def takes_odd_lines(self) -> bool:
-        return self is Kernel.HLS
+        return self is not Kernel.PUBLISHED
+
+    @property
+    def counts_all_labels(self) -> bool:
+        """Whether a line with more labels than fit ends, and its count includes them."""
+        return self is not Kernel.PUBLISHED
 
 
 @dataclass(frozen=True, eq=False)

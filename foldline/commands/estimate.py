@@ -7,21 +7,25 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, folding_options, target_options
+from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group, target_options
 
 
 @click.command("estimate", cls=GroupedCommand)
 @click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
 @folding_options
 @target_options()
+@option_group("Target")(
+    "--labels", type=int, help="Labels of a line, for the rtl kernel [default: the design's limit]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
 def command(
     source: Path,
     folding: dict[str, int | None],
     board: str,
     clock_mhz: float | None,
-    columns: int,
+    columns: int | None,
     kernel: str | None,
+    labels: int | None,
     as_json: bool,
 ) -> None:
     """Estimate cycles and resources of a design in a folding, without synthesis.
@@ -43,6 +47,7 @@ def command(
         board=board,
         clock_mhz=clock_mhz,
         columns=columns,
+        labels=labels,
     )
     if as_json:
         click.echo(json.dumps(json_of(found)))

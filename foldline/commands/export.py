@@ -31,6 +31,7 @@ _image = option_group("Test image")
 @_project("--board", metavar="NAME", help="Board of the project [default: pynq-z1].")
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
 @_project("--lines", multiple=True, type=FILE, help="Image or folder of images that the test bench computes, too.")
+@option_group("RTL")("--rtl", type=FILE, help="Folder to write the accelerator's SystemVerilog and memory files into.")
 @folding_options
 @_image("--test-image", metavar="FILE", help="Test image to write, FILE.npz and FILE.hpp: a validation line.")
 @_image("--test-image-line", metavar="NAME", help="Line of the test image [default: the first within the limits].")
@@ -46,6 +47,7 @@ def command(
     board: str | None,
     clock_mhz: float | None,
     lines: tuple[Path, ...],
+    rtl: Path | None,
     folding: dict[str, int | None],
     fast_csim: bool,
     test_image: str | None,
@@ -57,7 +59,8 @@ def command(
     """Write a weight header, a hardware project or a test image of a checkpoint or a design.
 
     -o writes the weight header of LSTM-PYNQ. --project writes a project with Foldline's HLS library: C++ and weights, a
-    test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md.
+    test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md. --rtl
+    writes the accelerator as SystemVerilog with its weights in memory files; see docs/rtl.md.
 
     A folding option that is not given keeps the design's value; a checkpoint has PE 1 and computes all products of a gate
     in parallel.
@@ -65,8 +68,8 @@ def command(
     from datapath.files import require_different
     from foldline.networks import chosen_folding, open_network
 
-    if output is None and project is None and test_image is None:
-        raise click.UsageError("Give -o FILE, --project FOLDER or --test-image FILE.")
+    if output is None and project is None and rtl is None and test_image is None:
+        raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
     _require_test_image(context, test_image)
     if project is None and (board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--board, --clock-mhz and --lines need --project FOLDER.")
@@ -80,6 +83,8 @@ def command(
         click.echo(note, err=True)
     if project is not None:
         _write_project(design, project, board, clock_mhz, lines)
+    if rtl is not None:
+        _write_rtl(design, rtl)
     if output is not None:
         _write(design, output, fast_csim)
     if test_image is not None:
@@ -100,6 +105,15 @@ def _write(design, output: Path, fast_csim: bool) -> None:
 
         write_header(output, fold(design), csim_bytes=fast_csim)
     click.echo(f"{output}: {design.experiment}, {design.folding}")
+
+
+def _write_rtl(design, folder: Path) -> None:
+    from foldline.console.text import counted
+    from rtl_gen.sources import render_rtl, write_rtl
+
+    files = render_rtl(design)
+    write_rtl(folder, files)
+    click.echo(f"{folder}: {design.experiment}, {design.folding}, {counted(len(files), 'file')}")
 
 
 def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:

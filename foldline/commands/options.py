@@ -168,7 +168,7 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
     :param board: the default.
     :param kernel: the default; None for the one that `Kernel.of` takes a design to run on.
     """
-    text = "Kernel: that of LSTM-PYNQ (published), or that of `foldline export --project` (hls)"
+    text = "Kernel: LSTM-PYNQ's (published), or ours in C++ for HLS (hls) or in SystemVerilog (rtl)"
     usual = {} if kernel is None else {"default": kernel.value, "show_default": True}
     text += " [default: published if PE_OUT is 1, else hls]." if kernel is None else "."
     return all_of(

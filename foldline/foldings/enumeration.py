@@ -133,7 +133,7 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
     """
     classes = architecture.classes
     pe_outs = [1]
-    if kernel is Kernel.HLS:
+    if kernel is not Kernel.PUBLISHED:
         pe_outs += [one for one in range(2, classes + 1) if -(-classes // one) < -(-classes // (one - 1))]
     for pe in _divisors(architecture.hidden):
         for simd_input in _divisors(architecture.inputs):

@@ -22,30 +22,39 @@ RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """An architecture on a kernel, a board and a clock, for lines of `columns` columns."""
+    """An architecture on a kernel, a board and a clock, for lines of `columns` columns.
+
+    `labels` is the number of labels of a line, None for as many as fit; only the cycles of the RTL kernel depend on it.
+    """
 
     architecture: Architecture
     kernel: Kernel
     board: TargetBoard
     clock_mhz: float
     columns: int
+    labels: int | None
     cycles: Cycles
     resources: ResourceEstimate
 
     @property
     def cycles_per_column(self) -> float:
         """Of a whole line, divided by its columns."""
-        return self.cycles.per_column(self.columns)
+        return self.cycles.per_column(self.columns, self.labels)
+
+    @property
+    def cycles_per_line(self) -> float:
+        """Of a line from its start to its last label; an int for the RTL kernel, whose cycles are exact."""
+        return self.cycles.line(self.columns, self.labels)
 
     @property
     def milliseconds(self) -> float:
         """Of a line."""
-        return self.cycles.milliseconds(self.columns, self.clock_mhz)
+        return self.cycles.milliseconds(self.columns, self.clock_mhz, self.labels)
 
     @property
     def columns_per_second(self) -> float:
         """Lines one after the other."""
-        return self.cycles.columns_per_second(self.columns, self.clock_mhz)
+        return self.cycles.columns_per_second(self.columns, self.clock_mhz, self.labels)
 
     @property
     def lines_per_second(self) -> float:
@@ -92,6 +101,7 @@ def estimate(
     board: str = "pynq-z1",
     clock_mhz: float | None = None,
     columns: int | None = None,
+    labels: int | None = None,
 ) -> Estimate:
     """Estimate an architecture.
 
@@ -100,10 +110,14 @@ def estimate(
     :param board: name, see `load_board`.
     :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `line_columns`.
+    :param labels: of a line; None for as many as the output buffer holds. Only the cycles of the RTL kernel depend on it.
     :raises ConfigError: no such board, a clock out of range, a line that exceeds the limits, or a folding that the kernel
         does not have.
     """
     on = load_board(board)
+    most = architecture.limits.labels
+    if labels is not None and not 0 <= labels <= most:
+        raise ConfigError(f"labels is {labels}; the design's lines have 0 to {most}.")
     if kernel is Kernel.PUBLISHED and architecture.folding.pe_out > 1:
         raise ConfigError(
             f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
@@ -115,6 +129,7 @@ def estimate(
         board=on,
         clock_mhz=on.clock(clock_mhz),
         columns=line_columns(columns, architecture),
+        labels=labels,
         cycles=cycles_of(architecture, kernel),
         resources=estimate_resources(architecture, kernel),
     )
@@ -141,6 +156,12 @@ def report(found: Estimate) -> Iterator[str]:
         )
     if found.kernel is Kernel.PUBLISHED:
         yield _on_hls_kernel(found)
+    if found.kernel is Kernel.RTL:
+        labels = found.architecture.limits.labels if found.labels is None else found.labels
+        yield (
+            f"The cycles of a line are exact, with {labels} labels: the simulation of the RTL takes as many (docs/rtl.md). "
+            "Resources are estimated as for the hls kernel."
+        )
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
     yield ""
@@ -173,12 +194,13 @@ def _on_hls_kernel(found: Estimate) -> str:
 
 
 def _stage_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
-    yield ("cycles, modelled", "per column", f"per line of {found.columns}", "")
+    exact = found.kernel is Kernel.RTL
+    yield ("cycles, counted" if exact else "cycles, modelled", "per column", f"per line of {found.columns}", "")
     for stage in found.cycles.stages:
         per_line = stage.in_line(found.columns)
         mark = "slowest" if stage is found.cycles.bottleneck else ""
         yield (stage.title, f"{per_line / found.columns:.1f}", f"{per_line:.0f}", mark)
-    yield ("all, overlapped", f"{found.cycles_per_column:.1f}", f"{found.cycles.line(found.columns):.0f}", "")
+    yield ("all, overlapped", f"{found.cycles_per_column:.1f}", f"{found.cycles_per_line:.0f}", "")
 
 
 def _resource_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
@@ -217,7 +239,7 @@ def as_json(found: Estimate) -> dict:
         ],
         "bottleneck": found.cycles.bottleneck.key,
         "cycles_per_column": found.cycles_per_column,
-        "cycles_per_line": found.cycles.line(found.columns),
+        "cycles_per_line": found.cycles_per_line,
         **{name: getattr(found, name) for name in rates},
         "operations_per_column": operations_per_column(found.architecture),
         "gops": found.gops,

@@ -3,7 +3,8 @@
 `hls_kernel` and `published_kernel` list operations and memories of a stage, `costs` has the look-up tables of an
 operation (measured with yosys), `packing` those of a memory. Three numbers are fitted to the published utilisations
 (`Scales`, ``python -m benchmarks.utilisation``). No build of the HLS kernel was ever measured: its estimates use the
-scales of the published kernel.
+scales of the published kernel. The RTL kernel has the same multipliers, adders and ROMs, and its estimates are those of
+the HLS kernel; its pipeline registers are not counted separately.
 """
 
 from __future__ import annotations

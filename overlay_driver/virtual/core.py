@@ -31,8 +31,8 @@ class VirtualCore:
 
     It reads the columns when it is started, and writes the labels after the modelled time. Lines that exceed a limit
     behave as in hardware. The published kernel hangs if a line has more labels than fit, overwrites its first columns
-    with those above the limit, and drops the last column of an odd line. The HLS kernel refuses such lines, and counts
-    labels above the limit.
+    with those above the limit, and drops the last column of an odd line. Our kernels refuse lines with too many columns,
+    and count labels above the limit.
 
     :param compute: computes the labels of raw pixels, int8 [T, I] with any T.
     """
@@ -77,7 +77,8 @@ class VirtualCore:
         columns = self._registers.get(Register.COLUMNS, 0)
         self._output = self._output_of(columns, memory)
         if self._output is not None and not faults.done_never_rises:
-            self.done_at = now + self._cycles.milliseconds(columns, clock_mhz) / 1000
+            labels = int(self._output[0])
+            self.done_at = now + self._cycles.milliseconds(columns, clock_mhz, labels) / 1000
 
     def _advance(self, now: float, memory: PhysicalMemory, faults: Faults) -> None:
         if now < self.done_at:
@@ -102,7 +103,7 @@ class VirtualCore:
         consistent = (records, length) == (2 * columns, 2 * columns * record)
         if self.kernel is Kernel.PUBLISHED and not consistent:
             return None  # a stage waits for data forever
-        if self.kernel is Kernel.HLS and not (consistent and 1 <= columns <= limits.columns):
+        if self.kernel is not Kernel.PUBLISHED and not (consistent and 1 <= columns <= limits.columns):
             return np.array([REFUSED], dtype=WORD_DTYPE)
         data = memory.read(self._address(Register.INPUT_ADDRESS), 2 * columns * record)
         line = self._as_buffered(self._forward_columns(data))

@@ -136,7 +136,7 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Error: Give -o FILE, --project FOLDER or --test-image FILE."),
+        ((), "Error: Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE."),
         (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines need --project FOLDER."),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),

@@ -95,7 +95,7 @@ def test_every_board_and_kernel_has_a_manifest_that_is_read_as_the_same(board, k
         (
             ("-o", "m.json", "--kernel", "ours"),
             2,
-            "Error: Invalid value for '--kernel': 'ours' is not one of 'published', 'hls'.",
+            "Error: Invalid value for '--kernel': 'ours' is not one of 'published', 'hls', 'rtl'.",
         ),
         (("-o", "no/m.json"), 1, "Error: Cannot write no/m.json: No such file or directory."),
     ],

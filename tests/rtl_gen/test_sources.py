@@ -1,0 +1,75 @@
+"""The files of a design: parameters, top and memory files; their words read back as the weights."""
+
+import numpy as np
+import pytest
+
+from datapath import Limits
+from datapath.errors import FileError, FoldlineError
+from datapath.roms import design_roms
+from datapath.tables import SIGMOID, TANH
+from rtl_gen.sources import library_files, memory_words, parameters, render_rtl, write_rtl
+from tests.designs import random_design
+
+
+def design(**changes):
+    wide = {"bits": (3, 6, 5, 7, 5), "inputs": 6, "hidden": 6, "classes": 5, "folding": (2, 3, 2), "pe_out": 2}
+    return random_design(1, **(wide | changes))
+
+
+def elements_of(text: str, *, bits: int, count: int) -> np.ndarray:
+    """Signed elements [words, count] of a memory file, read digit by digit."""
+    words = [int(line, 16) for line in text.splitlines()]
+    unsigned = np.array([[word >> (k * bits) & ((1 << bits) - 1) for k in range(count)] for word in words])
+    return unsigned - ((unsigned >> (bits - 1)) << bits)
+
+
+def test_memory_files_hold_the_weights_of_all_processing_elements():
+    files = render_rtl(design(peepholes=(9, 3)))
+    for rom in design_roms(design(peepholes=(9, 3))):
+        parallel, depth, count = rom.elements.shape
+        found = elements_of(files[f"{rom.name}.mem"], bits=rom.bits, count=parallel * count)
+        assert np.array_equal(found.reshape(depth, parallel, count).swapaxes(0, 1), rom.elements), rom.name
+
+
+def test_tables_are_those_of_the_datapath():
+    files = render_rtl(design())
+    assert [int(line, 16) for line in files["sigmoid.mem"].splitlines()] == SIGMOID.entries.tolist()
+    assert elements_of(files["tanh.mem"], bits=8, count=1).ravel().tolist() == TANH.entries.tolist()
+
+
+def test_a_word_has_as_many_digits_as_its_bits_need():
+    assert memory_words(np.array([[1, -1], [-2, 0]]), 2) == "d\n2\n"
+    assert memory_words(np.array([[-1, 0, -1]]), 3) == "1c7\n"
+
+
+def test_peepholes_have_a_file_only_where_there_are_any():
+    assert "peepholes.mem" not in render_rtl(design())
+
+
+def test_weights_decide_no_parameter():
+    assert parameters(design()) == parameters(random_design(2, **{
+        "bits": (3, 6, 5, 7, 5), "inputs": 6, "hidden": 6, "classes": 5, "folding": (2, 3, 2), "pe_out": 2
+    }))  # fmt: skip
+    top = render_rtl(design())["topLevel_BLSTM_CTC.sv"]
+    for name, value in parameters(design()).items():
+        assert f".{name}({value})" in top
+
+
+def test_files_are_the_same_each_time():
+    assert render_rtl(design()) == render_rtl(design())
+    assert library_files().items() <= render_rtl(design()).items()
+
+
+def test_a_limit_that_the_counters_do_not_hold_is_refused():
+    with pytest.raises(FoldlineError, match="limit of columns is 40000"):
+        render_rtl(design(limits=Limits(columns=40000)))
+
+
+def test_files_are_written_over_earlier_ones_and_over_nothing_else(tmp_path):
+    folder = tmp_path / "rtl"
+    write_rtl(folder, render_rtl(design()))
+    write_rtl(folder, render_rtl(design()))
+    assert {path.name for path in folder.iterdir()} == set(render_rtl(design()))
+    (folder / "thesis.tex").touch()
+    with pytest.raises(FileError, match=r"thesis\.tex"):
+        write_rtl(folder, render_rtl(design()))
