@@ -7,9 +7,9 @@ after its last word. Buffers begin at a multiple of 128 bytes, as allocated ones
 Every stage but the hidden layer passes on what it gets without waiting. The hidden layer computes passes: pass k is step
 k // 2 of direction k % 2, and issues blocks * folds clocks. In the clock g(k) it is decided that pass k begins:
 
-    g(k) = max( arrival of its column, g(k - 1) + pass, g(k - 2) + pass + latency )
+    g(k) = max( arrival of its column, g(k - 1) + max(pass, 2), g(k - 2) + pass + latency )
 
-since two passes of one direction depend on each other. The output layer takes blocks of classes for each pass:
+since a column takes two clocks, and two passes of one direction depend on each other. The output layer takes blocks of classes for each pass:
 
     q(k) = max( g(k) + pass + depth, q(k - 1) + class blocks )
 
@@ -31,6 +31,7 @@ MEMORY_LATENCY = 16
 
 # Clocks of the pipelines in rtl_gen/library; each module's header states its own.
 READ_ADDRESS, RECORD = 5, 3  # accelerator: start to the first address; read_columns: a record's last word to the record
+SPACING = 2  # hidden_layer: least clocks between two passes, as a column takes two clocks
 OPERANDS = 2  # hidden_layer: issue to the operands of the products
 GATE_SUM = 1  # hidden_layer: sum of products to gate sum
 CELL, CELL_WITH_PEEPHOLES = 11, 17  # cell_state: gate sums to hidden output
@@ -63,7 +64,7 @@ class RtlCycles(Cycles):
     """The stages, and the exact cycles of a line.
 
     words         of a column record
-    issued        clocks in which a pass issues; 2 at least, as a column takes two clocks
+    issued        clocks in which a pass issues
     latency       clocks more until the next pass of the same direction may begin
     class_blocks  clocks of the output layer for each pass
     depth         clocks from the last issue of a pass to the first one of its output layer
@@ -97,10 +98,11 @@ class RtlCycles(Cycles):
     def _hidden(self, pass_number: int) -> int:
         """The clock in which it is decided that a pass begins."""
         first = READ_ADDRESS + MEMORY_LATENCY + self.words - 1 + RECORD
-        waited = max(0, self.issued + self.latency - DIRECTIONS * self.issued)
+        spacing = max(self.issued, SPACING)
+        waited = max(0, self.issued + self.latency - DIRECTIONS * spacing)
         ends = {0, 1, pass_number - 1, pass_number}
         return first + max(
-            self.words * k + (pass_number - k) * self.issued + (pass_number - k) // DIRECTIONS * waited
+            self.words * k + (pass_number - k) * spacing + (pass_number - k) // DIRECTIONS * waited
             for k in ends
             if 0 <= k <= pass_number
         )
@@ -114,13 +116,13 @@ def rtl_cycles(architecture: Architecture) -> RtlCycles:
     bits, folding = architecture.precision, architecture.folding
     words = column_words(architecture.inputs, bits.activation)
     blocks, class_blocks = architecture.unit_blocks, architecture.class_blocks
-    issued = max(2, blocks * architecture.steps)
+    issued = blocks * architecture.steps
     cell = CELL if architecture.peephole_format is None else CELL_WITH_PEEPHOLES
     gates = OPERANDS + dot_clocks(folding.simd_input + folding.simd_recurrent, bits.activation, bits.weight) + GATE_SUM
     latency = gates + cell - 1
     classes = OPERANDS + dot_clocks(architecture.hidden, bits.activation, bits.fc_weight) + CLASS_SUM
     compared = _levels(folding.pe_out)
-    hidden = max(DIRECTIONS * issued, issued + latency)
+    hidden = max(DIRECTIONS * issued, DIRECTIONS * SPACING, issued + latency)
     return RtlCycles(
         stages=(
             Stage(key="dma_in", title="DMA in", cycles_per_column=DIRECTIONS * words, latency=words),

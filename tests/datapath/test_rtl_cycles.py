@@ -43,7 +43,7 @@ def simulated(cycles: RtlCycles, columns: int, labels: int) -> int:
     for k in range(2 * columns):
         begin = next(arrival)
         if k >= 1:
-            begin = max(begin, begins[k - 1] + cycles.issued)
+            begin = max(begin, begins[k - 1] + max(2, cycles.issued))
         if k >= 2:
             begin = max(begin, begins[k - 2] + cycles.issued + cycles.latency)
         if k >= QUEUE_WORDS:
@@ -57,7 +57,7 @@ def simulated(cycles: RtlCycles, columns: int, labels: int) -> int:
 @settings(max_examples=500, deadline=None)
 @given(
     words=st.integers(1, 16),
-    issued=st.integers(2, 300),
+    issued=st.integers(1, 300),
     latency=st.integers(14, 40),
     class_blocks=st.integers(1, 256),
     columns=st.integers(1, 200),
