@@ -14,11 +14,11 @@ import json
 import numpy as np
 
 from benchmarks.measuring import cpu_name, interleaved, options, seconds_of, show_table
+from datapath.boards import load_board
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED, PublishedOverlay
 from foldline.foldings.enumeration import enumerate_foldings, folding_front, folding_point
 from foldline.foldings.pareto import pareto_front
-from hls_gen.boards import load_board
 
 BOARD = load_board("pynq-z2")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from datapath.architecture import Architecture
+from datapath.boards import TargetBoard
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, os_reason, read_text, write_text
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.version import TOOL
-from hls_gen.boards import TargetBoard
 from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import kernel_memories

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from datapath.architecture import Architecture
+from datapath.boards import TargetBoard, check_clock
 from datapath.errors import ConfigError
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
-from hls_gen.boards import TargetBoard, check_clock
 from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 from hls_gen.sources import banner
 

@@ -15,7 +15,10 @@ from tests.overlay_driver.bit_files import write_bit_file
 
 SECONDS = 600
 TRAINED = "QLSTM128_W2B8A4I8_FC_W8B8"
-PACKED = ("datapath", "fixedpoint_sim", "foldline", "golden_vectors", "hls_gen", "overlay_driver", "params", "train")
+PACKED = (
+    *("datapath", "fixedpoint_sim", "foldline", "golden_vectors", "hls_gen", "overlay_driver", "params", "rtl_gen"),
+    "train",
+)
 BUILT_FROM = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 

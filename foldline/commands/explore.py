@@ -51,10 +51,10 @@ def command(
     DSP, which are estimated.
     """
     from datapath.architecture import Architecture
+    from datapath.boards import load_board
     from foldline.foldings.enumeration import check_rate, folding_front
     from foldline.foldings.table import folding_json, folding_report
     from foldline.networks import open_network
-    from hls_gen.boards import load_board
 
     rate, target = min_columns_per_second, load_board(board)
     if rate is not None:

@@ -13,6 +13,7 @@ from dataclasses import asdict, astuple, dataclass
 import numpy as np
 
 from datapath.architecture import Architecture
+from datapath.boards import TargetBoard
 from datapath.cycles import cycles_of
 from datapath.design import Folding
 from datapath.errors import ConfigError
@@ -20,7 +21,6 @@ from datapath.manifest import Kernel
 from datapath.published import published_overlay
 from foldline.foldings.pareto import pareto_front
 from foldline.hardware.estimate import RESOURCE_TITLES, line_columns
-from hls_gen.boards import TargetBoard
 from hls_gen.resources import Resources, estimate_resources
 
 

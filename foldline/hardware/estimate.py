@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from datapath.architecture import Architecture
+from datapath.boards import TargetBoard, load_board
 from datapath.cycles import Cycles, cycles_of, operations_per_column
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
 from foldline.console.text import plain_table
-from hls_gen.boards import TargetBoard, load_board
 from hls_gen.resources import ResourceEstimate, Resources, estimate_resources
 
 RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.design import Design
 from datapath.errors import LimitError
 from datapath.kernel_result import KernelResult
@@ -17,7 +18,6 @@ from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
-from hls_gen.boards import load_board
 from hls_gen.project import board_manifest, render, write_project
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import kernel_memories

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from datapath.boards import TargetBoard, check_clock, load_board
 from datapath.design import Limits
 from datapath.errors import ConfigError, FileError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 from foldline.foldings.enumeration import check_rate
 from foldline.study.space import Space
-from hls_gen.boards import TargetBoard, check_clock, load_board
 from train.config import Hyperparameters
 
 VERSION = 2

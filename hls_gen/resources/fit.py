@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from datapath.boards import TargetBoard
 from datapath.errors import DesignError
-from hls_gen.boards import TargetBoard
 from hls_gen.resources.kernel_memories import Memory
 
 RAMB18_SHAPES = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))

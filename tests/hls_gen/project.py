@@ -12,7 +12,7 @@ import pytest
 
 from datapath import Folding, Precision
 from datapath.architecture import Architecture
-from hls_gen.boards import load_board
+from datapath.boards import load_board
 from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import Memory

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hls_gen.boards import load_board
+from datapath.boards import load_board
 from tests.hls_gen.project import BOARDS, NAME, example_facts, needs_tclsh, run_script, write_project
 
 BOARD_FILES = {

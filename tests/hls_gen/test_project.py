@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from datapath import Limits
+from datapath.boards import load_board
 from datapath.errors import ConfigError, DesignError, FileError
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from foldline.hardware.known_answer_lines import random_lines
 from foldline.hardware.projects import expected_lines
-from hls_gen.boards import load_board
 from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
 from hls_gen.sources import library_files
 from tests.designs import random_design

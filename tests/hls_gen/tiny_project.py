@@ -7,10 +7,10 @@ library itself.
 from pathlib import Path
 
 from datapath import Design
+from datapath.boards import load_board
 from datapath.files import write_text
 from foldline.hardware.known_answer_lines import random_lines
 from foldline.hardware.projects import expected_lines
-from hls_gen.boards import load_board
 from hls_gen.project import render
 from hls_gen.sources import library_files
 from tests.designs import random_design

@@ -8,9 +8,9 @@ import pytest
 
 from datapath import Design
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.manifest import Kernel
 from foldline.foldings.enumeration import folding_front, point_values
-from hls_gen.boards import load_board
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.golden_data import REPOSITORY

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from datapath import Design, Folding, Limits, Precision
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.cycles import cycles_of
 from datapath.errors import ConfigError, DesignError
 from datapath.manifest import Kernel
@@ -24,7 +25,6 @@ from foldline.foldings.enumeration import (
 )
 from foldline.foldings.pareto import pareto_front
 from foldline.hardware.estimate import estimate
-from hls_gen.boards import load_board
 from hls_gen.resources import estimate_resources
 from tests.golden_data import REPOSITORY
 

@@ -8,11 +8,11 @@ import pytest
 
 from datapath import Design, Folding, Limits
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.cycles import cycles_of
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from foldline.hardware.estimate import RESOURCE_TITLES, estimate, report
-from hls_gen.boards import load_board
 from hls_gen.resources import estimate_resources
 from tests.designs import random_design
 from tests.foldline import command_line

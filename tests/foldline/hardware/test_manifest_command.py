@@ -3,11 +3,11 @@
 import pytest
 
 from datapath import Design, Limits
+from datapath.boards import board_names
 from datapath.manifest import Kernel, Manifest
 from fixedpoint_sim import simulate
 from foldline.hardware.board import manifest_for
 from foldline.hardware.projects import manifest_on
-from hls_gen.boards import board_names
 from overlay_driver import read_bit_file
 from tests.designs import random_design
 from tests.foldline.command_line import run

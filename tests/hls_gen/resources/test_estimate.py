@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from benchmarks.utilisation import fit, rows
 from datapath import Folding, Precision
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
-from hls_gen.boards import load_board
 from hls_gen.resources import Block, ResourceEstimate, Resources, costs, estimate_resources
 from hls_gen.resources.estimate import SCALES
 from hls_gen.resources.fit import check_fits

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from datapath.boards import load_board
 from datapath.errors import DesignError
-from hls_gen.boards import load_board
 from hls_gen.resources.fit import RAMB18_SHAPES, check_fits
 from tests.hls_gen.project import example_memory
 

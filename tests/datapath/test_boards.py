@@ -6,14 +6,14 @@ from importlib.resources import files
 
 import pytest
 
+from datapath.boards import Family, TargetBoard, board_names, load_board
 from datapath.errors import ConfigError
-from hls_gen.boards import Family, TargetBoard, board_names, load_board
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 
 
 def _values(board: str = "pynq-z1", /, **changes: object) -> dict[str, object]:
-    return json.loads((files("hls_gen") / "boards" / f"{board}.json").read_text(encoding="utf-8")) | changes
+    return json.loads((files("datapath") / "boards" / f"{board}.json").read_text(encoding="utf-8")) | changes
 
 
 def test_the_five_boards_are_known():

@@ -1,4 +1,4 @@
-"""Boards: one JSON file each in ``hls_gen/boards/``, loaded into a `TargetBoard`.
+"""Boards: one JSON file each in ``datapath/boards/``, loaded into a `TargetBoard`.
 
 Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no hexadecimal numbers.
 """
@@ -30,7 +30,7 @@ class Family(Enum):
         return (0x4000_0000, 0x7FFF_FFFF) if self is Family.ZYNQ7000 else (0xA000_0000, 0xAFFF_FFFF)
 
 
-_FOLDER = files("hls_gen") / "boards"
+_FOLDER = files("datapath") / "boards"
 
 HEXADECIMAL = ("control_base", "control_bytes", "memory_base", "memory_bytes")
 RESOURCES = ("luts", "ffs", "bram36", "dsps", "uram")
