@@ -51,12 +51,12 @@ smoke: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format --dry-run -Werror hls_gen/library/*pp tests/hls_gen/*.cpp
+	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format --dry-run -Werror hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format -i hls_gen/library/*pp tests/hls_gen/*.cpp
+	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format -i hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp
 
 # Paths that the pages cite are checked by tests/test_citations.py, and their commands run in tests/test_docs.py.
 docs: setup

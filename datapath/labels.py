@@ -28,7 +28,7 @@ def overlay_labels(scores: np.ndarray, *, limit: int | None = Limits.labels) -> 
     return np.array(_emit(*_best_classes(scores))[:limit], dtype=np.uint8)
 
 
-def _arrival_order(length: int) -> np.ndarray:
+def arrival_order(length: int) -> np.ndarray:
     """Columns from the centre outwards, T/2, T/2-1, T/2+1, ..., 0; of an odd T the lone centre comes first and once."""
     right = np.arange(length // 2, length)
     order = np.stack([right, length - 1 - right], axis=1).ravel()
@@ -40,7 +40,7 @@ def _best_classes(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels = np.argmax(scores, axis=1)
     values = np.take_along_axis(scores, labels[:, None], axis=1)[:, 0]
     # A column without a positive score has the label of the last column with a positive score to arrive before it.
-    order = _arrival_order(len(scores))
+    order = arrival_order(len(scores))
     last_winner = np.maximum.accumulate(np.where(values[order] > 0, np.arange(len(order)), -1))
     labels[order] = np.where(last_winner >= 0, labels[order[last_winner]], BLANK)
     return np.where((labels == BLANK) | (values <= 0), 0, values), labels

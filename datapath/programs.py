@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from datapath.errors import ToolError
@@ -28,14 +28,15 @@ def find_compiler() -> str:
     raise ToolError(f"There is no C++ compiler ({', '.join(COMPILERS)}); install g++, e.g. apt install g++.")
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], *, variables: Mapping[str, str] | None = None) -> str:
     """Standard output of a program, which runs with English messages.
 
     :param command: the program and its arguments.
+    :param variables: added to its environment.
     :raises ToolError: it cannot be started, or fails; the message has its first error.
     """
     try:
-        environment = os.environ | {"LC_ALL": "C"}  # an "error" in every language
+        environment = os.environ | {"LC_ALL": "C"} | dict(variables or {})  # an "error" in every language
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     except OSError as error:
         raise ToolError(f"Cannot run {command[0]}: {error.strerror}.") from error

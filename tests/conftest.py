@@ -9,6 +9,7 @@ from hypothesis import settings
 from datapath.errors import ToolError
 from hls_gen.csim import FLAGS, CSimProgram
 from hls_gen.toolchain import Toolchain
+from rtl_gen.verilator import Verilator
 from tests.builds import QUICK, builds_folder
 from tests.golden_data import REPOSITORY, data_folder
 
@@ -60,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if reason and item.get_closest_marker("pynq"):
             item.add_marker(pytest.mark.skip(reason=reason))
-        if "csim_builds" in item.fixturenames:
+        if {"csim_builds", "rtl_builds"} & set(item.fixturenames):
             item.add_marker(pytest.mark.compiles)
 
 
@@ -84,6 +85,21 @@ def csim_builds(tmp_path_factory, monkeypatch) -> Path:
     monkeypatch.setitem(CSimProgram.__init__.__kwdefaults__, "flags", QUICK)
     try:
         Toolchain.find()
+    except ToolError as error:
+        pytest.skip(str(error))
+    return folder
+
+
+@pytest.fixture
+def rtl_builds(tmp_path_factory, monkeypatch) -> Path:
+    """RTL simulations are built into this folder, which all tests of a run share.
+
+    A test that uses it is skipped without Verilator or without a compiler.
+    """
+    folder = builds_folder(tmp_path_factory.getbasetemp())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    try:
+        Verilator.find()
     except ToolError as error:
         pytest.skip(str(error))
     return folder

@@ -76,3 +76,9 @@ def test_a_program_that_cannot_be_started_is_named(tmp_path):
     broken.chmod(0o755)
     assert error_of(run, [str(broken)]) == f"Cannot run {broken}: Exec format error."
     assert error_of(run, [str(tmp_path / "none")]) == f"Cannot run {tmp_path}/none: No such file or directory."
+
+
+def test_a_program_gets_the_variables_that_are_added_to_its_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("KEPT", "kept")
+    tool = place(tmp_path, "tool", 'echo "$KEPT $ADDED $LC_ALL"')
+    assert run([str(tool)], variables={"ADDED": "added"}) == "kept added C\n"
