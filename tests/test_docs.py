@@ -3,8 +3,9 @@
 import ast
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -30,7 +31,7 @@ from tests.overlay_driver.bit_files import write_bit_file
 
 pytestmark = pytest.mark.no_numpy2
 
-PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "train", "overlay_driver", "foldline")
+PACKAGES = ("datapath", "fixedpoint_sim", "hls_gen", "rtl_gen", "train", "overlay_driver", "foldline")
 
 
 def modules_with_examples() -> list[str]:
@@ -183,6 +184,56 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
     assert {"README.md", "Makefile", "run_hls.tcl", "build.tcl"} <= {
         path.name for path in (tmp_path / "board").iterdir()
     }
+
+
+RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
+
+
+def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace):
+    commands = commands_of("docs/rtl.md")
+    assert [words[1] for words in commands] == ["export"]
+    for words in commands:
+        runs(*words[1:])
+    assert (workplace / "rtl" / "topLevel_BLSTM_CTC.sv").is_file()
+
+
+def rows_of_foldings() -> list[list[str]]:
+    """Cells of the page's table of clocks."""
+    table = RTL_PAGE[RTL_PAGE.index("| network | PE |") :].partition("\n\n")[0]
+    return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+
+
+@pytest.mark.parametrize("row", rows_of_foldings(), ids=" ".join)
+def test_clocks_of_the_page_on_the_rtl_are_those_of_estimate(row):
+    network, pe, simd, pe_out, *expected = row
+    bits = re.fullmatch(r"W(\d)A(\d)", network)
+    simd_input, simd_recurrent = simd.split(" / ")
+    design = REPOSITORY / "golden_vectors" / "designs" / f"QLSTM128_W{bits[1]}B8A{bits[2]}I8_FC_W8B8.npz"
+    folding = ("--pe", pe, "--simd-input", simd_input, "--simd-recurrent", simd_recurrent, "--pe-out", pe_out)
+    found = json.loads(runs("estimate", str(design), "--kernel", "rtl", *folding, "--json"))
+    clocks = {stage["stage"]: stage["cycles_per_column"] for stage in found["stages"]}
+    products = 4 * int(pe) * (int(simd_input) + int(simd_recurrent)) + int(pe_out) * 128
+    stages = (clocks["hidden"], clocks["output"], clocks["dma_in"], clocks[found["bottleneck"]])
+    assert [int(cell) for cell in expected] == [products, *stages, found["cycles_per_line"]]
+
+
+def test_systemverilog_on_the_page_stands_in_the_library():
+    library = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "rtl_gen" / "library").glob("*.sv")]
+    excerpts = re.findall(r"^```systemverilog\n(.*?)^```$", RTL_PAGE, re.MULTILINE | re.DOTALL)
+    assert excerpts
+    assert all(any(excerpt in text for text in library) for excerpt in excerpts)
+
+
+def test_the_page_names_every_module_of_the_library():
+    modules = {path.stem for path in (REPOSITORY / "rtl_gen" / "library").glob("*.sv")}
+    assert {module for module in modules if module not in re.findall(r"\w+", RTL_PAGE)} == set()
+
+
+def test_the_picture_of_the_passes_is_that_of_the_cycles():
+    spec = importlib.util.spec_from_file_location("rtl_passes", REPOSITORY / "docs" / "rtl_passes.py")
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert (REPOSITORY / "docs" / "rtl-passes.svg").read_text(encoding="utf-8") == drawing.render()
 
 
 @pytest.mark.slow
