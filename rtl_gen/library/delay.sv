@@ -1,6 +1,6 @@
 // A word, CLOCKS clocks later. It has no reset, so that a shift register in look-up tables can hold it.
 module delay #(
-    parameter int WIDTH = 1,
+    parameter int WIDTH  = 1,
     parameter int CLOCKS = 1
 ) (
     /* verilator lint_off UNUSEDSIGNAL */

@@ -38,9 +38,9 @@ module dot #(
       logic signed [BITS-1:0] total;
 
       if (l == 0) begin : multiply
-        logic signed [VALUE_BITS-1:0] value;
+        logic signed [ VALUE_BITS-1:0] value;
         logic signed [WEIGHT_BITS-1:0] weight;
-        logic signed [FULL_BITS-1:0] product;
+        logic signed [  FULL_BITS-1:0] product;
         assign value  = values[n*VALUE_BITS+:VALUE_BITS];
         assign weight = weights[n*WEIGHT_BITS+:WEIGHT_BITS];
         always_ff @(posedge clk) product <= FULL_BITS'(value) * FULL_BITS'(weight);

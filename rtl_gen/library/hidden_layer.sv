@@ -40,13 +40,13 @@ module hidden_layer #(
     input logic start,
     input logic [15:0] columns,
 
-    input  logic column_valid,
+    input logic column_valid,
     output logic column_ready,
-    input  logic [COLUMN_BITS-1:0] column,
+    input logic [COLUMN_BITS-1:0] column,
 
     output logic hidden_valid,
     output logic [WORD_BITS-1:0] hidden,  // all units of one direction
-    input  logic hidden_taken,
+    input logic hidden_taken,
 
     output logic gates_valid,  // gate sums of a block, for observation
     output logic [PE*64-1:0] gates
@@ -246,7 +246,7 @@ module hidden_layer #(
     recurrent_turn_then <= recurrent_turn;
   end
   operands #(
-      .BITS (SIMD_INPUT * ACTIVATION_BITS),
+      .BITS(SIMD_INPUT * ACTIVATION_BITS),
       .FOLDS(INPUT_FOLDS),
       .INDEX_BITS(FOLD_BITS)
   ) select_input (
@@ -257,7 +257,7 @@ module hidden_layer #(
       .lanes (input_lanes)
   );
   operands #(
-      .BITS (SIMD_RECURRENT * ACTIVATION_BITS),
+      .BITS(SIMD_RECURRENT * ACTIVATION_BITS),
       .FOLDS(RECURRENT_FOLDS),
       .INDEX_BITS(FOLD_BITS)
   ) select_recurrent (
@@ -376,8 +376,7 @@ module hidden_layer #(
 
   if (BLOCKS > 1) begin : collect
     logic [WORD_BITS-PE*ACTIVATION_BITS-1:0] collected;  // a shift register: blocks enter at the top
-    always_ff @(posedge clk)
-      if (ended[HIDDEN_OUT]) collected <= hidden[WORD_BITS-1:PE*ACTIVATION_BITS];
+    always_ff @(posedge clk) if (ended[HIDDEN_OUT]) collected <= hidden[WORD_BITS-1:PE*ACTIVATION_BITS];
     assign hidden = {outputs, collected};
   end else begin : whole
     assign hidden = outputs;

@@ -38,7 +38,7 @@ module join_directions #(
   // then down by one column after each step.
   always_ff @(posedge clk) begin
     if (halves_valid) begin
-      block <= last_block ? '0 : block + 1'b1;
+      block   <= last_block ? '0 : block + 1'b1;
       address <= address + 1'b1;
       if (last_block) begin
         direction <= !direction;

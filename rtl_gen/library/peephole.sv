@@ -34,8 +34,8 @@ module peephole #(
       .out(sum_then)
   );
   saturating_sum add (
-      .a(sum_then),
-      .b(seen),
+      .a  (sum_then),
+      .b  (seen),
       .sum(total)
   );
   always_ff @(posedge clk) gate_input <= total;

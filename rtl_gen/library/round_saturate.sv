@@ -5,7 +5,7 @@ module round_saturate #(
     parameter int DROP = 4,
     parameter int OUT_BITS = 16
 ) (
-    input logic signed [IN_BITS-1:0] in,
+    input  logic signed [ IN_BITS-1:0] in,
     output logic signed [OUT_BITS-1:0] out
 );
   localparam int WIDE_BITS = (IN_BITS + 1 > OUT_BITS + 1 ? IN_BITS : OUT_BITS) + 1;

@@ -1,7 +1,7 @@
 // Sum of two 16-bit values, limited to 16 bits (SAT). Combinational.
 module saturating_sum (
-    input logic signed [15:0] a,
-    input logic signed [15:0] b,
+    input  logic signed [15:0] a,
+    input  logic signed [15:0] b,
     output logic signed [15:0] sum
 );
   logic signed [16:0] wide;

@@ -128,8 +128,10 @@ module write_output #(
   logic [3:0] slot;  // of the next word in 128 bytes of memory
   logic send, last_in_burst, busy;
 
-  assign send = words_to_send != '0 && addressed != 4'd0 && (!number_sent || write_index != read_index) &&
-      (!wvalid || wready);
+  // A label may go with its burst's address. The number goes one clock behind its own, so that the first label follows
+  // it at once, even where that is a burst's first word.
+  assign send = words_to_send != '0 && (!wvalid || wready) &&
+      (number_sent ? write_index != read_index && (addressed != 4'd0 || ask) : addressed != 4'd0);
   assign take_label = send && number_sent;
   assign last_in_burst = slot == 4'd15 || words_to_send == COUNT_BITS'(1);
   assign send_last = send && last_in_burst;

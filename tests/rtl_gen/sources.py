@@ -37,6 +37,19 @@ PARAMETERS = {
 """Of a small design whose columns have 2 words of memory."""
 
 
+SHAPES = {
+    1: {"INPUTS": 10, "ACTIVATION_BITS": 5, "HIDDEN": 16},
+    2: {"INPUTS": 16, "ACTIVATION_BITS": 8},
+    16: {"INPUTS": 128, "ACTIVATION_BITS": 8, "HIDDEN": 128},
+}
+"""What a design needs whose columns have so many words of memory."""
+
+
+def unpadded_bytes(words: int) -> int:
+    """Bytes of a column without padding, of the design in `SHAPES`."""
+    return -(-SHAPES[words]["INPUTS"] * SHAPES[words]["ACTIVATION_BITS"] // 8)
+
+
 def write_top(folder: Path, *, observed: bool, **changed: int) -> Path:
     """The generated top with `PARAMETERS`, some of them changed, as a file in a folder."""
     path = folder / f"{TOP}.sv"

@@ -111,15 +111,15 @@ module topLevel_BLSTM_CTC (
 
   assign s_axi_control_bvalid = control_bvalid || fault == UNASKED_RESPONSE;
   assign s_axi_control_rvalid = control_rvalid && fault != NO_ANSWER;
-  assign s_axi_control_rresp = fault == ERROR_ANSWER ? 2'd2 : control_rresp;
+  assign s_axi_control_rresp  = fault == ERROR_ANSWER ? 2'd2 : control_rresp;
 
   logic read_valid;
-  assign m_axi_read_araddr = fault == READ_ADDRESS_CHANGES ? {53'd0, clock, 3'd0} : input_address;
-  assign m_axi_read_arlen = 8'(bytes[10:3] - 8'd1);
-  assign m_axi_read_arsize = fault == READ_SIZE ? 3'd2 : 3'd3;
+  assign m_axi_read_araddr  = fault == READ_ADDRESS_CHANGES ? {53'd0, clock, 3'd0} : input_address;
+  assign m_axi_read_arlen   = 8'(bytes[10:3] - 8'd1);
+  assign m_axi_read_arsize  = fault == READ_SIZE ? 3'd2 : 3'd3;
   assign m_axi_read_arburst = fault == READ_KIND ? 2'd0 : 2'd1;
   assign m_axi_read_arvalid = read_valid || fault == VALID_IN_RESET;
-  assign m_axi_read_rready = 1'b1;
+  assign m_axi_read_rready  = 1'b1;
 
   logic second;
   logic [63:0] sum;
