@@ -10,7 +10,7 @@ from pathlib import Path
 from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
-from foldline.compare.agreement import BOARD, CSIM, SIMULATED
+from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.comparison import TORCH, Comparison, Progress, compare
 from foldline.compare.tables import agreement_notes, failure
 from foldline.console.text import now
@@ -39,8 +39,8 @@ FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
 SYNTHETIC = {"seed": 1, "training": 800, "validation": 100, "min_characters": 16, "max_characters": 40}
 """Arguments of `synthetic_dataset`: short lines, the same in every run."""
 
-VERIFIED_LINES, CSIM_LINES = 10, 3
-"""Lines for the verification of a header, and for the C simulation, which computes 100 to 200 columns per second."""
+VERIFIED_LINES, CSIM_LINES, RTL_LINES = 10, 3, 3
+"""Lines for the verification of a header, and for the simulations of C++ and RTL, which are slow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def run_demo(
     design, project = Design.load(trained.design), result.folder / "project"
     fit = export_project(design, project).fit
     log(f"   project/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36.")
-    log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, and the virtual board.")
+    log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, the RTL, and the virtual board.")
     comparison = compare_all(design, lines, checkpoint=checkpoint, log=log, progress=progress)
     embedded_comparison = compare(other, lines)
     log("6. Write a report.")
@@ -174,19 +174,23 @@ def compare_all(
     except ToolError as error:  # no compiler
         log(f"   C simulation skipped: {error}")
     with ExitStack() as stack:
-        board = None
-        try:
-            board = stack.enter_context(open_driver(design))
-            backends.append(BOARD)
-        except ImportError as error:  # pynq is missing, or does not work with the installed numpy
-            log(f"   Board skipped: {_why_missing(error)}")
+        drivers = {}
+        for backend, device in ((RTL, "rtl"), (BOARD, "virtual")):
+            try:
+                drivers[backend] = stack.enter_context(open_driver(design, device=device))
+            except ImportError as error:  # pynq is missing, or does not work with the installed numpy
+                log(f"   {backend} skipped: {_why_missing(error)}")
+            except ToolError as error:  # no Verilator, or no compiler
+                log(f"   {backend} skipped: {error}")
+        backends += drivers
         comparison = compare(
             design,
             lines,
             checkpoint=checkpoint,
             backends=backends,
-            board=board,
+            **drivers,
             csim_lines=CSIM_LINES,
+            rtl_lines=RTL_LINES,
             progress=progress,
         )
     wrong = failure(comparison)

@@ -31,7 +31,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
     "--backends",
     metavar="BACKEND,...",
     callback=parse_backends,
-    help="Backends: float, quantized, simulated, csim, board [default: float, quantized (of a checkpoint), simulated].",
+    help="Backends: float, quantized, simulated, csim, rtl, board [default: float, quantized (of a checkpoint), simulated].",
 )
 @board_options
 @computation_options
@@ -56,9 +56,10 @@ def command(
     """Compare error rates on the validation lines, backend by backend.
 
     float, quantized: PyTorch's; a DESIGN has neither. simulated: the fixed-point simulator. csim: the HLS library as
-    compiled C++, a hundred columns a second. board: a board that holds the design, or the virtual board.
+    compiled C++, a hundred columns a second. rtl: the SystemVerilog, simulated as the accelerator of the virtual board.
+    board: a board that holds the design, or the virtual board.
 
-    simulated, csim and board must give the same labels. Every line on which they do not is printed, and the exit status
+    simulated, csim, rtl and board must give the same labels. Every line on which they do not is printed, and the exit status
     is then 1.
     """
     from foldline.compare.comparison import check_backends, compare
@@ -66,10 +67,11 @@ def command(
     from foldline.compare.tables import failure
     from foldline.console.text import counted
     from foldline.datasets import open_dataset
+    from foldline.hardware.board import open_driver
     from foldline.networks import open_network
 
-    on_board = backends is not None and "board" in backends
-    _require_used(context, on_board=on_board, ignore_limits=ignore_limits)
+    driven = [name for name in ("rtl", "board") if name in (backends or ())]
+    _require_used(context, driven=driven, ignore_limits=ignore_limits)
     network = open_network(source)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not render training lines.
@@ -77,11 +79,14 @@ def command(
     for message in (*dataset.problems, *network.notes):
         click.echo(message, err=True)
     with ExitStack() as stack:
-        board = None
-        if on_board:
-            from foldline.hardware.board import open_driver
+        drivers = {}
+        if "rtl" in driven:
+            from foldline.console.progress import waiting
 
-            board = stack.enter_context(
+            with waiting("building the RTL simulation"):
+                drivers["rtl"] = stack.enter_context(open_driver(network.design, device="rtl"))
+        if "board" in driven:
+            drivers["board"] = stack.enter_context(
                 open_driver(network.design, device=device, bitstream=bitstream, manifest=manifest)
             )
         comparison = compare(
@@ -89,7 +94,7 @@ def command(
             dataset.validation,
             checkpoint=network.checkpoint,
             backends=backends,
-            board=board,
+            **drivers,
             ignore_limits=ignore_limits,
             threads=threads,
             cluster=opened_cluster(stack, scheduler),
@@ -107,13 +112,15 @@ def command(
         raise click.ClickException(wrong)
 
 
-def _require_used(context: click.Context, *, on_board: bool, ignore_limits: bool) -> None:
+def _require_used(context: click.Context, *, driven: list[str], ignore_limits: bool) -> None:
     """Refuse options that would have no effect, or contradict each other."""
     given = [f"--{name}" for name in ("device", "bitstream", "manifest") if name in given_options(context)]
-    if given and not on_board:
+    if given and "board" not in driven:
         raise click.UsageError(f"{', '.join(given)} needs the backend board in --backends.")
-    if on_board and ignore_limits:
-        raise click.UsageError("--ignore-limits and the backend board exclude each other: no board takes such a line.")
+    if driven and ignore_limits:
+        raise click.UsageError(
+            f"--ignore-limits and the backend {driven[-1]} exclude each other: no board takes such a line."
+        )
 
 
 def _progress():

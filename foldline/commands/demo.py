@@ -20,7 +20,7 @@ def command(output: Path) -> None:
 
     The demo trains on synthetic lines, exports the network as an LSTM-PYNQ header, and verifies the header on lines.
     It does the same with a network that is included with Foldline. It writes a hardware project, compares PyTorch,
-    the simulator, the project's C++ and the virtual board, and writes a report of both networks.
+    the simulator, the project's C++, the RTL and the virtual board, and writes a report of both networks.
     """
     from foldline.console.progress import counting
     from foldline.console.terminal import show_comparison, show_line, table_console

@@ -188,10 +188,13 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
 board_options = all_of(
     _board(
         "--device",
-        metavar="board|virtual|remote:HOST[:PORT]",
+        metavar="board|virtual|rtl[:SEED]|remote:HOST[:PORT]",
         default="virtual",
         show_default=True,
-        help="The board that runs this command, the virtual board, or a board behind PYNQ.remote.",
+        help=(
+            "The board that runs this command, the virtual board with the simulator or with the simulated RTL as its "
+            "accelerator, or a board behind PYNQ.remote. SEED, from 1 on: random stalls on the RTL's buses."
+        ),
     ),
     _board("--bitstream", type=FILE, help="Bitstream, a .bit file; the virtual board needs none."),
     _board(

@@ -29,7 +29,7 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
     "--backends",
     metavar="BACKEND,...",
     callback=parse_backends,
-    help="Backends to compare: float, quantized (runs with a checkpoint), simulated, csim, board (the virtual board) "
+    help="Backends to compare: float, quantized (runs with a checkpoint), simulated, csim, rtl, board (the virtual board) "
     "[default: float, quantized, simulated].",
 )
 @_comparison("--csim-lines", type=click.IntRange(min=1), help="Lines for the C simulation [default: all].")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 import click
@@ -37,7 +37,7 @@ def command(
     the other lines are still computed, and the exit status is then 1.
 
     The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from
-    the cycle model. Known-answer lines are computed first, and a bitstream with another network is refused.
+    the cycle model. With --device rtl the accelerator is the SystemVerilog, simulated clock by clock behind its buses. Known-answer lines are computed first, and a bitstream with another network is refused.
     """
     import numpy as np
 
@@ -51,7 +51,8 @@ def command(
     design = Design.load(design_path)
     throughput, failed = Throughput(), 0
     with ExitStack() as stack:
-        driver = stack.enter_context(open_driver(design, device=device, bitstream=bitstream, manifest=manifest))
+        with _building(device):
+            driver = stack.enter_context(open_driver(design, device=device, bitstream=bitstream, manifest=manifest))
         write = stack.enter_context(npz_writer(trace)) if trace else None
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))
@@ -69,6 +70,15 @@ def command(
         if failed:
             no_trace = f" No trace was written to {trace}." if trace else ""
             raise click.ClickException(f"{failed} of {throughput.lines + failed} lines failed.{no_trace}")
+
+
+def _building(device: str) -> AbstractContextManager:
+    """Shows that the RTL is built, which takes some seconds the first time; nothing for other devices."""
+    if not device.startswith("rtl"):
+        return nullcontext()
+    from foldline.console.progress import waiting
+
+    return waiting("building the RTL simulation")
 
 
 def _show(name: str, result, as_json: bool) -> bool:

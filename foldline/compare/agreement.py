@@ -1,4 +1,4 @@
-"""Agreement of the bit-exact backends: simulator, C simulation and board, label by label."""
+"""Agreement of the bit-exact backends: simulator, C simulation, RTL and board, label by label."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import zip_longest
 
 from foldline.console.text import counted
 
-SIMULATED, CSIM, BOARD = "simulated", "csim", "board"
+SIMULATED, CSIM, RTL, BOARD = "simulated", "csim", "rtl", "board"
 
-BIT_EXACT_BACKENDS = (SIMULATED, CSIM, BOARD)
+BIT_EXACT_BACKENDS = (SIMULATED, CSIM, RTL, BOARD)
 """They compute the same bits of a design, so that any difference is an error."""
 
 

@@ -1,4 +1,4 @@
-"""Error rates of one network on the same lines: float, quantized, simulated, as the accelerator's C++, on a board.
+"""Error rates of one network on the same lines: float, quantized, simulated, as the accelerator's C++ and RTL, on a board.
 
 What only one backend needs (torch, numba, a compiler, pynq) is imported where that backend computes, so that a board needs
 only what its own backend does.
@@ -21,6 +21,7 @@ from foldline.compare.agreement import (
     BIT_EXACT_BACKENDS,
     BOARD,
     CSIM,
+    RTL,
     SIMULATED,
     Agreement,
     LineResult,
@@ -43,11 +44,15 @@ TORCH = (FLOAT, QUANTIZED)
 BACKENDS = (*TORCH, *BIT_EXACT_BACKENDS)
 """All backends, from training to the board."""
 
+DRIVEN = (RTL, BOARD)
+"""Backends that compute lines through the driver of a board."""
+
 TITLES = {
     FLOAT: "float PyTorch",
     QUANTIZED: "quantized PyTorch",
     SIMULATED: "simulated hardware",
     CSIM: "C simulation",
+    RTL: "RTL simulation",
     BOARD: "board",
 }
 
@@ -110,6 +115,7 @@ class Comparison:
     failed      lines that failed on the board, each with the error; not in `lines`
     agreement   of the bit-exact backends; None where there is only one
     csim        what of the C simulation equals the simulator; None without that backend
+    rtl         times of the RTL, as the accelerator of a virtual board; None without that backend
     board       times of the board; None without that backend
     """
 
@@ -120,6 +126,7 @@ class Comparison:
     failed: tuple[str, ...] = ()
     agreement: Agreement | None = None
     csim: Verified | None = None
+    rtl: BoardRun | None = None
     board: BoardRun | None = None
 
 
@@ -145,9 +152,9 @@ def check_backends(
             f"backends has {' and '.join(torch)}, which PyTorch computes from a checkpoint; a design holds the integers "
             "alone."
         )
-    if ignore_limits and BOARD in wanted:
+    if ignore_limits and (driven := [backend for backend in DRIVEN if backend in wanted]):
         raise ConfigError(
-            "ignore_limits and the backend board exclude each other: no board takes a line that exceeds its limits."
+            f"ignore_limits and the backend {driven[0]} exclude each other: no board takes a line that exceeds its limits."
         )
     return wanted
 
@@ -159,7 +166,9 @@ def compare(
     checkpoint: Checkpoint | None = None,
     backends: Iterable[str] | None = None,
     board: Driver | None = None,
+    rtl: Driver | None = None,
     csim_lines: int | None = None,
+    rtl_lines: int | None = None,
     ignore_limits: bool = False,
     threads: int | None = None,
     cluster: Cluster | None = None,
@@ -167,8 +176,8 @@ def compare(
 ) -> Comparison:
     """Error rates of a design on lines, backend by backend, and whether the bit-exact backends agree.
 
-    The simulator always runs, unless `board` is the only backend: it finds the lines that exceed a limit, and C simulation
-    and board are compared with it even where `simulated` is not in `backends`.
+    The simulator always runs, unless `board` is the only backend: it finds the lines that exceed a limit, and C simulation,
+    RTL and board are compared with it even where `simulated` is not in `backends`.
 
     :param design: the network.
     :param lines: with references. Lines that exceed a limit of the overlay are left out of every backend and named, unless
@@ -176,7 +185,9 @@ def compare(
     :param checkpoint: the one that the design was exported from, for PyTorch's backends.
     :param backends: some of `BACKENDS`; None for `float`, `quantized` (both of a checkpoint) and `simulated`.
     :param board: the open driver of the backend `board`.
+    :param rtl: the open driver of the backend `rtl`: of a virtual board whose accelerator is the RTL.
     :param csim_lines: lines at most, the first ones, that the C simulation computes; None for all.
+    :param rtl_lines: the same of the RTL.
     :param ignore_limits: compute lines that exceed a limit of the overlay, too.
     :param threads: threads of this machine, 1 or more; None for one per processor.
     :param cluster: connection to the workers that simulate the lines; None for this machine's threads.
@@ -186,8 +197,9 @@ def compare(
     :raises ToolError: the C simulation cannot be compiled or fails, or the cluster fails.
     """
     wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
-    if BOARD in wanted and board is None:
-        raise ConfigError("board is None; the backend board needs an opened driver.")
+    for backend, driver in ((RTL, rtl), (BOARD, board)):
+        if backend in wanted and driver is None:
+            raise ConfigError(f"{backend} is None; the backend {backend} needs an opened driver.")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
     simulate = partial(_simulated, design, threads=threads, cluster=cluster, progress=showing)
@@ -206,15 +218,18 @@ def compare(
         few = [row.line for row in rows[:csim_lines]]
         computed[CSIM] = tuple(simulate(few, title=TITLES[CSIM], csim=True))
         csim = _verified(design, computed[CSIM])
-    run = None
+    runs: dict[str, BoardRun] = {}
+    if RTL in wanted:
+        runs[RTL] = _board_run(rtl, _all_on_board(rtl, [row.line for row in rows[:rtl_lines]], showing))
     if BOARD in wanted:
-        run = _board_run(board, tuple(row.board for row in rows))
-        computed[BOARD] = tuple(LineResult(labels=tuple(row.labels.tolist()), text=row.text) for row in run.results)
+        runs[BOARD] = _board_run(board, tuple(row.board for row in rows))
+    for backend, run in runs.items():
+        computed[backend] = tuple(LineResult(labels=tuple(one.labels.tolist()), text=one.text) for one in run.results)
     compared = tuple(row.line for row in rows)
     return Comparison(
         results=(
             *_torch_results(checkpoint, compared, wanted, showing),
-            *_hardware_results(design, rows, wanted, computed, None if run is None else run.title),
+            *_hardware_results(design, rows, wanted, computed, runs[BOARD].title if BOARD in runs else None),
         ),
         lines=compared,
         left_out=tuple(left_out),
@@ -222,7 +237,8 @@ def compare(
         failed=tuple(failed),
         agreement=agreement([line.name for line in compared], computed),
         csim=csim,
-        board=run,
+        rtl=runs.get(RTL),
+        board=runs.get(BOARD),
     )
 
 
@@ -303,6 +319,19 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
             else:
                 within.append(replace(row, board=result))
     return within, refused, failed
+
+
+def _all_on_board(board: Driver, lines: Sequence[Line], progress: Progress) -> tuple[BoardResult, ...]:
+    """The results of lines that the simulator has found to be within the limits; raises the error of a line that fails."""
+    found = []
+    inputs = (LineInput(line.name, partial(line.columns, board.design)) for line in lines)
+    with progress(TITLES[RTL]) as done:
+        for number, (_, result) in enumerate(read_inputs(board, inputs), start=1):
+            if isinstance(result, FoldlineError):
+                raise result
+            done(number, len(lines))
+            found.append(result)
+    return tuple(found)
 
 
 def _board_run(board: Driver, results: tuple[BoardResult, ...]) -> BoardRun:

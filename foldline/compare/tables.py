@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from foldline.compare.agreement import BOARD, CSIM, Agreement
-from foldline.compare.comparison import BackendResult, Comparison
+from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
+from foldline.compare.comparison import BackendResult, BoardRun, Comparison
 from foldline.console.text import counted, plain_table
 from train.data.dataset import Line
 
@@ -32,8 +32,9 @@ def table_row(result: BackendResult) -> tuple[str, ...]:
 def notes(comparison: Comparison) -> Iterator[str]:
     """What stands below the table: times, agreement, and which lines are not in it."""
     yield "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
-    if comparison.board is not None:
-        yield from comparison.board.messages
+    for run in (comparison.rtl, comparison.board):
+        if run is not None:
+            yield from run.messages
     if comparison.agreement is not None:
         yield from agreement_notes(comparison.agreement)
         if comparison.board is not None and comparison.board.total.modelled:
@@ -109,7 +110,7 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits" the number of
     lines that exceed a limit. Times are modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
     """
-    agreed, board, earlier = comparison.agreement, comparison.board, {"backends": "levels", "mismatch": "apart"}
+    agreed, earlier = comparison.agreement, {"backends": "levels", "mismatch": "apart"}
     result = {
         "experiment": experiment,
         "data": data,
@@ -127,20 +128,23 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     }
     if comparison.csim is not None:
         result[CSIM] = asdict(comparison.csim)
-    if board is not None:
-        total = board.total
-        result[BOARD] = {
-            "kind": board.kind,
-            "modelled": total.modelled,
-            "at_most": total.at_most,
-            "clock_mhz": board.clock_mhz,
-            **{key: getattr(total, key) for key in ("lines", "columns", "milliseconds")},
-            "milliseconds_per_line": total.milliseconds / total.lines,
-            "gops": total.gops,
-        }
+    result |= {name: _run_json(run) for name, run in ((RTL, comparison.rtl), (BOARD, comparison.board)) if run}
     if per_line:
         result["lines"] = [_line_json(comparison, index) for index in range(len(comparison.lines))]
     return result
+
+
+def _run_json(run: BoardRun) -> dict:
+    total = run.total
+    return {
+        "kind": run.kind,
+        "modelled": total.modelled,
+        "at_most": total.at_most,
+        "clock_mhz": run.clock_mhz,
+        **{key: getattr(total, key) for key in ("lines", "columns", "milliseconds")},
+        "milliseconds_per_line": total.milliseconds / total.lines,
+        "gops": total.gops,
+    }
 
 
 def _line_json(comparison: Comparison, index: int) -> dict:
@@ -150,7 +154,8 @@ def _line_json(comparison: Comparison, index: int) -> dict:
         "truth": line.text,
         "texts": [result.texts[index] if index < len(result.texts) else None for result in comparison.results],
     }
-    if comparison.board is not None:
-        result = comparison.board.results[index]
-        entry[BOARD] = {key: getattr(result, key) for key in ("columns", "milliseconds", "modelled", "at_most")}
+    for name, run in ((RTL, comparison.rtl), (BOARD, comparison.board)):
+        if run is not None and index < len(run.results):
+            result = run.results[index]
+            entry[name] = {key: getattr(result, key) for key in ("columns", "milliseconds", "modelled", "at_most")}
     return entry

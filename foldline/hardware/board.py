@@ -1,15 +1,16 @@
-"""A driver for a design on a board, a remote board, or the virtual board, whose accelerator is the simulator."""
+"""A driver for a design on a board, a remote board, or the virtual board, whose accelerator is the simulator or the RTL."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import BoardError, ConfigError
+from datapath.errors import BoardError, ConfigError, DesignError
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from golden_vectors import FOLDER
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from overlay_driver.virtual import VirtualCore
     from overlay_driver.virtual.device import VirtualBoard
 
-BOARD, VIRTUAL, REMOTE = "board", "virtual", "remote"
+BOARD, VIRTUAL, RTL, REMOTE = "board", "virtual", "rtl", "remote"
+DEVICES = f"{BOARD}, {VIRTUAL}, {RTL}[:SEED] or {REMOTE}:HOST[:PORT]"
 
 
 def open_driver(
@@ -28,50 +30,69 @@ def open_driver(
     """A driver for a design on a device; entering it as a context loads the bitstream.
 
     :param design: what the bitstream holds.
-    :param device: ``board``, ``virtual`` or ``remote:HOST[:PORT]``.
+    :param device: ``board``, ``virtual``, ``rtl[:SEED]`` or ``remote:HOST[:PORT]``. `RTL` is the virtual board whose
+        accelerator is the simulated RTL, with random stalls on its buses where there is a seed.
     :param bitstream: the ``.bit`` file; None for the virtual board.
     :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
     :raises ConfigError: an unknown device, or no bitstream for one that needs it.
-    :raises DesignError: the bitstream holds another design.
+    :raises DesignError: the bitstream holds another design, or the RTL is asked for and the manifest has another kernel.
+    :raises ToolError: the RTL cannot be built.
     :raises FileError: a file cannot be read.
     :raises BoardError: no board, a bitstream for another board, or no known-answer lines.
     """
-    host = _remote_host(device)
-    if bitstream is None and device != VIRTUAL:
+    kind, detail = _parse_device(device)
+    if bitstream is None and kind in (BOARD, REMOTE):
         raise ConfigError(f"--device {device} needs --bitstream FILE.bit.")
-    facts = manifest_for(design, None if bitstream is None else read_bit_file(bitstream), manifest)
-    if device == VIRTUAL:
+    bit = None if bitstream is None else read_bit_file(bitstream)
+    facts = manifest_for(design, bit, manifest, kernel=Kernel.RTL if kind == RTL else None)
+    if kind == VIRTUAL:
         board: Board = virtual_board(design, facts)
-    elif device == BOARD:
+    elif kind == RTL:
+        board = rtl_board(design, facts, seed=int(detail) if detail else None)
+    elif kind == BOARD:
         board = this_board()
     else:
         from overlay_driver.remote import remote_board
 
-        board = remote_board(host)
+        board = remote_board(detail)
     return Driver(design, board=board, manifest=facts, bitstream=bitstream)
 
 
-def _remote_host(device: str) -> str:
-    kind, _, host = device.partition(":")
-    if device in (BOARD, VIRTUAL) or (kind == REMOTE and host):
-        return host
-    raise ConfigError(f"--device is {device!r}; it must be {BOARD}, {VIRTUAL} or {REMOTE}:HOST[:PORT].")
+def _parse_device(device: str) -> tuple[str, str]:
+    """Kind of a device, and what stands behind the colon: a host, or a seed from 1 on.
+
+    >>> _parse_device("remote:pynq:1234"), _parse_device("rtl:7"), _parse_device("virtual")
+    (('remote', 'pynq:1234'), ('rtl', '7'), ('virtual', ''))
+    """
+    kind, colon, detail = device.partition(":")
+    seed = re.fullmatch("[1-9][0-9]{0,8}", detail) is not None
+    known = {BOARD: not colon, VIRTUAL: not colon, RTL: not colon or seed, REMOTE: bool(detail)}
+    if not known.get(kind, False):
+        raise ConfigError(f"--device is {device!r}; it must be {DEVICES}.")
+    return kind, detail
 
 
-def manifest_for(design: Design, bit: BitFile | None = None, path: Path | None = None) -> Manifest:
+def manifest_for(
+    design: Design, bit: BitFile | None = None, path: Path | None = None, *, kernel: Kernel | None = None
+) -> Manifest:
     """The manifest of a file, else the one beside the bitstream, else one made of the design.
 
     :param design: of the bitstream.
     :param bit: the bitstream; None for the virtual board.
     :param path: of the manifest.
+    :param kernel: that the manifest must have; None for any, and for `Kernel.of` the design where one is made.
     :raises FileError: it cannot be read.
+    :raises DesignError: it has another kernel.
     :raises BoardError: there is no file, and no known-answer line.
     """
     if path is None and bit is not None:
         path = bit.manifest
-    if path is not None:
-        return Manifest.read(path)
-    return Manifest.of(design, answers=known_answers(design))
+    if path is None:
+        return Manifest.of(design, answers=known_answers(design), kernel=kernel)
+    found = Manifest.read(path)
+    if kernel is not None and found.kernel is not kernel:
+        raise DesignError(f"The kernel of {path} is {found.kernel.value!r}; --device {RTL} needs {kernel.value!r}.")
+    return found
 
 
 def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
@@ -111,6 +132,17 @@ def virtual_board(design: Design, manifest: Manifest) -> VirtualBoard:
     from overlay_driver.virtual.device import VirtualBoard
 
     return VirtualBoard(simulated_core(design, manifest.kernel), manifest)
+
+
+def rtl_board(design: Design, manifest: Manifest, *, seed: int | None = None) -> VirtualBoard:
+    """The virtual board whose accelerator is the simulated RTL of a design; see `foldline.hardware.rtl_core.RtlCore`.
+
+    :param seed: of random stalls; None for no stalls.
+    """
+    from foldline.hardware.rtl_core import RtlCore
+    from overlay_driver.virtual.device import VirtualBoard
+
+    return VirtualBoard(RtlCore(design, seed=seed), manifest)
 
 
 def simulated_core(design: Design, kernel: Kernel) -> VirtualCore:

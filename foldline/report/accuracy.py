@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from foldline.compare.agreement import BOARD, CSIM, SIMULATED
+from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, BackendResult, Comparison
 from foldline.compare.tables import agreement_notes, failure, notes
 
 TABLE = (
     *((FLOAT, CTC), (QUANTIZED, CTC), (QUANTIZED, OVERLAY)),
-    *((SIMULATED, CTC), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (BOARD, OVERLAY)),
+    *((SIMULATED, CTC), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
 )
 """Backends, and how labels follow from their scores, in the order of the data flow."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import is_folder
-from foldline.compare.agreement import BOARD
+from foldline.compare.agreement import BOARD, RTL
 from foldline.compare.comparison import TORCH, Progress, check_backends, compare
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
@@ -72,17 +72,18 @@ def compare_run(
     design, checkpoint = run.network.design, run.network.checkpoint
     wanted = backends_of(run, backends, ignore_limits=ignore_limits)
     with ExitStack() as stack:
-        board = None
-        if BOARD in wanted:
-            from foldline.hardware.board import open_driver
+        drivers = {}
+        for backend, device in ((RTL, "rtl"), (BOARD, "virtual")):
+            if backend in wanted:
+                from foldline.hardware.board import open_driver
 
-            board = stack.enter_context(open_driver(design))
+                drivers[backend] = stack.enter_context(open_driver(design, device=device))
         comparison = compare(
             design,
             dataset.validation,
             checkpoint=checkpoint,
             backends=wanted,
-            board=board,
+            **drivers,
             csim_lines=csim_lines,
             ignore_limits=ignore_limits,
             threads=threads,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -26,8 +27,34 @@ class Computed:
     found: int
 
 
+class Core(Protocol):
+    """The accelerator of a virtual board.
+
+    design    that it holds
+    kernel    whose accelerator it is
+    done_at   end of the running line, seconds; infinite if no line is running, or it hangs
+    """
+
+    design: Design
+    kernel: Kernel
+
+    @property
+    def done_at(self) -> float: ...
+
+    def reset(self) -> None:
+        """Set the state after a bitstream was loaded."""
+
+    def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
+        """Read the register at a byte offset at time `now`, seconds."""
+
+    def write(
+        self, offset: int, value: int, *, now: float, clock_mhz: float, memory: PhysicalMemory, faults: Faults
+    ) -> None:
+        """Write 32 bits to the register at a byte offset at time `now`, seconds, with the clock at `clock_mhz`."""
+
+
 class VirtualCore:
-    """An accelerator with one design.
+    """An accelerator with one design, whose labels a function computes and whose time is modelled.
 
     It reads the columns when it is started, and writes the labels after the modelled time. Lines that exceed a limit
     behave as in hardware. The published kernel hangs if a line has more labels than fit, overwrites its first columns

@@ -14,11 +14,11 @@ import numpy as np
 from pynq import Device
 from pynq.buffer import PynqBuffer
 
-from datapath.manifest import Manifest
+from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BYTES
 from overlay_driver.bitstream import BitFile
 from overlay_driver.board import Board
-from overlay_driver.virtual.core import VirtualCore
+from overlay_driver.virtual.core import Core
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import Allocation, PhysicalMemory
 
@@ -44,7 +44,7 @@ class VirtualDevice(Device):
     arch = "armv7l"
     name = "virtual"
 
-    def __init__(self, core: VirtualCore, *, base: int) -> None:
+    def __init__(self, core: Core, *, base: int) -> None:
         super().__init__("virtual")
         self.capabilities = {"REGISTER_RW": True}
         self.core = core
@@ -169,11 +169,10 @@ class VirtualDevice(Device):
 class VirtualBoard(Board):
     """A `Board` with a `VirtualDevice`, and its time; the manifest gives the registers' address and the part."""
 
-    kind = "virtual board"
-
-    def __init__(self, core: VirtualCore, manifest: Manifest) -> None:
+    def __init__(self, core: Core, manifest: Manifest) -> None:
         device = VirtualDevice(core, base=manifest.control_base)
         super().__init__(device, part=manifest.part, timer=VirtualTime(device))
+        self.kind = "virtual board with the RTL" if core.kernel is Kernel.RTL else "virtual board"
 
     @property
     def faults(self) -> Faults:

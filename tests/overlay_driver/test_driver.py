@@ -259,7 +259,7 @@ def test_another_design_is_checked_with_simulated_labels():
 
 @pytest.mark.parametrize("device", ["", "Board", "remote", "remote:", "virtual:1", "board:host"])
 def test_another_device_is_refused(device):
-    expected = rf"^--device is '{device}'; it must be board, virtual or remote:HOST\[:PORT\]\.$"
+    expected = rf"^--device is '{device}'; it must be board, virtual, rtl\[:SEED\] or remote:HOST\[:PORT\]\.$"
     with pytest.raises(ConfigError, match=expected):
         open_driver(small_design(), device=device)
 
