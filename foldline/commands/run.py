@@ -44,6 +44,7 @@ def command(
     from datapath.design import Design
     from datapath.files import npz_writer, require_different
     from foldline.batch.board_runs import Throughput, read_inputs
+    from foldline.console.text import capitalised
     from foldline.hardware.board import open_driver
 
     require_different(DESIGN=design_path, pixels=pixels, trace=trace, bitstream=bitstream, manifest=manifest)
@@ -64,7 +65,7 @@ def command(
             if write is not None:
                 write(f"labels_{throughput.lines - 1}", result.labels)
         if throughput.lines:
-            click.echo(throughput.summary(driver.board.kind.capitalize(), driver.manifest.clock_mhz), err=True)
+            click.echo(throughput.summary(capitalised(driver.board.kind), driver.manifest.clock_mhz), err=True)
         if failed == 1 and not throughput.lines:
             raise click.exceptions.Exit(1)  # its error has been printed
         if failed:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
-from foldline.batch.board_runs import Throughput, read_inputs
+from foldline.batch.board_runs import read_inputs
 from foldline.batch.inputs import LineInput
 from foldline.compare.agreement import (
     BIT_EXACT_BACKENDS,
@@ -28,6 +28,7 @@ from foldline.compare.agreement import (
     agreement,
     lines_text,
 )
+from foldline.compare.boards import BoardRun, all_on_board, board_run
 from foldline.differences import Verified
 from train.data.dataset import Line
 
@@ -75,33 +76,6 @@ class BackendResult:
     texts: tuple[str, ...]
     rates: ErrorRates
     title: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoardRun:
-    """Times and results of a board.
-
-    kind        "board", "remote board" or "virtual board"
-    clock_mhz   clock of the accelerator, in MHz
-    total       of all lines
-    """
-
-    kind: str
-    clock_mhz: float
-    total: Throughput
-    results: tuple[BoardResult, ...]
-
-    @property
-    def title(self) -> str:
-        return f"{self.kind} (modelled)" if self.total.modelled else self.kind
-
-    @property
-    def messages(self) -> tuple[str, str]:
-        """Lines, columns, milliseconds and throughput of all lines; and the mean time of a line."""
-        whole = self.total.summary(self.kind.capitalize(), self.clock_mhz)
-        most = "at most " if self.total.at_most else ""
-        modelled = " (modelled)" if self.total.modelled else ""
-        return whole, f"A line takes {most}{self.total.milliseconds / self.total.lines:.3f} ms on average{modelled}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,9 +171,7 @@ def compare(
     :raises ToolError: the C simulation cannot be compiled or fails, or the cluster fails.
     """
     wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
-    for backend, driver in ((RTL, rtl), (BOARD, board)):
-        if backend in wanted and driver is None:
-            raise ConfigError(f"{backend} is None; the backend {backend} needs an opened driver.")
+    _require_drivers(wanted, {RTL: rtl, BOARD: board})
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
     simulate = partial(_simulated, design, threads=threads, cluster=cluster, progress=showing)
@@ -213,19 +185,15 @@ def compare(
     computed: dict[str, tuple[LineResult | SimulatedLine, ...]] = {}
     if wanted != (BOARD,):
         computed[SIMULATED] = tuple(row.simulated for row in rows)
+    compared = tuple(row.line for row in rows)
     csim = None
     if CSIM in wanted:
-        few = [row.line for row in rows[:csim_lines]]
-        computed[CSIM] = tuple(simulate(few, title=TITLES[CSIM], csim=True))
+        computed[CSIM] = tuple(simulate(compared[:csim_lines], title=TITLES[CSIM], csim=True))
         csim = _verified(design, computed[CSIM])
-    runs: dict[str, BoardRun] = {}
+    runs = {BOARD: board_run(board, tuple(row.board for row in rows))} if BOARD in wanted else {}
     if RTL in wanted:
-        runs[RTL] = _board_run(rtl, _all_on_board(rtl, [row.line for row in rows[:rtl_lines]], showing))
-    if BOARD in wanted:
-        runs[BOARD] = _board_run(board, tuple(row.board for row in rows))
-    for backend, run in runs.items():
-        computed[backend] = tuple(LineResult(labels=tuple(one.labels.tolist()), text=one.text) for one in run.results)
-    compared = tuple(row.line for row in rows)
+        runs[RTL] = board_run(rtl, all_on_board(rtl, compared[:rtl_lines], showing(TITLES[RTL])))
+    computed |= {backend: run.line_results for backend, run in runs.items()}
     return Comparison(
         results=(
             *_torch_results(checkpoint, compared, wanted, showing),
@@ -240,6 +208,12 @@ def compare(
         rtl=runs.get(RTL),
         board=runs.get(BOARD),
     )
+
+
+def _require_drivers(wanted: Collection[str], drivers: dict[str, Driver | None]) -> None:
+    for backend, driver in drivers.items():
+        if backend in wanted and driver is None:
+            raise ConfigError(f"{backend} is None; the backend {backend} needs an opened driver.")
 
 
 def silent(what: str) -> AbstractContextManager[Callable[[int, int], None]]:
@@ -319,26 +293,6 @@ def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[
             else:
                 within.append(replace(row, board=result))
     return within, refused, failed
-
-
-def _all_on_board(board: Driver, lines: Sequence[Line], progress: Progress) -> tuple[BoardResult, ...]:
-    """The results of lines that the simulator has found to be within the limits; raises the error of a line that fails."""
-    found = []
-    inputs = (LineInput(line.name, partial(line.columns, board.design)) for line in lines)
-    with progress(TITLES[RTL]) as done:
-        for number, (_, result) in enumerate(read_inputs(board, inputs), start=1):
-            if isinstance(result, FoldlineError):
-                raise result
-            done(number, len(lines))
-            found.append(result)
-    return tuple(found)
-
-
-def _board_run(board: Driver, results: tuple[BoardResult, ...]) -> BoardRun:
-    total = Throughput()
-    for result in results:
-        total.add(result)
-    return BoardRun(kind=board.board.kind, clock_mhz=board.manifest.clock_mhz, total=total, results=results)
 
 
 def _verified(design: Design, lines: Iterable[SimulatedLine]) -> Verified:

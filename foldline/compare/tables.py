@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
-from foldline.compare.comparison import BackendResult, BoardRun, Comparison
+from foldline.compare.boards import BoardRun
+from foldline.compare.comparison import BackendResult, Comparison
 from foldline.console.text import counted, plain_table
 from train.data.dataset import Line
 

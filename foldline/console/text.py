@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def capitalised(text: str) -> str:
+    """The text with a capital letter at its beginning, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(number: int, what: str) -> str:
     """``1 line``, ``2 lines``."""
     return f"{number} {what}{'' if number == 1 else 's'}"

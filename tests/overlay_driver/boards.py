@@ -9,6 +9,7 @@ from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from fixedpoint_sim import simulate
 from foldline.hardware.board import simulated_core
+from foldline.hardware.rtl_core import RtlCore
 from overlay_driver import Driver
 from overlay_driver.virtual.device import VirtualBoard
 from tests.golden_data import REPOSITORY
@@ -46,10 +47,11 @@ def driver_of(
     loaded: Design | None = None,
     **facts,
 ) -> Driver:
-    """A driver on a virtual board that holds `loaded`, by default the same design."""
+    """A driver on a virtual board that holds `loaded`, by default the same design; with the kernel `RTL` its RTL."""
     manifest = Manifest.of(design, answers=answers, kernel=kernel, **facts)
-    board = VirtualBoard(simulated_core(loaded or design, kernel), manifest)
-    return Driver(design, board=board, manifest=manifest)
+    held = loaded or design
+    core = RtlCore(held) if kernel is Kernel.RTL else simulated_core(held, kernel)
+    return Driver(design, board=VirtualBoard(core, manifest), manifest=manifest)
 
 
 def small_design(*, columns: int = 732, labels: int = 95) -> Design:

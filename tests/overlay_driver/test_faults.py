@@ -1,7 +1,10 @@
-"""Every fault gives one error, leaves no buffer allocated, and the next line works."""
+"""Every fault gives one error, leaves no buffer allocated, and the next line works: on the virtual board with the simulator,
+and with the simulated RTL, where a test names no kernel.
+"""
 
 import itertools
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +23,13 @@ from tests.overlay_driver.boards import (
 )
 
 pytestmark = pytest.mark.pynq
+
+
+@pytest.fixture(autouse=True, params=[Kernel.PUBLISHED, Kernel.RTL], ids=lambda kernel: kernel.value)
+def usual_kernel(request, monkeypatch):
+    if request.param is Kernel.RTL:
+        request.getfixturevalue("rtl_builds")
+    monkeypatch.setitem(globals(), "driver_of", partial(driver_of, kernel=request.param))
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def test_a_hang_fails_only_that_line():
     design = golden_design(MANY_LABELS)
     many = line_with_labels(design, 120, more_than=design.limits.labels)
     few = line_with_labels(design, 12)
-    with driver_of(design) as driver:
+    with driver_of(design, kernel=Kernel.PUBLISHED) as driver:
         results = list(driver.read_lines([few, many, few, few]))
         assert driver.board.device.memory.stray == []
     assert isinstance(results.pop(1), BoardError)
@@ -145,7 +155,7 @@ def test_a_flipped_bit_that_cannot_be_right_is_found_in_any_line(design, line, p
 
 def test_a_count_that_is_too_small_is_found_by_the_words_after_the_labels(design, line):
     found = len(simulate(design, line).labels)
-    with driver_of(design) as driver:
+    with driver_of(design, kernel=Kernel.PUBLISHED) as driver:
         driver.board.faults.flipped_bit = (0, found.bit_length() - 1)
         missed = 1 << (found.bit_length() - 1)  # and the mark of the end behind them
         expected = rf"^The accelerator wrote {missed + 1} words after its \d+ labels\.$"
@@ -156,7 +166,7 @@ def test_a_count_that_is_too_small_is_found_by_the_words_after_the_labels(design
 def test_a_count_that_is_too_large_is_found_by_the_end_mark(design, line):
     found = len(simulate(design, line).labels)
     bit = next(bit for bit in range(6) if not found >> bit & 1)
-    with driver_of(design) as driver:
+    with driver_of(design, kernel=Kernel.PUBLISHED) as driver:
         driver.board.faults.flipped_bit = (0, bit)
         with pytest.raises(
             BoardError, match=rf"^The accelerator wrote 0xB as label {found}; the allowed range is 1 to 10\.$"
@@ -194,7 +204,7 @@ def test_an_interrupted_run_ends_cleanly(design, line, poll):
 
 
 def test_an_interrupt_after_the_start_does_not_free_a_buffer_in_use(design, line):
-    driver = driver_of(design)
+    driver = driver_of(design, kernel=Kernel.PUBLISHED)
     with pytest.raises(KeyboardInterrupt), driver:
         core = driver.board.device.core
         start = core._start
@@ -414,7 +424,7 @@ def test_buffers_that_cannot_be_allocated_again_are_not_used(design, line):
 
 def test_after_a_hang_the_known_answer_lines_are_computed_first(design, line, answer):
     other = line[::-1].copy()
-    with driver_of(design, answers=(answer,)) as driver:
+    with driver_of(design, answers=(answer,), kernel=Kernel.PUBLISHED) as driver:
         device = driver.board.device
         computed = []
         compute = device.core._compute

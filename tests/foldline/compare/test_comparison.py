@@ -291,7 +291,9 @@ def test_progress_is_shown_backend_by_backend(design, csim_builds):
         def __exit__(self, *error):
             pass
 
-    compare(design, LINES, backends=BACKENDS[2:], board=StandInBoard(design), csim_lines=1, progress=Shown)
+    compare(
+        design, LINES, backends=("simulated", "csim", "board"), board=StandInBoard(design), csim_lines=1, progress=Shown
+    )
     three = [(1, 3), (2, 3), (3, 3)]
     assert shown == [
         ("simulated hardware", three),
@@ -313,7 +315,7 @@ def altering(monkeypatch, length, change):
 
 
 def test_all_three_agree(csim_builds, csim_design):
-    comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design))
+    comparison = compare(csim_design, LINES, backends=("simulated", "csim", "board"), board=StandInBoard(csim_design))
     assert texts_of(comparison, "csim") == texts_of(comparison, "simulated") == ("cc", "c", "a")
     assert comparison.agreement.message == "simulated, csim and board agree on all 3 lines (4 labels)."
     # 74 columns: 2 directions of 4 units, and 5 classes.
@@ -349,7 +351,9 @@ def test_a_hidden_word_that_changes_no_label_is_listed_too(csim_builds, csim_des
 
 
 def test_only_the_first_lines_can_be_c_simulated_and_the_title_has_their_number(csim_builds, csim_design):
-    comparison = compare(csim_design, LINES, backends=BACKENDS[2:], board=StandInBoard(csim_design), csim_lines=2)
+    comparison = compare(
+        csim_design, LINES, backends=("simulated", "csim", "board"), board=StandInBoard(csim_design), csim_lines=2
+    )
     rates = {one.name: one.rates.lines for one in comparison.results}
     assert rates == {"simulated": 3, "csim": 2, "board": 3}
     assert comparison.results[2].rates == error_rates([line.text for line in LINES[:2]], ["cc", "c"])

@@ -107,6 +107,7 @@ def test_the_accuracy_table_has_the_numbers_of_the_comparisons(whole):
         ("simulated", "greedy CTC", "simulated hardware"),
         ("simulated", "overlay labels", "simulated hardware"),
         ("csim", "overlay labels", "C simulation (first 2 lines)"),
+        ("rtl", "overlay labels", "RTL simulation"),
         ("board", "overlay labels", "virtual board (modelled)"),
     ):
         row = [title, decoding]
@@ -125,7 +126,8 @@ def test_backends_that_were_not_computed_have_no_number():
     rows = page(simulated_run()).tables["accuracy"][0][2:]
     absent = {row[0]: row[2:] for row in rows if "simulated" not in row[0]}
     assert absent == {
-        name: ["not computed"] for name in ("float PyTorch", "quantized PyTorch", "C simulation", "board")
+        name: ["not computed"]
+        for name in ("float PyTorch", "quantized PyTorch", "C simulation", "RTL simulation", "board")
     }
 
 

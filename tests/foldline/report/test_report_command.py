@@ -152,7 +152,7 @@ def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
     compared = json.loads(command_line.run("compare", recipe / "design.npz", "--data", data, "--json").stdout)
     overlay = next(level for level in compared["levels"] if level["labels"] == "overlay labels")
     assert f'<td class="network key">{overlay["cer"]:.2f}</td>' in text
-    assert text.count('class="network absent" colspan="3">not computed') == 2 * 7 - 4 - 2
+    assert text.count('class="network absent" colspan="3">not computed') == 2 * 8 - 4 - 2
 
 
 def test_rates_are_modelled_for_a_line_that_all_networks_accept(saved, data, tmp_path):
@@ -165,7 +165,8 @@ def test_rates_are_modelled_for_a_line_that_all_networks_accept(saved, data, tmp
 
 
 def test_a_disagreement_is_an_error_after_the_report_is_written(saved, data, tmp_path, monkeypatch):
-    def open_driver(design):
+    def open_driver(design, *, device):
+        assert device == "virtual"
         return StandInBoard(design, lambda number, labels: labels[::-1] if number == 0 else labels)
 
     monkeypatch.setattr(board_module, "open_driver", open_driver)
@@ -200,7 +201,7 @@ def test_trials_of_a_study_are_read_by_name_and_storage(saved, data, tmp_path, m
         (("{run}", "--study", "x"), "--study and --storage need each other.", 2),
         (
             ("{run}", "--backends", "fpga"),
-            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, board, "
+            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, rtl, board, "
             "separated by commas.",
             2,
         ),
