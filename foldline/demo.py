@@ -11,9 +11,9 @@ from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError, TrainingError
 from datapath.folded import fold
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
-from foldline.compare.comparison import TORCH, Comparison, Progress, compare
+from foldline.compare.comparison import TITLES, TORCH, Comparison, Progress, compare
 from foldline.compare.tables import agreement_notes, failure
-from foldline.console.text import now
+from foldline.console.text import capitalised, now
 from foldline.differences import Verified
 from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.board import open_driver
@@ -179,9 +179,9 @@ def compare_all(
             try:
                 drivers[backend] = stack.enter_context(open_driver(design, device=device))
             except ImportError as error:  # pynq is missing, or does not work with the installed numpy
-                log(f"   {backend} skipped: {_why_missing(error)}")
+                log(f"   {capitalised(TITLES[backend])} skipped: {_why_missing(error)}")
             except ToolError as error:  # no Verilator, or no compiler
-                log(f"   {backend} skipped: {error}")
+                log(f"   {TITLES[backend]} skipped: {error}")
         backends += drivers
         comparison = compare(
             design,

@@ -193,7 +193,7 @@ def compare(
     runs = {BOARD: board_run(board, tuple(row.board for row in rows))} if BOARD in wanted else {}
     if RTL in wanted:
         runs[RTL] = board_run(rtl, all_on_board(rtl, compared[:rtl_lines], showing(TITLES[RTL])))
-    computed |= {backend: run.line_results for backend, run in runs.items()}
+    computed |= {backend: runs[backend].line_results for backend in DRIVEN if backend in runs}
     return Comparison(
         results=(
             *_torch_results(checkpoint, compared, wanted, showing),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from datapath import Design, Folding
-from datapath.errors import MismatchError
+from datapath.errors import MismatchError, ToolError
 from foldline import demo
 from foldline.demo import CSIM_LINES, compare_all, run_demo
 from tests.designs import random_design
@@ -21,7 +21,17 @@ FOLDING = Folding(pe=2, simd_input=4, simd_recurrent=2)
 LINES = tiny.dataset().validation
 
 
-def without_pynq(design):
+NO_VERILATOR = "There is no Verilator."
+
+
+def stand_in(design, *, device):
+    """A substitute for the virtual board, without the RTL."""
+    if device == "rtl":
+        raise ToolError(NO_VERILATOR)
+    return StandInBoard(design)
+
+
+def without_pynq(design, *, device):
     raise ModuleNotFoundError("No module named 'pynq'", name="pynq")
 
 
@@ -39,7 +49,7 @@ def ran(tmp_path_factory):
     messages = []
     random_design(3, inputs=8, hidden=4, classes=5).save(folder / "embedded.npz")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "open_driver", StandInBoard)
+        patch.setattr(demo, "open_driver", stand_in)
         without_compiler(patch)
         result = run_demo(
             folder,
@@ -66,9 +76,10 @@ def names(comparison):
 
 def test_the_demo_logs_its_steps_and_keeps_its_files(ran):
     result, messages = ran
-    assert [message[0] for message in messages] == ["1", "2", " ", "3", " ", "4", " ", "5", " ", "6"]
-    assert re.search(r"PYNQ-Z1: .* 3 of 140 BRAM36", messages[-4])
-    assert messages[-2].startswith(NO_COMPILER)
+    assert [message[0] for message in messages] == ["1", "2", " ", "3", " ", "4", " ", "5", " ", " ", "6"]
+    assert re.search(r"PYNQ-Z1: .* 3 of 140 BRAM36", messages[-5])
+    assert messages[-3].startswith(NO_COMPILER)
+    assert messages[-2] == f"   RTL simulation skipped: {NO_VERILATOR}"
     assert (result.project / "src" / "weights.hpp").is_file()
     assert (result.project / "run_hls.tcl").is_file()
     kept = (
@@ -105,12 +116,12 @@ def test_its_table_has_every_backend_of_the_trained_network(ran):
 
 
 def test_the_c_simulation_computes_few_lines(network, csim_builds, monkeypatch):
-    monkeypatch.setattr(demo, "open_driver", StandInBoard)
+    monkeypatch.setattr(demo, "open_driver", stand_in)
     monkeypatch.setattr(demo, "CSIM_LINES", 2)
     design, checkpoint = network
     messages = []
     comparison = compare_all(design, LINES, checkpoint=checkpoint, log=messages.append)
-    assert messages == []
+    assert messages == [f"   RTL simulation skipped: {NO_VERILATOR}"]
     assert names(comparison)[-2:] == ["csim", "board"]
     assert [result.rates.lines for result in comparison.results] == [3, 3, 3, 3, 3, 2, 3]
     assert comparison.agreement.message.endswith("and csim on the first 2 lines.")
@@ -124,10 +135,11 @@ def test_without_pynq_the_board_is_skipped_with_the_reason(network, monkeypatch)
     monkeypatch.setattr(demo, "open_driver", without_pynq)
     comparison = compare_all(design, LINES, checkpoint=checkpoint, log=messages.append)
     assert messages[0].startswith(NO_COMPILER)
-    assert messages[1:] == ["   Board skipped: pynq is not installed: pip install 'foldline[board]'."]
+    missing = "skipped: pynq is not installed: pip install 'foldline[board]'."
+    assert messages[1:] == [f"   RTL simulation {missing}", f"   Board {missing}"]
     assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated"]
 
-    def broken(design):
+    def broken(design, *, device):
         raise ImportError("numpy.core.multiarray failed to import.\nand more")
 
     monkeypatch.setattr(demo, "open_driver", broken)
@@ -139,7 +151,9 @@ def test_a_backend_that_differs_ends_the_demo(network, monkeypatch):
     without_compiler(monkeypatch)
     design, checkpoint = network
 
-    def wrong(design):
+    def wrong(design, *, device):
+        if device == "rtl":
+            raise ToolError(NO_VERILATOR)
         return StandInBoard(design, lambda number, labels: np.append(labels, 1) if number == 1 else labels)
 
     monkeypatch.setattr(demo, "open_driver", wrong)
@@ -153,10 +167,14 @@ def test_a_backend_that_differs_ends_the_demo(network, monkeypatch):
 
 
 @pytest.mark.pynq
-def test_the_demo_s_board_is_the_virtual_one(network, monkeypatch):
-    without_compiler(monkeypatch)
+def test_the_demo_s_board_is_the_virtual_one_and_its_first_lines_are_simulated_on_the_rtl(
+    network, csim_builds, rtl_builds, monkeypatch
+):
+    monkeypatch.setattr(demo, "RTL_LINES", 2)
     design, checkpoint = network
     comparison = compare_all(design, LINES, checkpoint=checkpoint, log=lambda message: None)
     assert comparison.results[-1].title == "virtual board (modelled)"
-    assert comparison.agreement.backends == ("simulated", "board")
+    assert comparison.agreement.backends == ("simulated", "csim", "rtl", "board")
     assert comparison.board.total.lines == 3
+    assert comparison.rtl.total.lines == 2
+    assert comparison.rtl.kind == "virtual board with the RTL"
