@@ -26,6 +26,18 @@ class ExceededLimit:
         return f"{self.actual} {self.name}, allowed {self.allowed}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LineCycles:
+    """Clock cycles of a line on the hardware.
+
+    line     of the whole line
+    steady   of each column while its stages are busy, as the folding allows
+    """
+
+    line: int
+    steady: int
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trace:
     """Every stage's result for one line of T columns.
@@ -35,7 +47,8 @@ class Trace:
     labels     uint8 [n]       emitted labels, at most the overlay's limit
     text       str             the labels' symbols
     exceeded   tuple           limits of the overlay that the line exceeds: then no board gives this result
-    mismatch   str             first difference from the simulator, where a C simulation computed the line; else empty
+    mismatch   str             first difference from the simulator, where a simulation of the hardware computed the line
+    cycles     LineCycles      where the RTL simulation computed the line; else None
     """
 
     hidden: np.ndarray
@@ -44,6 +57,7 @@ class Trace:
     text: str
     exceeded: tuple[ExceededLimit, ...]
     mismatch: str = ""
+    cycles: LineCycles | None = None
 
     @property
     def found(self) -> int:

@@ -32,6 +32,7 @@ GROUPS = {
         "import-header": ("import_header", "Convert an LSTM-PYNQ weight header to a design."),
         "verify": ("verify", "Check that a weight header computes the bits of a design."),
         "csim": ("csim", "Compute lines with the accelerator's C++, and verify them."),
+        "rtlsim": ("rtlsim", "Compute lines with the accelerator's RTL, and verify them."),
         "estimate": ("estimate", "Estimate cycles and FPGA resources before synthesis."),
     },
     "Board": {

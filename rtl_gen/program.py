@@ -132,7 +132,7 @@ class RtlProgram:
             (Register.CONTROL, Control.START),
         ):
             model.write_register(register, value)
-        most = self._most_clocks(len(columns))
+        most = self.most_clocks(len(columns))
         _, ended = model.run(most)
         if not ended:
             raise ToolError(f"The accelerator did not end a line of {len(columns)} columns within {most} clocks.")
@@ -141,8 +141,8 @@ class RtlProgram:
         found, labels = self._labels(output, len(columns))
         return self._arranged(model.observed(), len(columns), found, labels)
 
-    def _most_clocks(self, columns: int) -> int:
-        """More clocks than a line takes, whatever the stalls."""
+    def most_clocks(self, columns: int) -> int:
+        """More clocks than a line of so many `columns` takes, whatever the stalls."""
         return STALLS * rtl_cycles(Architecture.of(self.design)).line(columns)
 
     def _labels(self, output: bytearray, columns: int) -> tuple[int, np.ndarray]:

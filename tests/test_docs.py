@@ -165,19 +165,24 @@ def test_the_readme_fits_on_a_page_and_says_what_is_not_shown():
     assert "**Not shown yet:**" in "".join(text.splitlines(keepends=True)[:30])
 
 
+def save_small_network(path: Path) -> None:
+    """Write a design, and into the current folder lines for it: line.png, lines/0.png, pixels.npz."""
+    design = random_design(1, inputs=32, hidden=8, classes=5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    design.save(path)
+    Path("lines").mkdir()
+    for name in ("line.png", "lines/0.png"):
+        Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(name)
+    np.savez("pixels.npz", pixels_0=random_columns(design, 4))
+
+
 def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
     """With a small network in place of the recipe's, which takes long to train."""
     text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
     commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
     assert [words[1] for words in commands] == ["recipe", "export", "csim", "export", "csim", "csim"]
     monkeypatch.chdir(tmp_path)
-    design = random_design(1, inputs=32, hidden=8, classes=5)
-    (tmp_path / commands[1][2]).parent.mkdir(parents=True)
-    design.save(commands[1][2])
-    (tmp_path / "lines").mkdir()
-    for name in ("line.png", "lines/0.png"):
-        Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(name)
-    np.savez("pixels.npz", pixels_0=random_columns(design, 4))
+    save_small_network(Path(commands[1][2]))
     for words in commands[1:]:
         result = CliRunner().invoke(main, words[1:])
         assert result.exit_code == 0, (words, result.output)
@@ -189,12 +194,15 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
 RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
 
 
-def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace):
+@pytest.mark.slow
+def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace, rtl_builds):
     commands = commands_of("docs/rtl.md")
-    assert [words[1] for words in commands] == ["export"]
+    assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim"]
+    save_small_network(Path("net.npz"))
     for words in commands:
         runs(*words[1:])
     assert (workplace / "rtl" / "topLevel_BLSTM_CTC.sv").is_file()
+    assert (workplace / "line.vcd").is_file()
 
 
 def rows_of_foldings() -> list[list[str]]:

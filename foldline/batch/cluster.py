@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 def _build() -> str:
     digest = hashlib.sha256()
     root = Path(datapath.__file__).parents[1]
-    for package in ("datapath", "fixedpoint_sim", "hls_gen"):
+    for package in ("datapath", "fixedpoint_sim", "hls_gen", "rtl_gen"):
         for path in sorted((root / package).rglob("*")):
-            if path.suffix in (".py", ".hpp", ".cpp", ".j2"):
+            if path.suffix in (".py", ".hpp", ".cpp", ".sv", ".j2"):
                 digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     return f"{VERSION} ({digest.hexdigest()[:12]})"
 

@@ -1,7 +1,7 @@
 """Results of lines as JSON, and the header of a results file that is not finished.
 
-A results file holds one object per input line, `{"name", "text", "labels", "columns", "exceeded"}`, or
-`{"name", "error"}` for a line that failed. An unfinished file begins with a `Header`, which alone has the key
+A results file holds one object per input line, `{"name", "text", "labels", "columns", "exceeded"}`, of `rtlsim` also
+`{"cycles", "cycles_per_column"}`, or `{"name", "error"}` for a line that failed. An unfinished file begins with a `Header`, which alone has the key
 `foldline`. See docs/decisions/0006-results-files.md.
 """
 
@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.errors import FoldlineError
-from fixedpoint_sim.trace import ExceededLimit, Trace
+from fixedpoint_sim.trace import ExceededLimit, LineCycles, Trace
 from foldline.console.text import printable
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the header; a file of another version is refused."""
 
 KIND = "results"
@@ -31,7 +31,8 @@ class SimulatedLine:
     greedy     labels by greedy CTC
     columns    columns of the line
     exceeded   limits of the overlay that the line exceeds
-    mismatch   first difference of a C simulation from the simulator; empty if there is none
+    mismatch   first difference of a simulation of the hardware from the simulator; empty if there is none
+    cycles     of the line in the RTL simulation; None where another simulation computed it
     """
 
     text: str
@@ -40,6 +41,7 @@ class SimulatedLine:
     columns: int
     exceeded: tuple[ExceededLimit, ...]
     mismatch: str
+    cycles: LineCycles | None = None
 
     @classmethod
     def of(cls, trace: Trace) -> SimulatedLine:
@@ -50,6 +52,7 @@ class SimulatedLine:
             columns=len(trace.scores),
             exceeded=trace.exceeded,
             mismatch=trace.mismatch,
+            cycles=trace.cycles,
         )
 
 
@@ -63,7 +66,11 @@ def result_json(name: str, result: SimulatedLine | FoldlineError) -> str:
         return _dumps({"name": name, "error": str(result)})
     exceeded = [{"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed} for limit in result.exceeded]
     line = {key: getattr(result, key) for key in ("text", "labels", "columns")}
-    return _dumps({"name": name, **line, "exceeded": exceeded})
+    cycles = {}
+    if result.cycles is not None:
+        per_column = {"steady": result.cycles.steady, "line": result.cycles.line / result.columns}
+        cycles = {"cycles": result.cycles.line, "cycles_per_column": per_column}
+    return _dumps({"name": name, **line, "exceeded": exceeded, **cycles})
 
 
 def _dumps(entry: dict) -> str:
@@ -88,21 +95,22 @@ def _object(line: bytes) -> dict:
 class Header:
     """First line of an unfinished results file: what decides the results of the same inputs.
 
-    design         digest of the network
+    design         digest of the network; of `rtlsim` with the folding, which decides the cycles
     ignore_limits  whether lines that exceed a limit of the overlay are computed
     pixels         digest of the raw pixels; empty for images, which are identified by their names alone
-    csim           whether a C simulation computes the lines
+    command        that computes the lines: simulate, csim or rtlsim
     """
 
     design: str
     ignore_limits: bool
     pixels: str
-    csim: bool
+    command: str
 
     @classmethod
-    def of(cls, design: Design, *, ignore_limits: bool, pixels: str, csim: bool = False) -> Header:
-        """The header for a design, whatever its folding."""
-        return cls(design=design.digest(folding=False), ignore_limits=ignore_limits, pixels=pixels, csim=csim)
+    def of(cls, design: Design, *, ignore_limits: bool, pixels: str, command: str = "simulate") -> Header:
+        """The header for a design."""
+        digest = design.digest(folding=command == "rtlsim")
+        return cls(design=digest, ignore_limits=ignore_limits, pixels=pixels, command=command)
 
     def _entry(self) -> dict:
         return {"foldline": KIND, "version": FORMAT_VERSION, **asdict(self)}
@@ -117,9 +125,9 @@ class Header:
         if found.keys() != entry.keys() or any(found[key] != entry[key] for key in ("foldline", "version")):
             return "its first line is not that of an unfinished run of this version"
         names = {
-            "design": "the design",
+            "command": "the command (simulate, csim or rtlsim)",
+            "design": "the design or its folding" if self.command == "rtlsim" else "the design",
             "ignore_limits": "--ignore-limits",
             "pixels": "the pixels file",
-            "csim": "the command (simulate or csim)",
         }
         return f"{next((name for key, name in names.items() if found[key] != entry[key]), '')} differs"

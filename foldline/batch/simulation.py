@@ -23,7 +23,8 @@ Result = Trace | SimulatedLine | FoldlineError
 
 
 class LineSimulator(Protocol):
-    """What computes the lines of one design: `fixedpoint_sim.Simulator` or `foldline.hardware.csim.CSimulator`."""
+    """What computes the lines of one design: `fixedpoint_sim.Simulator`, `foldline.hardware.csim.CSimulator`,
+    `foldline.hardware.rtl.RtlSimulator`."""
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace: ...
 

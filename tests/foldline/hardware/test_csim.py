@@ -224,7 +224,7 @@ def test_larger_buffers_are_built_once_for_each_doubling(csim_builds, csim_desig
     assert built == [40, 80, 160, 32_767]  # 40 * 2^10 = 40 960 is beyond the counters, which take 32 767
     with pytest.raises(LimitError) as error:
         simulator.run(random_columns(csim_design, 32_768), ignore_limits=True)
-    assert str(error.value) == "The line has 32768 columns; a C simulation takes 1 to 32767."
+    assert str(error.value) == "The line has 32768 columns; a simulation of the hardware takes 1 to 32767."
 
 
 class Stub:

@@ -153,7 +153,7 @@ def test_a_line_that_exceeds_the_limits_fails_and_the_rest_is_compared(csim_buil
 def partial_of(command: str, saved: Path, pixels: Path, output: Path, *, lines: int) -> None:
     """Leave what this command leaves that was stopped after so many lines."""
     digest = pixel_inputs(pixels).pixels
-    header = Header.of(Design.load(saved), ignore_limits=False, pixels=digest, csim=command == "csim").line()
+    header = Header.of(Design.load(saved), ignore_limits=False, pixels=digest, command=command).line()
     results = run(command, saved, "--pixels", pixels, "--json").stdout.encode().splitlines(keepends=True)[:lines]
     output.with_name(f"{output.name}.partial").write_bytes(header + b"".join(results))
 
@@ -179,7 +179,9 @@ def test_a_stopped_run_resumes_in_any_folding_and_writes_the_file_of_simulate(
 def test_neither_command_resumes_the_file_of_the_other(csim_builds, saved, pixels, tmp_path, begun, goes_on):
     output = tmp_path / "o.jsonl"
     partial_of(begun, saved, pixels, output, lines=1)
-    message = f"{output}.partial is not of this run: the command (simulate or csim) differs. Remove it to start over."
+    message = (
+        f"{output}.partial is not of this run: the command (simulate, csim or rtlsim) differs. Remove it to start over."
+    )
     fails(message, goes_on, saved, "--pixels", pixels, "-o", output)
     assert not output.exists()
 

@@ -1,0 +1,62 @@
+"""`foldline rtlsim`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
+from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+
+
+@click.command("rtlsim", cls=GroupedCommand)
+@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@line_options
+@option_group("Output")(
+    "--vcd", type=FILE, help="Write a waveform: around the first difference, or of the whole first line."
+)
+@folding_options
+def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None, **options) -> None:
+    """Compute text lines with the accelerator's SystemVerilog, and verify them against the simulator.
+
+    Verilator simulates the SystemVerilog that `foldline export --rtl` writes, clock by clock, with its registers and
+    memory ports. Every hidden word, class score and label is compared with that of `foldline simulate`, and the cycles of
+    each line with their exact count, as of `foldline estimate --kernel rtl`; a line that differs fails, and the message
+    names the place. Output is the same as that of `foldline simulate`; --json and -o add the cycles of the line.
+
+    The first run of a folding builds it, which takes some seconds; builds are cached in ~/.cache/foldline.
+
+    A waveform (VCD) has all signals but those within the dot products; a line of a published network takes 1 GB. With
+    --vcd, lines are computed one at a time.
+
+    With --scheduler, every worker of the Dask cluster builds it and computes one line at a time.
+    """
+    from foldline.batch.simulation import Simulation
+    from foldline.differences import Verified
+    from foldline.hardware.rtl import RtlSimulator, WaveformSimulator
+    from foldline.networks import chosen_folding
+
+    lines = LineOptions(**options)
+    if vcd and lines.scheduler:
+        raise click.UsageError("--vcd writes a file of this machine; it does not go with --scheduler.")
+    recorders = []
+
+    def recorder(design):
+        recorders.append(WaveformSimulator(design, vcd))
+        return recorders[0]
+
+    def simulation_of(design):
+        folded = design.refolded(chosen_folding(design=design, **folding))
+        return Simulation(design=folded, simulator=recorder if vcd else RtlSimulator, batch=1)
+
+    also = "; cycles of each line equal"
+    hardware = Hardware(command="rtlsim", title="RTL simulation", verified=Verified(), also=also)
+    try:
+        verify_lines(design_path, replace(lines, threads=1) if vcd else lines, simulation_of, hardware)
+    finally:
+        for simulator in recorders:
+            simulator.finish()
+            if simulator.written:
+                click.echo(f"Waveform {vcd}: {simulator.written}.", err=True)
