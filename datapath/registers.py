@@ -46,6 +46,7 @@ class Register(IntEnum):
     INPUT_BYTES = 0x20, "bytes to read, 2 * T * ceil(I * A / 8)"
     INPUT_ADDRESS = 0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"
     OUTPUT_ADDRESS = 0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"
+    STATUS = 0x40, "status of the last line, read only, of the RTL kernel alone: see `Status`"
 
     meaning: str
 
@@ -63,3 +64,11 @@ class Control(IntFlag):
     DONE = 2
     IDLE = 4
     READY = 8
+
+
+class Status(IntFlag):
+    """Bits of `Register.STATUS`."""
+
+    REFUSED = 1
+    READ_ERROR = 2
+    WRITE_ERROR = 4

@@ -10,7 +10,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import BoardError, LimitError
 from datapath.packing import WORD_DTYPE, column_words, pack_columns, unpack_labels
-from datapath.registers import Control, Register
+from datapath.registers import Control, Register, Status
 from overlay_driver.board import Board
 
 MIN_WORDS = 1024
@@ -149,6 +149,19 @@ class Accelerator:
         """The control register; reading it clears ap_done."""
         with self._board.wrap_errors(f"read the control register at 0x{self.base:08X}"):
             return Control(int(self._mmio.read(Register.CONTROL)) & 0xF)
+
+    def require_success(self) -> None:
+        """Raise a BoardError where the RTL kernel's status register says that the last line failed."""
+        with self._board.wrap_errors(f"read the status register at 0x{self.base:08X}"):
+            status = Status(int(self._mmio.read(int(Register.STATUS))) & 7)
+        reasons = {
+            Status.REFUSED: "it refused the line: columns and bytes contradict each other or exceed its buffers",
+            Status.READ_ERROR: "a read from memory was answered with an error",
+            Status.WRITE_ERROR: "a write to memory was answered with an error",
+        }
+        if status:
+            found = "; ".join(reason for bit, reason in reasons.items() if bit in status)
+            raise BoardError(f"The accelerator ended the line with status {int(status):#x}: {found}.")
 
     def start(self, buffer: LineBuffer) -> None:
         """Start the line of a buffer, after `LineBuffer.to_device`; a BoardError if the accelerator is not idle."""

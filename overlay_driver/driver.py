@@ -16,7 +16,7 @@ from datapath.cycles import cycles_of, operations_per_column
 from datapath.design import Design
 from datapath.errors import BoardError, DataError, FoldlineError, LimitError
 from datapath.images import image_columns
-from datapath.manifest import KnownAnswer, Manifest
+from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.registers import Control
 from overlay_driver.accelerator import Accelerator, LineBuffer
 from overlay_driver.bitstream import read_bit_file, require_named, require_part
@@ -249,6 +249,8 @@ class Driver:
         try:
             seconds, at_most = self._wait(buffer)
             self._running = None
+            if self.manifest.kernel is Kernel.RTL:
+                self._accelerator.require_success()
             labels = buffer.labels(counts_all=self.manifest.kernel.counts_all_labels)
         except FoldlineError as error:
             try:

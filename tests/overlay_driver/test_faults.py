@@ -14,6 +14,7 @@ from datapath.manifest import Kernel, KnownAnswer
 from datapath.registers import Control
 from fixedpoint_sim import simulate
 from overlay_driver.driver import TIMEOUT_SECONDS
+from rtl_gen.memory import Response
 from tests.overlay_driver.boards import (
     MANY_LABELS,
     driver_of,
@@ -283,14 +284,42 @@ def test_a_busy_accelerator_is_not_started(design, line):
         driver._load()
 
 
-def test_the_hls_kernel_refuses_a_line_that_exceeds_its_limit(design, line):
-    with driver_of(design, kernel=Kernel.HLS) as driver:
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        (Kernel.HLS, r"^The accelerator reports done but wrote no result: it refused"),
+        (
+            Kernel.RTL,
+            r"^The accelerator ended the line with status 0x1: it refused the line: columns and bytes contradict",
+        ),
+    ],
+)
+def test_our_kernels_refuse_a_line_that_exceeds_their_limit(design, line, rtl_builds, kernel, message):
+    with driver_of(design, kernel=kernel) as driver:
         mmio = driver._accelerator._mmio
         write = mmio.write
         mmio.write = lambda offset, value: write(offset, 733 if offset == 0x10 else value)
-        with pytest.raises(BoardError, match=r"^The accelerator reports done but wrote no result: it refused"):
+        with pytest.raises(BoardError, match=message):
             driver.read_columns(line)
         mmio.write = write
+        require_sound(driver, line)
+
+
+@pytest.mark.parametrize(
+    ("access", "status", "what"), [("read", "0x2", "a read from memory"), ("write", "0x4", "a write to memory")]
+)
+def test_an_error_response_of_memory_is_named(design, line, rtl_builds, monkeypatch, access, status, what):
+    with driver_of(design, kernel=Kernel.RTL) as driver:
+        memory = driver.board.device.core._memory
+        with monkeypatch.context() as patched:
+            answers = {
+                "read": lambda address, length: (bytes(length), Response.SLAVE_ERROR),
+                "write": lambda address, data, strobes: Response.SLAVE_ERROR,
+            }
+            patched.setattr(memory, access, answers[access])
+            expected = rf"^The accelerator ended the line with status {status}: {what} was answered with an error\.$"
+            with pytest.raises(BoardError, match=expected):
+                driver.read_columns(line)
         require_sound(driver, line)
 
 
