@@ -8,54 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datapath import Design, Folding, Limits
+from datapath import Limits
 from foldline.hardware.csim import CSimulator
 from tests.builds import random_columns
-from tests.designs import random_design
-from tests.golden_data import (
-    PEEPHOLE,
-    PUBLISHED,
-    STRESS,
-    lines,
-    peephole_network,
-    published_network,
-    stress_network,
-)
+from tests.golden_data import PEEPHOLE, PUBLISHED, STRESS, lines
+from tests.matrix import FOLDINGS, WIDTHS, any_design, folds, network
 from tests.reference import reference, reference_labels, reference_scores
 
 pytestmark = pytest.mark.exhaustive
 
-# PE, SIMD_INPUT, SIMD_RECURRENT, PE_OUT of the reference networks, PE > 1 and SIMD folding on both sides throughout.
-FOLDINGS = {
-    "W2A2": (2, 8, 16, 1),  # published: 32 inputs, 128 hidden units, 82 classes
-    "W2A4": (4, 16, 8, 2),
-    "W4A4": (8, 4, 32, 3),
-    "W4A8": (2, 2, 64, 5),
-    "W8A8": (16, 1, 4, 8),
-    "w2a2_fold": (4, 2, 8, 3),  # 8 inputs, 16 hidden, 11 classes
-    "w3a5_long": (2, 5, 10, 1),  # 10, 20, 13
-    "w3a5_odd": (5, 2, 4, 4),
-    "w4a4_extreme": (8, 8, 2, 11),  # 16, 32, 11
-    "w4a8_round": (6, 4, 12, 7),  # 12, 24, 30
-    "w8a8_overflow": (4, 16, 64, 2),  # 32, 128, 12
-    "w8a8_saturate": (8, 1, 4, 1),  # 4, 8, 6
-    "w8a8_wrap": (2, 4, 16, 6),  # 32, 128, 20
-    "w5a5": (10, 5, 4, 3),  # peepholes of fixed<8, 1>: 10, 20, 11
-    "w5a5_wide": (3, 5, 2, 2),  # and of fixed<8, 4>: 25, 12, 11
-}
 SHORT = 216
 """Columns of the longest line of a published network that is simulated: three of its six."""
-
-
-def network(data, name: str) -> Design:
-    read = published_network if name in PUBLISHED else peephole_network if name in PEEPHOLE else stress_network
-    pe, simd_input, simd_recurrent, pe_out = FOLDINGS[name]
-    folding = Folding(pe=pe, simd_input=simd_input, simd_recurrent=simd_recurrent, pe_out=pe_out)
-    return read(data, name).refolded(folding)
-
-
-def folds(design: Design) -> tuple[int, int]:
-    return design.inputs // design.folding.simd_input, design.hidden // design.folding.simd_recurrent
 
 
 def test_at_least_15_foldings_have_pe_and_simd_above_1(shared_data):
@@ -114,32 +77,6 @@ def test_peepholes_on_all_lines(name, shared_data, full_csim):
 
 
 # Random designs -----------------------------------------------------------------------------------------------------
-
-# W and A of two designs for each width: every value of each, narrow with narrow, narrow with wide, wide with wide.
-WIDTHS = [*((n, n) for n in range(1, 9)), *((n, 9 - n) for n in range(1, 9))]
-
-
-def divisor(random: np.random.Generator, number: int) -> int:
-    return int(random.choice([n for n in range(1, number + 1) if number % n == 0]))
-
-
-def any_design(seed: int, weight: int, activation: int) -> Design:
-    """Dimensions, other widths, folding, limits, and peepholes in every second one, from a seed."""
-    random = np.random.default_rng(seed)
-    inputs, hidden, classes = (int(size) for size in random.integers((1, 2, 2), (25, 17, 20)))
-    bias, fc_weight, fc_bias = (int(bits) for bits in random.integers(1, 9, size=3))
-    bits = int(random.integers(1, 17))
-    return random_design(
-        seed,
-        bits=(weight, bias, activation, fc_weight, fc_bias),
-        inputs=inputs,
-        hidden=hidden,
-        classes=classes,
-        folding=(divisor(random, hidden), divisor(random, inputs), divisor(random, hidden)),
-        pe_out=int(random.integers(1, classes + 1)),
-        limits=Limits(columns=int(random.integers(30, 50)), labels=int(random.integers(1, 8))),
-        peepholes=(bits, int(random.integers(1, bits + 1))) if seed % 2 else None,
-    )
 
 
 def test_all_widths_of_weights_and_of_activations_are_tested():
