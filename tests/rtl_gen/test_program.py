@@ -9,11 +9,14 @@ import pytest
 from datapath import Limits
 from datapath.architecture import Architecture
 from datapath.errors import DataError, ToolError
+from datapath.packing import pack_columns
+from datapath.registers import Control, Register
 from datapath.rtl_cycles import rtl_cycles
 from fixedpoint_sim import simulate
 from foldline.hardware.mismatch import first_mismatch, gate_accumulators
 from rtl_gen import model
-from rtl_gen.program import RtlProgram
+from rtl_gen.memory import BufferMemory
+from rtl_gen.program import INPUT_ADDRESS, OUTPUT_ADDRESS, RtlProgram
 from tests.builds import random_columns
 from tests.designs import random_design
 
@@ -118,3 +121,62 @@ def test_other_weights_are_computed_with_the_same_program(rtl_builds, rtl_design
     columns = random_columns(rtl_design, 14)
     result, _ = RtlProgram(other).run(columns)
     assert difference(other, columns, result) == "" and difference(rtl_design, columns, result) != ""
+
+
+STATUS = 0x40
+READ_ERROR, WRITE_ERROR = 2, 4
+
+
+def started(simulated: model.RtlModel, design, columns, **failing) -> bytearray:
+    """Start a line whose memory has a failing burst; the output buffer."""
+    words, output = pack_columns(columns, design.precision.activation), bytearray(8 * 4)
+    buffers = {INPUT_ADDRESS: bytearray(words.tobytes()), OUTPUT_ADDRESS: output}
+    simulated.memory = BufferMemory(buffers, **failing)
+    for register, value in (
+        (Register.COLUMNS, len(columns)),
+        (Register.RECORDS, 2 * len(columns)),
+        (Register.INPUT_BYTES, words.nbytes),
+        (Register.INPUT_ADDRESS, INPUT_ADDRESS),
+        (Register.OUTPUT_ADDRESS, OUTPUT_ADDRESS),
+        (Register.CONTROL, Control.START),
+    ):
+        simulated.write_register(register, value)
+    return output
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+@pytest.mark.parametrize(
+    ("failing", "status"),
+    [({"failing_read": 0}, READ_ERROR), ({"failing_read": 3}, READ_ERROR), ({"failing_write": 0}, WRITE_ERROR)],
+)
+def test_an_error_response_ends_the_line_with_a_status_and_the_next_line_is_right(
+    rtl_builds, rtl_design, seed, failing, status
+):
+    columns = random_columns(rtl_design, 25, seed=25)  # 50 words in four bursts
+    expected = simulate(rtl_design, columns, ignore_limits=True)
+    with model.RtlModel(rtl_design, BufferMemory()) as simulated:
+        simulated.reset(seed=seed)
+        output = started(simulated, rtl_design, columns, **failing)
+        assert simulated.run(10_000)[1]
+        assert simulated.read_register(STATUS) == status
+        assert output == (bytes([0xFF] * 8) + bytes(24) if status == READ_ERROR else bytes(32))
+        output = started(simulated, rtl_design, columns)
+        assert simulated.run(10_000)[1]
+        assert simulated.read_register(STATUS) == 0
+        assert np.frombuffer(bytes(output), dtype="<u8").tolist() == [expected.found, *expected.labels[:3]]
+
+
+def test_after_a_reset_at_any_moment_the_next_line_is_right(rtl_builds, rtl_design):
+    columns = random_columns(rtl_design, 14, seed=14)
+    expected = simulate(rtl_design, columns)
+    with model.RtlModel(rtl_design, BufferMemory()) as simulated:
+        for clocks in range(0, 400, 7):
+            simulated.reset(seed=clocks % 3 or None)
+            started(simulated, rtl_design, columns)
+            simulated.run(clocks)
+            simulated.reset(seed=clocks % 2 or None)
+            output = started(simulated, rtl_design, columns)
+            assert simulated.run(10_000)[1]
+            labels = np.frombuffer(bytes(output), dtype="<u8").tolist()
+            assert labels[: expected.found + 1] == [expected.found, *expected.labels], clocks
+            assert np.array_equal(simulated.observed().hidden.values.reshape(14, 2, -1), expected.hidden), clocks
