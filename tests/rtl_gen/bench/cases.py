@@ -25,7 +25,8 @@ from tests.rtl_gen.sources import unpadded_bytes
 
 PAGE = 4096
 STALLS = (0, 0.3, 0.8)
-HELD = [*Register, Register.INPUT_ADDRESS + 4, Register.OUTPUT_ADDRESS + 4][1:]
+WRITTEN = [register for register in Register if register not in (Register.CONTROL, Register.STATUS)]
+HELD = [*WRITTEN, Register.INPUT_ADDRESS + 4, Register.OUTPUT_ADDRESS + 4]
 """Offsets of the registers that hold what is written."""
 
 
