@@ -3,7 +3,8 @@
 // An AXI4 read master. It asks for bursts that end where a multiple of their greatest length ends, so none crosses a
 // boundary of 4 KiB, and for several before the first one's data comes: as many as there is room for in a queue of
 // 64 words. So it never makes the memory wait. Memory without wait states and with up to 40 clocks between address and
-// data gives one word per clock; but for one clock without a word behind a first burst of one word. A record is WORDS words; the first one has its lowest bits.
+// data gives one word per clock, except for one clock behind a first burst of one word. A record is WORDS words; the
+// first one has its lowest bits.
 //
 // A word that answers no burst (of a line that a reset has ended) is dropped. The lowest 3 bits of the address are ignored.
 //
