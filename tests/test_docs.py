@@ -197,12 +197,19 @@ RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
 @pytest.mark.slow
 def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace, rtl_builds):
     commands = commands_of("docs/rtl.md")
-    assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim"]
+    assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim", "run"]
     save_small_network(Path("net.npz"))
-    for words in commands:
+    for words in commands[:-1]:
         runs(*words[1:])
     assert (workplace / "rtl" / "topLevel_BLSTM_CTC.sv").is_file()
     assert (workplace / "line.vcd").is_file()
+
+
+@pytest.mark.pynq
+@pytest.mark.slow
+def test_the_last_command_of_the_page_on_the_rtl_runs_on_the_virtual_board(workplace, rtl_builds):
+    *_, (_, *words) = commands_of("docs/rtl.md")
+    assert "1971 been expected" in runs(*words)
 
 
 def rows_of_foldings() -> list[list[str]]:
