@@ -198,11 +198,25 @@ RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
 def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace, rtl_builds):
     commands = commands_of("docs/rtl.md")
     assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim", "run"]
-    save_small_network(Path("net.npz"))
-    for words in commands[:-1]:
-        runs(*words[1:])
+    _, simulated, _ = (runs(*words[1:]) for words in commands[:-1])
     assert (workplace / "rtl" / "topLevel_BLSTM_CTC.sv").is_file()
-    assert (workplace / "line.vcd").is_file()
+    assert simulated.splitlines()[0] in RTL_PAGE
+    shown = re.findall(r"^(TOP\..*)$", (REPOSITORY / "docs" / "rtl.gtkw").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) > 10
+    assert set(shown) <= set(signals(workplace / "line.vcd"))
+
+
+def signals(vcd: Path) -> Iterator[str]:
+    """Names of the signals of a waveform as GTKWave spells them."""
+    scopes = []
+    for words in map(str.split, vcd.read_text(encoding="ascii").partition("$enddefinitions")[0].splitlines()):
+        match words:
+            case ["$scope", _, name, "$end"]:
+                scopes.append(name)
+            case ["$upscope", "$end"]:
+                scopes.pop()
+            case ["$var", _, _, _, *name, "$end"]:
+                yield ".".join([*scopes, "".join(name)])
 
 
 @pytest.mark.pynq
