@@ -8,9 +8,7 @@ module round_saturate #(
     input  logic signed [ IN_BITS-1:0] in,
     output logic signed [OUT_BITS-1:0] out
 );
-  localparam int WIDE_BITS = (IN_BITS + 1 > OUT_BITS + 1 ? IN_BITS : OUT_BITS) + 1;
-  localparam logic signed [WIDE_BITS-1:0] HIGHEST = (1 <<< (OUT_BITS - 1)) - 1;
-  localparam logic signed [WIDE_BITS-1:0] LOWEST = -(1 <<< (OUT_BITS - 1));
+  localparam int WIDE_BITS = (IN_BITS > OUT_BITS ? IN_BITS : OUT_BITS) + 1;
 
   logic signed [WIDE_BITS-1:0] rounded;
 
@@ -24,9 +22,15 @@ module round_saturate #(
     assign rounded = raised >>> DROP;
   end
 
-  always_comb begin
-    if (rounded > HIGHEST) out = OUT_BITS'(HIGHEST);
-    else if (rounded < LOWEST) out = OUT_BITS'(LOWEST);
-    else out = OUT_BITS'(rounded);
+  // In the range, all bits from the sign of the result upwards are equal. That is less logic than two comparisons.
+  logic sign, in_range;
+  logic [WIDE_BITS-OUT_BITS:0] upper;
+  assign sign = rounded[WIDE_BITS-1];
+  assign upper = rounded[WIDE_BITS-1:OUT_BITS-1];
+  assign in_range = upper == {(WIDE_BITS - OUT_BITS + 1) {sign}};
+  if (OUT_BITS == 1) begin : one_bit
+    assign out = in_range ? rounded[0] : sign;
+  end else begin : more_bits
+    assign out = in_range ? rounded[OUT_BITS-1:0] : {sign, {(OUT_BITS - 1) {!sign}}};
   end
 endmodule
