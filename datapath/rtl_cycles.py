@@ -9,7 +9,8 @@ k // 2 of direction k % 2, and issues blocks * folds clocks. In the clock g(k) i
 
     g(k) = max( arrival of its column, g(k - 1) + max(pass, 2), g(k - 2) + pass + latency )
 
-since a column takes two clocks, and two passes of one direction depend on each other. The output layer takes blocks of classes for each pass:
+since a column takes two clocks, and two passes of one direction depend on each other. The output layer takes blocks of
+classes for each pass:
 
     q(k) = max( g(k) + pass + depth, q(k - 1) + class blocks )
 

@@ -1,4 +1,4 @@
-"""The options and the flow that `foldline simulate` and `foldline csim` share: lines in, results out."""
+"""The options and the flow that `foldline simulate`, `csim` and `rtlsim` share: lines in, results out."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ def command(
     the other lines are still computed, and the exit status is then 1.
 
     The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from
-    the cycle model. With --device rtl the accelerator is the SystemVerilog, simulated clock by clock behind its buses. Known-answer lines are computed first, and a bitstream with another network is refused.
+    the cycle model. With --device rtl the accelerator is the SystemVerilog, simulated clock by clock behind its buses.
+    Known-answer lines are computed first, and a bitstream with another network is refused.
     """
     import numpy as np
 

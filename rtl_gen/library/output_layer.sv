@@ -12,7 +12,7 @@ module output_layer #(
     parameter int WEIGHT_BITS = 8,
     parameter int BIAS_BITS = 8,
     parameter int PE_OUT = 1,
-    parameter int QUEUE_WORDS = 15,  // waiting words; the queue has one word more, the one that is read
+    parameter int QUEUE_WORDS = 15,  // waiting words, a power of 2 less 1; the queue also holds the one that is read
     parameter int WORD_BITS = HIDDEN * ACTIVATION_BITS
 ) (
     input logic clk,

@@ -24,7 +24,8 @@ module write_labels #(
   localparam int READ = 2;  // clocks from an address to its word
   localparam int COLUMN_BITS = MAX_COLUMNS > 1 ? $clog2(MAX_COLUMNS) : 1;
 
-  // Image order: columns arrive from the centre outwards, T/2, T/2-1, T/2+1, ...; the centre column of an odd line is single.
+  // Image order: columns arrive from the centre outwards, T/2, T/2-1, T/2+1, ...; the centre column of an odd line comes
+  // alone, and behind it the column to its right first.
 
   logic [15:0] arriving;  // columns still to arrive
   logic [COLUMN_BITS-1:0] right, left;  // where the next one goes
