@@ -33,6 +33,7 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
 
     With --scheduler, every worker of the Dask cluster builds it and computes one line at a time.
     """
+    from datapath.files import require_different
     from foldline.batch.simulation import Simulation
     from foldline.differences import Verified
     from foldline.hardware.rtl import RtlSimulator, WaveformSimulator
@@ -41,6 +42,7 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
     lines = LineOptions(**options)
     if vcd and lines.scheduler:
         raise click.UsageError("--vcd writes a file of this machine; it does not go with --scheduler.")
+    require_different(DESIGN=design_path, pixels=lines.pixels, output=lines.output, trace=lines.trace, vcd=vcd)
     recorders = []
 
     def recorder(design):
@@ -55,6 +57,9 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
     hardware = Hardware(command="rtlsim", title="RTL simulation", verified=Verified(), also=also)
     try:
         verify_lines(design_path, replace(lines, threads=1) if vcd else lines, simulation_of, hardware)
+    except KeyboardInterrupt:
+        recorders.clear()  # the waveform of a whole line takes long
+        raise
     finally:
         for simulator in recorders:
             simulator.finish()
