@@ -73,3 +73,10 @@ def test_files_are_written_over_earlier_ones_and_over_nothing_else(tmp_path):
     (folder / "thesis.tex").touch()
     with pytest.raises(FileError, match=r"thesis\.tex"):
         write_rtl(folder, render_rtl(design()))
+
+
+def test_the_sources_of_another_project_are_not_replaced(tmp_path):
+    (tmp_path / "rom.sv").write_text("module rom; endmodule\n")
+    with pytest.raises(FileError, match=r"rom\.sv"):
+        write_rtl(tmp_path, render_rtl(design()))
+    assert [path.name for path in tmp_path.iterdir()] == ["rom.sv"]
