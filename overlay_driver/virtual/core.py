@@ -14,7 +14,7 @@ from datapath.cycles import cycles_of
 from datapath.design import Design
 from datapath.manifest import Kernel
 from datapath.packing import REFUSED, WORD_DTYPE, column_words, unpack_records
-from datapath.registers import Control, Register
+from datapath.registers import Control, Register, Status
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import PhysicalMemory
 
@@ -59,7 +59,8 @@ class VirtualCore:
     It reads the columns when it is started, and writes the labels after the modelled time. Lines that exceed a limit
     behave as in hardware. The published kernel hangs if a line has more labels than fit, overwrites its first columns
     with those above the limit, and drops the last column of an odd line. Our kernels refuse lines with too many columns,
-    and count labels above the limit.
+    and count labels above the limit; that of the RTL kernel has a status register. A refused line takes the time of one
+    column.
 
     :param compute: computes the labels of raw pixels, int8 [T, I] with any T.
     """
@@ -76,6 +77,7 @@ class VirtualCore:
         """Set the state after a bitstream was loaded: registers are 0, no line is running."""
         self._registers.clear()
         self._control = Control.IDLE
+        self._status = Status(0)
         self._output: np.ndarray | None = None
         self.done_at = math.inf
         """End of the running line, seconds; infinite if no line is running, or it hangs."""
@@ -83,6 +85,8 @@ class VirtualCore:
     def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
         """Read the register at a byte offset at time `now`, seconds; reading `CONTROL` clears ap_done and ap_ready."""
         self._advance(now, memory, faults)
+        if offset == Register.STATUS:
+            return int(self._status)
         if offset != Register.CONTROL:
             return self._registers.get(offset, 0)
         value = self._control
@@ -103,9 +107,15 @@ class VirtualCore:
         self._control = Control.START
         columns = self._registers.get(Register.COLUMNS, 0)
         self._output = self._output_of(columns, memory)
-        if self._output is not None and not faults.done_never_rises:
-            labels = int(self._output[0])
-            self.done_at = now + self._cycles.milliseconds(columns, clock_mhz, labels) / 1000
+        if self._output is None:
+            return
+        labels = int(self._output[0])
+        refused = labels == REFUSED
+        if self.kernel is Kernel.RTL:
+            self._status = Status.REFUSED if refused else Status(0)
+        if not faults.done_never_rises:
+            length, labels = (1, 0) if refused else (columns, labels)
+            self.done_at = now + self._cycles.milliseconds(length, clock_mhz, labels) / 1000
 
     def _advance(self, now: float, memory: PhysicalMemory, faults: Faults) -> None:
         if now < self.done_at:
@@ -127,7 +137,13 @@ class VirtualCore:
         limits = self.design.limits
         record = column_words(self.design.inputs, self.design.precision.activation) * WORD_DTYPE.itemsize
         records, length = (self._registers.get(register, 0) for register in (Register.RECORDS, Register.INPUT_BYTES))
-        consistent = (records, length) == (2 * columns, 2 * columns * record)
+        # Ours take the bytes of records without padding, too.
+        least = (
+            record
+            if self.kernel is Kernel.PUBLISHED
+            else -(-self.design.inputs * self.design.precision.activation // 8)
+        )
+        consistent = records == 2 * columns and 2 * columns * least <= length <= 2 * columns * record
         if self.kernel is Kernel.PUBLISHED and not consistent:
             return None  # a stage waits for data forever
         if self.kernel is not Kernel.PUBLISHED and not (consistent and 1 <= columns <= limits.columns):

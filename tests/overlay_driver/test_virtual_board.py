@@ -6,7 +6,8 @@ import pytest
 
 from datapath.labels import overlay_labels
 from datapath.manifest import Kernel, Manifest
-from datapath.registers import Control, Register
+from datapath.packing import REFUSED
+from datapath.registers import Control, Register, Status
 from fixedpoint_sim import simulate
 from foldline.hardware.board import simulated_core
 from overlay_driver.accelerator import UNWRITTEN
@@ -160,6 +161,34 @@ def test_with_too_many_columns_the_published_kernel_misbehaves_and_the_hls_kerne
     assert ours.wait()
     ours.output.sync_from_device()
     assert (np.asarray(ours.output) == UNWRITTEN).all()  # a count of all ones
+
+
+@pytest.mark.parametrize("columns", [0, 733])
+@pytest.mark.parametrize("kernel", [Kernel.HLS, Kernel.RTL])
+def test_a_line_that_is_refused_ends_and_the_rtl_kernel_has_a_status(line, kernel, columns):
+    by_hand = ByHand(small_design(), kernel)
+    by_hand.fill(line)
+    by_hand.mmio.write(Register.COLUMNS.value, columns)
+    by_hand.mmio.write(Register.RECORDS.value, 2 * columns)
+    by_hand.start()
+    assert by_hand.wait()
+    assert by_hand.mmio.read(Register.STATUS.value) == (Status.REFUSED if kernel is Kernel.RTL else 0)
+    assert by_hand.run(line) is not None
+    assert by_hand.mmio.read(Register.STATUS.value) == 0
+
+
+@pytest.mark.parametrize("kernel", [Kernel.HLS, Kernel.RTL])
+def test_our_kernels_take_the_bytes_of_records_without_padding(line, kernel):
+    by_hand = ByHand(small_design(), kernel)
+    by_hand.fill(line)
+    unpadded = -(-by_hand.design.inputs * by_hand.design.precision.activation // 8)
+    for length, refused in ((2 * len(line) * unpadded, False), (2 * len(line) * unpadded - 1, True)):
+        by_hand.mmio.write(Register.INPUT_BYTES.value, length)
+        by_hand.input.sync_to_device()
+        by_hand.start()
+        assert by_hand.wait()
+        by_hand.output.sync_from_device()
+        assert (int(np.asarray(by_hand.output)[0]) == REFUSED) == refused
 
 
 def test_only_the_published_kernel_misreads_an_odd_line():
