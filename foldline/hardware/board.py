@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from overlay_driver.virtual.device import VirtualBoard
 
 BOARD, VIRTUAL, RTL, REMOTE = "board", "virtual", "rtl", "remote"
+MAX_SEED = 999_999_999
 DEVICES = f"{BOARD}, {VIRTUAL}, {RTL}[:SEED] or {REMOTE}:HOST[:PORT]"
 
 
@@ -65,8 +66,10 @@ def _parse_device(device: str) -> tuple[str, str]:
     (('remote', 'pynq:1234'), ('rtl', '7'), ('virtual', ''))
     """
     kind, colon, detail = device.partition(":")
-    seed = re.fullmatch("[1-9][0-9]{0,8}", detail) is not None
-    known = {BOARD: not colon, VIRTUAL: not colon, RTL: not colon or seed, REMOTE: bool(detail)}
+    seed = re.fullmatch("[1-9][0-9]{0,8}", detail) is not None  # up to MAX_SEED
+    if kind == RTL and colon and not seed:
+        raise ConfigError(f"The seed of --device is {detail!r}; it must be 1 to {MAX_SEED}.")
+    known = {BOARD: not colon, VIRTUAL: not colon, RTL: True, REMOTE: bool(detail)}
     if not known.get(kind, False):
         raise ConfigError(f"--device is {device!r}; it must be {DEVICES}.")
     return kind, detail
@@ -118,7 +121,7 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
 
 
 def _golden_answers(design: Design, vectors: dict[str, np.ndarray]) -> tuple[KnownAnswer, ...]:
-    """The golden lines that both kernels take, and whose labels do not fill the output buffer."""
+    """The golden lines that all kernels take, and whose labels do not fill the output buffer."""
     lines = [(vectors[f"pixels_{i}"], vectors[f"labels_{i}"]) for i in range(len(vectors)) if f"pixels_{i}" in vectors]
     return tuple(
         KnownAnswer(columns, labels)

@@ -79,11 +79,17 @@ def test_the_manifest_must_have_the_kernel(design, tmp_path):
         open_driver(design, device="rtl", manifest=tmp_path / "hls.json")
 
 
-@pytest.mark.parametrize("device", ["rtl:", "rtl:0", "rtl:x", "rtl:-1", "virtual:1", "board:1"])
+@pytest.mark.parametrize("device", ["rtls", "virtual:1", "board:1"])
 def test_a_device_that_cannot_be_is_refused(design, device):
     expected = rf"^--device is '{device}'; it must be board, virtual, rtl\[:SEED\] or remote:HOST\[:PORT\]\.$"
     with pytest.raises(ConfigError, match=expected):
         open_driver(design, device=device)
+
+
+@pytest.mark.parametrize("seed", ["", "0", "x", "-1", "1000000000"])
+def test_a_seed_that_cannot_be_is_refused(design, seed):
+    with pytest.raises(ConfigError, match=rf"^The seed of --device is '{seed}'; it must be 1 to 999999999\.$"):
+        open_driver(design, device=f"rtl:{seed}")
 
 
 def test_run_reads_lines_on_the_rtl(design, tmp_path):
