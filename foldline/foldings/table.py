@@ -25,11 +25,12 @@ def folding_report(front: FoldingFront, *, source: str, rate: float | None, comp
     """
     published = published_point(front)
     named = None if published is None else published.point.folding
+    like = " as for the hls kernel" if front.kernel is Kernel.RTL else ""
     shown = {named, *(point.folding for point in (front.points if complete else front.compact))}
     points = [point for point in front.points if point.folding in shown]
     yield (
         f"{front.architecture.experiment}, {front.kernel.value} kernel on {front.board.title} at {front.clock_mhz:g} MHz, "
-        f"lines of {front.columns} columns; columns/s are modelled, resources estimated."
+        f"lines of {front.columns} columns; columns/s are modelled, resources estimated{like}."
     )
     yield _counts(front, complete=complete)
     if points:

@@ -60,6 +60,11 @@ def test_a_design_is_shown_with_its_compact_front(small):
     assert [row.split()[4] for row in rows] == [f"{point.columns_per_second:.0f}" for point in front.compact]
 
 
+def test_the_resources_of_the_rtl_kernel_are_those_of_the_hls_kernel_and_it_says_so(small):
+    first = succeeds(small, "--kernel", "rtl").splitlines()[0]
+    assert first.endswith("columns/s are modelled, resources estimated as for the hls kernel.")
+
+
 def test_all_shows_the_complete_front(small):
     text = succeeds(small, "--all").splitlines()
     assert len(text[text.index("") + 3 :]) == len(front_of(small).points)
