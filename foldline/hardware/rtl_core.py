@@ -113,7 +113,7 @@ class RtlCore:
             return
         if not starting:
             self._registers[offset] = value
-        elif self._started is None:
+        elif self._started is None or (self._end is not None and self._end <= now):
             self._memory.output_address = self._registers.get(Register.OUTPUT_ADDRESS, 0) | (
                 self._registers.get(Register.OUTPUT_ADDRESS + 4, 0) << 32
             )

@@ -73,6 +73,19 @@ def test_a_refused_line_says_so_in_the_status_register(design):
         assert core.read(Register.COLUMNS, **access) == 733
 
 
+def test_a_line_may_start_before_the_last_ones_end_was_read(design):
+    with open_driver(design, device="rtl") as driver:
+        core, device = driver.board.device.core, driver.board.device
+        access = {"now": 0.0, "memory": device.memory, "faults": device.faults}
+        ends = []
+        for _ in range(2):  # no column: both are refused
+            core.write(Register.CONTROL, Control.START, clock_mhz=100, **access)
+            access["now"] = core.done_at
+            ends.append(core.done_at)
+        assert ends[1] == 2 * ends[0] > 0
+        assert core.read(Register.CONTROL, **access) == Control.DONE | Control.IDLE | Control.READY
+
+
 def test_the_manifest_must_have_the_kernel(design, tmp_path):
     Manifest.of(design, answers=known_answers(design), kernel=Kernel.HLS).write(tmp_path / "hls.json")
     with pytest.raises(DesignError, match=r"^The kernel of .*hls\.json is 'hls'; --device rtl needs 'rtl'\.$"):
