@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from foldline.differences import Verified
 
 
+class Interrupted(click.ClickException):
+    """A command with a results file was interrupted; the message says how to continue."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LineOptions:
     """The values of `line_options`."""
@@ -211,4 +215,4 @@ def _write(results_file, results, progress, *, resumable: bool) -> None:
                 progress.log(f"Error: {printable(str(result))}")
     except KeyboardInterrupt:
         kept = f" {results_file.partial} holds {results_file.lines} lines; the same command continues from there."
-        raise click.ClickException(f"Interrupted.{kept if resumable else ''}") from None
+        raise Interrupted(f"Interrupted.{kept if resumable else ''}") from None

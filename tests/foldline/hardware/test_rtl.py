@@ -225,6 +225,27 @@ def test_a_waveform_is_announced_and_a_line_that_differs_fails(
     assert (tmp_path / "w.vcd").is_file()
 
 
+@pytest.mark.parametrize("other", ["DESIGN", "pixels", "output", "trace"])
+def test_a_waveform_is_written_over_no_other_file(saved, pixels, tmp_path, other):
+    options = {"DESIGN": [], "pixels": [], "output": ["-o", tmp_path / "o"], "trace": ["--trace", tmp_path / "t"]}
+    path = {"DESIGN": saved, "pixels": pixels}.get(other) or options[other][1]
+    message = f"{other} and vcd are the same file, {path}; one would be written over the other."
+    fails(message, "rtlsim", saved, "--pixels", pixels, *options[other], "--vcd", path)
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "o.jsonl")], ids=["printed", "written"])
+def test_an_interrupt_writes_no_waveform(rtl_builds, saved, pixels, tmp_path, monkeypatch, output):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    run_line = WaveformSimulator.run
+    calls = iter([run_line, interrupted, interrupted])
+    monkeypatch.setattr(WaveformSimulator, "run", lambda *a, **b: next(calls)(*a, **b))
+    assert run("rtlsim", saved, "--pixels", pixels, "--vcd", "w.vcd", *output).exit_code == 1
+    assert not (tmp_path / "w.vcd").exists()
+
+
 def test_a_waveform_and_a_cluster_exclude_each_other(saved, pixels, tmp_path):
     arguments = ("--vcd", tmp_path / "w.vcd", "--scheduler", "tcp://localhost:1")
     message = "--vcd writes a file of this machine; it does not go with --scheduler."
