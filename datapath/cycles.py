@@ -97,6 +97,15 @@ class Cycles:
         waits = sum(stage.latency for stage in self.stages if stage is not slowest)
         return slowest.cycles_per_column * columns + waits + LABEL_CYCLES * columns
 
+    def stage_in_line(self, stage: Stage, columns: int, labels: int | None = None) -> float:
+        """Cycles in which one of the stages works on a line.
+
+        :param stage: one of `stages`.
+        :param columns: T of the line.
+        :param labels: as in `line`.
+        """
+        return stage.in_line(columns)
+
     def per_column(self, columns: int, labels: int | None = None) -> float:
         """Cycles of a line, see `line`, divided by its columns: what the published measurements give."""
         return self.line(columns, labels) / columns

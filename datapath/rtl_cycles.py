@@ -87,7 +87,7 @@ class RtlCycles(Cycles):
         :param columns: T of the line.
         :param labels: that it has, None for as many as fit; those that do not fit take no time.
         """
-        stored = self.label_limit if labels is None else min(labels, self.label_limit)
+        stored = self._stored(labels)
         last = DIRECTIONS * columns - 1
         # The longest path to the last pass of the output layer leaves the hidden layer at one end of the line: at a pass
         # between, one of the two layers is faster on both sides. Passes are in pairs, so an end is two passes.
@@ -95,6 +95,20 @@ class RtlCycles(Cycles):
             self._hidden(k) + self.issued + self.depth + (last - k) * self.class_blocks for k in {0, 1, last - 1, last}
         )
         return classes + self.behind + columns + LABELS + WRITE + stored + 1 + MEMORY_LATENCY
+
+    def stage_in_line(self, stage: Stage, columns: int, labels: int | None = None) -> float:
+        """As `Cycles.stage_in_line`; only the stored labels are written.
+
+        :param stage: one of `stages`.
+        :param columns: T of the line.
+        :param labels: as in `line`.
+        """
+        if stage.key == "dma_out":
+            return self._stored(labels) + 1
+        return stage.in_line(columns)
+
+    def _stored(self, labels: int | None) -> int:
+        return self.label_limit if labels is None else min(labels, self.label_limit)
 
     def _hidden(self, pass_number: int) -> int:
         """The clock in which it is decided that a pass begins."""

@@ -18,10 +18,9 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import ToolError
-from datapath.registers import TOP
 from datapath.rtl_cycles import MEMORY_LATENCY
 from rtl_gen.memory import Memory
-from rtl_gen.sources import parameters, render_rtl
+from rtl_gen.sources import TOP_FILE, parameters, render_rtl
 from rtl_gen.verilator import built_program
 
 HARNESS_SIZES = ("ACTIVATION_BITS", "HIDDEN", "PE", "PE_OUT")
@@ -239,6 +238,6 @@ def built_rtl(design: Design, *, trace: bool) -> tuple[Path, dict[str, str]]:
     files = render_rtl(design, observed=True)
     roms = {name: text for name, text in files.items() if name.endswith(".mem")}
     sources = {name: text for name, text in files.items() if name not in roms}
-    sources[f"{TOP}.sv"] = sources[f"{TOP}.sv"].partition("\n")[2]  # the first line names the design
+    sources[TOP_FILE] = sources[TOP_FILE].partition("\n")[2]  # the first line names the design
     sizes = {name: value for name, value in parameters(design).items() if name in HARNESS_SIZES}
     return built_program(sources, sizes=sizes, trace=trace), roms

@@ -199,7 +199,7 @@ def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace, rtl_builds
     commands = commands_of("docs/rtl.md")
     assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim", "run"]
     _, simulated, _ = (runs(*words[1:]) for words in commands[:-1])
-    assert (workplace / "rtl" / "topLevel_BLSTM_CTC.sv").is_file()
+    assert (workplace / "rtl" / "topLevel_BLSTM_CTC.v").is_file()
     assert simulated.splitlines()[0] in RTL_PAGE
     shown = re.findall(r"^(TOP\..*)$", (REPOSITORY / "docs" / "rtl.gtkw").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(shown) > 10

@@ -39,6 +39,8 @@ def command(
     from foldline.hardware.estimate import estimate, report
     from foldline.networks import chosen_folding, open_network
 
+    if labels is not None and kernel != Kernel.RTL.value:
+        raise click.UsageError("--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.")
     design = open_network(source).design
     design = design.refolded(chosen_folding(design=design, **folding))
     found = estimate(

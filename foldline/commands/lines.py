@@ -110,7 +110,7 @@ def compute_lines(
     )
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)
-        with nullcontext() if hardware is None else waiting(f"compiling the {hardware.title}"):
+        with nullcontext() if hardware is None else waiting(f"building the {hardware.title}"):
             start = simulation.start(threads=options.threads, cluster=cluster)
         if options.trace:
             write_trace = stack.enter_context(trace_writer(options.trace, simulation.design.alphabet))

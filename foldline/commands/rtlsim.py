@@ -43,6 +43,8 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
     if vcd and lines.scheduler:
         raise click.UsageError("--vcd writes a file of this machine; it does not go with --scheduler.")
     require_different(DESIGN=design_path, pixels=lines.pixels, output=lines.output, trace=lines.trace, vcd=vcd)
+    if vcd:
+        _require_writable(vcd)
     recorders = []
 
     def recorder(design):
@@ -65,3 +67,14 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
             simulator.finish()
             if simulator.written:
                 click.echo(f"Waveform {vcd}: {simulator.written}.", err=True)
+
+
+def _require_writable(path: Path) -> None:
+    """A FileError, before the first line is computed, where a file cannot be written; a new file does not stay."""
+    from datapath.files import file_errors
+
+    with file_errors("write", path):
+        new = not path.exists()
+        path.open("ab").close()
+        if new:
+            path.unlink()

@@ -257,7 +257,7 @@ def _simulated(
         from foldline.hardware.csim import CSimulator
 
         simulation = replace(simulation, simulator=CSimulator, batch=1)
-    with progress("compiling the C simulation") if csim else nullcontext():
+    with progress("building the C simulation") if csim else nullcontext():
         compute = simulation.start(threads=threads, cluster=cluster)
     inputs = (LineInput(line.name, partial(line.columns, design)) for line in lines)
     with progress(title) as done:

@@ -197,7 +197,7 @@ def _stage_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
     exact = found.kernel is Kernel.RTL
     yield ("cycles, counted" if exact else "cycles, modelled", "per column", f"per line of {found.columns}", "")
     for stage in found.cycles.stages:
-        per_line = stage.in_line(found.columns)
+        per_line = found.cycles.stage_in_line(stage, found.columns, found.labels)
         mark = "slowest" if stage is found.cycles.bottleneck else ""
         yield (stage.title, f"{per_line / found.columns:.1f}", f"{per_line:.0f}", mark)
     yield ("all, overlapped", f"{found.cycles_per_column:.1f}", f"{found.cycles_per_line:.0f}", "")
@@ -232,10 +232,11 @@ def as_json(found: Estimate) -> dict:
         "stages": [
             {
                 "stage": stage.key,
-                "cycles_per_column": stage.in_line(found.columns) / found.columns,
-                "cycles_per_line": stage.in_line(found.columns),
+                "cycles_per_column": cycles / found.columns,
+                "cycles_per_line": cycles,
             }
             for stage in found.cycles.stages
+            for cycles in (found.cycles.stage_in_line(stage, found.columns, found.labels),)
         ],
         "bottleneck": found.cycles.bottleneck.key,
         "cycles_per_column": found.cycles_per_column,

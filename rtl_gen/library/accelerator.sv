@@ -132,7 +132,8 @@ module accelerator #(
   );
 
   // Check of the registers, in two steps. They do not change while a line is running. The first step's products are of
-  // interest only where the number of columns is in range. Bytes may be those of records with or without padding.
+  // interest only where the number of columns is in range. Bytes may be those of records without padding, of records with
+  // it, or any number between.
   logic in_range, twice_matches, acceptable;
   logic [31:0] least_bytes, most_bytes;
   logic checked_1, checked_2;  // the check of the line that `start` began has its first, its second result

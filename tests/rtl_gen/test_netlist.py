@@ -82,7 +82,7 @@ def synthesise(
     """
     for name, text in files.items():
         (folder / name).write_text(text)
-    sources = " ".join(name for name in files if name.endswith(".sv"))
+    sources = " ".join(name for name in files if name.endswith((".sv", ".v")))
     chosen = " ".join(f"-chparam {name} {value}" for name, value in values.items())
     script = (
         f"read_verilog -sv -defer {sources}; hierarchy -check -top {top} {chosen}; proc; check -assert; "

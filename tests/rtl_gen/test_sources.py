@@ -50,7 +50,7 @@ def test_weights_decide_no_parameter():
     assert parameters(design()) == parameters(random_design(2, **{
         "bits": (3, 6, 5, 7, 5), "inputs": 6, "hidden": 6, "classes": 5, "folding": (2, 3, 2), "pe_out": 2
     }))  # fmt: skip
-    top = render_rtl(design())["topLevel_BLSTM_CTC.sv"]
+    top = render_rtl(design())["topLevel_BLSTM_CTC.v"]
     for name, value in parameters(design()).items():
         assert f".{name}({value})" in top
 
@@ -67,7 +67,8 @@ def test_a_limit_that_the_counters_do_not_hold_is_refused():
 
 def test_files_are_written_over_earlier_ones_and_over_nothing_else(tmp_path):
     folder = tmp_path / "rtl"
-    write_rtl(folder, render_rtl(design()))
+    write_rtl(folder, render_rtl(design(peepholes=(9, 3))))
+    assert (folder / "peepholes.mem").is_file()
     write_rtl(folder, render_rtl(design()))
     assert {path.name for path in folder.iterdir()} == set(render_rtl(design()))
     (folder / "thesis.tex").touch()

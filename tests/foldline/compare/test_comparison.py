@@ -298,7 +298,7 @@ def test_progress_is_shown_backend_by_backend(design, csim_builds):
     assert shown == [
         ("simulated hardware", three),
         ("virtual board", three),
-        ("compiling the C simulation", []),
+        ("building the C simulation", []),
         ("C simulation", [(1, 1)]),
     ]
 

@@ -12,6 +12,7 @@ from datapath.boards import load_board
 from datapath.cycles import cycles_of
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
+from datapath.rtl_cycles import rtl_cycles
 from foldline.hardware.estimate import RESOURCE_TITLES, estimate, report
 from hls_gen.resources import estimate_resources
 from tests.designs import random_design
@@ -183,3 +184,28 @@ def test_what_takes_all_of_a_resource_fits():
     luts = found.resources.total.luts
     assert replace(found, board=replace(found.board, luts=luts)).exceeded == ()
     assert replace(found, board=replace(found.board, luts=luts - 1)).exceeded == ("luts",)
+
+
+def test_the_cycles_of_the_rtl_are_exact_for_a_number_of_labels():
+    options = ("--kernel", "rtl", "--columns", 100, "--labels", 6)
+    found = of_command(W2A2, *options)
+    cycles = rtl_cycles(Architecture.of(Design.load(W2A2)))
+    assert found["cycles_per_line"] == cycles.line(100, 6)
+    assert isinstance(found["cycles_per_line"], int)
+    assert {stage["stage"]: stage["cycles_per_line"] for stage in found["stages"]}["dma_out"] == 7
+    assert of_command(W2A2, *options[:-2])["cycles_per_line"] == cycles.line(100, 95)
+    text = run(W2A2, *options).stdout
+    assert "cycles, counted" in text
+    assert "The cycles of a line are exact, with 6 labels" in text
+    assert "Resources are estimated as for the hls kernel." in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        (("--labels", 6), "--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.", 2),
+        (("--kernel", "rtl", "--labels", 96), "labels is 96; the design's lines have 0 to 95.", 1),
+    ],
+)
+def test_labels_that_have_no_effect_or_do_not_fit_are_refused(arguments, message, status):
+    fails(message, "estimate", W2A2, *arguments, status=status)

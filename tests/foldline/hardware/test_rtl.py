@@ -233,6 +233,12 @@ def test_a_waveform_is_written_over_no_other_file(saved, pixels, tmp_path, other
     fails(message, "rtlsim", saved, "--pixels", pixels, *options[other], "--vcd", path)
 
 
+def test_a_waveform_that_cannot_be_written_is_an_error_before_the_first_line(saved, pixels, tmp_path, monkeypatch):
+    monkeypatch.setattr("foldline.hardware.rtl.WaveformSimulator", None)
+    for path, reason in ((tmp_path / "none" / "w.vcd", "No such file or directory"), (tmp_path, "Is a directory")):
+        fails(f"Cannot write {path}: {reason}.", "rtlsim", saved, "--pixels", pixels, "--vcd", path)
+
+
 @pytest.mark.parametrize("output", [(), ("-o", "o.jsonl")], ids=["printed", "written"])
 def test_an_interrupt_writes_no_waveform(rtl_builds, saved, pixels, tmp_path, monkeypatch, output):
     def interrupted(*_, **__):
