@@ -46,7 +46,6 @@ class Register(IntEnum):
     INPUT_BYTES = 0x20, "bytes to read, 2 * T * ceil(I * A / 8)"
     INPUT_ADDRESS = 0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"
     OUTPUT_ADDRESS = 0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"
-    STATUS = 0x40, "status of the last line, read only, of the RTL kernel alone: see `Status`"
 
     meaning: str
 
@@ -66,8 +65,12 @@ class Control(IntFlag):
     READY = 8
 
 
+STATUS = 0x40
+"""Byte offset of the status of the last line, read only. The RTL kernel alone has this register."""
+
+
 class Status(IntFlag):
-    """Bits of `Register.STATUS`."""
+    """Bits of the register `STATUS`."""
 
     REFUSED = 1
     READ_ERROR = 2

@@ -10,7 +10,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import BoardError, LimitError
 from datapath.packing import WORD_DTYPE, column_words, pack_columns, unpack_labels
-from datapath.registers import Control, Register, Status
+from datapath.registers import STATUS, Control, Register, Status
 from overlay_driver.board import Board
 
 MIN_WORDS = 1024
@@ -153,7 +153,7 @@ class Accelerator:
     def require_success(self) -> None:
         """Raise a BoardError where the RTL kernel's status register says that the last line failed."""
         with self._board.wrap_errors(f"read the status register at 0x{self.base:08X}"):
-            status = Status(int(self._mmio.read(int(Register.STATUS))) & 7)
+            status = Status(int(self._mmio.read(STATUS)) & 7)
         reasons = {
             Status.REFUSED: "it refused the line: columns and bytes contradict each other or exceed its buffers",
             Status.READ_ERROR: "a read from memory was answered with an error",

@@ -14,7 +14,7 @@ from datapath.cycles import cycles_of
 from datapath.design import Design
 from datapath.manifest import Kernel
 from datapath.packing import REFUSED, WORD_DTYPE, column_words, unpack_records
-from datapath.registers import Control, Register, Status
+from datapath.registers import STATUS, Control, Register, Status
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import PhysicalMemory
 
@@ -85,7 +85,7 @@ class VirtualCore:
     def read(self, offset: int, *, now: float, memory: PhysicalMemory, faults: Faults) -> int:
         """Read the register at a byte offset at time `now`, seconds; reading `CONTROL` clears ap_done and ap_ready."""
         self._advance(now, memory, faults)
-        if offset == Register.STATUS:
+        if offset == STATUS:
             return int(self._status)
         if offset != Register.CONTROL:
             return self._registers.get(offset, 0)

@@ -7,7 +7,7 @@ import pytest
 from datapath.labels import overlay_labels
 from datapath.manifest import Kernel, Manifest
 from datapath.packing import REFUSED
-from datapath.registers import Control, Register, Status
+from datapath.registers import STATUS, Control, Register, Status
 from fixedpoint_sim import simulate
 from foldline.hardware.board import simulated_core
 from overlay_driver.accelerator import UNWRITTEN
@@ -172,9 +172,9 @@ def test_a_line_that_is_refused_ends_and_the_rtl_kernel_has_a_status(line, kerne
     by_hand.mmio.write(Register.RECORDS.value, 2 * columns)
     by_hand.start()
     assert by_hand.wait()
-    assert by_hand.mmio.read(Register.STATUS.value) == (Status.REFUSED if kernel is Kernel.RTL else 0)
+    assert by_hand.mmio.read(STATUS) == (Status.REFUSED if kernel is Kernel.RTL else 0)
     assert by_hand.run(line) is not None
-    assert by_hand.mmio.read(Register.STATUS.value) == 0
+    assert by_hand.mmio.read(STATUS) == 0
 
 
 @pytest.mark.parametrize("kernel", [Kernel.HLS, Kernel.RTL])

@@ -8,7 +8,7 @@ import pytest
 from datapath.architecture import Architecture
 from datapath.errors import ConfigError, DesignError, LimitError
 from datapath.manifest import Kernel, Manifest
-from datapath.registers import Control, Register, Status
+from datapath.registers import STATUS, Control, Register, Status
 from datapath.rtl_cycles import rtl_cycles
 from fixedpoint_sim import simulate
 from foldline.hardware.board import known_answers, open_driver
@@ -69,7 +69,7 @@ def test_a_refused_line_says_so_in_the_status_register(design):
         assert 0 < core.done_at < 1e-6
         access["now"] = core.done_at
         assert core.read(Register.CONTROL, **access) == Control.DONE | Control.IDLE | Control.READY
-        assert core.read(Register.STATUS, **access) == Status.REFUSED
+        assert core.read(STATUS, **access) == Status.REFUSED
         assert core.read(Register.COLUMNS, **access) == 733
 
 

@@ -25,7 +25,7 @@ from tests.rtl_gen.sources import unpadded_bytes
 
 PAGE = 4096
 STALLS = (0, 0.3, 0.8)
-WRITTEN = [register for register in Register if register not in (Register.CONTROL, Register.STATUS)]
+WRITTEN = [register for register in Register if register is not Register.CONTROL]
 HELD = [*WRITTEN, Register.INPUT_ADDRESS + 4, Register.OUTPUT_ADDRESS + 4]
 """Offsets of the registers that hold what is written."""
 
