@@ -39,6 +39,7 @@ def run_icarus(
     *,
     netlist: bool = False,
     pauses: bool = False,
+    abandoned: int = 0,
 ) -> list[tuple[KernelResult, int]]:
     """What `recognise` computes of each line, and its clocks from `start` to `found_valid`.
 
@@ -49,6 +50,8 @@ def run_icarus(
     :param folder: for the compiled simulation and the files that it reads.
     :param netlist: whether `recognise` has no parameters.
     :param pauses: whether columns come late, at random.
+    :param abandoned: clocks of the first line after which a reset of one clock ends it; then all lines are computed. 0 for
+        no such reset.
     :raises SimulationError: there is no result.
     """
     bits = design.precision.activation
@@ -60,7 +63,8 @@ def run_icarus(
     for name, text in (files | memory_files(design)).items():
         (folder / name).write_text(text)
     most = 2 * rtl_cycles(Architecture.of(design)).line(max(map(len, lines))) * (PAUSED if pauses else 1)
-    sizes = {"LINES": len(lines), "RECORDS": len(records), "PAUSES": int(pauses), "MOST_CLOCKS": most}
+    sizes = {"LINES": len(lines), "RECORDS": len(records), "PAUSES": int(pauses), "ABANDONED": abandoned}
+    sizes["MOST_CLOCKS"] = most
     program = folder / "bench.vvp"
     command = [path_tool("iverilog"), "-g2012", "-s", "bench", "-o", str(program)]
     command += [f"-Pbench.{name}={value}" for name, value in (parameters(design) | sizes).items()]

@@ -22,7 +22,7 @@ from fixedpoint_sim import simulate
 from foldline.hardware.mismatch import first_mismatch
 from rtl_gen import model
 from rtl_gen.program import RtlProgram
-from rtl_gen.sources import library_files, memory_files, parameters, render_rtl
+from rtl_gen.sources import TOP_FILE, library_files, memory_files, parameters, render_rtl
 from tests.builds import random_columns
 from tests.designs import random_design
 from tests.rtl_gen.icarus import clocks_between_buffers, run_icarus
@@ -41,7 +41,7 @@ ROUNDED = random_design(
 )
 """Products with more fraction bits than sums."""
 DESIGNS = {"peepholes": PEEPHOLES, "rounded": ROUNDED}
-LENGTHS = (1, 4, 9)
+LENGTHS = (4, 1, 9)
 """Columns of the lines; the last one has more labels than fit."""
 
 
@@ -95,10 +95,12 @@ def synthesise(
     return folder / "netlist.v"
 
 
-def check_in_icarus(design: Design, sources: Sequence[Path], folder: Path, *, netlist: bool, pauses: bool) -> None:
+def check_in_icarus(
+    design: Design, sources: Sequence[Path], folder: Path, *, netlist: bool, pauses: bool = False, abandoned: int = 0
+) -> None:
     """Lines of `LENGTHS`, one after the other, give what the simulator gives; without pauses in as many clocks as the RTL."""
     lines = [random_columns(design, length, seed=length) for length in LENGTHS]
-    results = run_icarus(design, lines, sources, folder, netlist=netlist, pauses=pauses)
+    results = run_icarus(design, lines, sources, folder, netlist=netlist, pauses=pauses, abandoned=abandoned)
     for columns, (result, clocks) in zip(lines, results, strict=True):
         expected = simulate(design, columns, ignore_limits=True)
         assert first_mismatch(design, columns, expected, result, backend="The simulation") == ""
@@ -111,6 +113,12 @@ def check_in_icarus(design: Design, sources: Sequence[Path], folder: Path, *, ne
 @pytest.mark.parametrize("pauses", [False, True])
 def test_icarus_computes_lines_with_the_library(name, pauses, tmp_path):
     check_in_icarus(DESIGNS[name], sorted(LIBRARY.glob("*.sv")), tmp_path, netlist=False, pauses=pauses)
+
+
+@pytest.mark.parametrize("clocks", [1, 10, 31, 40, 55, 120])
+def test_lines_after_a_reset_of_one_clock_are_right(clocks, tmp_path):
+    """The reset comes within a line of four columns, which is so many clocks old, or behind it."""
+    check_in_icarus(PEEPHOLES, sorted(LIBRARY.glob("*.sv")), tmp_path, netlist=False, abandoned=clocks)
 
 
 def thorough(*values: str):
@@ -136,7 +144,7 @@ def test_a_netlist_of_the_datapath_computes_what_the_simulator_does(name, flow, 
     files = library_files() | memory_files(design)
     netlist = synthesise(yosys, flow, "recognise", tmp_path, files, parameters(design))
     cells = [yosys.cells] if flow == "xc7" else []
-    check_in_icarus(design, [netlist, *cells], tmp_path, netlist=True, pauses=False)
+    check_in_icarus(design, [netlist, *cells], tmp_path, netlist=True)
 
 
 @pytest.mark.exhaustive
@@ -144,7 +152,7 @@ def test_a_netlist_of_the_accelerator_computes_lines_behind_its_buses(tmp_path, 
     """In Verilator, with random stalls and without; cycles are those of the RTL, too."""
     design = ROUNDED
     netlist = synthesise(YOSYS["yosys of PyPI"](), "gates", TOP, tmp_path, render_rtl(design, observed=True), {})
-    files = memory_files(design) | {f"{TOP}.sv": netlist.read_text()}
+    files = memory_files(design) | {TOP_FILE: netlist.read_text()}
     monkeypatch.setattr(model, "render_rtl", lambda *_, **__: files)
     for seed in (None, 1):
         with closing(RtlProgram(design, seed=seed)) as program:

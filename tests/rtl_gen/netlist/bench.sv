@@ -22,6 +22,7 @@ module bench;
   parameter int LINES = 1;
   parameter int RECORDS = 2;  // of all lines
   parameter int PAUSES = 0;  // whether columns come late, at random
+  parameter int ABANDONED = 0;  // clocks of a line before the others, which a reset of one clock ends; 0 for no such line
   parameter int MOST_CLOCKS = 1;  // of a line
   localparam int WORDS = (INPUTS * ACTIVATION_BITS + 63) / 64;
   localparam int LABEL_ADDRESS_BITS = MAX_LABELS > 1 ? $clog2(MAX_LABELS) : 1;
@@ -84,45 +85,76 @@ module bench;
 
   logic [15:0] lengths[0:LINES-1];
   logic [64*WORDS-1:0] records[0:RECORDS-1];
-  logic ended;
+  logic printing = 0, ended;
   integer record = 0, last_record = 0, clocks = 0, line, n;
 
   // Inputs change half a clock before they are read; outputs are read then, too.
   task automatic clock;
     begin
       #0;
-      if (!rst && gates_valid !== 0) $display("gates %h", gates);
-      if (!rst && hidden_valid !== 0) $display("hidden %h", hidden);
-      if (!rst && scores_valid !== 0) $display("scores %h", scores);
+      if (printing && gates_valid !== 0) $display("gates %h", gates);
+      if (printing && hidden_valid !== 0) $display("hidden %h", hidden);
+      if (printing && scores_valid !== 0) $display("scores %h", scores);
       #1 clk = 1;
       #1 clk = 0;
       clocks = clocks + 1;
     end
   endtask
 
-  initial begin
-    $readmemh("lengths.mem", lengths);
-    $readmemh("columns.mem", records);
-    for (n = 0; n < 4; n = n + 1) clock;
-    rst = 0;
-    clock;
-    for (line = 0; line < LINES; line = line + 1) begin
+  // A clock in which a column is offered, if there is one.
+  task automatic step;
+    begin
+      if (!column_valid) column_valid = record < last_record && (PAUSES == 0 || $random % 16 == 0);
+      column = column_valid ? records[record] : 'x;
+      #0;
+      if (column_valid && column_ready !== 0) begin
+        record = record + 1;
+        clock;
+        column_valid = 0;
+      end else clock;
+    end
+  endtask
+
+  task automatic begin_line;
+    begin
       columns = lengths[line];
       last_record = last_record + 2 * lengths[line];
       start = 1;
       clock;
       start  = 0;
       clocks = 0;
-      while (found_valid !== 1 && clocks < MOST_CLOCKS) begin
-        if (!column_valid) column_valid = record < last_record && (PAUSES == 0 || $random % 16 == 0);
-        column = column_valid ? records[record] : 'x;
-        #0;
-        if (column_valid && column_ready !== 0) begin
-          record = record + 1;
-          clock;
-          column_valid = 0;
-        end else clock;
-      end
+    end
+  endtask
+
+  // A reset of one clock.
+  task automatic reset;
+    begin
+      rst = 1;
+      printing = 0;
+      clock;
+      rst = 0;
+      record = 0;
+      last_record = 0;
+      column_valid = 0;
+      printing = 1;
+      clock;
+    end
+  endtask
+
+  initial begin
+    $readmemh("lengths.mem", lengths);
+    $readmemh("columns.mem", records);
+    line = 0;
+    reset;
+    if (ABANDONED > 0) begin
+      printing = 0;
+      begin_line;
+      for (n = 0; n < ABANDONED; n = n + 1) step;
+      reset;
+    end
+    for (line = 0; line < LINES; line = line + 1) begin
+      begin_line;
+      while (found_valid !== 1 && clocks < MOST_CLOCKS) step;
       ended = found_valid === 1;
       $display("clocks %h", clocks);
       $display("found %h", found);
