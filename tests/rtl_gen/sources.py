@@ -38,8 +38,8 @@ PARAMETERS = {
 
 
 SHAPES = {
-    1: {"INPUTS": 10, "ACTIVATION_BITS": 5, "HIDDEN": 16},
-    2: {"INPUTS": 16, "ACTIVATION_BITS": 8},
+    1: {"INPUTS": 10, "ACTIVATION_BITS": 5, "HIDDEN": 16, "MAX_LABELS": 400},
+    3: {"INPUTS": 22, "ACTIVATION_BITS": 8, "HIDDEN": 24},
     16: {"INPUTS": 128, "ACTIVATION_BITS": 8, "HIDDEN": 128},
 }
 """What a design needs whose columns have so many words of memory."""

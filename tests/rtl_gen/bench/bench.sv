@@ -122,7 +122,7 @@ module bench (
   assign m_axi_read_arid  = 1'b0;
   assign m_axi_write_awid = 1'b0;
 
-  logic [6:0] violated;
+  logic [7:0] violated;
 
   stable_rule #(
       .WIDTH(81)
@@ -195,6 +195,17 @@ module bench (
       violated[6]
   );
 
+  order_rule order (
+      .clk(ap_clk),
+      .rst_n(ap_rst_n),
+      .address_valid(m_axi_write_awvalid),
+      .address_ready(m_axi_write_awready),
+      .data_valid(m_axi_write_wvalid),
+      .data_ready(m_axi_write_wready),
+      .last(m_axi_write_wlast),
+      .violated(violated[7])
+  );
+
   initial violations = 32'd0;
-  always_ff @(posedge ap_clk) if (violated != 7'd0) violations <= violations + 32'd1;
+  always_ff @(posedge ap_clk) if (violated != 8'd0) violations <= violations + 32'd1;
 endmodule

@@ -1,9 +1,11 @@
 """Tests of the accelerator's buses that run in a simulator; tests/rtl_gen/test_buses.py starts it."""
 
 import random
+from itertools import product
 
 import cocotb
-from cocotb.triggers import ClockCycles
+from cocotb.triggers import ClockCycles, gather
+from cocotbext.axi.axil_channels import AxiLiteARTransaction, AxiLiteAWTransaction, AxiLiteWTransaction
 
 from datapath.registers import Control, Register
 from tests.rtl_gen.bench.model import (
@@ -20,6 +22,7 @@ from tests.rtl_gen.bench.model import (
     WRITE_ERROR,
     Bench,
     Line,
+    case,
 )
 from tests.rtl_gen.sources import unpadded_bytes
 
@@ -35,7 +38,7 @@ def few(cases: list, count: int) -> list:
     return cases if THOROUGH else random.sample(cases, min(count, len(cases)))
 
 
-@cocotb.test
+@case
 async def registers_hold_what_is_written_byte_by_byte(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -53,17 +56,49 @@ async def registers_hold_what_is_written_byte_by_byte(dut):
         assert {offset: await bench.read(offset) for offset in expected} == expected
 
 
-@cocotb.test
+@case
+async def the_lowest_bits_of_an_address_choose_nothing(dut):
+    """The models align addresses, so these go to their channels; the data of a byte without a strobe is not written."""
+    bench = Bench(dut)
+    await bench.reset()
+    write, read = bench.master.write_if, bench.master.read_if
+    await write.aw_channel.send(AxiLiteAWTransaction(awaddr=Register.COLUMNS + 3))
+    await write.w_channel.send(AxiLiteWTransaction(wdata=0x12345678, wstrb=0b0101))
+    await read.ar_channel.send(AxiLiteARTransaction(araddr=Register.COLUMNS + 1))
+    while not dut.s_axi_control_bvalid.value:
+        await ClockCycles(dut.ap_clk, 1)
+    await read.ar_channel.send(AxiLiteARTransaction(araddr=Register.COLUMNS + 2))
+    await ClockCycles(dut.ap_clk, 20)
+    assert dut.s_axi_control_rdata.value == 0x00340078
+
+
+@case
+async def accesses_follow_each_other_without_a_pause(dut):
+    """Many wait at each channel, in which the others' order is at random."""
+    bench = Bench(dut)
+    await bench.reset()
+    for stall in STALLS:
+        bench.stall(stall)
+        for _ in range(20 if THOROUGH else 4):
+            values = {offset: random.getrandbits(32) for offset in random.sample(HELD, len(HELD))}
+            await gather(*(cocotb.start_soon(bench.write(*access)) for access in values.items()))
+            reads = [cocotb.start_soon(bench.read(offset)) for offset in values]
+            assert list(await gather(*reads)) == list(values.values())
+
+
+@case
 async def only_a_one_in_bit_0_of_control_starts(dut):
     bench = Bench(dut)
     await bench.reset()
     await bench.write(Register.CONTROL, 0xFFFFFFFE)
-    await bench.master.write(Register.CONTROL + 1, b"\xff\xff\xff")
+    word = AxiLiteWTransaction(wdata=0xFFFFFFFF, wstrb=0b1110)
+    await bench.master.write_if.aw_channel.send(AxiLiteAWTransaction(awaddr=int(Register.CONTROL)))
+    await bench.master.write_if.w_channel.send(word)
     await ClockCycles(dut.ap_clk, 40)
     assert await bench.read(Register.CONTROL) == Control.IDLE
 
 
-@cocotb.test
+@case
 async def lines_of_many_lengths(dut):
     """In a thorough run of records of one word, all lengths."""
     bench = Bench(dut)
@@ -77,7 +112,7 @@ async def lines_of_many_lengths(dut):
         await bench.check(line)
 
 
-@cocotb.test
+@case
 async def buffers_at_any_address(dut):
     """Bursts at all offsets from a multiple of their length, and from the boundaries of 4 KiB, which none may cross."""
     bench = Bench(dut)
@@ -91,7 +126,7 @@ async def buffers_at_any_address(dut):
         await bench.check(line, input_address=input_address + low_bits, output_address=output_address + 7 - low_bits)
 
 
-@cocotb.test
+@case
 async def any_number_of_labels(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -101,6 +136,21 @@ async def any_number_of_labels(dut):
         await bench.check(Line.random(2, found=found), output_address=OUTPUT + 8 * random.randrange(16))
 
 
+@case
+async def words_wait_until_their_address_can_be_offered(dut):
+    """The memory takes an address late, and data at once."""
+    bench = Bench(dut)
+    await bench.reset()
+    for word in range(12, 16):
+        bench.write_memory.aw_channel.pause = True
+        line = Line.random(1, found=20)
+        await bench.start(line, output_address=OUTPUT + 8 * word)
+        await ClockCycles(dut.ap_clk, 100)
+        bench.write_memory.aw_channel.pause = False
+        assert await bench.finish() == 0
+        bench.check_output(line.output, OUTPUT + 8 * word)
+
+
 def acceptable(columns: int, twice: int, length: int) -> bool:
     """The rule of the HLS kernel's `acceptable` in hls_gen/library/kernel.hpp."""
     if not 1 <= columns <= MAX_COLUMNS or twice != 2 * columns:
@@ -108,29 +158,33 @@ def acceptable(columns: int, twice: int, length: int) -> bool:
     return twice * unpadded_bytes(WORDS) <= length <= twice * 8 * WORDS
 
 
-def contradictory_registers() -> list[tuple[int, int, int]]:
+def at_the_edges() -> list[tuple[int, int, int]]:
+    """Registers next to the limits of the rule."""
     padded, unpadded = 8 * WORDS, unpadded_bytes(WORDS)
-    found = [(0, 0, 0), (2, 3, 4 * padded), (2, 2, 4 * padded), (2**31 + 2, 4, 4 * padded), (2**32 - 1, 2**32 - 2, 0)]
-    for columns in (1, 2, MAX_COLUMNS):
-        twice = 2 * columns
-        found += [(columns, twice, twice * unpadded - 1), (columns, twice, twice * padded + 1), (columns, twice, 0)]
-        found += [(columns, twice ^ 1 << bit, twice * padded) for bit in range(32)]
-        found += [(columns ^ 1 << bit, twice, twice * padded) for bit in range(32)]
-    for columns in (MAX_COLUMNS + 1, 65535, 65536, 65537, 2**31, 2**31 + 1):
-        length = 2 * columns * padded
-        found += [
-            (columns, 2 * columns % 2**32, length % 2**32),
-            (columns, 2 * columns % 2**32, min(length, 2**32 - 1)),
-        ]
-    return [registers for registers in found if not acceptable(*registers)]
+    found = [(0, 0, 0), (2, 3, 4 * padded), (2, 2, 4 * padded), (2**31 + 2, 4, 4 * padded)]
+    found += [(MAX_COLUMNS + 1, 2 * MAX_COLUMNS + 2, (2 * MAX_COLUMNS + 2) * padded)]
+    for twice in (2, 4, 2 * MAX_COLUMNS):
+        found += [(twice // 2, twice, length) for length in (0, twice * unpadded - 1, twice * padded + 1, 2**32 - 1)]
+    return found
 
 
-@cocotb.test
+def with_another_bit() -> list[tuple[int, int, int]]:
+    """Registers of which one bit is wrong."""
+    found = []
+    for columns, bit in product((1, 2, MAX_COLUMNS, 2**16, 2**16 + 1, 2**31), range(32)):
+        twice, length = 2 * columns % 2**32, 16 * WORDS * columns % 2**32
+        found += [(columns, twice ^ 1 << bit, length), (columns ^ 1 << bit, twice, length), (columns, twice, length)]
+    return found
+
+
+@case
 async def contradictory_registers_are_refused(dut):
     """Nothing is read, word 0 is all ones."""
     bench = Bench(dut)
     await bench.reset()
-    for registers in few(contradictory_registers(), 20):
+    for registers in [*at_the_edges(), *few(with_another_bit(), 10)]:
+        if acceptable(*registers):
+            continue
         bench.clear_output(OUTPUT)
         await bench.set_registers(*registers, INPUT, OUTPUT)
         await bench.write(Register.CONTROL, Control.START)
@@ -140,7 +194,7 @@ async def contradictory_registers_are_refused(dut):
     await bench.check(Line.random(3, found=4))
 
 
-@cocotb.test
+@case
 async def bytes_with_and_without_padding_are_accepted(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -154,7 +208,7 @@ async def bytes_with_and_without_padding_are_accepted(dut):
         bench.check_output(line.output)
 
 
-@cocotb.test
+@case
 async def an_error_in_any_word_that_is_read_fails_the_line(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -169,7 +223,7 @@ async def an_error_in_any_word_that_is_read_fails_the_line(dut):
         await bench.check(Line.random(columns, found=5))
 
 
-@cocotb.test
+@case
 async def an_error_in_any_word_that_is_written_is_reported(dut):
     """In a burst with an error, the model drops that word only."""
     bench = Bench(dut)
@@ -187,7 +241,7 @@ async def an_error_in_any_word_that_is_written_is_reported(dut):
         await bench.check(line, output_address=address)
 
 
-@cocotb.test
+@case
 async def errors_add_up_and_the_next_line_clears_them(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -203,7 +257,7 @@ async def errors_add_up_and_the_next_line_clears_them(dut):
     assert await bench.finish() == 0
 
 
-@cocotb.test
+@case
 async def the_end_of_a_line_is_seen_once_whenever_control_is_read(dut):
     """Control is read without a pause; the last clock of the line meets each clock of a read."""
     bench = Bench(dut)
@@ -214,7 +268,7 @@ async def the_end_of_a_line_is_seen_once_whenever_control_is_read(dut):
         await bench.check(Line(records))
 
 
-@cocotb.test
+@case
 async def a_start_clears_the_last_lines_end(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -228,7 +282,7 @@ async def a_start_clears_the_last_lines_end(dut):
     bench.check_output(line.output)
 
 
-@cocotb.test
+@case
 async def writes_have_no_effect_while_a_line_is_running(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -244,7 +298,7 @@ async def writes_have_no_effect_while_a_line_is_running(dut):
     assert await bench.read(Register.CONTROL) == Control.IDLE
 
 
-@cocotb.test
+@case
 async def a_reset_at_any_moment_makes_it_idle(dut):
     bench = Bench(dut)
     await bench.reset()
@@ -260,3 +314,23 @@ async def a_reset_at_any_moment_makes_it_idle(dut):
         assert await bench.read(STATUS) == 0
         assert await bench.read(Register.CONTROL) == Control.IDLE
         await bench.check(Line.random(random.randint(1, 12), found=random.randint(0, 40)))
+
+
+@case
+async def a_reset_at_the_start_of_a_line_ends_it(dut):
+    """A reset of one clock in each clock around the one that accepts ap_start."""
+    bench = Bench(dut)
+    await bench.reset()
+    for delay in range(14):
+        line = Line.random(2, found=2)
+        bench.fill(line, INPUT)
+        bench.clear_output(OUTPUT)
+        await bench.set_registers(2, 4, 32 * WORDS, INPUT, OUTPUT)
+        access = cocotb.start_soon(bench.write(Register.CONTROL, Control.START))
+        await ClockCycles(dut.ap_clk, delay)
+        access.cancel()
+        await bench.reset(1)
+        await ClockCycles(dut.ap_clk, 40)
+        assert await bench.read(Register.CONTROL) == Control.IDLE
+        bench.check_output([])
+        await bench.check(line)

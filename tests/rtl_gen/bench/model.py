@@ -8,18 +8,21 @@ from itertools import repeat
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
+from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiRamRead, AxiRamWrite, AxiReadBus, AxiWriteBus
 
 from datapath.registers import Control, Register
-from tests.rtl_gen.sources import PARAMETERS
+from tests.rtl_gen.sources import PARAMETERS, SHAPES
 
-MAX_COLUMNS, MAX_LABELS = PARAMETERS["MAX_COLUMNS"], PARAMETERS["MAX_LABELS"]
 WORDS = int(os.environ["BENCH_WORDS"])
+MAX_COLUMNS, MAX_LABELS = ((PARAMETERS | SHAPES[WORDS])[name] for name in ("MAX_COLUMNS", "MAX_LABELS"))
 THOROUGH = os.environ["BENCH_THOROUGH"] == "1"
 """Whether the many cases of `make test-all` run, or few."""
 
 CLOCK_NS = 10
+case = cocotb.test(timeout_time=100 if THOROUGH else 1, timeout_unit="ms")
+"""A test, which a simulation that does not get on fails."""
+
 STATUS = 0x40
 REFUSED, READ_ERROR, WRITE_ERROR = 1, 2, 4
 ALL_ONES = (1 << 64) - 1
@@ -195,11 +198,3 @@ def pauses(probability: float) -> Iterator[bool]:
     while True:
         yield from repeat(True, random.randint(1, 12) if random.random() < probability else 0)
         yield from repeat(False, random.randint(1, 12))
-
-
-async def within(clocks: int, trigger: RisingEdge) -> None:
-    """Wait for a trigger.
-
-    :raises SimTimeoutError: it does not come within so many clocks.
-    """
-    await with_timeout(trigger, clocks * CLOCK_NS, "ns")

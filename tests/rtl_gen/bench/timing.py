@@ -7,7 +7,7 @@ import cocotb
 from cocotb.triggers import ClockCycles, RisingEdge
 
 from datapath.registers import Control, Register
-from tests.rtl_gen.bench.model import INPUT, OUTPUT, THOROUGH, WORDS, Bench, Line
+from tests.rtl_gen.bench.model import INPUT, MAX_LABELS, OUTPUT, THOROUGH, WORDS, Bench, Line, case
 
 TO_FIRST_READ = 5
 WORD_TO_COLUMN = 3
@@ -105,7 +105,7 @@ async def run(
     return {name: [clock - began for clock in clocks] for name, clocks in memory.events.items()}
 
 
-@cocotb.test
+@case
 async def each_latency_is_as_documented(dut):
     """And a word comes in every clock, whatever the memory's latency up to 40."""
     bench = Bench(dut, memory=False)
@@ -114,7 +114,7 @@ async def each_latency_is_as_documented(dut):
     for latency in range(1, 41) if THOROUGH else (1, 2, 17, 40):
         memory.read_latency, memory.write_latency = latency, random.randint(1, 9)
         input_word, output_word = (15, 15) if latency in (17, 40) else (random.randrange(15), random.randrange(16))
-        found = random.choice([0, 1, 4, 40, 95])
+        found = random.choice([0, 1, 4, 40, MAX_LABELS])
         line = Line.random(-(-120 // WORDS), found=found)
         clocks = await run(bench, memory, line, INPUT + 8 * input_word, OUTPUT + 8 * output_word)
         assert clocks["ar"][0] == TO_FIRST_READ
@@ -130,7 +130,18 @@ async def each_latency_is_as_documented(dut):
         assert clocks["done"] == [clocks["b"][-1] + RESPONSE_TO_DONE]
 
 
-@cocotb.test
+@case
+async def a_slow_memory_gets_at_most_15_bursts_without_a_response(dut):
+    bench = Bench(dut, memory=False)
+    memory = Memory(dut, 1, 1000)
+    await bench.reset()
+    clocks = await run(bench, memory, Line.random(2, found=MAX_LABELS), INPUT, OUTPUT)
+    bursts = -(-(MAX_LABELS + 1) // 16)
+    assert len(clocks["aw"]) == len(clocks["b"]) == bursts
+    assert sum(clock < clocks["b"][0] for clock in clocks["aw"]) == min(bursts, 15)
+
+
+@case
 async def a_refused_line_has_documented_latencies(dut):
     bench = Bench(dut, memory=False)
     memory = Memory(dut, 1, 3)
@@ -145,7 +156,7 @@ async def a_refused_line_has_documented_latencies(dut):
     assert not memory.events["ar"]
 
 
-@cocotb.test
+@case
 async def responses_to_nothing_are_dropped(dut):
     """As after a reset that the memory did not see: it still answers the line that the reset has ended."""
     bench = Bench(dut, memory=False)
