@@ -51,7 +51,7 @@ module write_labels #(
     if (rst) arriving <= '0;
   end
 
-  logic walking;
+  logic scanning;
   logic [COLUMN_BITS-1:0] column;
   logic [23:0] line_word;
   ram #(
@@ -72,17 +72,17 @@ module write_labels #(
   logic [READ:0] reading, last;
   assign last_column = 16'(column) == columns - 16'd1;
   always_ff @(posedge clk) begin
-    if (best_valid && arriving == 16'd1) walking <= 1;
-    else if (last_column) walking <= 0;
-    column <= walking ? column + 1'b1 : '0;
-    if (rst) walking <= 0;
+    if (best_valid && arriving == 16'd1) scanning <= 1;
+    else if (last_column) scanning <= 0;
+    column <= scanning ? column + 1'b1 : '0;
+    if (rst) scanning <= 0;
   end
   delay_flag #(
       .CLOCKS(READ)
   ) delay_reading (
       .clk,
       .rst,
-      .flag(walking),
+      .flag(scanning),
       .taps(reading)
   );
   delay_flag #(
@@ -90,7 +90,7 @@ module write_labels #(
   ) delay_last (
       .clk,
       .rst,
-      .flag(walking && last_column),
+      .flag(scanning && last_column),
       .taps(last)
   );
 
