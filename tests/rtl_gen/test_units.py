@@ -257,9 +257,11 @@ PEEPHOLE_FORMS = [(16 + bits, bits - integer, 16) for bits in PEEPHOLE_BITS for 
 SPECIFICATION = UNITS / "specification.sv"
 
 
-def prove(folder: Path, goals: list[str], specification: Path = SPECIFICATION) -> subprocess.CompletedProcess:
+def prove(
+    folder: Path, goals: list[str], specification: Path = SPECIFICATION, *, library: Path = LIBRARY
+) -> subprocess.CompletedProcess:
     """Let yosys prove, for each goal (a module of the specification and its parameters), that `equal` is always 1."""
-    files = (LIBRARY / "round_saturate.sv", LIBRARY / "saturating_sum.sv", specification)
+    files = (library / "round_saturate.sv", library / "saturating_sum.sv", specification)
     lines = [f"read_verilog -sv {' '.join(map(str, files))}", "design -save read"]
     for goal in goals:
         lines += ["design -load read", f"hierarchy -top {goal}", "prep -flatten", "opt -full"]

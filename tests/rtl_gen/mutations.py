@@ -1,0 +1,407 @@
+"""Deliberate faults of the library, to test the tests: each must be seen, or be shown to be without effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tests.rtl_gen.sources import LIBRARY
+
+
+class Judge(Enum):
+    """What must show a fault."""
+
+    LINES = "hidden outputs, scores, labels, their count or the clocks of lines through `recognise`"
+    BUSES = "the bench of the buses"
+    PROOF = "yosys, which finds an input of the module whose output breaks the rule"
+    WITHOUT_EFFECT = "yosys, which proves that the changed module has the same outputs"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A piece of text that stands once in a file of the library, and what replaces it.
+
+    module   name of the file without its ending
+    fault    what is wrong then
+    judge    what must show it
+    """
+
+    module: str
+    old: str
+    new: str
+    fault: str
+    judge: Judge
+
+    def changed_text(self) -> str:
+        """The text of the file with the fault."""
+        text = (LIBRARY / f"{self.module}.sv").read_text(encoding="utf-8")
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.module}.sv has {text.count(self.old)} times {self.old!r}; expected once")
+        return text.replace(self.old, self.new)
+
+
+def _of(judge: Judge, module: str, *changes: tuple[str, str, str]) -> list[Mutation]:
+    return [Mutation(module, old, new, fault, judge) for old, new, fault in changes]
+
+
+DATAPATH = [
+    *_of(
+        Judge.LINES,
+        "activation",
+        ("scaled >> 9", "scaled >> 8", "the index is twice as large"),
+        ("(15'(offset) << SHIFT)", "(15'(offset) << 1)", "tanh has the sigmoid's factor"),
+        ("else if (value >= LIMIT)", "else if (value > 16'sd32766)", "values above the bound are not clipped"),
+    ),
+    *_of(
+        Judge.LINES,
+        "best_classes",
+        (
+            "node[2*n+1].score > level[l-1].node[2*n].score",
+            "node[2*n+1].score >= level[l-1].node[2*n].score",
+            "of equal scores in a block the last one is taken",
+        ),
+        ("node[0].score > so_far", "node[0].score >= so_far", "of equal scores the last one is taken, also 0"),
+        ("block == '0 ? 16'sd0 : maximum", "block == '0 ? -16'sd1 : maximum", "a score of 0 can be the best one"),
+        ("maximum <= so_far;", "maximum <= so_far;\n      if (block == '0) label <= '0;", "the label is not kept"),
+        ("label == '0 ? 16'sd0 : maximum", "maximum", "a blank column has a value"),
+        (
+            "block <= '0;\n      first_class <= '0;\n      label <= '0;",
+            "block <= '0;\n      first_class <= '0;\n      if (rst) label <= '0;",
+            "a line begins with the last label of the one before",
+        ),
+        ("first_class + 8'(PE_OUT)", "first_class + 8'd1", "the first class of a block is wrong"),
+    ),
+    *_of(
+        Judge.LINES,
+        "cell_state",
+        ("first ? 16'sd0 : state_before", "state_before", "the first step sees the state of the line before"),
+        (".DROP(4)", ".DROP(3)", "i * g is twice as large"),
+        (".DROP(13 - ACTIVATION_BITS)", ".DROP(12 - ACTIVATION_BITS)", "hidden outputs are twice as large"),
+        (".CLOCKS(PEEPHOLE + TABLE)", ".CLOCKS(TABLE)", "with peepholes the state before is another unit's"),
+        ("first_at_state ? 16'sd0 : state", "state", "the output gate's peephole acts at the first step"),
+        (
+            ".weight(peepholes[0+:PEEPHOLE_BITS])",
+            ".weight(peepholes[PEEPHOLE_BITS+:PEEPHOLE_BITS])",
+            "the input gate has the forget gate's peephole",
+        ),
+        (
+            ".CLOCKS(HAS_PEEPHOLES != 0 ? 0 : UNTIL_STATE)",
+            ".CLOCKS(HAS_PEEPHOLES != 0 ? 0 : UNTIL_STATE - 1)",
+            "the output gate is another unit's",
+        ),
+        (".value(input_g)", ".value(input_f)", "g has the forget gate's sum"),
+        (".CLOCKS(PEEPHOLE)\n  ) delay_tanh", ".CLOCKS(0)\n  ) delay_tanh", "with peepholes tanh is another unit's"),
+    ),
+    *_of(
+        Judge.LINES,
+        "round_saturate",
+        ("(1 <<< (DROP - 1)) - 1;", "(1 <<< (DROP - 1));", "ties go up"),
+        ("in[DROP]}", "1'b0}", "ties go down"),
+        (
+            "out = in_range ? rounded[OUT_BITS-1:0] :",
+            "out = 1'b1 ? rounded[OUT_BITS-1:0] :",
+            "values outside the range wrap",
+        ),
+        ("{(OUT_BITS - 1) {!sign}}", "{(OUT_BITS - 1) {sign}}", "values outside the range are limited to -1 or 0"),
+    ),
+    *_of(
+        Judge.LINES,
+        "saturating_sum",
+        ("{15{~wide[16]}}", "{15{wide[16]}}", "a sum outside the range is limited to -1 or 0"),
+        ("wide[16] == wide[15] ?", "wide[16] == wide[16] ?", "sums wrap"),
+    ),
+    *_of(
+        Judge.LINES,
+        "dot",
+        ("product[DROP] : product[FULL_BITS-1]", "product[DROP] : ~product[FULL_BITS-1]", "ties go away from zero"),
+        (
+            "TIES_TO_EVEN ? product[DROP] : product",
+            "TIES_TO_EVEN ? product[FULL_BITS-1] : product",
+            "scores are rounded as gate sums are",
+        ),
+        (
+            "FRACTION_BITS > 8 ? FRACTION_BITS - 8",
+            "FRACTION_BITS > 8 ? FRACTION_BITS - 7",
+            "one bit too many is removed",
+        ),
+        ("SUM_BITS = 16 - ABSENT_BITS", "SUM_BITS = 15 - ABSENT_BITS", "sums wrap at 15 bits"),
+        (
+            "BITS = PRODUCT_BITS + l < SUM_BITS ? PRODUCT_BITS + l : SUM_BITS",
+            "BITS = PRODUCT_BITS + l - 1 < SUM_BITS ? PRODUCT_BITS + (l > 0 ? l - 1 : 0) : SUM_BITS",
+            "a sum is one bit too narrow",
+        ),
+        ("l % 2 == 0 || l == LEVELS", "l % 2 == 1 || l == LEVELS", "the adder tree has other registers"),
+        ("if (2 * n + 1 < TERMS)", "if (2 * n + 2 < TERMS)", "the last lane is not added"),
+    ),
+    *_of(
+        Judge.LINES,
+        "peephole",
+        (".CLOCKS(2)", ".CLOCKS(1)", "the sum is another unit's"),
+        (".DROP(WEIGHT_BITS - WEIGHT_INTEGER_BITS)", ".DROP(WEIGHT_BITS - 1)", "all peepholes have one integer bit"),
+        ("product <= PRODUCT_BITS'(weight)", "product <= PRODUCT_BITS'($unsigned(weight))", "peepholes have no sign"),
+    ),
+    *_of(
+        Judge.LINES,
+        "hidden_layer",
+        (" && !pending[direction_next] &&", " &&", "a pass does not wait for the hidden outputs that it needs"),
+        (" &&\n      promised != QUEUE_BITS'(QUEUE_WORDS);", ";", "the queue overflows"),
+        ("&& !loading &&", "&&", "a pass of one clock takes the column of the pass before"),
+        ("if (direction_next) first_next <= 0;", "first_next <= 0;", "direction 1 has no first step"),
+        ("finished[HIDDEN_OUT-2]", "finished[HIDDEN_OUT-1]", "a pass waits one clock too long"),
+        (
+            "finishing = finished[HIDDEN_OUT-2]",
+            "finishing = finished[HIDDEN_OUT-3]",
+            "a pass begins before the hidden outputs that it needs are there",
+        ),
+        (
+            "direction_then ? previous_1 : previous_0",
+            "direction_then ? previous_0 : previous_1",
+            "a direction sees the other one's hidden outputs",
+        ),
+        ("opened[ADD] ? bias : total", "opened[ADD-1] ? bias : total", "a sum begins one clock late"),
+        ("<<< (9 - BIAS_BITS)", "<<< (8 - BIAS_BITS)", "biases are half as large"),
+        (
+            "if (rst || start) begin\n      previous_0",
+            "if (rst) begin\n      previous_0",
+            "the first step sees the hidden outputs of the line before",
+        ),
+        (".enable(issuing && input_turn)", ".enable(issuing)", "weights of inputs go on in the folds without inputs"),
+        (
+            "assign recurrent_turn = fold < FOLD_BITS'(RECURRENT_FOLDS);",
+            "assign recurrent_turn = 1;",
+            "hidden outputs are added again",
+        ),
+        (".enable(ended[ADD-2])", ".enable(ended[ADD-1])", "biases come one clock late"),
+        (".sum_f(gate_sum[1].total)", ".sum_f(gate_sum[0].total)", "the forget gate has the input gate's sum"),
+        (
+            "assign hidden = {outputs, collected};",
+            "assign hidden = {collected, outputs};",
+            "blocks are in another order",
+        ),
+        ("$clog2(2 * MAX_COLUMNS + 1)", "$clog2(2 * MAX_COLUMNS)", "the passes of the longest line are not counted"),
+        ("finish_direction <= !finish_direction;", "finish_direction <= 0;", "only direction 0 becomes free again"),
+        (
+            "if (start) passes <= PASSES_BITS'({columns, 1'b0});",
+            "if (start) passes <= PASSES_BITS'({columns, 1'b0}) - 1'b1;",
+            "the last pass is missing",
+        ),
+        ("promised <= promised - 1'b1;", "promised <= promised;", "the output layer's room is never free again"),
+    ),
+    *_of(
+        Judge.LINES,
+        "operands",
+        (
+            "? values[fold[USED_BITS-1:0]*BITS+:BITS] : '0",
+            "? values[fold[USED_BITS-1:0]*BITS+:BITS] : values[0+:BITS]",
+            "the side with fewer folds adds products in its rest",
+        ),
+    ),
+    *_of(
+        Judge.LINES,
+        "join_directions",
+        ("(MAX_COLUMNS + 1) / 2 * BLOCKS", "MAX_COLUMNS / 2 * BLOCKS", "the centre of an odd line has no room"),
+        ("!direction || to_store == 16'd1", "!direction", "the first sum is of other columns"),
+        (
+            "from_direction[READ] ? stored_0 : stored_1",
+            "from_direction[READ] ? stored_1 : stored_0",
+            "a half is added to its own direction's",
+        ),
+        ("halves_valid && storing && !direction", "halves_valid && !direction", "waiting halves are overwritten"),
+        ("adding[LATENCY];", "adding[LATENCY-1];", "scores are taken one clock early"),
+        (
+            "column_address - ADDRESS_BITS'(BLOCKS);\n          column_address",
+            "column_address - 1'b1;\n          column_address",
+            "the next address is that of the last class block",
+        ),
+        ("if (start) to_store <= columns;", "if (start) to_store <= columns + 1'b1;", "one half too many is stored"),
+    ),
+    *_of(
+        Judge.LINES,
+        "output_layer",
+        ("taken   <= '1;", "taken   <= '0;", "the queue is read one word ahead"),
+        (".DEPTH(QUEUE_WORDS + 1)", ".DEPTH(QUEUE_WORDS)", "the queue is one word too short"),
+        (
+            "(\n      .WIDTH (ROW_BITS),\n      .CLOCKS(DOT_LATENCY)",
+            "(\n      .WIDTH (ROW_BITS),\n      .CLOCKS(DOT_LATENCY - 1)",
+            "biases are the next classes'",
+        ),
+        ("go = (!issuing || last_block) &&", "go = !issuing &&", "a clock is lost for each word"),
+        ("<<< (9 - BIAS_BITS)", "<<< (8 - BIAS_BITS)", "biases are half as large"),
+        (".TIES_TO_EVEN(1)", ".TIES_TO_EVEN(0)", "ties go toward zero"),
+        (
+            "else if (go && !hidden_valid) waiting <= waiting - 1'b1;",
+            "else if (go) waiting <= waiting - 1'b1;",
+            "a word that comes when another is taken is not counted",
+        ),
+    ),
+    *_of(
+        Judge.LINES,
+        "write_labels",
+        ("column_value > run_value", "column_value >= run_value", "of equal columns the last one is taken"),
+        ("!higher && run_label != '0 &&", "!higher &&", "a blank ends a blank"),
+        ("right <= half;", "right <= half + 1'b1;", "the right half is one column to the right"),
+        ("single <= columns[0];", "single <= 0;", "odd lines have no centre"),
+        (" && found < 16'(MAX_LABELS)", "", "labels that exceed the memory replace the first ones"),
+        ("16'(column) == columns - 16'd1", "16'(column) == columns - 16'd2", "the last column is missing"),
+        ("walking ? column + 1'b1 : '0", "walking ? column + 1'b1 : COLUMN_BITS'(1)", "column 0 is missing"),
+        (
+            "if (rst || start) begin\n      run_value",
+            "if (rst) begin\n      run_value",
+            "labels of the line before are counted",
+        ),
+        (
+            "if (ends) found <= found + 1'b1;",
+            "if (ends && found < 16'(MAX_LABELS)) found <= found + 1'b1;",
+            "labels that exceed the memory are not counted",
+        ),
+        ("column_label == '0;", "column_label != run_label;", "another letter ends a run, too"),
+    ),
+    *_of(
+        Judge.LINES,
+        "cyclic_counter",
+        ("BITS'(COUNT - 1)", "BITS'(COUNT)", "it counts one too far"),
+    ),
+    *_of(
+        Judge.LINES,
+        "delay_flag",
+        ("rst ? '0 : taps[CLOCKS-1:0]", "taps[CLOCKS-1:0]", "reset leaves flags in the pipeline"),
+    ),
+    *_of(
+        Judge.LINES,
+        "ram",
+        ("always_ff @(posedge clk) read_word <= read;", "assign read_word = read;", "words come one clock early"),
+    ),
+    *_of(
+        Judge.LINES,
+        "rom",
+        ("if (LATENCY == 2) begin", "if (LATENCY == 3) begin", "words come one clock early"),
+    ),
+]
+"""Faults of the datapath, seen by lines."""
+
+BUSES = [
+    *_of(
+        Judge.BUSES,
+        "accelerator",
+        ("columns <= 32'(MAX_COLUMNS)", "columns < 32'(MAX_COLUMNS)", "the longest line is refused"),
+        ("in_range && twice_matches &&", "in_range &&", "twice the columns is not checked"),
+        (" && bytes <= most_bytes;", ";", "too many bytes are accepted"),
+        ("bytes >= least_bytes &&", "bytes > least_bytes &&", "a line without padding is refused"),
+        (".failed(refuse || read_error)", ".failed(refuse)", "a line with a read error has a result"),
+        (
+            "if (rst || start) begin\n      refused",
+            "if (rst) begin\n      refused",
+            "the status of the line before stays",
+        ),
+        (".start(refuse || found_valid)", ".start(found_valid)", "a refused line does not end"),
+        (
+            "checked_1     <= start && !rst;",
+            "checked_1     <= start;\n    checked_1     <= start || rst;",
+            "a reset starts a line",
+        ),
+    ),
+    *_of(
+        Judge.BUSES,
+        "read_columns",
+        ("to_boundary = ~ahead[BEAT_BITS-1:0]", "to_boundary = '1", "bursts cross boundaries"),
+        ("free >= (QUEUE_BITS + 1)'(BURST)", "free != '0", "more is asked for than there is room for"),
+        ("come   = rvalid && awaited != '0;", "come   = rvalid;", "words of a line that a reset has ended are taken"),
+        ("ask || (arvalid && !arready)", "ask", "an address does not wait until it is taken"),
+        ("come && rresp[1]", "come && rresp[0]", "an error response is not seen"),
+        (
+            "(!column_valid || column_ready);\n  assign last_word",
+            "(!column_valid || 1'b1);\n  assign last_word",
+            "a record that waits is overwritten",
+        ),
+        ("words_left[BEAT_BITS-1:0] - 1'b1", "words_left[BEAT_BITS-1:0]", "the last burst has a word too many"),
+        ("COUNT_BITS'(2 * WORDS)", "COUNT_BITS'(2 * WORDS - 1)", "too little is read"),
+        ("position     <= '0;\n      column_valid <= 1'b0;", "column_valid <= 1'b0;", "a reset leaves half a record"),
+        ("{word, column} >> 64", "{column, word}", "the words of a record are in another order"),
+    ),
+    *_of(
+        Judge.BUSES,
+        "write_output",
+        ("awaited != 4'd15 &&", "1'b1 &&", "more responses are awaited than are counted"),
+        ("words_to_send == '0 && awaited == 4'd0;", "words_to_send == '0;", "a line ends before its last response"),
+        ("slot == 4'd15 || words", "words", "only the last word of a line ends a burst"),
+        ("send || (wvalid && !wready)", "send", "a word does not wait until it is taken"),
+        ("come        <= coming;", "come        <= asked;", "labels are taken one clock early"),
+        ("asked = free != 3'd0", "asked = 1'b1", "labels that wait are overwritten"),
+        ("answered && bresp[1]", "answered && bresp[0]", "an error response is not seen"),
+        ("bvalid && awaited != 4'd0", "bvalid", "a response of a line that a reset has ended is counted"),
+        ("failure ? '1 :", "failure ? '0 :", "a failed line has no labels"),
+        ("label_address <= '0;", "if (rst) label_address <= '0;", "the labels of the next line begin elsewhere"),
+    ),
+    *_of(
+        Judge.BUSES,
+        "control_registers",
+        (
+            "COLUMNS: columns <= (write_data & mask) | (columns & ~mask);",
+            "COLUMNS: columns <= write_data;",
+            "strobes have no effect",
+        ),
+        ("else if (starts || (read && read_offset == CONTROL))", "else if (starts)", "a read does not clear ap_done"),
+        (
+            "if (done) finished <= 1'b1;\n      else if (starts || (read && read_offset == CONTROL)) finished <= 1'b0;",
+            "if (starts || (read && read_offset == CONTROL)) finished <= 1'b0;\n      else if (done) finished <= 1'b1;",
+            "ap_done is lost where it is read in the same clock",
+        ),
+        ("else if (write && !running) begin", "else if (write) begin", "registers change while a line runs"),
+        ("&& write_strobe[0] && write_data[0]", "&& write_data[0]", "a write of other bytes starts a line"),
+        (
+            "write && !running && write_offset == CONTROL",
+            "write && write_offset == CONTROL",
+            "a line starts while one runs",
+        ),
+        ("arready <= !read_pending && !rst", "arready <= !rst", "an address is taken before the last data was"),
+        ("write || (bvalid && !bready)", "write", "a response does not wait until it is taken"),
+        (
+            "input_address[63:32] <= (write_data",
+            "input_address[31:0] <= (write_data",
+            "the high half of an address is lost",
+        ),
+        ("!running, finished, running}", "!running, finished, 1'b0}", "ap_start does not stay"),
+    ),
+]
+"""Faults of the buses, seen by their bench."""
+
+FORMAL = [
+    *_of(
+        Judge.PROOF,
+        "round_saturate",
+        (
+            "(IN_BITS > OUT_BITS ? IN_BITS : OUT_BITS) + 1;",
+            "(IN_BITS > OUT_BITS ? IN_BITS : OUT_BITS);",
+            "the largest values wrap when they are rounded, which no product of a line is",
+        ),
+        ("out = in_range ? rounded[0] : sign;", "out = rounded[0];", "one bit: values outside the range wrap"),
+    ),
+    *_of(
+        Judge.WITHOUT_EFFECT,
+        "round_saturate",
+        ("in[DROP]}", "in[DROP] && in[DROP-1]}", "an odd result is raised from a half on only"),
+        ("out = in_range ? rounded[0] : sign;", "out = sign;", "one bit: values in the range give their sign"),
+    ),
+    *_of(
+        Judge.WITHOUT_EFFECT,
+        "saturating_sum",
+        ("{15{~wide[16]}}", "{15{wide[15]}}", "the bits of the limit are those of the other sign bit"),
+    ),
+    *_of(
+        Judge.WITHOUT_EFFECT,
+        "write_output",
+        ("found < 16'(MAX_LABELS)", "found <= 16'(MAX_LABELS)", "as many labels as fit are counted in the other way"),
+    ),
+    *_of(
+        Judge.WITHOUT_EFFECT,
+        "activation",
+        ("value <= -LIMIT", "value < -LIMIT", "-BOUND is not clipped"),
+        ("value >= LIMIT", "value > LIMIT", "BOUND is not clipped"),
+        (
+            "12'(2 * LIMIT)",
+            "12'(2 * LIMIT - 1)",
+            "the last entry of a table, which equals the one before, is never read",
+        ),
+    ),
+]
+"""Faults about which yosys says, for every input and state, whether they change an output."""
