@@ -243,7 +243,7 @@ DATAPATH = [
         ("single <= columns[0];", "single <= 0;", "odd lines have no centre"),
         (" && found < 16'(MAX_LABELS)", "", "labels that exceed the memory replace the first ones"),
         ("16'(column) == columns - 16'd1", "16'(column) == columns - 16'd2", "the last column is missing"),
-        ("walking ? column + 1'b1 : '0", "walking ? column + 1'b1 : COLUMN_BITS'(1)", "column 0 is missing"),
+        ("scanning ? column + 1'b1 : '0", "scanning ? column + 1'b1 : COLUMN_BITS'(1)", "column 0 is missing"),
         (
             "if (rst || start) begin\n      run_value",
             "if (rst) begin\n      run_value",
