@@ -7,7 +7,8 @@
 // it, the first units of the other enter it. A pass waits
 //
 //   - for its column,
-//   - until the hidden outputs of its direction's last pass are known; never where a pass has at least PASS_LATENCY clocks,
+//   - until the hidden outputs of its direction's last pass are known; never where a pass issues
+//     for at least HIDDEN_OUT - 1 clocks,
 //   - until the output layer has room for its hidden outputs.
 //
 // The stages, by the clock after that in which a fold is issued:
@@ -106,10 +107,12 @@ module hidden_layer #(
       first <= first_next;
       direction_next <= !direction_next;
       if (direction_next) first_next <= 0;
-      pending[direction_next] <= 1;
+      if (direction_next) pending[1] <= 1;
+      else pending[0] <= 1;
     end
     if (finishing) begin
-      pending[finish_direction] <= 0;
+      if (finish_direction) pending[1] <= 0;
+      else pending[0] <= 0;
       finish_direction <= !finish_direction;
     end
     if (go && !hidden_taken) promised <= promised + 1'b1;
