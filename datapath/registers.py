@@ -19,6 +19,8 @@ CONTROL_BASE = 0x43C0_0000
 CONTROL_BYTES = 0x1_0000
 """Size of the register window, bytes."""
 
+_LOW_WORD = 0xFFFF_FFFF
+
 _LOWEST_BASE, _ADDRESSES, _PAGE = 0x4000_0000, 1 << 32, 0x1000
 """Below 1 GiB lies memory; a driver that took an address there for registers would write into it."""
 
@@ -54,6 +56,26 @@ class Register(IntEnum):
         register._value_ = offset
         register.meaning = meaning
         return register
+
+
+def line_registers(*, columns: int, input_bytes: int, input_address: int, output_address: int) -> dict[int, int]:
+    """What a driver writes to start a line, by byte offset, in the order of writing; ap_start is the last.
+
+    :param columns: T of the line.
+    :param input_bytes: bytes of its records.
+    :param input_address: of the input buffer, in bytes.
+    :param output_address: of the output buffer, in bytes.
+    """
+    return {
+        Register.COLUMNS: columns,
+        Register.RECORDS: 2 * columns,
+        Register.INPUT_BYTES: input_bytes,
+        Register.INPUT_ADDRESS: input_address & _LOW_WORD,
+        Register.INPUT_ADDRESS + 4: input_address >> 32,
+        Register.OUTPUT_ADDRESS: output_address & _LOW_WORD,
+        Register.OUTPUT_ADDRESS + 4: output_address >> 32,
+        Register.CONTROL: Control.START,
+    }
 
 
 class Control(IntFlag):

@@ -10,7 +10,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import BoardError, LimitError
 from datapath.packing import WORD_DTYPE, column_words, pack_columns, unpack_labels
-from datapath.registers import STATUS, Control, Register, Status
+from datapath.registers import STATUS, Control, Register, Status, line_registers
 from overlay_driver.board import Board
 
 MIN_WORDS = 1024
@@ -22,8 +22,6 @@ ADDRESS_SPACE = 1 << 32
 
 UNWRITTEN = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 """The output buffer is filled with this word before each line, so that words that were not written are recognised."""
-
-_LOW_WORD = 0xFFFF_FFFF
 
 
 class LineBuffer:
@@ -171,16 +169,12 @@ class Accelerator:
                 f"The accelerator at 0x{self.base:08X} is not idle (control register {int(state):#x}): another program "
                 "uses it, or the bitstream has another block at this address."
             )
-        values = {
-            Register.COLUMNS: buffer.columns,
-            Register.RECORDS: 2 * buffer.columns,
-            Register.INPUT_BYTES: buffer.input_bytes,
-            Register.INPUT_ADDRESS: buffer.input_address & _LOW_WORD,
-            Register.INPUT_ADDRESS + 4: buffer.input_address >> 32,
-            Register.OUTPUT_ADDRESS: buffer.output_address & _LOW_WORD,
-            Register.OUTPUT_ADDRESS + 4: buffer.output_address >> 32,
-            Register.CONTROL: Control.START,
-        }
+        values = line_registers(
+            columns=buffer.columns,
+            input_bytes=buffer.input_bytes,
+            input_address=buffer.input_address,
+            output_address=buffer.output_address,
+        )
         with self._board.wrap_errors(f"write the registers at 0x{self.base:08X}"):
             for register, value in values.items():
                 self._mmio.write(int(register), int(value))  # pynq accepts only Python's int

@@ -18,7 +18,7 @@ from datapath.folded import DIRECTIONS
 from datapath.kernel_result import KernelResult
 from datapath.labels import arrival_order
 from datapath.packing import REFUSED, WORD_DTYPE, pack_columns
-from datapath.registers import Control, Register
+from datapath.registers import line_registers
 from datapath.rtl_cycles import rtl_cycles
 from rtl_gen.memory import BufferMemory
 from rtl_gen.model import Observed, RtlModel
@@ -123,14 +123,13 @@ class RtlProgram:
         output = bytearray([UNTOUCHED]) * ((self.design.limits.labels + 1) * WORD_DTYPE.itemsize)
         memory = BufferMemory({INPUT_ADDRESS: bytearray(words.tobytes()), OUTPUT_ADDRESS: output})
         model.memory = memory
-        for register, value in (
-            (Register.COLUMNS, len(columns)),
-            (Register.RECORDS, 2 * len(columns)),
-            (Register.INPUT_BYTES, words.nbytes),
-            (Register.INPUT_ADDRESS, INPUT_ADDRESS),
-            (Register.OUTPUT_ADDRESS, OUTPUT_ADDRESS),
-            (Register.CONTROL, Control.START),
-        ):
+        registers = line_registers(
+            columns=len(columns),
+            input_bytes=words.nbytes,
+            input_address=INPUT_ADDRESS,
+            output_address=OUTPUT_ADDRESS,
+        )
+        for register, value in registers.items():
             model.write_register(register, value)
         most = self.most_clocks(len(columns))
         _, ended = model.run(most)

@@ -1,10 +1,15 @@
 """Networks and foldings in which the C simulation and the RTL are compared with the reference vectors and the simulator."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from datapath import Design, Folding, Limits
+from foldline.hardware.hardware_simulator import HardwareSimulator
+from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import PEEPHOLE, PUBLISHED, peephole_network, published_network, stress_network
+from tests.reference import reference, reference_labels, reference_scores
 
 # PE, SIMD_INPUT, SIMD_RECURRENT, PE_OUT of the reference networks, PE > 1 and SIMD folding on both sides throughout.
 FOLDINGS = {
@@ -82,3 +87,36 @@ def any_design(seed: int, weight: int, activation: int) -> Design:
         limits=Limits(columns=int(random.integers(30, 50)), labels=int(random.integers(1, 8))),
         peepholes=(bits, int(random.integers(1, bits + 1))) if seed % 2 else None,
     )
+
+
+def assert_vectors(simulator: HardwareSimulator, vectors) -> None:
+    """Equal to the simulator, and to the published C++'s results."""
+    for number, line in enumerate(vectors):
+        trace = simulator.run(line.pixels, ignore_limits=True)
+        for stage in ("hidden", "scores", "labels"):
+            assert np.array_equal(getattr(trace, stage), getattr(line, stage)), (number, stage)
+        assert trace.mismatch == "", number
+
+
+def assert_peephole_vectors(simulator: HardwareSimulator, vectors) -> None:
+    """Their vectors are hidden words; scores and labels come from the reference in plain integers."""
+    assert len(vectors) == 2
+    for line in vectors:
+        trace = simulator.run(line.pixels, ignore_limits=True)
+        assert trace.mismatch == ""
+        assert np.array_equal(trace.hidden, line.hidden)
+        scores = reference_scores(simulator.design, line.hidden.tolist())
+        assert trace.scores.tolist() == scores
+        assert trace.labels.tolist() == reference_labels(scores, simulator.design.limits.labels)
+
+
+def assert_random_lines(simulator: HardwareSimulator) -> None:
+    """Equal to the simulator and to the reference on lines of few and of more columns than the limit."""
+    limits = simulator.design.limits
+    for length in (1, 2, 3, 29, 2 * limits.columns + 1):
+        columns = random_columns(simulator.design, length, seed=length)
+        trace = simulator.run(columns, ignore_limits=True)
+        assert trace.mismatch == ""
+        hidden, scores, labels = reference(replace(simulator.design, limits=Limits()), columns)
+        assert (trace.hidden.tolist(), trace.scores.tolist()) == (hidden, scores)
+        assert (trace.labels.tolist(), trace.found) == (labels[: limits.labels], len(labels))

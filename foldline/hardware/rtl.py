@@ -35,7 +35,7 @@ class RtlSimulator(HardwareSimulator):
 
     def _compute(self, program: RtlProgram, columns: np.ndarray) -> tuple[KernelResult, LineCycles]:
         result, cycles = program.run(columns)
-        return result, LineCycles(line=cycles, steady=round(self._cycles.bottleneck.cycles_per_column))
+        return result, LineCycles(line=cycles, steady=round(self._cycles.steady))
 
     def run(self, columns: np.ndarray, *, ignore_limits: bool = False) -> Trace:
         """As `HardwareSimulator.run`; other cycles than the exact count are a mismatch, too.

@@ -94,7 +94,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a link that leads nowhere": lambda entry: (entry / "src" / "link").symlink_to("nowhere"),
     "no list": lambda entry: (entry / DIGESTS).unlink(),
     "an empty list": lambda entry: os.truncate(entry / DIGESTS, 0),
-    "a list that is no text": lambda entry: (entry / DIGESTS).write_bytes(b"\xff\xfe"),
+    "a list that is not text": lambda entry: (entry / DIGESTS).write_bytes(b"\xff\xfe"),
     "a list that cannot be read": lambda entry: ((entry / DIGESTS).unlink(), (entry / DIGESTS).mkdir()),
 }
 

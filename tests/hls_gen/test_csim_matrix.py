@@ -3,17 +3,20 @@
 Compiled as users compile it. Together these take minutes: `make test-all` runs them.
 """
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
-from datapath import Limits
 from foldline.hardware.csim import CSimulator
-from tests.builds import random_columns
 from tests.golden_data import PEEPHOLE, PUBLISHED, STRESS, lines
-from tests.matrix import FOLDINGS, WIDTHS, any_design, folds, network
-from tests.reference import reference, reference_labels, reference_scores
+from tests.matrix import (
+    FOLDINGS,
+    WIDTHS,
+    any_design,
+    assert_peephole_vectors,
+    assert_random_lines,
+    assert_vectors,
+    folds,
+    network,
+)
 
 pytestmark = pytest.mark.exhaustive
 
@@ -51,29 +54,10 @@ def test_stress_networks_on_all_lines(name, shared_data, full_csim):
     assert_vectors(simulator, vectors)
 
 
-def assert_vectors(simulator: CSimulator, vectors) -> None:
-    """Equal to the simulator and to the published C++'s results."""
-    for number, line in enumerate(vectors):
-        trace = simulator.run(line.pixels, ignore_limits=True)
-        for stage in ("hidden", "scores", "labels"):
-            assert np.array_equal(getattr(trace, stage), getattr(line, stage)), (number, stage)
-        assert trace.mismatch == ""
-
-
 @pytest.mark.parametrize("name", PEEPHOLE)
 def test_peepholes_on_all_lines(name, shared_data, full_csim):
-    """Their vectors are hidden words; scores and labels come from the reference in plain integers."""
-    design = network(shared_data, name)
-    simulator = CSimulator(design)
     vectors = list(lines(shared_data / "golden" / f"peephole_{name}.npz"))
-    assert len(vectors) == 2
-    for line in vectors:
-        trace = simulator.run(line.pixels, ignore_limits=True)
-        assert trace.mismatch == ""
-        assert np.array_equal(trace.hidden, line.hidden)
-        scores = reference_scores(design, line.hidden.tolist())
-        assert trace.scores.tolist() == scores
-        assert trace.labels.tolist() == reference_labels(scores, design.limits.labels)
+    assert_peephole_vectors(CSimulator(network(shared_data, name)), vectors)
 
 
 # Random designs -----------------------------------------------------------------------------------------------------
@@ -89,12 +73,4 @@ def test_all_widths_of_weights_and_of_activations_are_tested():
 
 @pytest.mark.parametrize(("seed", "widths"), list(enumerate(WIDTHS)), ids=str)
 def test_random_designs(seed, widths, full_csim):
-    design = any_design(seed, *widths)
-    simulator = CSimulator(design)
-    for length in (1, 2, 3, 29, 2 * design.limits.columns + 1):
-        columns = random_columns(design, length, seed=length)
-        trace = simulator.run(columns, ignore_limits=True)
-        assert trace.mismatch == ""
-        hidden, scores, labels = reference(replace(design, limits=Limits()), columns)
-        assert (trace.hidden.tolist(), trace.scores.tolist()) == (hidden, scores)
-        assert (trace.labels.tolist(), trace.found) == (labels[: design.limits.labels], len(labels))
+    assert_random_lines(CSimulator(any_design(seed, *widths)))

@@ -4,8 +4,6 @@ their count, and the cycles of every line.
 The small networks that Foldline includes run in `make test`, the rest takes minutes.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,8 +16,17 @@ from golden_vectors import FOLDER
 from tests import strategies
 from tests.builds import random_columns
 from tests.golden_data import PEEPHOLE, PUBLISHED, STRESS, lines
-from tests.matrix import FOLDINGS, MORE_FOLDINGS, WIDTHS, any_design, folds, network
-from tests.reference import reference, reference_labels, reference_scores
+from tests.matrix import (
+    FOLDINGS,
+    MORE_FOLDINGS,
+    WIDTHS,
+    any_design,
+    assert_peephole_vectors,
+    assert_random_lines,
+    assert_vectors,
+    folds,
+    network,
+)
 
 BOTH = {"one": FOLDINGS, "another": MORE_FOLDINGS}
 """Two foldings of every reference network."""
@@ -36,15 +43,6 @@ def test_at_least_24_foldings_have_pe_and_simd_above_1(shared_data):
     }
     assert FOLDINGS.keys() == MORE_FOLDINGS.keys() == {*PUBLISHED, *STRESS, *PEEPHOLE}
     assert len(designs) >= 24
-
-
-def assert_equal(simulator: RtlSimulator, vectors) -> None:
-    """Equal to the simulator in everything, to the count of cycles, and to the published C++'s results."""
-    for number, line in enumerate(vectors):
-        trace = simulator.run(line.pixels, ignore_limits=True)
-        assert trace.mismatch == "", number
-        for stage in ("hidden", "scores", "labels"):
-            assert np.array_equal(getattr(trace, stage), getattr(line, stage)), (number, stage)
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER / "designs").glob("stress_*.npz")), ids=lambda path: path.stem)
@@ -64,7 +62,7 @@ def test_shipped_networks(path, rtl_builds):
     simulator = RtlSimulator(Design.load(path))
     vectors = list(lines(FOLDER / "vectors" / path.name))
     assert vectors
-    assert_equal(simulator, vectors)
+    assert_vectors(simulator, vectors)
 
 
 @pytest.mark.exhaustive
@@ -72,7 +70,7 @@ def test_shipped_networks(path, rtl_builds):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_networks(name, folding, shared_data, rtl_builds):
     vectors = list(lines(shared_data / "golden" / f"published_{name}.npz"))
-    assert_equal(RtlSimulator(network(shared_data, name, BOTH[folding])), vectors)
+    assert_vectors(RtlSimulator(network(shared_data, name, BOTH[folding])), vectors)
 
 
 @pytest.mark.exhaustive
@@ -81,25 +79,15 @@ def test_published_networks(name, folding, shared_data, rtl_builds):
 def test_stress_networks(name, folding, shared_data, rtl_builds):
     vectors = list(lines(shared_data / "golden" / f"stress_{name}.npz"))
     assert len(vectors) >= 2
-    assert_equal(RtlSimulator(network(shared_data, name, BOTH[folding])), vectors)
+    assert_vectors(RtlSimulator(network(shared_data, name, BOTH[folding])), vectors)
 
 
 @pytest.mark.exhaustive
 @each_folding
 @pytest.mark.parametrize("name", PEEPHOLE)
 def test_peepholes(name, folding, shared_data, rtl_builds):
-    """Their vectors are hidden words; scores and labels come from the reference in plain integers."""
-    design = network(shared_data, name, BOTH[folding])
-    simulator = RtlSimulator(design)
     vectors = list(lines(shared_data / "golden" / f"peephole_{name}.npz"))
-    assert len(vectors) == 2
-    for line in vectors:
-        trace = simulator.run(line.pixels, ignore_limits=True)
-        assert trace.mismatch == ""
-        assert np.array_equal(trace.hidden, line.hidden)
-        scores = reference_scores(design, line.hidden.tolist())
-        assert trace.scores.tolist() == scores
-        assert trace.labels.tolist() == reference_labels(scores, design.limits.labels)
+    assert_peephole_vectors(RtlSimulator(network(shared_data, name, BOTH[folding])), vectors)
 
 
 @pytest.mark.parametrize(
@@ -108,15 +96,7 @@ def test_peepholes(name, folding, shared_data, rtl_builds):
     ids=str,
 )
 def test_random_designs_of_all_widths(seed, widths, rtl_builds):
-    design = any_design(seed, *widths)
-    simulator = RtlSimulator(design)
-    for length in (1, 2, 3, 29, 2 * design.limits.columns + 1):
-        columns = random_columns(design, length, seed=length)
-        trace = simulator.run(columns, ignore_limits=True)
-        assert trace.mismatch == ""
-        hidden, scores, labels = reference(replace(design, limits=Limits()), columns)
-        assert (trace.hidden.tolist(), trace.scores.tolist()) == (hidden, scores)
-        assert (trace.labels.tolist(), trace.found) == (labels[: design.limits.labels], len(labels))
+    assert_random_lines(RtlSimulator(any_design(seed, *widths)))
 
 
 @pytest.mark.exhaustive

@@ -11,7 +11,7 @@ from datapath import Limits
 from datapath.architecture import Architecture
 from datapath.errors import DataError, ToolError
 from datapath.packing import pack_columns
-from datapath.registers import Control, Register
+from datapath.registers import line_registers
 from datapath.rtl_cycles import rtl_cycles
 from fixedpoint_sim import simulate
 from foldline.hardware.mismatch import first_mismatch, gate_accumulators
@@ -153,14 +153,13 @@ def started(simulated: model.RtlModel, design, columns, **failing) -> bytearray:
     words, output = pack_columns(columns, design.precision.activation), bytearray(8 * 4)
     buffers = {INPUT_ADDRESS: bytearray(words.tobytes()), OUTPUT_ADDRESS: output}
     simulated.memory = BufferMemory(buffers, **failing)
-    for register, value in (
-        (Register.COLUMNS, len(columns)),
-        (Register.RECORDS, 2 * len(columns)),
-        (Register.INPUT_BYTES, words.nbytes),
-        (Register.INPUT_ADDRESS, INPUT_ADDRESS),
-        (Register.OUTPUT_ADDRESS, OUTPUT_ADDRESS),
-        (Register.CONTROL, Control.START),
-    ):
+    registers = line_registers(
+        columns=len(columns),
+        input_bytes=words.nbytes,
+        input_address=INPUT_ADDRESS,
+        output_address=OUTPUT_ADDRESS,
+    )
+    for register, value in registers.items():
         simulated.write_register(register, value)
     return output
 
