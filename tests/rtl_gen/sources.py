@@ -3,8 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from datapath.templates import render_template
-from rtl_gen.sources import TOP_FILE
+from rtl_gen.sources import TOP_FILE, render_top
 from tests.golden_data import REPOSITORY
 
 LIBRARY = REPOSITORY / "rtl_gen" / "library"
@@ -53,10 +52,7 @@ def unpadded_bytes(words: int) -> int:
 def write_top(folder: Path, *, observed: bool, **changed: int) -> Path:
     """The generated top with `PARAMETERS`, some of them changed, as a file in a folder."""
     path = folder / TOP_FILE
-    text = render_template(
-        "rtl_gen", f"{TOP_FILE}.j2", title="For a test.", parameters=PARAMETERS | changed, observed=observed
-    )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(render_top(PARAMETERS | changed, title="For a test.", observed=observed), encoding="utf-8")
     return path
 
 

@@ -1,10 +1,14 @@
 """The files of a design: parameters, top and memory files; their words read back as the weights."""
 
+import re
+
 import numpy as np
 import pytest
 
 from datapath import Limits
+from datapath.boards import board_names, load_board
 from datapath.errors import FileError, FoldlineError
+from datapath.registers import CONTROL_BYTES
 from datapath.roms import design_roms
 from datapath.tables import SIGMOID, TANH
 from rtl_gen.sources import library_files, memory_words, parameters, render_rtl, write_rtl
@@ -53,6 +57,33 @@ def test_weights_decide_no_parameter():
     top = render_rtl(design())["topLevel_BLSTM_CTC.v"]
     for name, value in parameters(design()).items():
         assert f".{name}({value})" in top
+
+
+def test_every_port_of_the_top_belongs_to_an_interface_of_the_block_design():
+    top = render_rtl(design())["topLevel_BLSTM_CTC.v"]
+    ports = re.findall(r"^    (?:input|output) wire (?:\[\d+:0\] )?(\w+),?$", top, re.MULTILINE)
+    interfaces = re.findall(r'X_INTERFACE_INFO = "xilinx.com:\w+:(\w+):1.0 (\w+) (\w+)"', top)
+    assert len(ports) == len(interfaces) == 50
+    for port, (kind, interface, signal) in zip(ports, interfaces, strict=True):
+        prefix = {"s_axi_control": "s_axi_control_", "m_axi_gmem": "m_axi_(?:read|write)_"}.get(interface)
+        assert kind == ("aximm" if prefix else {"ap_clk": "clock", "ap_rst_n": "reset"}[interface])
+        assert port == interface if prefix is None else re.fullmatch(prefix + signal.lower(), port)
+    # Both masters are one interface with all five channels.
+    gmem = {signal for _, interface, signal in interfaces if interface == "m_axi_gmem"}
+    assert {f"{channel}VALID" for channel in ("AR", "R", "AW", "W", "B")} <= gmem
+    named = re.findall(r'X_INTERFACE_PARAMETER = "XIL_INTERFACENAME (\w+), ([^"]*)"', top)
+    assert dict(named)["ap_clk"] == "ASSOCIATED_BUSIF s_axi_control:m_axi_gmem, ASSOCIATED_RESET ap_rst_n"
+    assert [name for name, _ in named] == ["ap_clk", "ap_rst_n", "s_axi_control", "m_axi_gmem"]
+
+
+def test_the_registers_window_has_as_many_address_bits_as_a_board_maps():
+    top = render_rtl(design())["topLevel_BLSTM_CTC.v"]
+    assert "PROTOCOL AXI4LITE, DATA_WIDTH 32, ADDR_WIDTH 16" in top
+    for channel in ("aw", "ar"):
+        assert f"input wire [15:0] s_axi_control_{channel}addr," in top
+        assert f".s_axi_control_{channel}addr(s_axi_control_{channel}addr[6:0])," in top
+    assert CONTROL_BYTES == 1 << 16
+    assert {load_board(name).control_bytes for name in board_names()} == {CONTROL_BYTES}
 
 
 def test_files_are_the_same_each_time():

@@ -2,7 +2,7 @@
 module bench (
     input logic ap_clk,
     input logic ap_rst_n,
-    input logic [6:0] s_axi_control_awaddr,
+    input logic [15:0] s_axi_control_awaddr,
     input logic [2:0] s_axi_control_awprot,
     input logic s_axi_control_awvalid,
     output logic s_axi_control_awready,
@@ -13,7 +13,7 @@ module bench (
     output logic [1:0] s_axi_control_bresp,
     output logic s_axi_control_bvalid,
     input logic s_axi_control_bready,
-    input logic [6:0] s_axi_control_araddr,
+    input logic [15:0] s_axi_control_araddr,
     input logic [2:0] s_axi_control_arprot,
     input logic s_axi_control_arvalid,
     output logic s_axi_control_arready,
