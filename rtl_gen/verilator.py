@@ -25,6 +25,7 @@ VERILATE = (
 UNTRACED = """\
 `verilator_config
 tracing_off -file "*/dot.sv"
+tracing_off -file "*/product.sv"
 """
 """A waveform has the operands and the sum of a dot product, and none of the thousands of signals between them."""
 

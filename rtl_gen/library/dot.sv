@@ -40,10 +40,18 @@ module dot #(
       if (l == 0) begin : multiply
         logic signed [ VALUE_BITS-1:0] value;
         logic signed [WEIGHT_BITS-1:0] weight;
-        logic signed [  FULL_BITS-1:0] product;
+        logic signed [FULL_BITS-1:0] product, product_next;
         assign value  = values[n*VALUE_BITS+:VALUE_BITS];
         assign weight = weights[n*WEIGHT_BITS+:WEIGHT_BITS];
-        always_ff @(posedge clk) product <= FULL_BITS'(value) * FULL_BITS'(weight);
+        product #(
+            .A_BITS(VALUE_BITS),
+            .B_BITS(WEIGHT_BITS)
+        ) product_i (
+            .a  (value),
+            .b  (weight),
+            .out(product_next)
+        );
+        always_ff @(posedge clk) product <= product_next;
 
         if (DROP > 0) begin : round
           localparam logic signed [FULL_BITS:0] BELOW_HALF = (1 <<< (DROP - 1)) - 1;

@@ -112,6 +112,11 @@ DATAPATH = [
     ),
     *_of(
         Judge.LINES,
+        "product",
+        ("(A_BITS + B_BITS)'(a) *", "(A_BITS + B_BITS)'($unsigned(a)) *", "values have no sign in products"),
+    ),
+    *_of(
+        Judge.LINES,
         "dot",
         ("product[DROP] : product[FULL_BITS-1]", "product[DROP] : ~product[FULL_BITS-1]", "ties go away from zero"),
         (

@@ -141,6 +141,27 @@ def test_the_product_of_every_value_and_weight(compute):
         assert np.array_equal(found[:, lane], expected), (value_bits, weight_bits, format)
 
 
+ALL_PRODUCTS = sum(1 << (a + b) for a in HARDWARE_BITS for b in HARDWARE_BITS)
+
+
+@pytest.mark.parametrize(
+    "fault", [None, ("negative = digit[1]", "negative = 1'b0"), ("total = thrice", "total = twice")]
+)
+@pytest.mark.parametrize("form", [[], ["-DYOSYS"]], ids=["operator", "digits"])
+def test_both_forms_of_a_product_for_every_value_and_weight(tmp_path, form, fault):
+    """The digits, which only yosys reads, against the operator."""
+    text = (LIBRARY / "product.sv").read_text()
+    changed = text if fault is None else text.replace(*fault)
+    assert fault is None or changed != text
+    (tmp_path / "product.sv").write_text(changed)
+    build = ["iverilog", "-g2012", *form, "-o", "products", "product.sv", str(UNITS / "products.sv")]
+    path_tool("iverilog")
+    subprocess.run(build, cwd=tmp_path, check=True, timeout=60)
+    done = subprocess.run([path_tool("vvp"), "products"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    equal = done.stdout == f"0 of {ALL_PRODUCTS} differ\n"
+    assert equal if fault is None or not form else done.stdout.endswith(f" of {ALL_PRODUCTS} differ\n") and not equal
+
+
 def test_dot_products_of_several_lanes(compute):
     random = np.random.default_rng(1).integers(0, 1 << 64, 500, dtype=np.uint64, endpoint=False)
     ones = 0xFFFFFFFFFFFFFFFF
