@@ -34,6 +34,7 @@ GROUPS = {
         "csim": ("csim", "Compute lines with the accelerator's C++, and verify them."),
         "rtlsim": ("rtlsim", "Compute lines with the accelerator's RTL, and verify them."),
         "estimate": ("estimate", "Estimate cycles and FPGA resources before synthesis."),
+        "synth": ("synth", "Count a design's gates with yosys; place and route it."),
     },
     "Board": {
         "manifest": ("manifest", "Write the manifest of a bitstream."),

@@ -9,7 +9,16 @@ from datetime import timedelta
 from threading import Thread
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from datapath.errors import FoldlineError
 
@@ -34,6 +43,25 @@ def waiting(what: str) -> Iterator[None]:
     console = Console(stderr=True)
     with console.status(what) if console.is_terminal else nullcontext():
         yield
+
+
+@contextmanager
+def waiting_for_steps(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr with the time since its start and a text, which calls replace; nothing if stderr is not a
+    terminal.
+
+    :param what: the first text.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=(console := Console(stderr=True)),
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda now: bars.update(task, description=now)
 
 
 class LinesComputed:

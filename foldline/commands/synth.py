@@ -1,0 +1,58 @@
+"""`foldline synth`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+
+_target = option_group("Target")
+
+
+@click.command("synth", cls=GroupedCommand)
+@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@folding_options
+@_target(
+    "--target",
+    type=click.Choice(["xc7", "ecp5"]),
+    default="xc7",
+    show_default=True,
+    help="The accelerator in a Xilinx part of the 7 series, or its datapath in a Lattice LFE5U-85F.",
+)
+@_target("--place", "placed", is_flag=True, help="Place and route, too, for its clock; needs --target ecp5.")
+@_target("--seed", type=int, help="Seed of the placement [default: 1].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def command(
+    source: Path, folding: dict[str, int | None], target: str, placed: bool, seed: int | None, as_json: bool
+) -> None:
+    """Count the gates of a design in a folding, synthesised with yosys; with --place also route it, for its clock.
+
+    Look-up tables, flip-flops, block RAM and multipliers are counted by stage in the netlist that yosys makes of the
+    SystemVerilog, and the levels of logic between two registers. With --place, nextpnr-ecp5 (speed grade 6) places and
+    routes the netlist; the output has the highest clock, and the path that limits it.
+
+    A network of the published size takes half a minute, its placement some minutes. Results are cached in
+    ~/.cache/foldline, each step when it is done: an interrupted call goes on from there.
+
+    A folding option that is not given keeps the design's value. $YOSYS and $NEXTPNR_ECP5 choose other programs than those
+    of the PATH.
+    """
+    from foldline.console.progress import waiting_for_steps
+    from foldline.hardware.synthesis import as_json as json_of
+    from foldline.hardware.synthesis import gates_of, report
+    from foldline.networks import chosen_folding, open_network
+
+    if seed is not None and not placed:
+        raise click.UsageError("--seed needs --place: synthesis has no seed.")
+    design = open_network(source).design
+    design = design.refolded(chosen_folding(design=design, **folding))
+    with waiting_for_steps("starting") as progress:
+        found = gates_of(design, target=target, placed=placed, seed=1 if seed is None else seed, progress=progress)
+    if as_json:
+        click.echo(json.dumps(json_of(found)))
+        return
+    for line in report(found):
+        click.echo(line)
