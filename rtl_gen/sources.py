@@ -26,12 +26,29 @@ TOP_FILE = f"{TOP}.v"
 SOURCES = (".sv", ".v", ".mem")
 """Suffixes of the files of a design."""
 
+SERIAL_MODULES = frozenset(
+    f"{name}.sv" for name in ("crc32", "serial_accelerator", "serial_link", "uart_receiver", "uart_transmitter")
+)
+"""Files of the library for an accelerator with a serial port."""
+
+BUS_MODULES = frozenset(f"{name}.sv" for name in ("accelerator", "control_registers", "read_columns", "write_output"))
+"""Files of the library for an accelerator with AXI ports."""
+
 SIGMOID_BITS, TANH_BITS = 7, 8
 """Width of a table's entries: 0..64 without a sign, and -64..64."""
 
 
 def library_files() -> dict[str, str]:
-    """Files of the SystemVerilog library, text by name; they are the same for every design."""
+    """Files of the SystemVerilog library for an accelerator with AXI ports, text by name; the same for every design."""
+    return {name: text for name, text in _all_library_files().items() if name not in SERIAL_MODULES}
+
+
+def serial_library_files() -> dict[str, str]:
+    """Files of the SystemVerilog library for an accelerator with a serial port, as `library_files`."""
+    return {name: text for name, text in _all_library_files().items() if name not in BUS_MODULES}
+
+
+def _all_library_files() -> dict[str, str]:
     folder = resources.files("rtl_gen") / "library"
     found = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".sv")}
     return dict(sorted(found.items()))
