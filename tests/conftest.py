@@ -12,6 +12,7 @@ from hls_gen.toolchain import Toolchain
 from rtl_gen.verilator import Verilator
 from tests.builds import QUICK, builds_folder
 from tests.golden_data import REPOSITORY, data_folder
+from tests.rtl_gen.synthesis.stand_ins import StandIns
 
 # No deadline: on a busy machine one slow file write would fail a correct test.
 settings.register_profile("foldline", deadline=None)
@@ -109,3 +110,11 @@ def rtl_builds(tmp_path_factory, monkeypatch) -> Path:
 def full_csim(csim_builds, monkeypatch) -> None:
     """C simulations are built with the default flags."""
     monkeypatch.setitem(CSimProgram.__init__.__kwdefaults__, "flags", FLAGS)
+
+
+@pytest.fixture
+def synthesis_tools(tmp_path, monkeypatch) -> StandIns:
+    """yosys and nextpnr-ecp5 are stand-ins; results are cached in the test's folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "tools").mkdir()
+    return StandIns(tmp_path / "tools", monkeypatch)

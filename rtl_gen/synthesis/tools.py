@@ -43,7 +43,7 @@ def find_yosys() -> Tool:
 
     :raises ToolError: there is none; the message says what to install.
     """
-    install = "pip install 'foldline[synth]', or e.g. apt install yosys"
+    install = "install it with pip install 'foldline[synth]', or e.g. apt install yosys"
     program = _find("yosys", "YOSYS", f"There is no yosys, which synthesises the SystemVerilog: {install}.")
     return Tool(name="yosys", program=program, version=_version(program, "-V", r"Yosys (\S+)"))
 
@@ -54,7 +54,7 @@ def find_nextpnr() -> Tool:
 
     :raises ToolError: there is none; the message says what to install.
     """
-    install = "pip install 'foldline[synth]', or e.g. apt install nextpnr-ecp5"
+    install = "install it with pip install 'foldline[synth]', or e.g. apt install nextpnr-ecp5"
     program = _find("nextpnr-ecp5", "NEXTPNR_ECP5", f"There is no nextpnr-ecp5, which places and routes: {install}.")
     return Tool(
         name="nextpnr-ecp5", program=program, version=_version(program, "--version", r"Version (?:nextpnr-)?([^\s)]+)")
