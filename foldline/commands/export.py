@@ -13,6 +13,7 @@ from foldline.commands.options import (
     dataset_options,
     folding_options,
     given_options,
+    kernel_option,
     option_group,
 )
 
@@ -28,9 +29,18 @@ _image = option_group("Test image")
 @_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design.")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
 @_project("--project", type=FILE, help="Folder to write a hardware project into.")
+@kernel_option(
+    "Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: hls].",
+    heading="Project",
+)
 @_project("--board", metavar="NAME", help="Board of the project [default: pynq-z1].")
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
-@_project("--lines", multiple=True, type=FILE, help="Image or folder of images that the test bench computes, too.")
+@_project(
+    "--lines",
+    multiple=True,
+    type=FILE,
+    help="Image or folder of images: known-answer lines (rtl), or lines that the test bench computes, too (hls).",
+)
 @option_group("RTL")("--rtl", type=FILE, help="Folder to write the accelerator's SystemVerilog and memory files into.")
 @folding_options
 @_image("--test-image", metavar="FILE", help="Test image to write, FILE.npz and FILE.hpp: a validation line.")
@@ -44,6 +54,7 @@ def command(
     source: Path,
     output: Path | None,
     project: Path | None,
+    kernel: str | None,
     board: str | None,
     clock_mhz: float | None,
     lines: tuple[Path, ...],
@@ -58,9 +69,10 @@ def command(
 ) -> None:
     """Write a weight header, a hardware project or a test image of a checkpoint or a design.
 
-    -o writes the weight header of LSTM-PYNQ. --project writes a project with Foldline's HLS library: C++ and weights, a
-    test bench with lines and expected results, scripts for Vitis HLS and Vivado, and a README; see docs/hardware.md. --rtl
-    writes the accelerator as SystemVerilog with its weights in memory files; see docs/rtl.md.
+    -o writes the weight header of LSTM-PYNQ. --project writes a project for a board: the accelerator with its weights, a
+    script for Vivado, a manifest with known-answer lines, the design and a README; with --kernel hls the accelerator is C++,
+    with a test bench and a script for Vitis HLS; see docs/hardware.md. --rtl writes the accelerator as SystemVerilog with its
+    weights in memory files; see docs/rtl.md.
 
     A folding option that is not given keeps the design's value; a checkpoint has PE 1 and computes all products of a gate
     in parallel.
@@ -71,8 +83,8 @@ def command(
     if output is None and project is None and rtl is None and test_image is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
     _require_test_image(context, test_image)
-    if project is None and (board is not None or clock_mhz is not None or lines):
-        raise click.UsageError("--board, --clock-mhz and --lines need --project FOLDER.")
+    if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
+        raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
     if fast_csim and (output is None or output.suffix == ".npz"):
         raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
@@ -82,7 +94,7 @@ def command(
     for note in network.notes:
         click.echo(note, err=True)
     if project is not None:
-        _write_project(design, project, board, clock_mhz, lines)
+        _write_project(design, project, kernel=kernel, board=board, clock_mhz=clock_mhz, images=lines)
     if rtl is not None:
         _write_rtl(design, rtl)
     if output is not None:
@@ -116,20 +128,23 @@ def _write_rtl(design, folder: Path) -> None:
     click.echo(f"{folder}: {design.experiment}, {design.folding}, {counted(len(files), 'file')}")
 
 
-def _write_project(design, folder: Path, board: str | None, clock_mhz: float | None, lines: tuple[Path, ...]) -> None:
+def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
     from foldline.hardware.estimate import estimate, too_large
     from foldline.hardware.projects import export_project
 
-    exported = export_project(design, folder, board=board, clock_mhz=clock_mhz, images=lines)
-    fit = exported.fit
+    exported = export_project(design, folder, kernel=Kernel(kernel or Kernel.HLS), **options)
+    fit, rtl = exported.fit, exported.kernel is Kernel.RTL
     click.echo(
-        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}. Weights and "
-        f"buffers take {fit.bram36:g} of {fit.board.bram36} BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
-        f"The test bench has {exported.lines} lines with {exported.labels} labels."
+        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}, kernel "
+        f"{exported.kernel.value}. {'Weights' if rtl else 'Weights and buffers'} take {fit.bram36:g} of {fit.board.bram36} "
+        f"BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
+        f"The {'lines for the manifest are' if rtl else 'test bench has'} {exported.lines} "
+        f"{'' if rtl else 'lines '}with {exported.labels} labels."
     )
-    warning = too_large(estimate(Architecture.of(design), kernel=Kernel.HLS, board=exported.fit.board.name, columns=1))
+    found = estimate(Architecture.of(design), kernel=exported.kernel, board=fit.board.name, columns=1)
+    warning = too_large(found)
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
 

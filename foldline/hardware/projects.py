@@ -1,4 +1,4 @@
-"""A design as a hardware project on disk; the simulator computes the expected results of its test bench."""
+"""A design as a project on disk, for one of our kernels; the simulator computes the labels of its known-answer lines."""
 
 from __future__ import annotations
 
@@ -11,24 +11,35 @@ import numpy as np
 from datapath.architecture import Architecture
 from datapath.boards import load_board
 from datapath.design import Design
-from datapath.errors import LimitError
+from datapath.errors import ConfigError, LimitError
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, Manifest
+from datapath.roms import Rom, design_roms
+from datapath.vivado.project import board_manifest, write_project
 from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
-from hls_gen.project import board_manifest, render, write_project
+from hls_gen.project import render
 from hls_gen.resources.fit import FitReport, check_fits
-from hls_gen.resources.kernel_memories import kernel_memories
+from hls_gen.resources.kernel_memories import Memory, kernel_memories
+from rtl_gen.project import render_project
 
 DEFAULT_BOARD = "pynq-z1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedProject:
-    """Numbers of files, test bench lines and labels expected on these, and memory that weights and buffers take."""
+    """What was written.
 
+    kernel  whose project it is
+    files   their number
+    lines   of the test bench; of the RTL kernel those that may become known-answer lines
+    labels  expected on these lines
+    fit     memory of the part that the weights take, of the HLS kernel also that of the buffers
+    """
+
+    kernel: Kernel
     files: int
     lines: int
     labels: int
@@ -39,6 +50,7 @@ def export_project(
     design: Design,
     folder: Path,
     *,
+    kernel: Kernel = Kernel.HLS,
     board: str | None = None,
     clock_mhz: float | None = None,
     images: Sequence[Path] = (),
@@ -47,21 +59,41 @@ def export_project(
 
     :param design: the network in its folding.
     :param folder: a new or empty folder, or one with a project.
+    :param kernel: `Kernel.RTL`, which Vivado alone makes a bitstream of, or `Kernel.HLS`.
     :param board: name, see `load_board`; None takes `DEFAULT_BOARD`.
     :param clock_mhz: of the accelerator; None takes the board's.
-    :param images: images and folders of images that the test bench computes, after random and synthetic lines.
-    :raises ConfigError: an unknown board, or a clock out of range.
+    :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
+        lines; of the RTL kernel they are the first that may become known-answer lines.
+    :raises ConfigError: an unknown board, a clock out of range, or the published kernel.
     :raises DesignError: the weights do not fit the board's part.
     :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files, or cannot be written.
     :raises LimitError: an image exceeds the limit of columns.
     """
-    chosen = load_board(board or DEFAULT_BOARD)
-    fit = check_fits(kernel_memories(Architecture.of(design)), chosen)
-    lines = expected_lines(design, [*random_lines(design), *synthetic_lines(design), *_image_lines(design, images)])
-    files = render(design, chosen, lines=lines, clock_mhz=clock_mhz)
-    write_project(folder, files)
+    if kernel is Kernel.PUBLISHED:
+        raise ConfigError(
+            f"kernel is {kernel.value!r}; it must be 'rtl' or 'hls': LSTM-PYNQ's sources are its own project."
+        )
+    chosen, rtl = load_board(board or DEFAULT_BOARD), kernel is Kernel.RTL
+    fit = check_fits(rtl_memories(design) if rtl else kernel_memories(Architecture.of(design)), chosen)
+    given, made = [*_image_lines(design, images)], [*random_lines(design), *synthetic_lines(design)]
+    lines = expected_lines(design, [*given, *made] if rtl else [*made, *given])
+    files = (render_project if rtl else render)(design, chosen, lines=lines, clock_mhz=clock_mhz)
+    write_project(folder, files, design)
     labels = sum(expected.found for _, expected in lines)
-    return ExportedProject(files=len(files), lines=len(lines), labels=labels, fit=fit)
+    return ExportedProject(kernel=kernel, files=len(files) + 1, lines=len(lines), labels=labels, fit=fit)
+
+
+def rtl_memories(design: Design) -> list[Memory]:
+    """The ROMs of the RTL kernel: of each kind one, whose word has the elements of all processing elements.
+
+    :param design: in its folding.
+    """
+    return [_rtl_memory(rom) for rom in design_roms(design) if rom.read]
+
+
+def _rtl_memory(rom: Rom) -> Memory:
+    parallel, depth, count = rom.elements.shape
+    return Memory(name=rom.name, parallel=1, depth=depth, limb_widths=(parallel * count * rom.bits,))
 
 
 def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | None = None) -> Manifest:

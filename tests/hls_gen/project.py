@@ -1,14 +1,9 @@
-"""Values of a small project, its files with dummies for the C++, and a run of its scripts with stubs of the vendor's tools."""
+"""Values of a small project, and its files with dummies for the C++."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from datapath import Folding, Precision
 from datapath.architecture import Architecture
@@ -20,22 +15,6 @@ from hls_gen.resources.kernel_memories import Memory
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
 CORE = "hls/solution1/impl/ip"
-TCLSH = shutil.which("tclsh")
-STUBS = Path(__file__).parent / "vendor_stubs.tcl"
-
-needs_tclsh = pytest.mark.skipif(TCLSH is None, reason="tclsh is not installed (Debian: apt install tcl)")
-
-REGISTER_HEADER = """\
-//        bit 1  - ap_done (Read/COR)
-#define XTOP_CONTROL_ADDR_AP_CTRL            0x00
-#define XTOP_CONTROL_ADDR_COLUMNS_DATA       0x10
-#define XTOP_CONTROL_BITS_COLUMNS_DATA       32
-#define XTOP_CONTROL_ADDR_COLUMNS_TWICE_DATA 0x18
-#define XTOP_CONTROL_ADDR_BYTES_R_DATA       0x20
-#define XTOP_CONTROL_ADDR_INPUT_R_DATA       0x28
-#define XTOP_CONTROL_BITS_INPUT_R_DATA       64
-#define XTOP_CONTROL_ADDR_OUTPUT_R_DATA      0x34
-"""
 
 
 def example_memory(name: str, parallel: int, depth: int, width: int) -> Memory:
@@ -83,42 +62,3 @@ def write_project(folder: Path, facts: ProjectFacts, *, core: bool = False) -> P
         (folder / CORE).mkdir(parents=True)
         (folder / CORE / "component.xml").touch()
     return folder
-
-
-@dataclass(frozen=True)
-class Run:
-    """How a script ended, and the vendor's commands that it gave, as words."""
-
-    status: int
-    output: str
-    errors: str
-    commands: list[list[str]]
-
-    def named(self, name: str) -> list[list[str]]:
-        """The words after each command of this name."""
-        return [words[1:] for words in self.commands if words[0] == name]
-
-    def names(self) -> set[str]:
-        """The commands that were given."""
-        return {words[0] for words in self.commands}
-
-
-def run_script(folder: Path, script: str, *, tool: str, arguments: tuple[str, ...] = (), **environment: str) -> Run:
-    """Run a script of the project with stubs of `tool`, from another folder.
-
-    :param environment: ``STUB_...`` for the stubs, ``FOLDLINE_...`` for the script.
-    """
-    elsewhere, log = folder.parent / "elsewhere", folder.parent / "commands.log"
-    elsewhere.mkdir(exist_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STUB_", "FOLDLINE_"))}
-    done = subprocess.run(
-        [TCLSH, STUBS, tool, folder / script, log, *arguments],
-        cwd=elsewhere,
-        env=clean | {"STUB_HEADER": REGISTER_HEADER} | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    commands = [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
-    return Run(done.returncode, done.stdout, done.stderr, commands)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.hls_gen.project import BOARDS, REGISTER_HEADER, example_facts, needs_tclsh, run_script, write_project
+from tests.hls_gen.project import BOARDS, example_facts, write_project
+from tests.vendor_tools import REGISTER_HEADER, needs_tclsh, run_script
 
 HLS_TOOLS = ("vitis_hls", "vivado_hls")
 

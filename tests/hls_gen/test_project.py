@@ -10,13 +10,15 @@ from datapath.boards import load_board
 from datapath.errors import ConfigError, DesignError, FileError
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.vivado.project import MAX_ANSWERS, known_answers, write_project
 from foldline.hardware.known_answer_lines import random_lines
 from foldline.hardware.projects import expected_lines
-from hls_gen.project import MAX_ANSWERS, known_answers, pipelined_loops, render, write_project
+from hls_gen.project import pipelined_loops, render
 from hls_gen.sources import library_files
 from tests.designs import random_design
 from tests.hls_gen import project as scripts
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
+from tests.vendor_tools import needs_tclsh, run_script
 
 COMMITTED = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file())
 
@@ -141,10 +143,10 @@ def test_a_design_that_cannot_fit_is_refused():
 
 def test_a_project_replaces_a_project_and_leaves_what_the_tools_made(files, tmp_path):
     folder = tmp_path / "project"
-    write_project(folder, files)
+    write_project(folder, files, tiny_design())
     (folder / "hls").mkdir()
     (folder / "src" / "config.hpp").write_text("edited")
-    write_project(folder, files)
+    write_project(folder, files, tiny_design())
     assert (folder / "hls").is_dir()
     assert {path: (folder / path).read_text(encoding="utf-8") for path in files} == files
 
@@ -152,7 +154,7 @@ def test_a_project_replaces_a_project_and_leaves_what_the_tools_made(files, tmp_
 def test_a_folder_that_holds_something_else_is_refused(files, tmp_path):
     (tmp_path / "README.md").write_text("# My thesis\n")
     with pytest.raises(FileError) as caught:
-        write_project(tmp_path, files)
+        write_project(tmp_path, files, tiny_design())
     assert str(caught.value) == (
         f"{tmp_path} holds README.md and is not a Foldline project; name a new or an empty folder."
     )
@@ -162,28 +164,28 @@ def test_a_folder_that_holds_something_else_is_refused(files, tmp_path):
 def test_a_file_in_place_of_the_folder_is_refused(files, tmp_path):
     (tmp_path / "taken").touch()
     with pytest.raises(FileError) as caught:
-        write_project(tmp_path / "taken", files)
+        write_project(tmp_path / "taken", files, tiny_design())
     assert str(caught.value) == f"Cannot use {tmp_path / 'taken'} as the folder of a project: Not a directory."
 
 
-@scripts.needs_tclsh
+@needs_tclsh
 @pytest.mark.parametrize("tool", ["vitis_hls", "vivado_hls"])
 def test_the_hls_script_of_a_real_project_runs_and_lists_every_file(files, tool, tmp_path):
     folder = tmp_path / "project"
-    write_project(folder, files)
-    run = scripts.run_script(folder, "run_hls.tcl", tool=tool)
+    write_project(folder, files, tiny_design())
+    run = run_script(folder, "run_hls.tcl", tool=tool)
     assert (run.status, run.errors) == (0, "")
     named = {word for words in run.named("add_files") for word in words if word.startswith(("src/", "tb/"))}
     assert named == {path for path in files if path.startswith(("src/", "tb/"))}
 
 
-@scripts.needs_tclsh
+@needs_tclsh
 def test_the_bitstream_script_of_a_real_project_runs(files, tmp_path):
     folder = tmp_path / "project"
-    write_project(folder, files)
+    write_project(folder, files, tiny_design())
     (folder / scripts.CORE).mkdir(parents=True)
     (folder / scripts.CORE / "component.xml").touch()
-    run = scripts.run_script(folder, "build.tcl", tool="vivado")
+    run = run_script(folder, "build.tcl", tool="vivado")
     assert (run.status, run.errors) == (0, "")
     name = str(tiny_design().experiment)
     assert (folder / f"{name}.bit").is_file()

@@ -71,8 +71,8 @@ def test_the_readme_lists_registers_files_and_commands():
     assert "`xtoplevel_blstm_ctc_hw.h` in `hls/solution1/impl/ip/drivers/topLevel_BLSTM_CTC_v1_0/src/`" in readme
     for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, facts.manifest, *SCRIPTS[1:]):
         assert f"| `{path}` | " in readme
-    assert f"into one folder: `{NAME}.bit`, `{NAME}.hwh`, `{NAME}.json`, and the design, which\n" in readme
-    assert f"       foldline run DESIGN.npz line.png --bitstream {NAME}.bit --device board\n" in readme
+    assert f"into one folder: `{NAME}.bit`, `{NAME}.hwh`, `{NAME}.json` and `{NAME}.npz`. There:\n" in readme
+    assert f"       foldline run {NAME}.npz line.png --bitstream {NAME}.bit --device board\n" in readme
     for path, label in facts.pipelines:
         assert f"  - `{label}` in `{path}`\n" in readme
     assert "2 of 140 BRAM36 and 8 of 53200 LUTs." in readme

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from datapath import Folding, Limits, Provenance
 from datapath.errors import DesignError
 from datapath.version import TOOL
-from hls_gen.sources import design_digest, library_files, render_sources
+from datapath.vivado.project import design_digest
+from hls_gen.sources import library_files, render_sources
 from tests.designs import random_design
 from tests.strategies import designs
 

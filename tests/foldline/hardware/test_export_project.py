@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datapath import Design, Limits, image_columns
+from datapath import Design, Folding, Limits, image_columns
 from datapath.architecture import Architecture
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
@@ -42,13 +42,15 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
-        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 21 files for AMD Kria KV260. "
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 22 files for AMD Kria KV260, kernel hls. "
         "Weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
         f"The test bench has 4 lines with {labels} labels.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
-    assert sum(path.is_file() for path in folder.rglob("*")) == 21
+    assert sum(path.is_file() for path in folder.rglob("*")) == 22
+    refolded = design.refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
+    assert Design.load(folder / "QLSTM4_W4B8A4I8_FC_W8B8.npz") == refolded
     manifest = Manifest.read(folder / "QLSTM4_W4B8A4I8_FC_W8B8.json")
     assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xck26-sfvc784-2LV-c", 150, 0xA000_0000)
     manifest.require(design, "the project")
@@ -137,7 +139,10 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
     ("arguments", "message"),
     [
         ((), "Error: Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE."),
-        (("-o", "x.hpp", "--board", "kv260"), "Error: --board, --clock-mhz and --lines need --project FOLDER."),
+        (
+            ("-o", "x.hpp", "--board", "kv260"),
+            "Error: --kernel, --board, --clock-mhz and --lines need --project FOLDER.",
+        ),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),

@@ -8,6 +8,12 @@
 # STUB_WNS, STUB_WHS  slack in ns            STUB_ADDRESS address that Vivado gives each segment instead of the asked
 # STUB_HEADER  text of the core's register constants
 # STUB_RUN     run that ends at 40%           STUB_BARE    0: switches need =true
+# STUB_REPORTS folder with timing.rpt, utilization.rpt and power.rpt, which the reports are copies of
+# STUB_VERSION what `version` says           STUB_CLOCK   frequency in Hz that the processing system gives
+# STUB_FIXED   1: the frequency of an interface cannot be set
+#
+# A module reference is what the added Verilog says: its ports, the interfaces that their attributes name, and for a slave
+# a segment as large as its address has bits.
 
 set tool [lindex $argv 0]
 set script [lindex $argv 1]
@@ -95,6 +101,9 @@ proc define_hls {vitis} {
 }
 
 proc do_add_files {paths words} {
+    if {$::tool eq "vivado"} {
+        return [do_add_files_vivado $paths]
+    }
     if {![file exists [lindex $paths 0]]} {
         error "add_files: there is no [lindex $paths 0]"
     }
@@ -122,6 +131,7 @@ set pins {
     smartconnect {aclk aresetn}
     topLevel_BLSTM_CTC {ap_clk ap_rst_n}
 }
+set sources {}
 set interfaces {
     processing_system7 {M_AXI_GP0 S_AXI_HP0}
     zynq_ultra_ps_e {M_AXI_HPM0_FPD S_AXI_HP0_FPD}
@@ -139,6 +149,8 @@ set segments {
     zynq_ultra_ps_e {SAXIGP2/HP0_DDR_LOW SAXIGP2/HP0_DDR_HIGH SAXIGP2/HP0_QSPI SAXIGP2/HP0_LPS_OCM}
     topLevel_BLSTM_CTC {s_axi_control/Reg}
 }
+set interface_clocks {}
+set ps_clock_mhz 50
 set cores {
     xilinx.com:ip:processing_system7:5.5 xilinx.com:ip:zynq_ultra_ps_e:3.9 xilinx.com:ip:zynq_ultra_ps_e:3.10
     xilinx.com:ip:proc_sys_reset:5.0 xilinx.com:ip:smartconnect:1.0
@@ -151,7 +163,11 @@ proc define_vivado {} {
     command update_ip_catalog {} {} 0 0
     command get_ipdefs {} {-all -quiet} 1 1
     command create_bd_design {} {} 1 1
-    command create_bd_cell {-type -vlnv} {} 1 1
+    command create_bd_cell {-type -vlnv -reference} {} 1 1
+    command add_files {-fileset} {-norecurse} 1 1
+    command can_resolve_reference {} {} 1 1
+    command set_msg_config {-id -new_severity} {} 0 0
+    command version {} {-short} 0 0
     command apply_bd_automation {-rule -config} {} 1 1
     command connect_bd_intf_net {} {} 2 2
     command connect_bd_net {} {} 2 2
@@ -172,6 +188,7 @@ proc define_vivado {} {
     command close_design {} {} 0 0
     command report_timing_summary {-file} {} 0 0
     command report_utilization {-file} {} 0 0
+    command report_power {-file} {} 0 0
     command close_project {} {} 0 0
     command set_property {-dict} {} 1 3
     command get_property {} {} 2 2
@@ -223,7 +240,120 @@ proc do_update_ip_catalog {names words} {
 }
 
 proc do_create_bd_cell {names words} {
-    dict set ::cells [lindex $names 0] [lindex [split [option $words -vlnv] :] 2]
+    set core [lindex [split [option $words -vlnv] :] 2]
+    if {[option $words -type] eq "module"} {
+        set core module_reference
+        define_module [option $words -reference]
+    }
+    dict set ::cells [lindex $names 0] $core
+}
+
+proc read_text {path} {
+    set stream [open $path]
+    set text [read $stream]
+    close $stream
+    return $text
+}
+
+# The file of Verilog, not of SystemVerilog, that defines a module.
+proc file_of_module {module} {
+    foreach path $::sources {
+        if {[string match *.v $path] && [regexp -line "^module $module\\M" [read_text $path]]} {
+            return $path
+        }
+    }
+    return ""
+}
+
+proc do_can_resolve_reference {names words} {
+    return [expr {[file_of_module [lindex $names 0]] ne ""}]
+}
+
+# Pins and interfaces of a module, its address spaces and segments.
+proc define_module {module} {
+    set text [read_text [file_of_module $module]]
+    set attribute {X_INTERFACE_INFO = "xilinx\.com:(\w+):(\w+):1\.0 (\w+) (\w+)" \*\)\s+}
+    append attribute {(?:\(\*[^*]*\*\)\s+)?(input|output) wire (?:\[(\d+):0\] )?(\w+)}
+    foreach {- - kind interface signal direction left port} [regexp -all -inline $attribute $text] {
+        if {$kind ne "aximm"} {
+            dict lappend ::pins module_reference $port
+            continue
+        }
+        dict lappend all_signals $interface $signal
+        if {$signal eq "AWADDR" && $direction eq "input"} {
+            dict lappend ::segments module_reference $interface/reg0
+            set ::slave_range($interface/reg0) [expr {1 << ($left + 1)}]
+        } elseif {$signal eq "AWADDR"} {
+            dict lappend ::spaces module_reference $interface
+        }
+    }
+    dict for {interface signals} $all_signals {
+        foreach channel {AW W B AR R} {
+            if {"${channel}VALID" ni $signals || "${channel}READY" ni $signals} {
+                error "create_bd_cell: $interface has no channel $channel"
+            }
+        }
+        dict lappend ::interfaces module_reference $interface
+        dict lappend ::interface_clocks $interface 100000000
+    }
+}
+
+proc do_add_files_vivado {paths} {
+    foreach path [lindex $paths 0] {
+        if {![file exists $path]} {
+            error "add_files: there is no $path"
+        }
+        lappend ::sources $path
+    }
+}
+
+proc do_version {names words} {
+    return [stub VERSION 2022.2]
+}
+
+proc report {name words} {
+    file copy -force [file join [stub REPORTS] $name.rpt] [option $words -file]
+}
+
+proc do_report_timing_summary {names words} {
+    report timing $words
+}
+
+proc do_report_utilization {names words} {
+    report utilization $words
+}
+
+proc do_report_power {names words} {
+    report power $words
+}
+
+proc ps_clock_frequency {} {
+    set asked [expr {round(1e6 * $::ps_clock_mhz)}]
+    return [stub CLOCK $asked]
+}
+
+proc do_set_property {names words} {
+    foreach {name value} [concat [option $words -dict] [lrange $names 0 end-1]] {
+        if {[string match CONFIG.P*FREQMHZ $name] && [regexp FPGA0|PL0 $name]} {
+            set ::ps_clock_mhz $value
+        }
+    }
+    lassign $names property value object
+    if {$property eq "CONFIG.FREQ_HZ"} {
+        if {[stub FIXED 0]} {
+            error "FREQ_HZ is read-only"
+        }
+        dict set ::interface_clocks [lindex [split $object /] end] $value
+    }
+}
+
+proc do_validate_bd_design {names words} {
+    dict for {interface frequency} $::interface_clocks {
+        if {$frequency != [ps_clock_frequency]} {
+            error "\[BD 41-237\] Bus Interface property FREQ_HZ does not match between ${interface}($frequency) and\
+                another([ps_clock_frequency])"
+        }
+    }
 }
 
 proc do_get_bd_cells {names words} {
@@ -248,6 +378,10 @@ proc do_get_bd_addr_segs {paths words} {
 
 proc do_create_bd_addr_seg {names words} {
     set name [lindex $names 2]
+    set slave [join [lrange [split [lindex $names 1] /] 1 end] /]
+    if {[info exists ::slave_range($slave)] && [option $words -range] > $::slave_range($slave)} {
+        error "create_bd_addr_seg: the range of $slave is $::slave_range($slave)"
+    }
     # Vivado prints addresses with leading zeros and ranges in powers of 1024.
     set range [expr {[option $words -range]}]
     set shown [expr {$range >= 1 << 30 ? "[expr {$range >> 30}]G" : $range >= 1 << 20 ? "[expr {$range >> 20}]M" :
@@ -287,6 +421,7 @@ proc do_launch_runs {names words} {
 proc do_get_property {names words} {
     lassign $names property object
     switch -glob $property {
+        CONFIG.FREQ_HZ {return [ps_clock_frequency]}
         PROGRESS {return [expr {$object eq [stub RUN] ? "40%" : "100%"}]}
         STATUS {return "place_design ERROR"}
         STATS.WNS {return [stub WNS 0.412]}
