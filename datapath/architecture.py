@@ -1,9 +1,11 @@
-"""`Architecture`: a design without its weights. Resources and cycles depend on nothing else."""
+"""`Architecture`: a design without its weights, but with the bits that their sums need. Resources and cycles depend on
+nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 
+from datapath.bounds import SumWidths
 from datapath.design import Design, Folding, Limits, require_vectors_fit
 from datapath.errors import DesignError
 from datapath.peepholes import PeepholeFormat
@@ -31,6 +33,8 @@ class Architecture:
     folding: Folding
     limits: Limits = field(default_factory=Limits)
     peephole_format: PeepholeFormat | None = None
+    sum_widths: SumWidths = field(default_factory=SumWidths)
+    """Bits of the sums in the SystemVerilog. Only these depend on the weights: what no weights are known of has 16."""
 
     def __post_init__(self) -> None:
         for name in DIMENSIONS:
@@ -42,7 +46,12 @@ class Architecture:
 
     @classmethod
     def of(cls, design: Design) -> Architecture:
-        return cls(**{one.name: getattr(design, one.name) for one in fields(cls)})
+        """The architecture of a design; its weights decide the widths of the sums.
+
+        :param design: in its folding.
+        """
+        described = {one.name: getattr(design, one.name) for one in fields(cls) if one.name != "sum_widths"}
+        return cls(**described, sum_widths=SumWidths.of(design))
 
     def refolded(self, folding: Folding) -> Architecture:
         """The same network with another folding."""

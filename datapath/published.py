@@ -7,7 +7,7 @@ error rates are ours: the published weights, simulated bit for bit (``python -m 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datapath.architecture import DIMENSIONS, Architecture
 from datapath.design import Folding
@@ -61,11 +61,11 @@ FRAKTUR_MILLISECONDS, FRAKTUR_COLUMNS = 2.53095, 566
 
 
 def published_overlay(architecture: Architecture) -> PublishedOverlay | None:
-    """The overlay of a network of these dimensions and widths, whatever its folding."""
+    """The overlay of a network of these dimensions and widths, whatever its folding and its weights."""
     for overlay in PUBLISHED:
         theirs = overlay.architecture
         # Their folding need not divide another network.
         same_size = all(getattr(theirs, name) == getattr(architecture, name) for name in DIMENSIONS)
-        if same_size and theirs == architecture.refolded(theirs.folding):
+        if same_size and theirs == replace(architecture, folding=theirs.folding, sum_widths=theirs.sum_widths):
             return overlay
     return None

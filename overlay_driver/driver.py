@@ -54,6 +54,7 @@ class Driver:
             require_named(self._bit.path, design)
             require_part(self._bit, board.part or manifest.part)
         manifest.require(design, str(bitstream or "The manifest"))
+        self._cycles = cycles_of(Architecture.of(design), manifest.kernel)
         self._accelerator: Accelerator | None = None
         self._buffers: list[LineBuffer] = []
         self._running: LineBuffer | None = None
@@ -281,8 +282,7 @@ class Driver:
             self.board.timer.pause()
 
     def _timeout(self, columns: int) -> float:
-        cycles = cycles_of(Architecture.of(self.design), self.manifest.kernel)
-        expected = cycles.milliseconds(columns, self.manifest.clock_mhz) / 1000
+        expected = self._cycles.milliseconds(columns, self.manifest.clock_mhz) / 1000
         return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
 
     def _no_answer(self, columns: int, state: Control, allowed: float) -> str:

@@ -59,6 +59,7 @@ class RtlProgram:
 
     def __init__(self, design: Design, *, seed: int | None = None) -> None:
         self.design = design
+        self._architecture = Architecture.of(design)
         self._seed = seed
         self._lock = Lock()
         self._idle: list[RtlModel] = []
@@ -142,7 +143,7 @@ class RtlProgram:
 
     def most_clocks(self, columns: int) -> int:
         """More clocks than a line of so many `columns` takes, whatever the stalls."""
-        return STALLS * rtl_cycles(Architecture.of(self.design)).line(columns)
+        return STALLS * rtl_cycles(self._architecture).line(columns)
 
     def _labels(self, output: bytearray, columns: int) -> tuple[int, np.ndarray]:
         """The number of labels found, and those in the output buffer, uint8 [n]."""
@@ -160,7 +161,7 @@ class RtlProgram:
 
     def _arranged(self, observed: Observed, length: int, found: int, labels: np.ndarray) -> RtlLine:
         """Values in the order of arrays instead of that of their computation."""
-        architecture, pe = Architecture.of(self.design), self.design.folding.pe
+        architecture, pe = self._architecture, self.design.folding.pe
         blocks, class_blocks = architecture.unit_blocks, architecture.class_blocks
         for what, values, expected in (
             ("blocks of gates", observed.gates, length * DIRECTIONS * blocks),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datapath.bounds import SumWidths
 from datapath.design import Design
 from datapath.errors import FileError
 from datapath.files import file_errors, read_text, write_text
@@ -57,9 +58,9 @@ def _all_library_files() -> dict[str, str]:
 def parameters(design: Design) -> dict[str, int]:
     """Value of each parameter of the module `accelerator`, by its name.
 
-    :param design: gives dimensions, widths, folding and limits; its weights decide nothing.
+    :param design: gives dimensions, widths, folding and limits; its weights decide how wide the sums are, and no more.
     """
-    bits, peepholes = design.precision, design.peephole_format
+    bits, peepholes, sums = design.precision, design.peephole_format, SumWidths.of(design)
     return {
         "INPUTS": design.inputs,
         "HIDDEN": design.hidden,
@@ -72,6 +73,9 @@ def parameters(design: Design) -> dict[str, int]:
         "HAS_PEEPHOLES": int(peepholes is not None),
         "PEEPHOLE_BITS": peepholes.bits if peepholes else 1,
         "PEEPHOLE_INTEGER_BITS": peepholes.integer if peepholes else 1,
+        "GATE_SUM_BITS": sums.gate,
+        "HALF_SCORE_BITS": sums.half_score,
+        "SCORE_BITS": sums.score,
         "PE": design.folding.pe,
         "SIMD_INPUT": design.folding.simd_input,
         "SIMD_RECURRENT": design.folding.simd_recurrent,

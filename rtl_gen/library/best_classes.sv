@@ -4,17 +4,18 @@
 // Latency: ceil(log2 PE_OUT) clocks for the highest score of a block, and 1 for the running maximum.
 module best_classes #(
     parameter int CLASSES = 2,
-    parameter int PE_OUT  = 1
+    parameter int PE_OUT = 1,
+    parameter int SCORE_BITS = 16
 ) (
     input logic clk,
     input logic rst,
     input logic start,
 
     input logic scores_valid,
-    input logic [PE_OUT*16-1:0] scores,
+    input logic [PE_OUT*SCORE_BITS-1:0] scores,
 
     output logic best_valid,
-    output logic signed [15:0] value,  // 0 for a blank column
+    output logic signed [SCORE_BITS-1:0] value,  // 0 for a blank column
     output logic [7:0] label
 );
   localparam int BLOCKS = (CLASSES + PE_OUT - 1) / PE_OUT;
@@ -26,10 +27,10 @@ module best_classes #(
     localparam int NODES = (PE_OUT + (1 << l) - 1) >> l;
     localparam int CANDIDATES = l == 0 ? 0 : (PE_OUT + (1 << (l - 1)) - 1) >> (l - 1);
     for (genvar n = 0; n < NODES; n++) begin : node
-      logic signed [15:0] score;
+      logic signed [SCORE_BITS-1:0] score;
       logic [7:0] lane;
       if (l == 0) begin : input_score
-        assign score = scores[n*16+:16];
+        assign score = scores[n*SCORE_BITS+:SCORE_BITS];
         assign lane  = 8'(n);
       end else if (2 * n + 1 < CANDIDATES) begin : pair
         logic second;
@@ -64,9 +65,9 @@ module best_classes #(
   logic [BLOCK_BITS-1:0] block;
   logic [7:0] first_class;  // of the block
   logic last_block;
-  logic signed [15:0] maximum, so_far;
+  logic signed [SCORE_BITS-1:0] maximum, so_far;
   assign last_block = block == BLOCK_BITS'(BLOCKS - 1);
-  assign so_far = block == '0 ? 16'sd0 : maximum;
+  assign so_far = block == '0 ? '0 : maximum;
 
   always_ff @(posedge clk) begin
     best_valid <= valid[LEVELS] && last_block;
@@ -86,5 +87,5 @@ module best_classes #(
     end
     if (rst) best_valid <= 0;
   end
-  assign value = label == '0 ? 16'sd0 : maximum;
+  assign value = label == '0 ? '0 : maximum;
 endmodule

@@ -13,14 +13,15 @@ module cell_state #(
     parameter int ACTIVATION_BITS = 4,
     parameter int HAS_PEEPHOLES = 0,
     parameter int PEEPHOLE_BITS = 1,
-    parameter int PEEPHOLE_INTEGER_BITS = 1
+    parameter int PEEPHOLE_INTEGER_BITS = 1,
+    parameter int SUM_BITS = 16
 ) (
     input logic clk,
     input logic first,
-    input logic signed [15:0] sum_i,
-    input logic signed [15:0] sum_f,
-    input logic signed [15:0] sum_g,
-    input logic signed [15:0] sum_o,
+    input logic signed [SUM_BITS-1:0] sum_i,
+    input logic signed [SUM_BITS-1:0] sum_f,
+    input logic signed [SUM_BITS-1:0] sum_g,
+    input logic signed [SUM_BITS-1:0] sum_o,
     input logic signed [15:0] state_before,  // not read at the first step
     /* verilator lint_off UNUSEDSIGNAL */
     input logic [3*PEEPHOLE_BITS-1:0] peepholes,  // of gates i, f, o; not used without peepholes
@@ -37,21 +38,24 @@ module cell_state #(
 
   // Gate inputs.
   logic signed [15:0] input_i, input_f, input_g, input_o;
+  logic signed [SUM_BITS-1:0] sum_g_then;
   delay #(
-      .WIDTH (16),
+      .WIDTH (SUM_BITS),
       .CLOCKS(PEEPHOLE)
   ) delay_g (
       .clk,
       .in (sum_g),
-      .out(input_g)
+      .out(sum_g_then)
   );
+  assign input_g = 16'(sum_g_then);
   if (HAS_PEEPHOLES != 0) begin : with_peepholes
     logic [PEEPHOLE_BITS-1:0] weight_o;
     logic first_at_state;
-    logic signed [15:0] sum_o_then;
+    logic signed [SUM_BITS-1:0] sum_o_then;
     peephole #(
         .WEIGHT_BITS(PEEPHOLE_BITS),
-        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS)
+        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS),
+        .SUM_BITS(SUM_BITS)
     ) peephole_i (
         .clk,
         .sum(sum_i),
@@ -61,7 +65,8 @@ module cell_state #(
     );
     peephole #(
         .WEIGHT_BITS(PEEPHOLE_BITS),
-        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS)
+        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS),
+        .SUM_BITS(SUM_BITS)
     ) peephole_f (
         .clk,
         .sum(sum_f),
@@ -70,7 +75,7 @@ module cell_state #(
         .gate_input(input_f)
     );
     delay #(
-        .WIDTH (16 + PEEPHOLE_BITS + 1),
+        .WIDTH (SUM_BITS + PEEPHOLE_BITS + 1),
         .CLOCKS(UNTIL_STATE)
     ) delay_o (
         .clk,
@@ -79,7 +84,8 @@ module cell_state #(
     );
     peephole #(
         .WEIGHT_BITS(PEEPHOLE_BITS),
-        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS)
+        .WEIGHT_INTEGER_BITS(PEEPHOLE_INTEGER_BITS),
+        .SUM_BITS(SUM_BITS)
     ) peephole_o (
         .clk,
         .sum(sum_o_then),
@@ -88,9 +94,9 @@ module cell_state #(
         .gate_input(input_o)
     );
   end else begin : without_peepholes
-    assign input_i = sum_i;
-    assign input_f = sum_f;
-    assign input_o = sum_o;
+    assign input_i = 16'(sum_i);
+    assign input_f = 16'(sum_f);
+    assign input_o = 16'(sum_o);
   end
 
   // Gates: sigmoids 0..64, tanh -64..64, in units of 1/64.

@@ -1,9 +1,10 @@
-// Dot product of LANES values with as many weights, both signed with one integer bit, as a sum with 8 fraction bits that
-// wraps at 16 bits.
+// Dot product of LANES values with as many weights, both signed with one integer bit, as a sum of SUM_BITS bits, 8 of
+// them fraction bits, that wraps.
 //
 // Each product with more than 8 fraction bits is rounded before it is added: to nearest, a tie toward zero (gates,
-// RND_ZERO) or to the even neighbour (TIES_TO_EVEN, class scores, RND_CONV). The low fraction bits that no product has
-// are not computed.
+// RND_ZERO) or to the even neighbour (TIES_TO_EVEN, class scores, RND_CONV). The ABSENT_BITS lowest fraction bits, which no
+// product has, are not part of `sum`. No term of the adder tree is wider than the sum: modulo 2^SUM_BITS, what is left out
+// changes nothing.
 //
 // Latency: 1 clock for the products, 1 for their rounding where they are rounded, and 1 for each two levels of the adder
 // tree, ceil(ceil(log2 LANES) / 2).
@@ -11,25 +12,26 @@ module dot #(
     parameter int LANES = 2,
     parameter int VALUE_BITS = 4,
     parameter int WEIGHT_BITS = 2,
-    parameter bit TIES_TO_EVEN = 0
+    parameter bit TIES_TO_EVEN = 0,
+    parameter int SUM_BITS = 16,  // at least 10, those of a product
+    parameter int ABSENT_BITS = VALUE_BITS + WEIGHT_BITS < 10 ? 10 - VALUE_BITS - WEIGHT_BITS : 0
 ) (
     input logic clk,
     input logic [LANES*VALUE_BITS-1:0] values,
     input logic [LANES*WEIGHT_BITS-1:0] weights,
-    output logic signed [15:0] sum
+    output logic signed [SUM_BITS-ABSENT_BITS-1:0] sum
 );
   localparam int FRACTION_BITS = VALUE_BITS - 1 + WEIGHT_BITS - 1;  // of a product
   localparam int DROP = FRACTION_BITS > 8 ? FRACTION_BITS - 8 : 0;
-  localparam int ABSENT_BITS = FRACTION_BITS < 8 ? 8 - FRACTION_BITS : 0;
   localparam int FULL_BITS = VALUE_BITS + WEIGHT_BITS;
   localparam int PRODUCT_BITS = FULL_BITS - DROP;
-  localparam int SUM_BITS = 16 - ABSENT_BITS;
+  localparam int TREE_BITS = SUM_BITS - ABSENT_BITS;
   localparam int LEVELS = $clog2(LANES);
 
   // Node n of level l adds nodes 2n and 2n + 1 of level l - 1; level 0 is the products. A sum has one bit more than its
-  // terms, up to SUM_BITS.
+  // terms, up to TREE_BITS.
   for (genvar l = 0; l <= LEVELS; l++) begin : level
-    localparam int BITS = PRODUCT_BITS + l < SUM_BITS ? PRODUCT_BITS + l : SUM_BITS;
+    localparam int BITS = PRODUCT_BITS + l < TREE_BITS ? PRODUCT_BITS + l : TREE_BITS;
     localparam int NODES = (LANES + (1 << l) - 1) >> l;
     localparam int TERMS = l == 0 ? 0 : (LANES + (1 << (l - 1)) - 1) >> (l - 1);
     localparam bit REGISTERED = l % 2 == 0 || l == LEVELS;
@@ -79,5 +81,5 @@ module dot #(
     end
   end
 
-  assign sum = 16'(level[LEVELS].node[0].total) <<< ABSENT_BITS;
+  assign sum = TREE_BITS'(level[LEVELS].node[0].total);
 endmodule

@@ -28,6 +28,7 @@ module hidden_layer #(
     parameter int HAS_PEEPHOLES = 0,
     parameter int PEEPHOLE_BITS = 1,
     parameter int PEEPHOLE_INTEGER_BITS = 1,
+    parameter int SUM_BITS = 16,  // of a gate sum
     parameter int PE = 1,
     parameter int SIMD_INPUT = 1,
     parameter int SIMD_RECURRENT = 1,
@@ -272,6 +273,12 @@ module hidden_layer #(
   );
 
   // Gate sums. The bias begins a block's sum; only its selection and one addition are on the path from clock to clock.
+  // `total` has SUM_BITS bits less the lowest ones of the 8 fraction bits, if neither products nor biases have them.
+
+  localparam int PRODUCT_ABSENT = ACTIVATION_BITS + WEIGHT_BITS < 10 ? 10 - ACTIVATION_BITS - WEIGHT_BITS : 0;
+  localparam int BIAS_ABSENT = 9 - BIAS_BITS;
+  localparam int ABSENT_BITS = PRODUCT_ABSENT < BIAS_ABSENT ? PRODUCT_ABSENT : BIAS_ABSENT;
+  localparam int TOTAL_BITS = SUM_BITS - ABSENT_BITS;
 
   logic [ROW_BITS-1:0] bias_row, unit_row;
   logic [PE*4*(BIAS_BITS+1)-1:0] biases;
@@ -300,11 +307,14 @@ module hidden_layer #(
   for (genvar p = 0; p < PE; p++) begin : unit
     for (genvar gate = 0; gate < 4; gate++) begin : gate_sum
       localparam int K = p * 4 + gate;
-      logic signed [15:0] products, bias, total;
+      logic signed [SUM_BITS-PRODUCT_ABSENT-1:0] products;
+      logic signed [TOTAL_BITS-1:0] bias, terms, total;
+      logic signed [SUM_BITS-1:0] sum;
       dot #(
           .LANES(LANES),
           .VALUE_BITS(ACTIVATION_BITS),
-          .WEIGHT_BITS(WEIGHT_BITS)
+          .WEIGHT_BITS(WEIGHT_BITS),
+          .SUM_BITS(SUM_BITS)
       ) multiply (
           .clk,
           .values({recurrent_lanes, input_lanes}),
@@ -314,23 +324,26 @@ module hidden_layer #(
           }),
           .sum(products)
       );
-      assign bias = 16'($signed(biases[K*(BIAS_BITS+1)+:BIAS_BITS+1])) <<< (9 - BIAS_BITS);
-      always_ff @(posedge clk) total <= (opened[ADD] ? bias : total) + products;
-      assign gates[K*16+:16] = total;
+      assign bias  = TOTAL_BITS'($signed(biases[K*(BIAS_BITS+1)+:BIAS_BITS+1])) <<< (BIAS_ABSENT - ABSENT_BITS);
+      assign terms = TOTAL_BITS'(products) <<< (PRODUCT_ABSENT - ABSENT_BITS);
+      always_ff @(posedge clk) total <= (opened[ADD] ? bias : total) + terms;
+      assign sum = SUM_BITS'(total) <<< ABSENT_BITS;
+      assign gates[K*16+:16] = 16'(sum);
     end
 
     cell_state #(
         .ACTIVATION_BITS(ACTIVATION_BITS),
         .HAS_PEEPHOLES(HAS_PEEPHOLES),
         .PEEPHOLE_BITS(PEEPHOLE_BITS),
-        .PEEPHOLE_INTEGER_BITS(PEEPHOLE_INTEGER_BITS)
+        .PEEPHOLE_INTEGER_BITS(PEEPHOLE_INTEGER_BITS),
+        .SUM_BITS(SUM_BITS)
     ) cell_of_unit (
         .clk,
         .first(first_at[SUMS]),
-        .sum_i(gate_sum[0].total),
-        .sum_f(gate_sum[1].total),
-        .sum_g(gate_sum[2].total),
-        .sum_o(gate_sum[3].total),
+        .sum_i(gate_sum[0].sum),
+        .sum_f(gate_sum[1].sum),
+        .sum_g(gate_sum[2].sum),
+        .sum_o(gate_sum[3].sum),
         .state_before(states_before[p*16+:16]),
         .peepholes(peepholes[p*3*PEEPHOLE_BITS+:3*PEEPHOLE_BITS]),
         .state(states[p*16+:16]),

@@ -7,7 +7,8 @@ module join_directions #(
     parameter int CLASSES = 2,
     parameter int PE_OUT = 1,
     parameter int MAX_COLUMNS = 2,
-    parameter int SCORE_BITS = PE_OUT * 16
+    parameter int HALF_BITS = 16,
+    parameter int SCORE_BITS = 16  // at least HALF_BITS
 ) (
     input logic clk,
     input logic rst,
@@ -15,10 +16,10 @@ module join_directions #(
     input logic [15:0] columns,
 
     input logic halves_valid,
-    input logic [SCORE_BITS-1:0] halves,
+    input logic [PE_OUT*HALF_BITS-1:0] halves,
 
     output logic scores_valid,
-    output logic [SCORE_BITS-1:0] scores
+    output logic [PE_OUT*SCORE_BITS-1:0] scores
 );
   localparam int READ = 2;  // clocks from an address to its word
   localparam int LATENCY = READ + 2;
@@ -64,9 +65,9 @@ module join_directions #(
     if (rst) to_store <= '0;
   end
 
-  logic [SCORE_BITS-1:0] stored_0, stored_1;  // of direction 0 and 1
+  logic [PE_OUT*HALF_BITS-1:0] stored_0, stored_1;  // of direction 0 and 1
   ram #(
-      .WIDTH(SCORE_BITS),
+      .WIDTH(PE_OUT * HALF_BITS),
       .DEPTH(DEPTH)
   ) waiting_0 (
       .clk,
@@ -77,7 +78,7 @@ module join_directions #(
       .read_word(stored_0)
   );
   ram #(
-      .WIDTH(SCORE_BITS),
+      .WIDTH(PE_OUT * HALF_BITS),
       .DEPTH(DEPTH)
   ) waiting_1 (
       .clk,
@@ -92,7 +93,7 @@ module join_directions #(
   // blocks is slow.
   logic [LATENCY:0] adding;
   logic [READ:0] from_direction;
-  logic [SCORE_BITS-1:0] opposite, halves_then;
+  logic [PE_OUT*HALF_BITS-1:0] opposite, halves_then;
   delay_flag #(
       .CLOCKS(LATENCY)
   ) delay_adding (
@@ -110,7 +111,7 @@ module join_directions #(
       .taps(from_direction)
   );
   delay #(
-      .WIDTH (SCORE_BITS),
+      .WIDTH (PE_OUT * HALF_BITS),
       .CLOCKS(READ + 1)
   ) delay_halves (
       .clk,
@@ -119,7 +120,12 @@ module join_directions #(
   );
   always_ff @(posedge clk) opposite <= from_direction[READ] ? stored_0 : stored_1;
   for (genvar p = 0; p < PE_OUT; p++) begin : lane
-    always_ff @(posedge clk) scores[p*16+:16] <= opposite[p*16+:16] + halves_then[p*16+:16];
+    logic signed [HALF_BITS-1:0] one, other;
+    logic signed [SCORE_BITS-1:0] score;
+    assign one   = opposite[p*HALF_BITS+:HALF_BITS];
+    assign other = halves_then[p*HALF_BITS+:HALF_BITS];
+    always_ff @(posedge clk) score <= SCORE_BITS'(one) + SCORE_BITS'(other);
+    assign scores[p*SCORE_BITS+:SCORE_BITS] = score;
   end
   assign scores_valid = adding[LATENCY];
 endmodule

@@ -4,6 +4,9 @@
 // hidden outputs takes BLOCKS clocks, one for each block of classes; the last block is padded with classes whose weights
 // are 0, and their scores are never a best score. Nothing waits behind this stage.
 //
+// A half score has SUM_BITS bits less the ABSENT_BITS lowest ones of the 8 fraction bits, which neither products nor biases
+// have.
+//
 // Latency: 3 + DOT_LATENCY clocks from the issue of a block to its half scores.
 module output_layer #(
     parameter int HIDDEN = 2,
@@ -11,9 +14,14 @@ module output_layer #(
     parameter int ACTIVATION_BITS = 4,
     parameter int WEIGHT_BITS = 8,
     parameter int BIAS_BITS = 8,
+    parameter int SUM_BITS = 16,  // of a half score
     parameter int PE_OUT = 1,
     parameter int QUEUE_WORDS = 15,  // waiting words, a power of 2 less 1; the queue also holds the one that is read
-    parameter int WORD_BITS = HIDDEN * ACTIVATION_BITS
+    parameter int WORD_BITS = HIDDEN * ACTIVATION_BITS,
+    parameter int PRODUCT_ABSENT = ACTIVATION_BITS + WEIGHT_BITS < 10 ? 10 - ACTIVATION_BITS - WEIGHT_BITS : 0,
+    parameter int BIAS_ABSENT = 9 - BIAS_BITS,
+    parameter int ABSENT_BITS = PRODUCT_ABSENT < BIAS_ABSENT ? PRODUCT_ABSENT : BIAS_ABSENT,
+    parameter int HALF_BITS = SUM_BITS - ABSENT_BITS
 ) (
     input logic clk,
     input logic rst,
@@ -23,7 +31,7 @@ module output_layer #(
     output logic hidden_taken,
 
     output logic halves_valid,
-    output logic [PE_OUT*16-1:0] halves
+    output logic [PE_OUT*HALF_BITS-1:0] halves
 );
   localparam int BLOCKS = (CLASSES + PE_OUT - 1) / PE_OUT;
   localparam int ROWS = 2 * BLOCKS;  // (direction, block)
@@ -114,21 +122,24 @@ module output_layer #(
   );
 
   for (genvar p = 0; p < PE_OUT; p++) begin : lane
-    logic signed [15:0] products, bias, total;
+    logic signed [SUM_BITS-PRODUCT_ABSENT-1:0] products;
+    logic signed [HALF_BITS-1:0] bias, terms, total;
     dot #(
         .LANES(HIDDEN),
         .VALUE_BITS(ACTIVATION_BITS),
         .WEIGHT_BITS(WEIGHT_BITS),
-        .TIES_TO_EVEN(1)
+        .TIES_TO_EVEN(1),
+        .SUM_BITS(SUM_BITS)
     ) multiply (
         .clk,
         .values,
         .weights(weights[p*HIDDEN*WEIGHT_BITS+:HIDDEN*WEIGHT_BITS]),
         .sum(products)
     );
-    assign bias = 16'($signed(biases[p*BIAS_BITS+:BIAS_BITS])) <<< (9 - BIAS_BITS);
-    always_ff @(posedge clk) total <= bias + products;
-    assign halves[p*16+:16] = total;
+    assign bias  = HALF_BITS'($signed(biases[p*BIAS_BITS+:BIAS_BITS])) <<< (BIAS_ABSENT - ABSENT_BITS);
+    assign terms = HALF_BITS'(products) <<< (PRODUCT_ABSENT - ABSENT_BITS);
+    always_ff @(posedge clk) total <= bias + terms;
+    assign halves[p*HALF_BITS+:HALF_BITS] = total;
   end
 
   logic [DOT_LATENCY+3:0] issued;

@@ -1,10 +1,11 @@
 // A gate's input with a peephole: SAT16(sum + SAT16(RND_CONV(weight * state))). Latency: 3 clocks.
 module peephole #(
     parameter int WEIGHT_BITS = 8,
-    parameter int WEIGHT_INTEGER_BITS = 1
+    parameter int WEIGHT_INTEGER_BITS = 1,
+    parameter int SUM_BITS = 16
 ) (
     input logic clk,
-    input logic signed [15:0] sum,
+    input logic signed [SUM_BITS-1:0] sum,
     input logic signed [WEIGHT_BITS-1:0] weight,
     input logic signed [15:0] state,  // 0 where the peephole does not act
     output logic signed [15:0] gate_input
@@ -12,7 +13,8 @@ module peephole #(
   localparam int PRODUCT_BITS = 16 + WEIGHT_BITS;
 
   logic signed [PRODUCT_BITS-1:0] product;
-  logic signed [15:0] rounded, seen, sum_then, total;
+  logic signed [15:0] rounded, seen, total;
+  logic signed [SUM_BITS-1:0] sum_then;
   always_ff @(posedge clk) product <= PRODUCT_BITS'(weight) * PRODUCT_BITS'(state);
 
   round_saturate #(
@@ -26,7 +28,7 @@ module peephole #(
   always_ff @(posedge clk) seen <= rounded;
 
   delay #(
-      .WIDTH (16),
+      .WIDTH (SUM_BITS),
       .CLOCKS(2)
   ) delay_sum (
       .clk,
@@ -34,7 +36,7 @@ module peephole #(
       .out(sum_then)
   );
   saturating_sum add (
-      .a  (sum_then),
+      .a  (16'(sum_then)),
       .b  (seen),
       .sum(total)
   );

@@ -1,5 +1,9 @@
 // The accelerator between its buffers: from the column records of a line to its labels. The stages work at the same time,
 // each on what the one before it has delivered. Only the hidden layer waits, between two passes; nothing behind it does.
+//
+// GATE_SUM_BITS, HALF_SCORE_BITS and SCORE_BITS are the bits of the sums, 8 of them fraction bits, 10 to 16 each, and
+// HALF_SCORE_BITS at most SCORE_BITS. With the weights of a design no gate sum and no score needs more
+// (datapath/bounds.py), or else it has 16 bits and wraps.
 module recognise #(
     parameter int INPUTS = 2,
     parameter int HIDDEN = 2,
@@ -12,6 +16,9 @@ module recognise #(
     parameter int HAS_PEEPHOLES = 0,
     parameter int PEEPHOLE_BITS = 1,
     parameter int PEEPHOLE_INTEGER_BITS = 1,
+    parameter int GATE_SUM_BITS = 16,
+    parameter int HALF_SCORE_BITS = 16,
+    parameter int SCORE_BITS = 16,
     parameter int PE = 1,
     parameter int SIMD_INPUT = 1,
     parameter int SIMD_RECURRENT = 1,
@@ -48,9 +55,17 @@ module recognise #(
 );
   localparam int QUEUE_WORDS = 15;
 
+  // The lowest fraction bits that neither products nor biases of the output layer have are in no half score and no score.
+  localparam int PRODUCT_ABSENT = ACTIVATION_BITS + FC_WEIGHT_BITS < 10 ? 10 - ACTIVATION_BITS - FC_WEIGHT_BITS : 0;
+  localparam int BIAS_ABSENT = 9 - FC_BIAS_BITS;
+  localparam int ABSENT_BITS = PRODUCT_ABSENT < BIAS_ABSENT ? PRODUCT_ABSENT : BIAS_ABSENT;
+  localparam int HALF_BITS = HALF_SCORE_BITS - ABSENT_BITS;
+  localparam int JOINED_BITS = SCORE_BITS - ABSENT_BITS;
+
   logic hidden_taken, halves_valid, best_valid;
-  logic [PE_OUT*16-1:0] halves;
-  logic signed [15:0] best_value;
+  logic [PE_OUT*HALF_BITS-1:0] halves;
+  logic [PE_OUT*JOINED_BITS-1:0] joined;  // scores without the bits that none has
+  logic signed [JOINED_BITS-1:0] best_value;
   logic [7:0] best_label;
 
   hidden_layer #(
@@ -62,6 +77,7 @@ module recognise #(
       .HAS_PEEPHOLES(HAS_PEEPHOLES),
       .PEEPHOLE_BITS(PEEPHOLE_BITS),
       .PEEPHOLE_INTEGER_BITS(PEEPHOLE_INTEGER_BITS),
+      .SUM_BITS(GATE_SUM_BITS),
       .PE(PE),
       .SIMD_INPUT(SIMD_INPUT),
       .SIMD_RECURRENT(SIMD_RECURRENT),
@@ -88,6 +104,7 @@ module recognise #(
       .ACTIVATION_BITS(ACTIVATION_BITS),
       .WEIGHT_BITS(FC_WEIGHT_BITS),
       .BIAS_BITS(FC_BIAS_BITS),
+      .SUM_BITS(HALF_SCORE_BITS),
       .PE_OUT(PE_OUT),
       .QUEUE_WORDS(QUEUE_WORDS)
   ) output_layer (
@@ -103,7 +120,9 @@ module recognise #(
   join_directions #(
       .CLASSES(CLASSES),
       .PE_OUT(PE_OUT),
-      .MAX_COLUMNS(MAX_COLUMNS)
+      .MAX_COLUMNS(MAX_COLUMNS),
+      .HALF_BITS(HALF_BITS),
+      .SCORE_BITS(JOINED_BITS)
   ) join_directions (
       .clk,
       .rst,
@@ -112,26 +131,31 @@ module recognise #(
       .halves_valid,
       .halves,
       .scores_valid,
-      .scores
+      .scores(joined)
   );
+  for (genvar p = 0; p < PE_OUT; p++) begin : observe
+    assign scores[p*16+:16] = 16'($signed(joined[p*JOINED_BITS+:JOINED_BITS])) <<< ABSENT_BITS;
+  end
 
   best_classes #(
       .CLASSES(CLASSES),
-      .PE_OUT (PE_OUT)
+      .PE_OUT(PE_OUT),
+      .SCORE_BITS(JOINED_BITS)
   ) best_classes (
       .clk,
       .rst,
       .start,
       .scores_valid,
-      .scores,
+      .scores(joined),
       .best_valid,
-      .value(best_value),
-      .label(best_label)
+      .value (best_value),
+      .label (best_label)
   );
 
   write_labels #(
       .MAX_COLUMNS(MAX_COLUMNS),
-      .MAX_LABELS (MAX_LABELS)
+      .MAX_LABELS (MAX_LABELS),
+      .VALUE_BITS (JOINED_BITS)
   ) write_labels (
       .clk,
       .rst,

@@ -5,6 +5,7 @@
 module write_labels #(
     parameter int MAX_COLUMNS = 2,
     parameter int MAX_LABELS = 1,
+    parameter int VALUE_BITS = 16,
     parameter int LABEL_ADDRESS_BITS = MAX_LABELS > 1 ? $clog2(MAX_LABELS) : 1
 ) (
     input logic clk,
@@ -13,7 +14,7 @@ module write_labels #(
     input logic [15:0] columns,
 
     input logic best_valid,
-    input logic signed [15:0] value,
+    input logic signed [VALUE_BITS-1:0] value,
     input logic [7:0] label,
 
     output logic found_valid,
@@ -53,9 +54,9 @@ module write_labels #(
 
   logic scanning;
   logic [COLUMN_BITS-1:0] column;
-  logic [23:0] line_word;
+  logic [VALUE_BITS+7:0] line_word;
   ram #(
-      .WIDTH(24),
+      .WIDTH(VALUE_BITS + 8),
       .DEPTH(MAX_COLUMNS)
   ) line (
       .clk,
@@ -94,7 +95,7 @@ module write_labels #(
       .taps(last)
   );
 
-  logic signed [15:0] column_value, run_value;
+  logic signed [VALUE_BITS-1:0] column_value, run_value;
   logic [7:0] column_label, run_label;
   logic higher, ends;
   assign {column_value, column_label} = line_word;

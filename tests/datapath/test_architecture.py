@@ -7,8 +7,10 @@ import pytest
 
 from datapath import Design, Folding
 from datapath.architecture import Architecture
+from datapath.bounds import SumWidths
 from datapath.errors import DesignError
 from datapath.precision import Precision
+from datapath.published import published_overlay
 from golden_vectors import FOLDER
 
 FILE = FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
@@ -34,6 +36,15 @@ def test_that_of_a_design():
     assert one.refolded(Folding(pe=1, simd_input=1, simd_recurrent=1)) == Architecture.of(
         design.refolded(Folding(pe=1, simd_input=1, simd_recurrent=1))
     )
+
+
+def test_weights_decide_the_widths_of_the_sums_alone():
+    one, none = Architecture.of(Design.load(FILE)), SumWidths()
+    assert one.sum_widths == SumWidths(gate=16, half_score=15, score=16)
+    known = {"inputs": 32, "hidden": 128, "classes": 82, "precision": one.precision, "folding": one.folding}
+    assert Architecture(**known).sum_widths == none
+    assert replace(one, sum_widths=none) == Architecture(**known)
+    assert published_overlay(one).name == "W2A4"
 
 
 def test_what_folding_makes_of_it(architecture):

@@ -58,6 +58,15 @@ def largest_sums(inputs: int) -> Case:
     return Case(design, tuple(np.full((length, inputs), -128, dtype=np.int8) for length in (3, 4)))
 
 
+def largest_scores() -> Case:
+    """As `largest_sums`, but scores are as high as they can be in some columns, and the others are blank."""
+    case = largest_sums(32)
+    weights, biases = np.full_like(case.design.fc_weights, 127), np.zeros_like(case.design.fc_biases)
+    weights[:, 0], biases[:, 0] = 0, 127
+    column = np.array([-128, -128, 127, -128, 127], dtype=np.int8)
+    return Case(replace(case.design, fc_weights=weights, fc_biases=biases), (column[:, None].repeat(32, axis=1),))
+
+
 def labels(seed: int, *, bits: int) -> Case:
     """Scores with few bits, of which many are equal or 0; more labels than fit, and odd lines."""
     design = random_design(
@@ -101,6 +110,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "odd": lambda: golden("stress_w3a5_odd", columns=29),
     "wrap": lambda: golden("stress_w8a8_wrap", columns=6),
     "sums": lambda: largest_sums(96),
+    "scores": largest_scores,
     "large peepholes": lambda: lines_of(
         random_design(6, bits=(8, 8, 8, 4, 4), inputs=2, hidden=2, folding=(1, 2, 2), peepholes=(16, 12)), 3, 12
     ),
@@ -119,7 +129,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "passes of one clock": lambda: lines_of(
         random_design(
             9,
-            bits=(2, 4, 3, 4, 4),
+            bits=(2, 4, 3, 4, 8),
             inputs=2,
             hidden=2,
             classes=2,

@@ -56,14 +56,19 @@ DATAPATH = [
         Judge.LINES,
         "best_classes",
         (
+            "[SCORE_BITS-1:0] maximum, so_far;",
+            "[SCORE_BITS-2:0] maximum, so_far;",
+            "the highest score is one bit too narrow",
+        ),
+        (
             "node[2*n+1].score > level[l-1].node[2*n].score",
             "node[2*n+1].score >= level[l-1].node[2*n].score",
             "of equal scores in a block the last one is taken",
         ),
         ("node[0].score > so_far", "node[0].score >= so_far", "of equal scores the last one is taken, also 0"),
-        ("block == '0 ? 16'sd0 : maximum", "block == '0 ? -16'sd1 : maximum", "a score of 0 can be the best one"),
+        ("block == '0 ? '0 : maximum", "block == '0 ? '1 : maximum", "a score of 0 can be the best one"),
         ("maximum <= so_far;", "maximum <= so_far;\n      if (block == '0) label <= '0;", "the label is not kept"),
-        ("label == '0 ? 16'sd0 : maximum", "maximum", "a blank column has a value"),
+        ("label == '0 ? '0 : maximum", "maximum", "a blank column has a value"),
         (
             "block <= '0;\n      first_class <= '0;\n      label <= '0;",
             "block <= '0;\n      first_class <= '0;\n      if (rst) label <= '0;",
@@ -74,6 +79,16 @@ DATAPATH = [
     *_of(
         Judge.LINES,
         "cell_state",
+        (
+            "input_g = 16'(sum_g_then);",
+            "input_g = 16'($signed(sum_g_then[SUM_BITS-2:0]));",
+            "the sum of gate g is one bit too narrow",
+        ),
+        (
+            "input_i = 16'(sum_i);",
+            "input_i = 16'($signed(sum_i[SUM_BITS-2:0]));",
+            "the sum of gate i is one bit too narrow",
+        ),
         ("first ? 16'sd0 : state_before", "state_before", "the first step sees the state of the line before"),
         (".DROP(4)", ".DROP(3)", "i * g is twice as large"),
         (".DROP(13 - ACTIVATION_BITS)", ".DROP(12 - ACTIVATION_BITS)", "hidden outputs are twice as large"),
@@ -129,10 +144,10 @@ DATAPATH = [
             "FRACTION_BITS > 8 ? FRACTION_BITS - 7",
             "one bit too many is removed",
         ),
-        ("SUM_BITS = 16 - ABSENT_BITS", "SUM_BITS = 15 - ABSENT_BITS", "sums wrap at 15 bits"),
+        ("TREE_BITS = SUM_BITS - ABSENT_BITS", "TREE_BITS = SUM_BITS - 1 - ABSENT_BITS", "sums wrap at one bit less"),
         (
-            "BITS = PRODUCT_BITS + l < SUM_BITS ? PRODUCT_BITS + l : SUM_BITS",
-            "BITS = PRODUCT_BITS + l - 1 < SUM_BITS ? PRODUCT_BITS + (l > 0 ? l - 1 : 0) : SUM_BITS",
+            "BITS = PRODUCT_BITS + l < TREE_BITS ? PRODUCT_BITS + l : TREE_BITS",
+            "BITS = PRODUCT_BITS + l - 1 < TREE_BITS ? PRODUCT_BITS + (l > 0 ? l - 1 : 0) : TREE_BITS",
             "a sum is one bit too narrow",
         ),
         ("l % 2 == 0 || l == LEVELS", "l % 2 == 1 || l == LEVELS", "the adder tree has other registers"),
@@ -141,6 +156,7 @@ DATAPATH = [
     *_of(
         Judge.LINES,
         "peephole",
+        (".a  (16'(sum_then)),", ".a  (16'($signed(sum_then[SUM_BITS-2:0]))),", "the sum is one bit too narrow"),
         (".CLOCKS(2)", ".CLOCKS(1)", "the sum is another unit's"),
         (".DROP(WEIGHT_BITS - WEIGHT_INTEGER_BITS)", ".DROP(WEIGHT_BITS - 1)", "all peepholes have one integer bit"),
         ("product <= PRODUCT_BITS'(weight)", "product <= PRODUCT_BITS'($unsigned(weight))", "peepholes have no sign"),
@@ -148,6 +164,12 @@ DATAPATH = [
     *_of(
         Judge.LINES,
         "hidden_layer",
+        (
+            "TOTAL_BITS = SUM_BITS - ABSENT_BITS",
+            "TOTAL_BITS = SUM_BITS - 1 - ABSENT_BITS",
+            "gate sums are one bit too narrow",
+        ),
+        ("<<< (PRODUCT_ABSENT - ABSENT_BITS)", "<<< 0", "products lack the bits that only biases have"),
         (" && !pending[direction_next] &&", " &&", "a pass does not wait for the hidden outputs that it needs"),
         (" &&\n      promised != QUEUE_BITS'(QUEUE_WORDS);", ";", "the queue overflows"),
         ("&& !loading &&", "&&", "a pass of one clock takes the column of the pass before"),
@@ -164,7 +186,7 @@ DATAPATH = [
             "a direction sees the other one's hidden outputs",
         ),
         ("opened[ADD] ? bias : total", "opened[ADD-1] ? bias : total", "a sum begins one clock late"),
-        ("<<< (9 - BIAS_BITS)", "<<< (8 - BIAS_BITS)", "biases are half as large"),
+        ("BIAS_ABSENT = 9 - BIAS_BITS", "BIAS_ABSENT = 8 - BIAS_BITS", "biases are half as large"),
         (
             "if (rst || start) begin\n      previous_0",
             "if (rst) begin\n      previous_0",
@@ -177,7 +199,7 @@ DATAPATH = [
             "hidden outputs are added again",
         ),
         (".enable(ended[ADD-2])", ".enable(ended[ADD-1])", "biases come one clock late"),
-        (".sum_f(gate_sum[1].total)", ".sum_f(gate_sum[0].total)", "the forget gate has the input gate's sum"),
+        (".sum_f(gate_sum[1].sum)", ".sum_f(gate_sum[0].sum)", "the forget gate has the input gate's sum"),
         (
             "assign hidden = {outputs, collected};",
             "assign hidden = {collected, outputs};",
@@ -204,6 +226,8 @@ DATAPATH = [
     *_of(
         Judge.LINES,
         "join_directions",
+        ("[HALF_BITS-1:0] one, other;", "[HALF_BITS-2:0] one, other;", "stored half scores are one bit too narrow"),
+        ("[SCORE_BITS-1:0] score;", "[SCORE_BITS-2:0] score;", "scores are one bit too narrow"),
         ("(MAX_COLUMNS + 1) / 2 * BLOCKS", "MAX_COLUMNS / 2 * BLOCKS", "the centre of an odd line has no room"),
         ("!direction || to_store == 16'd1", "!direction", "the first sum is of other columns"),
         (
@@ -223,6 +247,12 @@ DATAPATH = [
     *_of(
         Judge.LINES,
         "output_layer",
+        (
+            "[HALF_BITS-1:0] bias, terms, total;",
+            "[HALF_BITS-2:0] bias, terms, total;",
+            "half scores are one bit too narrow",
+        ),
+        ("<<< (PRODUCT_ABSENT - ABSENT_BITS)", "<<< 0", "products lack the bits that only biases have"),
         ("taken   <= '1;", "taken   <= '0;", "the queue is read one word ahead"),
         (".DEPTH(QUEUE_WORDS + 1)", ".DEPTH(QUEUE_WORDS)", "the queue is one word too short"),
         (
@@ -231,7 +261,7 @@ DATAPATH = [
             "biases are the next classes'",
         ),
         ("go = (!issuing || last_block) &&", "go = !issuing &&", "a clock is lost for each word"),
-        ("<<< (9 - BIAS_BITS)", "<<< (8 - BIAS_BITS)", "biases are half as large"),
+        ("BIAS_ABSENT = 9 - BIAS_BITS", "BIAS_ABSENT = 8 - BIAS_BITS", "biases are half as large"),
         (".TIES_TO_EVEN(1)", ".TIES_TO_EVEN(0)", "ties go toward zero"),
         (
             "else if (go && !hidden_valid) waiting <= waiting - 1'b1;",
@@ -241,7 +271,21 @@ DATAPATH = [
     ),
     *_of(
         Judge.LINES,
+        "recognise",
+        (
+            "16'($signed(joined[p*JOINED_BITS+:JOINED_BITS])) <<< ABSENT_BITS",
+            "16'($signed(joined[p*JOINED_BITS+:JOINED_BITS]))",
+            "scores lack the bits that none has",
+        ),
+    ),
+    *_of(
+        Judge.LINES,
         "write_labels",
+        (
+            "[VALUE_BITS-1:0] column_value, run_value;",
+            "[VALUE_BITS-2:0] column_value, run_value;",
+            "the value of a column is one bit too narrow",
+        ),
         ("column_value > run_value", "column_value >= run_value", "of equal columns the last one is taken"),
         ("!higher && run_label != '0 &&", "!higher &&", "a blank ends a blank"),
         ("right <= half;", "right <= half + 1'b1;", "the right half is one column to the right"),

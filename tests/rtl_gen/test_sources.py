@@ -1,6 +1,7 @@
 """The files of a design: parameters, top and memory files; their words read back as the weights."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,10 +51,16 @@ def test_peepholes_have_a_file_only_where_there_are_any():
     assert "peepholes.mem" not in render_rtl(design())
 
 
-def test_weights_decide_no_parameter():
-    assert parameters(design()) == parameters(random_design(2, **{
+def test_weights_decide_the_widths_of_the_sums_and_no_other_parameter():
+    other = parameters(random_design(2, **{
         "bits": (3, 6, 5, 7, 5), "inputs": 6, "hidden": 6, "classes": 5, "folding": (2, 3, 2), "pe_out": 2
     }))  # fmt: skip
+    different = {name for name, value in parameters(design()).items() if value != other[name]}
+    assert different == {"HALF_SCORE_BITS", "SCORE_BITS"}
+    halved = replace(
+        design(), weights_input=design().weights_input // 2, weights_recurrent=design().weights_recurrent // 2
+    )
+    assert parameters(halved)["GATE_SUM_BITS"] == parameters(design())["GATE_SUM_BITS"] - 1
     top = render_rtl(design())["topLevel_BLSTM_CTC.v"]
     for name, value in parameters(design()).items():
         assert f".{name}({value})" in top

@@ -58,9 +58,12 @@ SUMS = Group(port=1, clock=1, lanes=64, latency=1)
 PRODUCTS = Group(port=2, clock=2, lanes=128, latency=np.array([dot_clocks(1, *bits) for bits in PRODUCT_BITS]))
 CELL_ROUNDING = Group(port=3, clock=3, lanes=9, latency=1)
 KEPT_ROUNDING = Group(port=4, clock=4, lanes=1, latency=1)
+DOT_SUM_BITS = [*[16] * 48, *(10 + lane % 6 for lane in range(48))]
+"""Width of each sum: all of 16 bits, then all of fewer."""
+
 DOTS = Group(
-    *(7, 37, len(DOT_LANES) * len(DOT_BITS)),
-    np.array([dot_clocks(lanes, *bits) for lanes in DOT_LANES for bits in DOT_BITS]),
+    *(7, 37, len(DOT_SUM_BITS)),
+    np.array(2 * [dot_clocks(lanes, *bits) for lanes in DOT_LANES for bits in DOT_BITS]),
 )
 
 
@@ -169,14 +172,15 @@ def test_dot_products_of_several_lanes(compute):
     inputs = np.concatenate([random, np.array([0, ones, tops, ones // 3, ones // 3 * 2], dtype=np.uint64)])
     found = compute(DOTS, inputs.view(np.int64))
     bits_of = (inputs[:, None] >> np.arange(64, dtype=np.uint64)).astype(np.int64) & 1
-    for lane, (lanes, bits) in enumerate((lanes, bits) for lanes in DOT_LANES for bits in DOT_BITS):
+    forms = 2 * [(lanes, bits) for lanes in DOT_LANES for bits in DOT_BITS]
+    for lane, ((lanes, bits), sum_bits) in enumerate(zip(forms, DOT_SUM_BITS, strict=True)):
         values, weights = (
             _elements(np.tile(np.roll(bits_of, shift, axis=1), 17), lanes, width)
             for shift, width in ((0, bits[0]), (-21, bits[1]))
         )
         products = narrow(values * weights, sum(bits) - 2, ACCUMULATOR)
-        expected = bring_into_range(products.sum(axis=1), ACCUMULATOR)
-        assert np.array_equal(found[:, lane], expected), (lanes, bits)
+        expected = signed(products.sum(axis=1), sum_bits)
+        assert np.array_equal(found[:, lane], expected), (lanes, bits, sum_bits)
 
 
 def _elements(bits: np.ndarray, count: int, width: int) -> np.ndarray:

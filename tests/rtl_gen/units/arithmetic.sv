@@ -13,7 +13,7 @@ module arithmetic (
     output logic [16-1:0] kept_rounding,
     output logic [136*16-1:0] peephole_rounding,
     output logic [136*16-1:0] peepholes,
-    output logic [48*16-1:0] dots
+    output logic [96*16-1:0] dots
 );
   // Sigmoid and tanh.
   logic [6:0] sigmoid;
@@ -50,6 +50,9 @@ module arithmetic (
   for (genvar v = 1; v <= 8; v++) begin : value
     for (genvar w = 1; w <= 8; w++) begin : weight
       for (genvar even = 0; even < 2; even++) begin : ties
+        localparam int ABSENT = v + w < 10 ? 10 - v - w : 0;
+        localparam int PLACE = (v - 1) * 16 + (w - 1) * 2 + even;
+        logic signed [15-ABSENT:0] sum;
         dot #(
             .LANES(1),
             .VALUE_BITS(v),
@@ -59,8 +62,9 @@ module arithmetic (
             .clk(clk[2]),
             .values(in[0+:v]),
             .weights(in[8+:w]),
-            .sum(products[((v-1)*16+(w-1)*2+even)*16+:16])
+            .sum
         );
+        assign products[PLACE*16+:16] = 16'(sum) <<< ABSENT;
       end
     end
   end
@@ -126,7 +130,8 @@ module arithmetic (
     end
   end
 
-  // Dot products of 1 to 130 lanes: the values are `in`, repeated; so are the weights, from another bit on.
+  // Dot products of 1 to 130 lanes: the values are `in`, repeated; so are the weights, from another bit on. Sums of 16 bits,
+  // then the same of 10 to 15 bits.
   localparam logic [12*8-1:0] LANES = {8'd1, 8'd2, 8'd3, 8'd4, 8'd5, 8'd7, 8'd8, 8'd9, 8'd16, 8'd17, 8'd64, 8'd130};
   localparam logic [4*8-1:0] BITS = {4'd1, 4'd1, 4'd3, 4'd2, 4'd5, 4'd6, 4'd8, 4'd8};
   for (genvar n = 0; n < 12; n++) begin : lanes
@@ -134,16 +139,24 @@ module arithmetic (
       localparam int COUNT = 32'(LANES[(11-n)*8+:8]);
       localparam int VALUE_BITS = 32'(BITS[(3-k)*8+4+:4]);
       localparam int WEIGHT_BITS = 32'(BITS[(3-k)*8+:4]);
-      dot #(
-          .LANES(COUNT),
-          .VALUE_BITS(VALUE_BITS),
-          .WEIGHT_BITS(WEIGHT_BITS)
-      ) dot_product (
-          .clk(clk[37]),
-          .values((COUNT * VALUE_BITS)'({17{in}})),
-          .weights((COUNT * WEIGHT_BITS)'({17{in[20:0], in[63:21]}})),
-          .sum(dots[(n*4+k)*16+:16])
-      );
+      localparam int ABSENT = VALUE_BITS + WEIGHT_BITS < 10 ? 10 - VALUE_BITS - WEIGHT_BITS : 0;
+      for (genvar narrow = 0; narrow < 2; narrow++) begin : width
+        localparam int PLACE = narrow * 48 + n * 4 + k;
+        localparam int SUM_BITS = narrow == 0 ? 16 : 10 + PLACE % 6;
+        logic signed [SUM_BITS-ABSENT-1:0] sum;
+        dot #(
+            .LANES(COUNT),
+            .VALUE_BITS(VALUE_BITS),
+            .WEIGHT_BITS(WEIGHT_BITS),
+            .SUM_BITS(SUM_BITS)
+        ) dot_product (
+            .clk(clk[37]),
+            .values((COUNT * VALUE_BITS)'({17{in}})),
+            .weights((COUNT * WEIGHT_BITS)'({17{in[20:0], in[63:21]}})),
+            .sum
+        );
+        assign dots[PLACE*16+:16] = 16'(sum) <<< ABSENT;
+      end
     end
   end
 endmodule
