@@ -31,6 +31,8 @@ _IDENTITY = struct.Struct("<B32sHH")
 
 ANSWER_HEAD = _ANSWER.size
 CHECK_BYTES = _CHECK.size
+IDENTITY_BYTES = _IDENTITY.size
+"""Bytes of the head of an answer, of a checksum, of the payload of an identity."""
 TAGS = range(1, 256)
 """Tags of requests; an answer to no request has tag 0."""
 

@@ -64,6 +64,7 @@ EXTRAS = {
     "pooch": "train",
     "pynq": "board",
     "rich": "sim",
+    "serial": "serial",
     "sqlalchemy": "explore",
     "tensorboard": "train",
     "torch": "train",

@@ -9,5 +9,16 @@ from overlay_driver.bitstream import BitFile, read_bit_file
 from overlay_driver.board import Board, this_board
 from overlay_driver.driver import Driver
 from overlay_driver.results import BoardResult
+from overlay_driver.serial_port import SerialDriver, SerialLink, open_port
 
-__all__ = ["BitFile", "Board", "BoardResult", "Driver", "read_bit_file", "this_board"]
+__all__ = [
+    "BitFile",
+    "Board",
+    "BoardResult",
+    "Driver",
+    "SerialDriver",
+    "SerialLink",
+    "open_port",
+    "read_bit_file",
+    "this_board",
+]

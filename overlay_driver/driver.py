@@ -61,6 +61,21 @@ class Driver:
         self._iterator: object = None
         self._needs_check = False
 
+    @property
+    def kind(self) -> str:
+        """What the board is, for messages."""
+        return self.board.kind
+
+    @property
+    def clock_mhz(self) -> float:
+        """Clock of the accelerator, MHz."""
+        return self.manifest.clock_mhz
+
+    @property
+    def measured(self) -> str:
+        """What the times are measured at, for a summary."""
+        return f"at {self.clock_mhz:g} MHz"
+
     def __enter__(self) -> Driver:
         with ExitStack() as unless_ready:
             unless_ready.callback(self.close)

@@ -15,6 +15,7 @@ from datapath.serial_frames import BITS_PER_BYTE, record_bytes
 from datapath.templates import render_template
 from datapath.version import TOOL
 from rtl_gen.sources import memory_files, parameters, serial_library_files
+from rtl_gen.synthesis.flow import KEPT
 
 SERIAL_TOP = "ulx3s"
 """Module and file of the top."""
@@ -46,12 +47,6 @@ GAP_SECONDS = 0.1
 
 PACE_MARGIN = 0.05
 """Records may come so much faster than the nominal rate, relative, and are still taken in time."""
-
-KEPT_MODULES = (
-    *("hidden_layer", "output_layer", "join_directions", "best_classes", "write_labels", "dot", "cell_state"),
-    *("peephole", "activation", "rom", "serial_link", "uart_receiver", "uart_transmitter"),
-)
-"""Modules that yosys maps once each, before the hierarchy is flattened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,13 +143,14 @@ class SerialSettings:
         return round(1e6 * self.clock_mhz * self.gap_seconds)
 
 
-def clocks_per_record(design: Design, settings: SerialSettings) -> int:
-    """Clocks in which the record of one column and direction comes on the line.
+def clocks_per_column(design: Design, settings: SerialSettings) -> tuple[int, float]:
+    """Clocks in which the two records of a column come on the line, and in which the accelerator takes them.
 
-    :param design: sets the size of a record.
+    :param design: sets the size of a record, and in its folding the pace of the accelerator.
     :param settings: set the clocks of a bit.
     """
-    return record_bytes(design) * BITS_PER_BYTE * settings.clocks_per_bit
+    come = DIRECTIONS * record_bytes(design) * BITS_PER_BYTE * settings.clocks_per_bit
+    return come, rtl_cycles(Architecture.of(design)).steady
 
 
 def require_pace(design: Design, settings: SerialSettings) -> None:
@@ -164,10 +160,9 @@ def require_pace(design: Design, settings: SerialSettings) -> None:
     :param settings: clock and rate.
     :raises ConfigError: names both numbers of clocks.
     """
-    taken = rtl_cycles(Architecture.of(design)).steady
-    come = DIRECTIONS * clocks_per_record(design, settings)
+    come, taken = clocks_per_column(design, settings)
     if taken > (1 - PACE_MARGIN) * come:
-        clocks_per_bit = math.ceil(taken / (1 - PACE_MARGIN) / DIRECTIONS / record_bytes(design) / BITS_PER_BYTE)
+        clocks_per_bit = math.ceil(taken / (1 - PACE_MARGIN) / (come / settings.clocks_per_bit))
         raise ConfigError(
             f"baud is {settings.baud}; a column then comes every {come} clocks, and the accelerator takes one every "
             f"{taken:g}. In this folding baud must be at most {int(1e6 * settings.clock_mhz / clocks_per_bit)} bit/s."
@@ -186,6 +181,7 @@ def render_serial(design: Design, settings: SerialSettings | None = None) -> dic
     design.limits.require_countable()
     require_pace(design, settings)
     sources = serial_library_files() | memory_files(design)
+    come, taken = clocks_per_column(design, settings)
     digest = bytes.fromhex(design.digest(folding=False))
     values = {
         "name": str(design.experiment),
@@ -198,14 +194,14 @@ def render_serial(design: Design, settings: SerialSettings | None = None) -> dic
         "package": PACKAGE,
         "speed": SPEED,
         "record": record_bytes(design),
-        "come": DIRECTIONS * clocks_per_record(design, settings),
-        "taken": rtl_cycles(Architecture.of(design)).steady,
+        "come": come,
+        "taken": taken,
         "parameters": parameters(design)
         | {"CLOCKS_PER_BIT": settings.clocks_per_bit, "GAP_CLOCKS": settings.gap_clocks}
         | {"DIGEST": f"256'h{int.from_bytes(digest, 'little'):064x}"},
         "library": [name for name in sources if name.endswith(".sv")],
         "memories": [name for name in sources if name.endswith(".mem")],
-        "kept": KEPT_MODULES,
+        "kept": KEPT,
     }
     rendered = {
         name: render_template("rtl_gen", f"serial/{template}.j2", **values)

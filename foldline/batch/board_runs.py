@@ -11,10 +11,12 @@ import numpy as np
 from datapath.errors import FoldlineError
 from foldline.batch.inputs import LineInput
 from foldline.console.text import counted
-from overlay_driver import BoardResult, Driver
+from overlay_driver import BoardResult, Driver, SerialDriver
 
 
-def read_inputs(driver: Driver, inputs: Iterable[LineInput]) -> Iterator[tuple[str, BoardResult | FoldlineError]]:
+def read_inputs(
+    driver: Driver | SerialDriver, inputs: Iterable[LineInput]
+) -> Iterator[tuple[str, BoardResult | FoldlineError]]:
     """Name and result of each input, in the order of the inputs: the board's result, or the line's error.
 
     The next image is read and packed while a line is computed.
@@ -67,15 +69,13 @@ class Throughput:
         """10**9 operations per second."""
         return self.operations / self.milliseconds / 1e6
 
-    def summary(self, device: str, clock_mhz: float) -> str:
+    def summary(self, device: str, measured: str) -> str:
         """``Virtual board: 2 lines, 570 columns in 1.784 ms ...``.
 
         :param device: name of the board, with a capital letter.
-        :param clock_mhz: clock of the accelerator, in MHz.
+        :param measured: what the times are measured at, e.g. ``at 100 MHz``.
         """
-        how = (
-            f"modelled from the cycle count at {clock_mhz:g} MHz" if self.modelled else f"measured at {clock_mhz:g} MHz"
-        )
+        how = f"modelled from the cycle count {measured}" if self.modelled else f"measured {measured}"
         most, least = ("at most ", "at least ") if self.at_most else ("", "")
         return (
             f"{device}: {counted(self.lines, 'line')}, {self.columns} columns in {most}{self.milliseconds:.3f} ms, {how}: "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _header, _project, _other = option_group("Header"), option_group("Project"), option_group("Other files")
 _image = option_group("Test image")
+_open = option_group("Project for open tools")
 
 
 @click.command("export", cls=GroupedCommand)
@@ -42,6 +43,8 @@ _image = option_group("Test image")
     help="Image or folder of images: known-answer lines (rtl), or lines that the test bench computes, too (hls).",
 )
 @option_group("RTL")("--rtl", type=FILE, help="Folder to write the accelerator's SystemVerilog and memory files into.")
+@_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
+@_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
 @folding_options
 @_image("--test-image", metavar="FILE", help="Test image to write, FILE.npz and FILE.hpp: a validation line.")
 @_image("--test-image-line", metavar="NAME", help="Line of the test image [default: the first within the limits].")
@@ -59,6 +62,8 @@ def command(
     clock_mhz: float | None,
     lines: tuple[Path, ...],
     rtl: Path | None,
+    target: str | None,
+    baud: int | None,
     folding: dict[str, int | None],
     fast_csim: bool,
     test_image: str | None,
@@ -72,7 +77,8 @@ def command(
     -o writes the weight header of LSTM-PYNQ. --project writes a project for a board: the accelerator with its weights, a
     script for Vivado, a manifest with known-answer lines, the design and a README; with --kernel hls the accelerator is C++,
     with a test bench and a script for Vitis HLS; see docs/hardware.md. --rtl writes the accelerator as SystemVerilog with its
-    weights in memory files; see docs/rtl.md.
+    weights in memory files; see docs/rtl.md. --target ecp5 writes a project for a ULX3S with an LFE5U-85F and for open tools,
+    see docs/ecp5.md; its --clock-mhz is 50 if it is not given.
 
     A folding option that is not given keeps the design's value; a checkpoint has PE 1 and computes all products of a gate
     in parallel.
@@ -85,6 +91,10 @@ def command(
     _require_test_image(context, test_image)
     if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
+    if target is not None and (project is None or kernel is not None or board is not None or lines):
+        raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
+    if baud is not None and target is None:
+        raise click.UsageError("--baud needs --target ecp5.")
     if fast_csim and (output is None or output.suffix == ".npz"):
         raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
@@ -93,7 +103,9 @@ def command(
     design = network.design.refolded(chosen_folding(design=network.design, **folding))
     for note in network.notes:
         click.echo(note, err=True)
-    if project is not None:
+    if target is not None:
+        _write_serial_project(design, project, clock_mhz, baud)
+    elif project is not None:
         _write_project(design, project, kernel=kernel, board=board, clock_mhz=clock_mhz, images=lines)
     if rtl is not None:
         _write_rtl(design, rtl)
@@ -147,6 +159,18 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
     warning = too_large(found)
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
+
+
+def _write_serial_project(design, folder: Path, clock_mhz: float | None, baud: int | None) -> None:
+    from foldline.hardware.serial_projects import export_serial_project
+
+    exported = export_serial_project(design, folder, clock_mhz=clock_mhz, baud=baud)
+    settings = exported.settings
+    click.echo(
+        f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for a ULX3S (LFE5U-85F) at "
+        f"{settings.clock_mhz:g} MHz. At {settings.baud} bit/s a column comes every {exported.come} clocks; the accelerator "
+        f"takes one every {exported.taken:g}."
+    )
 
 
 def _require_test_image(context: click.Context, test_image: str | None) -> None:

@@ -188,12 +188,13 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
 board_options = all_of(
     _board(
         "--device",
-        metavar="board|virtual|rtl[:SEED]|remote:HOST[:PORT]",
+        metavar="board|virtual|rtl[:SEED]|remote:HOST[:PORT]|serial:PATH[:BAUD]",
         default="virtual",
         show_default=True,
         help=(
             "The board that runs this command, the virtual board with the simulator or with the simulated RTL as its "
-            "accelerator, or a board behind PYNQ.remote. SEED, from 1 on: random stalls on the RTL's buses."
+            "accelerator, a board behind PYNQ.remote, or a ULX3S at a serial port. SEED, from 1 on: random stalls on the "
+            "RTL's buses. BAUD: bit/s [default: 1000000]."
         ),
     ),
     _board("--bitstream", type=FILE, help="Bitstream, a .bit file; the virtual board needs none."),

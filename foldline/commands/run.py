@@ -38,6 +38,7 @@ def command(
 
     The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from
     the cycle model. With --device rtl the accelerator is the SystemVerilog, simulated clock by clock behind its buses.
+    With --device serial:PATH a ULX3S is at a serial port, see docs/ecp5.md; its milliseconds are those of the request.
     Known-answer lines are computed first, and a bitstream with another network is refused.
     """
     import numpy as np
@@ -66,7 +67,7 @@ def command(
             if write is not None:
                 write(f"labels_{throughput.lines - 1}", result.labels)
         if throughput.lines:
-            click.echo(throughput.summary(capitalised(driver.board.kind), driver.manifest.clock_mhz), err=True)
+            click.echo(throughput.summary(capitalised(driver.kind), driver.measured), err=True)
         if failed == 1 and not throughput.lines:
             raise click.exceptions.Exit(1)  # its error has been printed
         if failed:

@@ -16,20 +16,22 @@ from foldline.console.text import capitalised
 from train.data.dataset import Line
 
 if TYPE_CHECKING:
-    from overlay_driver import BoardResult, Driver
+    from overlay_driver import BoardResult, Driver, SerialDriver
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoardRun:
     """Times and results of a board.
 
-    kind        "board", "remote board" or "virtual board"
-    clock_mhz   clock of the accelerator, in MHz
+    kind        "board", "remote board", "serial board" or "virtual board"
+    clock_mhz   clock of the accelerator, in MHz; None where it is not known, of a serial board
+    measured    what the times are measured at, e.g. "at 100 MHz"
     total       of all lines
     """
 
     kind: str
-    clock_mhz: float
+    clock_mhz: float | None
+    measured: str
     total: Throughput
     results: tuple[BoardResult, ...]
 
@@ -45,14 +47,14 @@ class BoardRun:
     @property
     def messages(self) -> tuple[str, str]:
         """Lines, columns, milliseconds and throughput of all lines; and the mean time of a line."""
-        whole = self.total.summary(capitalised(self.kind), self.clock_mhz)
+        whole = self.total.summary(capitalised(self.kind), self.measured)
         most = "at most " if self.total.at_most else ""
         modelled = " (modelled)" if self.total.modelled else ""
         return whole, f"A line takes {most}{self.total.milliseconds / self.total.lines:.3f} ms on average{modelled}."
 
 
 def all_on_board(
-    board: Driver, lines: Sequence[Line], shown: AbstractContextManager[Callable[[int, int], None]]
+    board: Driver | SerialDriver, lines: Sequence[Line], shown: AbstractContextManager[Callable[[int, int], None]]
 ) -> tuple[BoardResult, ...]:
     """The results of lines that are within the limits.
 
@@ -72,9 +74,9 @@ def all_on_board(
     return tuple(found)
 
 
-def board_run(board: Driver, results: tuple[BoardResult, ...]) -> BoardRun:
+def board_run(board: Driver | SerialDriver, results: tuple[BoardResult, ...]) -> BoardRun:
     """The run of an open driver that gave these results."""
     total = Throughput()
     for result in results:
         total.add(result)
-    return BoardRun(kind=board.board.kind, clock_mhz=board.manifest.clock_mhz, total=total, results=results)
+    return BoardRun(kind=board.kind, clock_mhz=board.clock_mhz, measured=board.measured, total=total, results=results)

@@ -35,7 +35,7 @@ from train.data.dataset import Line
 if TYPE_CHECKING:
     from foldline.batch.cluster import Cluster
     from foldline.batch.results import SimulatedLine
-    from overlay_driver import BoardResult, Driver
+    from overlay_driver import BoardResult, Driver, SerialDriver
     from train.checkpoint import Checkpoint
 
 CTC, OVERLAY = "greedy CTC", "overlay labels"
@@ -139,7 +139,7 @@ def compare(
     *,
     checkpoint: Checkpoint | None = None,
     backends: Iterable[str] | None = None,
-    board: Driver | None = None,
+    board: Driver | SerialDriver | None = None,
     rtl: Driver | None = None,
     csim_lines: int | None = None,
     rtl_lines: int | None = None,
@@ -210,7 +210,7 @@ def compare(
     )
 
 
-def _require_drivers(wanted: Collection[str], drivers: dict[str, Driver | None]) -> None:
+def _require_drivers(wanted: Collection[str], drivers: dict[str, Driver | SerialDriver | None]) -> None:
     for backend, driver in drivers.items():
         if backend in wanted and driver is None:
             raise ConfigError(f"{backend} is None; the backend {backend} needs an opened driver.")
@@ -281,11 +281,13 @@ def _within_limits(
     return within, left_out
 
 
-def _on_board(board: Driver, rows: Sequence[_Row], progress: Progress) -> tuple[list[_Row], list[str], list[str]]:
+def _on_board(
+    board: Driver | SerialDriver, rows: Sequence[_Row], progress: Progress
+) -> tuple[list[_Row], list[str], list[str]]:
     """The rows that the board computed, and the errors of those that exceed its limits and of those that failed."""
     within, refused, failed = [], [], []
     inputs = [LineInput(row.line.name, partial(row.line.columns, board.design)) for row in rows]
-    with progress(board.board.kind) as done:
+    with progress(board.kind) as done:
         for number, (row, (_, result)) in enumerate(zip(rows, read_inputs(board, inputs), strict=True), start=1):
             done(number, len(rows))
             if isinstance(result, FoldlineError):

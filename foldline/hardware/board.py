@@ -14,34 +14,39 @@ from datapath.errors import BoardError, ConfigError, DesignError
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from golden_vectors import FOLDER
-from overlay_driver import BitFile, Board, Driver, read_bit_file, this_board
+from overlay_driver import BitFile, Board, Driver, SerialDriver, SerialLink, open_port, read_bit_file, this_board
+from overlay_driver.serial_port import BAUD, BAUDS
 
 if TYPE_CHECKING:
     from overlay_driver.virtual import VirtualCore
     from overlay_driver.virtual.device import VirtualBoard
 
-BOARD, VIRTUAL, RTL, REMOTE = "board", "virtual", "rtl", "remote"
+BOARD, VIRTUAL, RTL, REMOTE, SERIAL = "board", "virtual", "rtl", "remote", "serial"
 MAX_SEED = 999_999_999
-DEVICES = f"{BOARD}, {VIRTUAL}, {RTL}[:SEED] or {REMOTE}:HOST[:PORT]"
+DEVICES = f"{BOARD}, {VIRTUAL}, {RTL}[:SEED], {REMOTE}:HOST[:PORT] or {SERIAL}:PATH[:BAUD]"
 
 
 def open_driver(
     design: Design, *, device: str = VIRTUAL, bitstream: Path | None = None, manifest: Path | None = None
-) -> Driver:
-    """A driver for a design on a device; entering it as a context loads the bitstream.
+) -> Driver | SerialDriver:
+    """A driver for a design on a device; entering it as a context loads the bitstream, except where it is serial.
 
     :param design: what the bitstream holds.
-    :param device: ``board``, ``virtual``, ``rtl[:SEED]`` or ``remote:HOST[:PORT]``. `RTL` is the virtual board whose
+    :param device: one of `DEVICES`. `RTL` is the virtual board whose
         accelerator is the simulated RTL, with random stalls on its buses where there is a seed.
     :param bitstream: the ``.bit`` file; None for the virtual board.
     :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
-    :raises ConfigError: an unknown device, or no bitstream for one that needs it.
+    :raises ConfigError: an unknown device, or no bitstream for one that needs it, or one for a serial device.
     :raises DesignError: the bitstream holds another design, or the RTL is asked for and the manifest has another kernel.
     :raises ToolError: the RTL cannot be built.
     :raises FileError: a file cannot be read.
     :raises BoardError: no board, a bitstream for another board, or no known-answer lines.
     """
     kind, detail = _parse_device(device)
+    if kind == SERIAL:
+        if bitstream is not None or manifest is not None:
+            raise ConfigError(f"--device {device} loads no bitstream: leave out --bitstream and --manifest.")
+        return serial_driver(design, detail)
     if bitstream is None and kind in (BOARD, REMOTE):
         raise ConfigError(f"--device {device} needs --bitstream FILE.bit.")
     bit = None if bitstream is None else read_bit_file(bitstream)
@@ -69,10 +74,28 @@ def _parse_device(device: str) -> tuple[str, str]:
     seed = re.fullmatch("[1-9][0-9]{0,8}", detail) is not None  # up to MAX_SEED
     if kind == RTL and colon and not seed:
         raise ConfigError(f"The seed of --device is {detail!r}; it must be 1 to {MAX_SEED}.")
-    known = {BOARD: not colon, VIRTUAL: not colon, RTL: True, REMOTE: bool(detail)}
+    known = {BOARD: not colon, VIRTUAL: not colon, RTL: True, REMOTE: bool(detail), SERIAL: bool(detail)}
     if not known.get(kind, False):
         raise ConfigError(f"--device is {device!r}; it must be {DEVICES}.")
     return kind, detail
+
+
+def serial_driver(design: Design, detail: str) -> SerialDriver:
+    """The driver of a board at a serial port, which is opened now.
+
+    :param design: that the board must hold.
+    :param detail: path of the port, and behind a colon the rate in bit/s, `BAUD` where there is none.
+    :raises ConfigError: a rate outside `BAUDS`.
+    :raises BoardError: the port cannot be opened.
+    """
+    path, colon, last = detail.rpartition(":")
+    rated = colon != "" and last.isdecimal()
+    path, baud = (path, int(last)) if rated else (detail, BAUD)
+    least, most = BAUDS
+    if not least <= baud <= most:
+        raise ConfigError(f"The rate of --device is {baud} bit/s; it must be {least} to {most}.")
+    answers = known_answers(design)
+    return SerialDriver(design, SerialLink(open_port(path, baud), name=path, baud=baud), answers=answers)
 
 
 def manifest_for(

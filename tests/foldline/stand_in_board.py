@@ -44,7 +44,7 @@ class StandInBoard:
         at_most: bool = False,
     ) -> None:
         self.design = design
-        self.board = SimpleNamespace(kind=kind)
+        self.kind = kind
         self.manifest = SimpleNamespace(clock_mhz=100.0)
         self.lengths: list[int] = []
         """Columns of each line."""
@@ -55,6 +55,14 @@ class StandInBoard:
 
     def __exit__(self, *error: object) -> None:
         pass
+
+    @property
+    def clock_mhz(self) -> float:
+        return self.manifest.clock_mhz
+
+    @property
+    def measured(self) -> str:
+        return f"at {self.clock_mhz:g} MHz"
 
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         for number, columns in enumerate(lines):

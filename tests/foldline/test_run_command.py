@@ -121,7 +121,10 @@ def test_a_wrong_known_answer_prints_no_line(images, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--device", "bord"), "--device is 'bord'; it must be board, virtual, rtl[:SEED] or remote:HOST[:PORT]."),
+        (
+            ("--device", "bord"),
+            "--device is 'bord'; it must be board, virtual, rtl[:SEED], remote:HOST[:PORT] or serial:PATH[:BAUD].",
+        ),
         (("--device", "board"), "--device board needs --bitstream FILE.bit."),
         (("--bitstream", "none.bit"), "Cannot read none.bit: No such file or directory."),
         (("--manifest", "none.json"), "Cannot read none.json: No such file or directory."),

@@ -14,9 +14,8 @@ import pytest
 from datapath.build_cache import cached_build
 from datapath.errors import ToolError
 from datapath.programs import run
-from rtl_gen.serial import SERIAL_TOP
+from rtl_gen.serial import SERIAL_TOP, SerialSettings
 from rtl_gen.verilator import Verilator
-from tests.builds import builds_folder
 from tests.rtl_gen.sources import HERE
 from tests.rtl_gen.verilated import COMPILE, NO_WARNINGS, VERILATE
 
@@ -60,25 +59,21 @@ class SimulatedPort:
     """The serial port of a simulated board, with the methods of pyserial's that the driver uses. Times are seconds of the
     board's clock.
 
-    :param project: files of the project, text by name; `SimulatedPort` writes those of memories.
-    :param folder: where the program runs.
-    :param clock_mhz: of the project.
-    :param baud: of the host; it may differ from the project's.
+    :param program: of `built_board`.
+    :param folder: with the memory files of the project.
+    :param settings: of the project; the host has the same rate.
     """
 
-    def __init__(self, project: Mapping[str, str], folder: Path, *, clock_mhz: float, baud: float) -> None:
-        program = built_board(builds_folder(folder), project)
-        for name, text in project.items():
-            if name.endswith(".mem"):
-                (folder / name).write_text(text, encoding="utf-8")
-        self.timeout: float | None = None
-        self._hertz = 1e6 * clock_mhz
+    def __init__(self, program: Path, folder: Path, settings: SerialSettings) -> None:
+        self.timeout = 0.0
+        self._hertz = 1e6 * settings.clock_mhz
         self._process = subprocess.Popen(
             [program], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        self.set_baud(baud)
+        self.set_baud(settings.baud)
 
     def set_baud(self, baud: float) -> None:
+        """Another rate of the host, bit/s."""
         self._command(b"P" + struct.pack("<d", self._hertz / baud))
 
     def write(self, data: bytes) -> int:
@@ -100,23 +95,21 @@ class SimulatedPort:
         self.timeout = timeout
 
     def idle(self, clocks: int) -> None:
+        """Let time pass."""
         self._command(b"T" + struct.pack("<Q", clocks))
 
     def hold_low(self, clocks: int) -> None:
+        """A low level on the line: a glitch, or a break."""
         self._command(b"B" + struct.pack("<Q", clocks))
 
     def press_button(self, clocks: int) -> None:
+        """Press the reset button."""
         self._command(b"S" + struct.pack("<Q", clocks))
 
     def leds(self) -> int:
-        return self._leds_and_clocks()[0]
-
-    def clocks(self) -> int:
-        return self._leds_and_clocks()[1]
-
-    def _leds_and_clocks(self) -> tuple[int, int]:
+        """LED n at bit n."""
         self._command(b"L")
-        return struct.unpack("<BQ", self._process.stdout.read(9))
+        return struct.unpack("<BQ", self._process.stdout.read(9))[0]
 
     def close(self) -> None:
         self._process.stdin.close()

@@ -94,7 +94,7 @@ def test_the_manifest_must_have_the_kernel(design, tmp_path):
 
 @pytest.mark.parametrize("device", ["rtls", "virtual:1", "board:1"])
 def test_a_device_that_cannot_be_is_refused(design, device):
-    expected = rf"^--device is '{device}'; it must be board, virtual, rtl\[:SEED\] or remote:HOST\[:PORT\]\.$"
+    expected = rf"^--device is '{device}'; it must be board, virtual, rtl\[:SEED\], remote:HOST\[:PORT\] or serial:PATH\[:BAUD\]\.$"
     with pytest.raises(ConfigError, match=expected):
         open_driver(design, device=device)
 
