@@ -30,7 +30,8 @@ module EHXPLLL #(
     input PLLWAKESYNC,
     input ENCLKOP
 );
-  reg [4:0] clocks = 5'd0;
+  reg [4:0] clocks;
+  initial clocks = 5'd0;
   always @(posedge CLKI) if (!LOCK) clocks <= clocks + 5'd1;
   assign LOCK  = clocks[4];
   assign CLKOP = CLKI;
