@@ -78,7 +78,8 @@ class Board:
     def load(self, bit: BitFile | None) -> int | None:
         """Load a bitstream: with pynq's `Overlay` if there is a .hwh file of the same name, else with `Bitstream`.
 
-        :returns: byte address of the accelerator's registers from the .hwh file; None without one.
+        :returns: byte address of the accelerator's registers from the .hwh file; None without such a file, or where it
+            names the accelerator without an address.
         :raises BoardError: `bit` is None, pynq cannot load it, or its .hwh file does not list exactly one accelerator.
         """
         if bit is None:
@@ -89,17 +90,22 @@ class Board:
             self._download(bit.path)
         return None
 
-    def _load_overlay(self, bit: BitFile) -> int:
-        """Load as `Overlay` does, but without its clocks: some versions of pynq set none, or those of another board."""
+    def _load_overlay(self, bit: BitFile) -> int | None:
+        """Load as `Overlay` does, but without its clocks: some versions of pynq set none, or those of another board.
+
+        A module of a block design has no register map in the .hwh file; only the address is needed of it. Where its
+        registers are of the kind MEMORY, pynq lists it among the memories.
+        """
         from pynq import Overlay
 
         # For a damaged file, pynq's parsers raise a dozen kinds of exceptions.
         with self.wrap_errors(f"read {bit.handoff}", errors=(Exception,)):
             overlay = Overlay(str(bit.path.absolute()), device=self.device, download=False)
-            blocks = overlay.ip_dict
+            blocks = {**getattr(overlay, "mem_dict", {}), **overlay.ip_dict}
             bases = {name: blocks[name].get("phys_addr") for name in blocks if _is_accelerator(name, blocks[name])}
             for name, base in bases.items():
-                require_register_base(base, f"the address of {name}")
+                if base is not None:
+                    require_register_base(base, f"the address of {name}")
         if len(bases) != 1:
             names = ", ".join(sorted(blocks)) or "none"
             raise BoardError(f"{bit.handoff} has {len(bases)} {TOP}; it must have one. Its blocks are: {names}.")

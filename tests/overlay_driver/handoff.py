@@ -14,6 +14,10 @@ AXI = "xilinx.com:interface:aximm:1.0"
 KERNEL = f"{TOP}_0"
 MEMORY_BYTES = 512 << 20
 
+MODULE_REFERENCE = f"xilinx.com:module_ref:{TOP}:1.0"
+"""Type of the accelerator where a block design takes the module of the RTL: without a register map, and its segment has
+another name."""
+
 
 def write_handoff(
     bitstream: Path,
@@ -22,16 +26,32 @@ def write_handoff(
     kernel: str | None = KERNEL,
     type: str = f"xilinx.com:hls:{TOP}:1.0",
     dividers: tuple[int, int] = (5, 2),
+    masters: tuple[str, ...] = ("m_axi_gmem",),
+    memory_type: str = "REGISTER",
 ) -> Path:
     """Write the .hwh that belongs to a bitstream.
 
     :param kernel: path of the accelerator in the block design; None: a design without one, with another core instead.
+    :param type: VLNV of the accelerator; `MODULE_REFERENCE` has no register map.
     :param dividers: of FCLK0, from the I/O PLL.
+    :param masters: AXI masters of the accelerator.
+    :param memory_type: what the registers are in the processing system's address space, `REGISTER` or `MEMORY`.
     """
     if kernel is None:
         kernel, type = "timer", "xilinx.com:ip:axi_timer:2.0"
     path = bitstream.with_suffix(".hwh")
-    path.write_text(_system(_processing_system(kernel, base, dividers), _accelerator(kernel, type)), encoding="utf-8")
+    block = "reg0" if type == MODULE_REFERENCE else "Reg"
+    registers = _range(
+        master="M_AXI_GP0",
+        instance=kernel.rpartition("/")[2],
+        slave="s_axi_control",
+        block=block,
+        base=base,
+        size=CONTROL_BYTES,
+        memory_type=memory_type,
+    )
+    system = _system(_processing_system(kernel, registers, dividers, masters), _accelerator(kernel, type, masters))
+    path.write_text(system, encoding="utf-8")
     return path
 
 
@@ -47,7 +67,7 @@ def _system(*modules: str) -> str:
     )
 
 
-def _processing_system(kernel: str, base: int, dividers: tuple[int, int]) -> str:
+def _processing_system(kernel: str, registers: str, dividers: tuple[int, int], masters: tuple[str, ...]) -> str:
     instance = kernel.rpartition("/")[2]
     parameters = {"PCW_USE_M_AXI_GP0": 1, "PCW_USE_S_AXI_HP0": 1, "PCW_S_AXI_HP0_DATA_WIDTH": 64}
     for clock in range(4):
@@ -57,9 +77,6 @@ def _processing_system(kernel: str, base: int, dividers: tuple[int, int]) -> str
             f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR0": dividers[0] if clock == 0 else 1,
             f"PCW_FCLK{clock}_PERIPHERAL_DIVISOR1": dividers[1] if clock == 0 else 1,
         }
-    registers = _range(
-        master="M_AXI_GP0", instance=instance, slave="s_axi_control", block="Reg", base=base, size=CONTROL_BYTES
-    )
     return _module(
         "ps",
         "xilinx.com:ip:processing_system7:5.5",
@@ -67,17 +84,18 @@ def _processing_system(kernel: str, base: int, dividers: tuple[int, int]) -> str
         [
             _port("FCLK_CLK0", "O", "clk", "ps_FCLK_CLK0", (instance, "ap_clk")),
             _port("M_AXI_GP0_AWADDR", "O", "undef", "ps_M_AXI_GP0_AWADDR", (instance, "s_axi_control_AWADDR")),
-            _port("S_AXI_HP0_AWADDR", "I", "undef", "ps_S_AXI_HP0_AWADDR", (instance, "m_axi_gmem_AWADDR")),
+            _port("S_AXI_HP0_AWADDR", "I", "undef", "ps_S_AXI_HP0_AWADDR", (instance, f"{masters[-1]}_AWADDR")),
         ],
         [_bus("M_AXI_GP0", "MASTER"), _bus("S_AXI_HP0", "SLAVE")],
         [registers],
     )
 
 
-def _accelerator(kernel: str, type: str) -> str:
-    memory = _range(
-        master="m_axi_gmem", instance="ps", slave="S_AXI_HP0", block="HP0_DDR_LOWOCM", base=0, size=MEMORY_BYTES
-    )
+def _accelerator(kernel: str, type: str, masters: tuple[str, ...]) -> str:
+    memory = [
+        _range(master=master, instance="ps", slave="S_AXI_HP0", block="HP0_DDR_LOWOCM", base=0, size=MEMORY_BYTES)
+        for master in masters
+    ]
     return _module(
         kernel,
         type,
@@ -85,11 +103,14 @@ def _accelerator(kernel: str, type: str) -> str:
         [
             _port("ap_clk", "I", "clk", "ps_FCLK_CLK0", ("ps", "FCLK_CLK0")),
             _port("s_axi_control_AWADDR", "I", "undef", "ps_M_AXI_GP0_AWADDR", ("ps", "M_AXI_GP0_AWADDR")),
-            _port("m_axi_gmem_AWADDR", "O", "undef", "ps_S_AXI_HP0_AWADDR", ("ps", "S_AXI_HP0_AWADDR")),
+            *(
+                _port(f"{master}_AWADDR", "O", "undef", "ps_S_AXI_HP0_AWADDR", ("ps", "S_AXI_HP0_AWADDR"))
+                for master in masters
+            ),
         ],
-        [_bus("s_axi_control", "SLAVE"), _bus("m_axi_gmem", "MASTER")],
-        [memory],
-        _address_block(),
+        [_bus("s_axi_control", "SLAVE"), *(_bus(master, "MASTER") for master in masters)],
+        memory,
+        *([] if type == MODULE_REFERENCE else [_address_block()]),
     )
 
 
@@ -156,7 +177,16 @@ def _bus(name: str, side: str) -> str:
     return _element("BUSINTERFACE", mapping, NAME=name, TYPE=side, VLNV=AXI)
 
 
-def _range(*, master: str, instance: str, slave: str, block: str, base: int, size: int) -> str:
+def _range(
+    *,
+    master: str,
+    instance: str,
+    slave: str,
+    block: str,
+    base: int,
+    size: int,
+    memory_type: str = "MEMORY",
+) -> str:
     return _element(
         "MEMRANGE",
         ADDRESSBLOCK=block,
@@ -164,7 +194,7 @@ def _range(*, master: str, instance: str, slave: str, block: str, base: int, siz
         HIGHVALUE=f"0x{base + size - 1:08X}",
         INSTANCE=instance,
         MASTERBUSINTERFACE=master,
-        MEMTYPE="REGISTER" if block == "Reg" else "MEMORY",
+        MEMTYPE=memory_type,
         SLAVEBUSINTERFACE=slave,
     )
 

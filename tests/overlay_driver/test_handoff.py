@@ -21,7 +21,7 @@ from overlay_driver import Driver
 from overlay_driver.virtual.device import VirtualBoard
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.overlay_driver.boards import SMALL, TRAINED, golden_answer, golden_design, golden_lines, random_line
-from tests.overlay_driver.handoff import KERNEL, write_handoff
+from tests.overlay_driver.handoff import KERNEL, MODULE_REFERENCE, write_handoff
 
 pytestmark = [pytest.mark.pynq, pytest.mark.pynq_versions]
 
@@ -87,6 +87,49 @@ def test_the_accelerator_is_found_by_its_name_or_its_type(bitstream, handoff):
     write_handoff(bitstream, base=ELSEWHERE, **handoff)
     with driver_with(bitstream):
         pass
+
+
+def rtl_driver_with(bitstream: Path, *, base: int = ELSEWHERE) -> Driver:
+    """As `driver_with`, of the RTL kernel."""
+    design = golden_design(SMALL)
+    manifest = Manifest.of(design, answers=(golden_answer(SMALL),), kernel=Kernel.RTL)
+    board = VirtualBoard(simulated_core(design, Kernel.RTL), replace(manifest, control_base=base))
+    return Driver(design, board=board, manifest=manifest, bitstream=bitstream)
+
+
+@pytest.mark.parametrize("masters", [("m_axi_gmem",), ("m_axi_read", "m_axi_write")], ids=["one-master", "two-masters"])
+def test_a_module_reference_without_a_register_map_is_found(bitstream, masters):
+    write_handoff(bitstream, base=ELSEWHERE, type=MODULE_REFERENCE, masters=masters)
+    text = bitstream.with_suffix(".hwh").read_text(encoding="utf-8")
+    assert "REGISTERS" not in text and f'MODTYPE="{TOP}"' in text
+    with rtl_driver_with(bitstream) as driver:
+        for columns, labels in golden_lines(SMALL):
+            assert np.array_equal(driver.read_columns(columns).labels, labels)
+        overlay = pynq.Overlay(str(bitstream), device=driver.board.device, download=False)
+        assert set(overlay.ip_dict) == {"ps", KERNEL}
+        assert overlay.ip_dict[KERNEL]["registers"] == {}
+    assert driver.board.device.memory.stray == []
+
+
+@pytest.mark.parametrize("kind", ["ip_dict", "mem_dict"])
+@pytest.mark.parametrize("address", [ELSEWHERE, None])
+def test_the_manifest_s_address_is_used_where_pynq_knows_none(bitstream, kind, address, monkeypatch):
+    """pynq 4.0 lists registers of the kind MEMORY among the memories."""
+    write_handoff(bitstream, base=ELSEWHERE)
+    block = {"type": MODULE_REFERENCE} | ({} if address is None else {"phys_addr": address})
+    blocks = {"ip_dict": {"ps": {}}, "mem_dict": {"PSDDR": {"phys_addr": 0}}}
+    blocks[kind] |= {KERNEL: block}
+    read = pynq.Overlay
+
+    def overlay(*arguments, **options):
+        found = read(*arguments, **options)
+        for name, entries in blocks.items():
+            setattr(found, name, entries)
+        return found
+
+    monkeypatch.setattr(pynq, "Overlay", overlay)
+    with rtl_driver_with(bitstream, base=address or CONTROL_BASE) as driver:
+        assert driver.board.device.downloads == [str(bitstream)]
 
 
 def test_a_handoff_without_the_accelerator_is_refused_with_its_blocks(bitstream):

@@ -95,7 +95,7 @@ def test_another_weight_in_a_memory_file_is_noticed(project, shipped, monkeypatc
     monkeypatch.setattr(model, "built_rtl", damaged)
     (path,) = project.glob("*.npz")
     with (
-        pytest.raises(BoardError, match="^This bitstream does not hold this design"),
+        pytest.raises(BoardError, match=r"^This bitstream does not hold this design: "),
         open_driver(Design.load(path), device="rtl", manifest=path.with_suffix(".json")),
     ):
         pass
