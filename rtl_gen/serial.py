@@ -15,7 +15,7 @@ from datapath.serial_frames import BITS_PER_BYTE, record_bytes
 from datapath.templates import render_template
 from datapath.version import TOOL
 from rtl_gen.sources import memory_files, parameters, serial_library_files
-from rtl_gen.synthesis.flow import KEPT
+from rtl_gen.synthesis.kept import KEPT
 
 SERIAL_TOP = "ulx3s"
 """Module and file of the top."""
@@ -201,7 +201,7 @@ def render_serial(design: Design, settings: SerialSettings | None = None) -> dic
         | {"DIGEST": f"256'h{int.from_bytes(digest, 'little'):064x}"},
         "library": [name for name in sources if name.endswith(".sv")],
         "memories": [name for name in sources if name.endswith(".mem")],
-        "kept": KEPT,
+        "kept": [name for name in KEPT if f"{name}.sv" in sources],
     }
     rendered = {
         name: render_template("rtl_gen", f"serial/{template}.j2", **values)

@@ -42,15 +42,17 @@ FREE = {
 """Primitives that are beside the look-up tables of a slice, or are no logic."""
 
 STAGES = {
-    "dma_in": ("DMA in", "read_columns_i"),
-    "hidden": ("hidden layer", "hidden_layer"),
-    "output": ("output layer", "output_layer"),
-    "concatenate": ("concatenate", "join_directions"),
-    "maximum": ("maximum", "best_classes"),
-    "label": ("label", "write_labels"),
-    "dma_out": ("DMA out", "write_output_i"),
+    "dma_in": ("DMA in", ("read_columns_i",)),
+    "hidden": ("hidden layer", ("hidden_layer",)),
+    "output": ("output layer", ("output_layer",)),
+    "concatenate": ("concatenate", ("join_directions",)),
+    "maximum": ("maximum", ("best_classes",)),
+    "label": ("label", ("write_labels",)),
+    "dma_out": ("DMA out", ("write_output_i",)),
+    "link": ("serial link", ("serial_link", "uart_receiver", "uart_transmitter")),
 }
-"""Title and name of the instance of each stage; keys and titles are those of `datapath.rtl_cycles`."""
+"""Title of each stage, and names of its instances. Keys and titles are those of `datapath.rtl_cycles`; the serial link is
+in place of the two DMA stages where the accelerator has a serial port."""
 
 CONTROL = "control"
 """Registers, the check of the registers, and what connects the stages."""
@@ -127,6 +129,6 @@ def place_of(cell: Cell) -> tuple[str, str]:
     :param cell: of the netlist.
     """
     path = cell.path
-    stage = next((key for key, (_, instance) in STAGES.items() if instance in path), CONTROL)
+    stage = next((key for key, (_, instances) in STAGES.items() if not set(path).isdisjoint(instances)), CONTROL)
     part = next((key for key, (_, instance) in PARTS.items() if instance in path), REST) if stage != CONTROL else REST
     return stage, part

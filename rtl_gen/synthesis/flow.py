@@ -16,20 +16,13 @@ from pathlib import Path
 from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ConfigError
-from datapath.files import write_text
-from datapath.templates import render_template
+from datapath.files import read_text, write_text
 from rtl_gen.synthesis.counting import Counts, count_by_stage
 from rtl_gen.synthesis.levels import Depth, logic_depth
 from rtl_gen.synthesis.netlist import Netlist
 from rtl_gen.synthesis.placement import LARGEST_SEED, OPTIONS, Placement, parse_report, place_and_route
-from rtl_gen.synthesis.targets import Target, target_of
+from rtl_gen.synthesis.targets import PINS, SCRIPT, Target, target_of
 from rtl_gen.synthesis.tools import Progress, Tool, find_nextpnr, find_yosys, no_progress, run_tool
-
-KEPT = (
-    *("read_columns", "hidden_layer", "output_layer", "join_directions", "best_classes", "write_labels"),
-    *("write_output", "control_registers", "dot", "cell_state"),
-)
-"""Modules that keep their boundary while they are mapped: the stages, and those with many equal instances."""
 
 NETLIST, SUMMARY, REPORT = "netlist.json.gz", "summary.json", "report.json"
 COMPRESSION = 3
@@ -76,27 +69,17 @@ def synthesise(
     :raises FileError: the cache cannot be written.
     """
     chip, yosys, cache = target_of(target), find_yosys(), cache or cache_folder("synth")
-    sources = dict(chip.sources(design))
-    modules = sorted(name for name in sources if name.endswith((".sv", ".v")))
-    script = render_template(
-        "rtl_gen",
-        "synthesise.ys.j2",
-        sources=modules,
-        top=chip.top,
-        kept=KEPT,
-        family=chip.name,
-        netlist="netlist.json",
-    )
-    key = _digest([yosys.name, yosys.version, script, *(text for item in sorted(sources.items()) for text in item)])
+    project = chip.project(design)
+    key = _digest([yosys.name, yosys.version, *(text for item in sorted(project.files.items()) for text in item)])
 
     def map_to_cells(folder: Path) -> None:
-        for name, text in sources.items():
+        for name, text in project.files.items():
             write_text(folder / name, text)
-        write_text(folder / "synthesise.ys", script)
-        run_tool(yosys, ["-v", "2", "-s", "synthesise.ys"], folder=folder, report=_passes(progress))
-        netlist = (folder / "netlist.json").read_bytes()
+        run_tool(yosys, ["-v", "2", "-s", SCRIPT], folder=folder, report=_passes(progress))
+        netlist = (folder / project.netlist).read_bytes()
         for path in folder.iterdir():
-            path.unlink()
+            if path.name != PINS:
+                path.unlink()
         (folder / NETLIST).write_bytes(gzip.compress(netlist, COMPRESSION, mtime=0))
 
     entry = cached_build(cache, key, map_to_cells)
@@ -141,7 +124,9 @@ def place(
     def route(folder: Path) -> None:
         netlist = folder / "netlist.json"
         netlist.write_bytes(gzip.decompress((synthesis.entry / NETLIST).read_bytes()))
-        place_and_route(nextpnr, folder, netlist=netlist.name, report=REPORT, seed=seed, progress=progress)
+        write_text(folder / PINS, read_text(synthesis.entry / PINS))
+        files = {"netlist": netlist.name, "pins": PINS, "report": REPORT}
+        place_and_route(nextpnr, folder, **files, seed=seed, progress=progress)
         netlist.unlink()
 
     entry = cached_build(cache, key, route)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datapath.errors import ToolError
+from rtl_gen.serial import PACKAGE, SPEED
 from rtl_gen.synthesis.netlist import Netlist, path_of
 from rtl_gen.synthesis.tools import Progress, Tool, run_tool
 
@@ -15,10 +16,10 @@ LARGEST_SEED = 2**31 - 1
 """nextpnr reads a seed as a 32-bit integer."""
 
 OPTIONS = (
-    *("--85k", "--package", "CABGA381", "--speed", "6"),
-    *("--freq", "100", "--timing-allow-fail", "--lpf-allow-unconstrained"),
+    *("--85k", "--package", PACKAGE, "--speed", str(SPEED)),
+    *("--freq", "100", "--timing-allow-fail"),
 )
-"""The largest ECP5 without a licence, its slowest speed grade, 100 MHz wanted, pins anywhere."""
+"""The board's part, in its slowest speed grade, and 100 MHz wanted."""
 
 LOGIC = ("clk-to-q", "logic", "setup", "source")
 """Kinds of a path's steps that are not routing."""
@@ -79,12 +80,15 @@ class Placement:
         )
 
 
-def place_and_route(nextpnr: Tool, folder: Path, *, netlist: str, report: str, seed: int, progress: Progress) -> None:
+def place_and_route(
+    nextpnr: Tool, folder: Path, *, netlist: str, pins: str, report: str, seed: int, progress: Progress
+) -> None:
     """Place and route a netlist.
 
     :param nextpnr: the program.
     :param folder: of the files.
     :param netlist: name of the file to read.
+    :param pins: name of the file with the constraints of pins and clock.
     :param report: name of the file to write.
     :param seed: of the placement.
     :param progress: gets a few words on what runs now.
@@ -96,7 +100,7 @@ def place_and_route(nextpnr: Tool, folder: Path, *, netlist: str, report: str, s
         if what[:1].isalpha() and len(what) < 100:
             progress(f"nextpnr: {what.rstrip('.')}")
 
-    arguments = [*OPTIONS, "--seed", str(seed), "--json", netlist, "--report", report]
+    arguments = [*OPTIONS, "--seed", str(seed), "--json", netlist, "--lpf", pins, "--report", report]
     run_tool(nextpnr, arguments, folder=folder, report=show)
 
 

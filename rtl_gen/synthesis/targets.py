@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from datapath.boards import load_board
@@ -10,11 +11,29 @@ from datapath.design import Design
 from datapath.errors import ConfigError, suggestion
 from datapath.registers import TOP
 from datapath.templates import render_template
-from rtl_gen.sources import library_files, memory_files, parameters, render_rtl
+from rtl_gen.serial import PART, SERIAL_TOP, SerialSettings, render_serial, require_pace
+from rtl_gen.sources import render_rtl
 from rtl_gen.synthesis.counting import Counts
+from rtl_gen.synthesis.kept import KEPT
 
-CHIP = "chip"
-"""The top of the ECP5."""
+SCRIPT, PINS = "synthesise.ys", "pins.lpf"
+
+CLOCK_MHZ = 100.0
+"""Clock of the ECP5's PLL, MHz: what placement and routing aim at."""
+BAUDS = (1_000_000, 115_200, 9_600)
+"""Rates of the ECP5's serial line, bit/s; the fastest one that the folding keeps up with is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """What yosys reads of a design.
+
+    :param files: text by name, with the script `SCRIPT`, and for a chip that can be placed `PINS`.
+    :param netlist: name of the file that the script writes.
+    """
+
+    files: Mapping[str, str]
+    netlist: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +44,14 @@ class Target:
     :param title: of the part.
     :param top: name of the top module.
     :param part: what the part has.
-    :param sources: renders the files of a design, text by name.
+    :param project: renders the files of a design.
     """
 
     name: str
     title: str
     top: str
     part: Counts
-    sources: Callable[[Design], Mapping[str, str]]
+    project: Callable[[Design], Project]
 
 
 def _xc7_part() -> Counts:
@@ -40,20 +59,41 @@ def _xc7_part() -> Counts:
     return Counts(luts=board.luts, ffs=board.ffs, bram36=float(board.bram36), dsps=board.dsps)
 
 
-def _chip_sources(design: Design) -> dict[str, str]:
-    top = render_template("rtl_gen", "shift_chip.sv.j2", top=CHIP, parameters=parameters(design))
-    return library_files() | memory_files(design) | {f"{CHIP}.sv": top}
+def _xc7_project(design: Design) -> Project:
+    files = render_rtl(design)
+    modules = sorted(name for name in files if name.endswith((".sv", ".v")))
+    kept = [name for name in KEPT if f"{name}.sv" in files]
+    script = render_template("rtl_gen", f"{SCRIPT}.j2", sources=modules, top=TOP, kept=kept, netlist="netlist.json")
+    return Project(files=files | {SCRIPT: script}, netlist="netlist.json")
+
+
+def _ecp5_project(design: Design) -> Project:
+    files = render_serial(design, _settings(design))
+    read = {name: text for name, text in files.items() if name.endswith((".sv", ".v", ".mem"))}
+    made = {SCRIPT: files["synth.ys"], PINS: files[f"{SERIAL_TOP}.lpf"]}
+    return Project(files=read | made, netlist=f"{design.experiment}.json")
+
+
+def _settings(design: Design) -> SerialSettings:
+    """Those of the fastest line of `BAUDS` that the design keeps up with; of the slowest one if there is none."""
+    for baud in BAUDS:
+        settings = SerialSettings(clock_mhz=CLOCK_MHZ, baud=baud)
+        with suppress(ConfigError):
+            require_pace(design, settings)
+            return settings
+    return settings
 
 
 def targets() -> dict[str, Target]:
     """The targets by name.
 
-    ``xc7`` is the whole accelerator with its buses, for a part of the 7 series, and ``ecp5`` the datapath with a host
-    link of few pins for an LFE5U-85F (Lattice FPGA-DS-02012: 208 blocks of 18 Kbit).
+    ``xc7`` is the accelerator with its buses, for a part of the 7 series. ``ecp5`` is the project of `rtl_gen.serial` for
+    an LFE5U-85F (Lattice FPGA-DS-02012: 208 blocks of 18 Kbit), at 100 MHz: the accelerator with a serial port, its PLL
+    and the pins of a board, by the project's own script.
     """
-    xc7 = Target(name="xc7", title="XC7Z020 of a PYNQ-Z1", top=TOP, part=_xc7_part(), sources=render_rtl)
+    xc7 = Target(name="xc7", title="XC7Z020 of a PYNQ-Z1", top=TOP, part=_xc7_part(), project=_xc7_project)
     part = Counts(luts=83_640, ffs=83_640, bram36=104.0, dsps=156)
-    ecp5 = Target(name="ecp5", title="LFE5U-85F", top=CHIP, part=part, sources=_chip_sources)
+    ecp5 = Target(name="ecp5", title=PART, top=SERIAL_TOP, part=part, project=_ecp5_project)
     return {target.name: target for target in (xc7, ecp5)}
 
 

@@ -115,6 +115,8 @@ def run_tool(tool: Tool, arguments: Sequence[str], *, folder: Path, report: Call
         process.wait()
     finally:
         _end(process)
+    if process.returncode < 0:
+        raise ToolError(f"{tool.name} failed: signal {-process.returncode} ended it.")
     if process.returncode:
         raise ToolError(f"{tool.name} failed: {said[0] if said else f'status {process.returncode}'}")
 

@@ -123,8 +123,8 @@ def test_the_clock_and_the_worst_path_are_those_of_the_report(synthesis_tools):
     )
     assert found.used == {"TRELLIS_COMB": (3, 83640), "GSR": (0, 1)}
     (run,) = synthesis_tools.runs("nextpnr")
-    assert run["files"] == ["netlist.json"]
-    options = {"--85k": None, "--speed": "6", "--freq": "100", "--seed": "3"}
+    assert run["files"] == ["netlist.json", "pins.lpf"]
+    options = {"--85k": None, "--speed": "6", "--freq": "100", "--seed": "3", "--lpf": "pins.lpf"}
     for option, value in options.items():
         assert value is None or run["arguments"][run["arguments"].index(option) + 1] == value
 
@@ -210,7 +210,7 @@ def test_an_interrupted_placement_goes_on_behind_the_synthesis(how, synthesis_to
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_for(lambda: synthesis_tools.runs("nextpnr"), "nextpnr does not start")
+        wait_for(lambda: synthesis_tools.runs("nextpnr") or process.poll() is not None, "nextpnr does not start")
         began = time.monotonic()
         process.send_signal(how)
         _, said = process.communicate(timeout=60)
