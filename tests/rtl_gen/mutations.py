@@ -13,6 +13,7 @@ class Judge(Enum):
 
     LINES = "hidden outputs, scores, labels, their count or the clocks of lines through `recognise`"
     BUSES = "the bench of the buses"
+    SERIAL = "the scenarios of the serial board"
     PROOF = "yosys, which finds an input of the module whose output breaks the rule"
     WITHOUT_EFFECT = "yosys, which proves that the changed module has the same outputs"
 
@@ -454,3 +455,105 @@ FORMAL = [
     ),
 ]
 """Faults about which yosys says, for every input and state, whether they change an output."""
+
+SERIAL = [
+    *_of(
+        Judge.SERIAL,
+        "crc32",
+        ("32'hEDB88320", "32'hEDB88321", "another polynomial"),
+        ("crc <= '1;", "crc <= '0;", "the register begins with zeros"),
+        ("n < 8", "n < 7", "a bit of each byte does not count"),
+        ("if (clear)", "if (1'b0)", "the register is never cleared"),
+    ),
+    *_of(
+        Judge.SERIAL,
+        "uart_receiver",
+        ("CLOCKS_PER_BIT / 2 - 1", "CLOCKS_PER_BIT - 1", "bits are looked at where they end"),
+        ("COUNT_BITS'(CLOCKS_PER_BIT - 1);", "COUNT_BITS'(CLOCKS_PER_BIT - 2);", "bits are a clock too short"),
+        ("receiving <= !line;", "receiving <= 1'b1;", "a glitch is a start bit"),
+        ("{line, value[7:1]}", "{value[6:0], line}", "the highest bit comes first"),
+        ("broken <= !line;", "broken <= 1'b0;", "a low stop bit drops the byte in silence"),
+        ("valid <= line;", "valid <= 1'b1;", "a low stop bit is no fault"),
+        ("halted <= !line;", "halted <= 1'b0;", "a break is many bytes"),
+        ("line && !receiving;", "!receiving;", "the line is idle within a break"),
+    ),
+    *_of(
+        Judge.SERIAL,
+        "uart_transmitter",
+        ("{1'b1, value, 1'b0}", "{1'b1, value, 1'b1}", "there is no start bit"),
+        ("{1'b1, bits}", "{1'b0, bits}", "there is no second stop bit"),
+        ("bits_left   <= 4'd9;", "bits_left   <= 4'd8;", "there is no stop bit"),
+        ("tx          <= 1'b1;", "tx          <= 1'b0;", "the line is low after a reset"),
+        (
+            "clocks_left <= COUNT_BITS'(CLOCKS_PER_BIT - 1);\n    end else if",
+            "clocks_left <= '0;\n    end else if",
+            "the start bit is short",
+        ),
+    ),
+    *_of(
+        Judge.SERIAL,
+        "serial_accelerator",
+        ("(INPUTS * ACTIVATION_BITS + 7) / 8;", "WORDS * 8;", "records have padding"),
+        ("rst || abandon", "rst", "a fault does not end the line"),
+        (".GAP_CLOCKS(GAP_CLOCKS)", ".GAP_CLOCKS(GAP_CLOCKS * 2)", "the gap is twice as long"),
+        (
+            ".MAX_LABELS(MAX_LABELS),\n      .GAP",
+            ".MAX_LABELS(MAX_LABELS + 1),\n      .GAP",
+            "a label too many is sent",
+        ),
+    ),
+    *_of(
+        Judge.SERIAL,
+        "serial_link",
+        ("!line_idle || come || broken", "come || broken", "the line is not looked at for the gap"),
+        (
+            "assign last_byte = record_byte == BYTE_BITS'(RECORD_BYTES - 1)",
+            "assign last_byte = record_byte == BYTE_BITS'(0)",
+            "records have one byte",
+        ),
+        ("({come_value, record} >> 8)", "{record, come_value}", "the first byte of a record is its highest"),
+        ("records_left <= {columns, 1'b0};", "records_left <= {1'b0, columns};", "half of the records are taken"),
+        (
+            "if (column_ready) column_valid <= 1'b0;",
+            "if (column_ready && index[0]) column_valid <= 1'b0;",
+            "a record is taken twice",
+        ),
+        ("state == COMPUTE || state == SKIP || (", "(", "the checksum of an answer goes on from the request's"),
+        ("take && state != ANSWER_CHECK", "take", "the checksum changes while it is sent"),
+        ("in_request && broken", "1'b0", "a broken byte is no fault"),
+        ("receiving && quiet", "1'b0", "a cut request is no fault"),
+        ("record_complete && column_valid && !column_ready", "1'b0", "an overflow is no fault"),
+        ("come_value != REQUEST_START", "1'b0", "any byte begins a request"),
+        ("command == LINE && !in_range", "1'b0", "a line of any length is taken"),
+        ("columns <= 16'(MAX_COLUMNS)", "columns < 16'(MAX_COLUMNS)", "the longest line is refused"),
+        ("columns != 16'd0 &&", "", "a line of no column is taken"),
+        ("command != LINE && command != IDENTIFY", "1'b0", "any command is taken"),
+        ("crc != INTACT", "1'b0", "no checksum is looked at"),
+        ("found < 16'(MAX_LABELS) ? found : 16'(MAX_LABELS)", "found", "labels are sent that are not stored"),
+        ("if (index == '0) tag <= '0;  // of no request", "", "an answer to no request has an old tag"),
+        ("16'd1:   tag <= come_value;", "16'd1:   tag <= 8'd1;", "the tag is not the request's"),
+        ("{come_value, columns[15:8]}", "{8'd0, come_value}", "the number of columns has 8 bits"),
+        ("status <= OKAY;\n        if (command", "if (command", "a good answer has the status of the last fault"),
+        ("if (quiet) state <= ANSWER;", "state <= ANSWER;", "a fault is answered at once"),
+        ("intruded ? SKIP : HEAD", "HEAD", "bytes that came too early are dropped in silence"),
+        ("intruded ? BUSY : status", "status", "bytes that came too early give no status"),
+        ("if (intruded) tag <= '0;", "", "the answer to an unread request has the tag of another"),
+        ("if (start || fault) done <= 1'b0;", "if (fault) done <= 1'b0;", "the labels of the last line are sent"),
+        ("if (found_valid) done <= 1'b1;", "done <= 1'b1;", "labels are sent before they are found"),
+        ("abandon <= fault;", "abandon <= 1'b0;", "the accelerator is not reset"),
+        ("else if (come || broken) intruded", "else if (broken) intruded", "bytes that come too early do not count"),
+        ("status == OKAY && command == LINE ? found : '0", "found", "an identity counts labels"),
+        (
+            "{16'(MAX_LABELS), 16'(MAX_COLUMNS), DIGEST, VERSION}",
+            "{16'(MAX_COLUMNS), 16'(MAX_LABELS), DIGEST, VERSION}",
+            "the limits are exchanged",
+        ),
+        ("~crc[8*index[1:0]+:8]", "crc[8*index[1:0]+:8]", "the checksum is not inverted"),
+        ("{4'd0, status}", "8'd0", "every answer says that all is well"),
+        (
+            "unstable <= !answering || take ? '1",
+            "unstable <= !answering || take ? '0",
+            "labels are sent before they are read",
+        ),
+    ),
+]

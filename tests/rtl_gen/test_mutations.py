@@ -15,10 +15,19 @@ from pathlib import Path
 import pytest
 
 from datapath.tables import SIGMOID, TANH
-from rtl_gen.sources import SIGMOID_BITS, TANH_BITS, memory_words
+from rtl_gen import serial
+from rtl_gen.sources import SERIAL_MODULES, SIGMOID_BITS, TANH_BITS, memory_words
 from tests.rtl_gen import test_buses
 from tests.rtl_gen.mutation_cases import CASES, difference
-from tests.rtl_gen.mutations import BUSES, DATAPATH, FORMAL, Judge, Mutation
+from tests.rtl_gen.mutations import BUSES, DATAPATH, FORMAL, SERIAL, Judge, Mutation
+from tests.rtl_gen.serial_scenario import (
+    files_of,
+    first_difference,
+    fold_design,
+    lines_and_faults,
+    overflow,
+    slow_design,
+)
 from tests.rtl_gen.sources import BUS_MODULES, LIBRARY, SHAPES, write_top
 from tests.rtl_gen.test_reading import path_tool
 from tests.rtl_gen.test_units import CELL_FORMS, PEEPHOLE_FORMS, SPECIFICATION, prove, rounding_goal
@@ -31,6 +40,7 @@ QUICK = {
     "the label is not kept",
     "the longest line is refused",
     "-BOUND is not clipped",
+    "no checksum is looked at",
 }
 """Faults that are tried in every run, to test that they are seen; the others only in `make test-all`."""
 
@@ -60,11 +70,11 @@ def changed_library(mutation: Mutation, folder: Path) -> Path:
 
 
 def test_there_are_enough_faults_and_each_is_quoted_once():
-    assert len(DATAPATH + BUSES + FORMAL) >= 100
-    for mutation in DATAPATH + BUSES + FORMAL:
+    assert len(DATAPATH + BUSES + SERIAL + FORMAL) >= 100
+    for mutation in DATAPATH + BUSES + SERIAL + FORMAL:
         assert mutation.changed_text() != (LIBRARY / f"{mutation.module}.sv").read_text()
     assert {path.stem for path in LIBRARY.glob("*.sv")} - {"delay"} == {
-        mutation.module for mutation in DATAPATH + BUSES + FORMAL
+        mutation.module for mutation in DATAPATH + BUSES + SERIAL + FORMAL
     }
 
 
@@ -197,3 +207,32 @@ def test_yosys_proves_that_a_change_of_a_limit_is_without_effect(mutation, tmp_p
 def test_a_fault_is_not_without_effect(fault, tmp_path):
     (mutation,) = (mutation for mutation in DATAPATH + BUSES if mutation.fault == fault)
     assert not equivalent(mutation, 0, tmp_path)
+
+
+@pytest.fixture
+def unpaced(monkeypatch):
+    """Projects are rendered whatever their pace."""
+    monkeypatch.setattr(serial, "require_pace", lambda *_: None)
+
+
+def serial_difference(library: Path, folder: Path) -> str:
+    """The first thing that a host sees of a fault on a serial board; "" if there is none."""
+    design, columns = fold_design()
+    scenarios = [(lines_and_faults, design, columns), (overflow, slow_design())]
+    for number, (steps, simulated, *more) in enumerate(scenarios):
+        place = folder / str(number)
+        place.mkdir()
+        files = files_of(simulated) | {name: (library / name).read_text() for name in SERIAL_MODULES}
+        if found := first_difference(files, place, steps, simulated, *more):
+            return found
+    return ""
+
+
+@pytest.mark.exhaustive
+def test_the_serial_board_has_no_fault(unpaced, tmp_path):
+    assert serial_difference(LIBRARY, tmp_path) == ""
+
+
+@each(SERIAL, Judge.SERIAL)
+def test_a_fault_of_the_serial_board_is_seen(mutation, unpaced, tmp_path):
+    assert serial_difference(changed_library(mutation, tmp_path), tmp_path) != ""

@@ -13,17 +13,7 @@ import pytest
 from datapath import Design
 from datapath.errors import BoardError, DesignError, LimitError
 from datapath.files import read_npz
-from datapath.serial_frames import (
-    ANSWER_HEAD,
-    CHECK_BYTES,
-    Answer,
-    Command,
-    LinkStatus,
-    line_records,
-    parse_answer,
-    payload_bytes,
-    request,
-)
+from datapath.serial_frames import Command, LinkStatus, request
 from fixedpoint_sim import simulate
 from foldline.hardware.board import known_answers
 from overlay_driver import SerialDriver, SerialLink, serial_port
@@ -34,13 +24,12 @@ from tests.designs import random_design
 from tests.foldline import command_line
 from tests.golden_data import REPOSITORY
 from tests.rtl_gen.serial_board import SimulatedPort, built_board
+from tests.rtl_gen.serial_scenario import FAST, answer, line_request, slow_design
 
 pytestmark = [pytest.mark.no_numpy2, pytest.mark.compiles]
 
 GOLDEN = REPOSITORY / "golden_vectors"
 ODD, FOLD = "stress_w3a5_odd", "stress_w2a2_fold"
-FAST = SerialSettings(clock_mhz=25, baud=2_500_000, gap_seconds=1e-4)
-"""10 clocks per bit, so that tests take seconds; the gap is 25 bytes."""
 
 
 def open_board(design: Design, settings: SerialSettings, tmp_path_factory) -> SimulatedPort:
@@ -85,16 +74,8 @@ def golden_lines(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(vectors[f"pixels_{n}"], vectors[f"labels_{n}"]) for n in range(len(vectors)) if f"pixels_{n}" in vectors]
 
 
-def answer(port: SimulatedPort) -> Answer | None:
-    """The next answer; None if nothing comes within ten gaps."""
-    port.timeout = 10 * FAST.gap_seconds
-    head = port.read(ANSWER_HEAD)
-    return parse_answer(head + port.read(payload_bytes(head) + CHECK_BYTES)) if head else None
-
-
-def line_request(design: Design, length: int, tag: int = 9) -> bytes:
-    columns = random_columns(design, length, seed=length)
-    return request(tag, Command.LINE, columns=length, records=line_records(columns, design))
+def random_request(design: Design, length: int) -> bytes:
+    return line_request(design, random_columns(design, length, seed=length))
 
 
 # Lines ------------------------------------------------------------------------------------------------------------------
@@ -199,7 +180,7 @@ def test_another_network_is_refused(board, odd):
 @pytest.mark.parametrize("position", [0, 1, 2, 3, 4, 5, 40, -5, -4, -1])
 def test_a_damaged_request_is_never_computed(board, driver, odd, position):
     """Every byte of a frame has its fault: start, tag, command, columns (4: far more than there are), records, checksum."""
-    frame = bytearray(line_request(odd, 5))
+    frame = bytearray(random_request(odd, 5))
     frame[position] ^= 0x01
     board.write(bytes(frame))
     expected = {0: LinkStatus.UNKNOWN, 2: LinkStatus.UNKNOWN, 4: LinkStatus.CUT}
@@ -211,7 +192,7 @@ def test_a_damaged_request_is_never_computed(board, driver, odd, position):
 
 @pytest.mark.parametrize("kept", [1, 2, 3, 5, 6, 30, -4, -1])
 def test_a_request_that_stops_is_answered_and_the_next_one_read(board, driver, odd, kept):
-    board.write(line_request(odd, 5)[:kept])
+    board.write(random_request(odd, 5)[:kept])
     found = answer(board)
     assert (found.status, found.tag) == (LinkStatus.CUT, 0 if kept == 1 else 9)
     driver.check()
@@ -219,7 +200,7 @@ def test_a_request_that_stops_is_answered_and_the_next_one_read(board, driver, o
 
 def test_two_requests_in_one_are_not_mixed(board, driver, odd):
     """A host that stops in the middle and begins again at once: the board counts the second request to the first."""
-    board.write(line_request(odd, 20)[:100])
+    board.write(random_request(odd, 20)[:100])
     with pytest.raises(BoardError, match="status 2: the request's checksum is wrong"):
         driver.read_columns(random_columns(odd, 30))
     driver.check()
@@ -236,7 +217,7 @@ def test_a_number_of_columns_out_of_range_is_refused(board, driver, odd):
 
 def test_a_break_ends_a_request(board, driver, odd):
     byte = 10 * FAST.clocks_per_bit
-    board.write(line_request(odd, 5)[:9])
+    board.write(random_request(odd, 5)[:9])
     board.hold_low(3 * byte)
     assert answer(board).status == LinkStatus.BROKEN
     board.hold_low(100 * byte)
@@ -249,7 +230,7 @@ def test_a_glitch_is_no_start_bit(board, odd):
     for clocks in range(1, FAST.clocks_per_bit // 2 - 1):
         board.hold_low(clocks)
         board.idle(50)
-    board.write(line_request(odd, 2))
+    board.write(random_request(odd, 2))
     assert answer(board).status == LinkStatus.OKAY
     assert answer(board) is None
 
@@ -263,7 +244,7 @@ def test_bytes_before_the_answer_has_ended_are_reported(board, driver):
 
 
 def test_the_button_resets_the_board(board, driver, odd):
-    board.write(line_request(odd, 5)[:50])
+    board.write(random_request(odd, 5)[:50])
     assert board.leds() == 0b10010000  # ready, receiving
     board.press_button(10)
     board.idle(10)
@@ -275,13 +256,13 @@ def test_the_button_resets_the_board(board, driver, odd):
 def test_records_that_come_too_fast_are_reported(monkeypatch, tmp_path_factory):
     """Such a project is not exported; here it is, all the same."""
     monkeypatch.setattr(serial, "require_pace", lambda *_: None)
-    slow = random_design(1, bits=(2, 4, 1, 4, 4), inputs=2, hidden=16)
+    slow = slow_design()
     with closing(open_board(slow, FAST, tmp_path_factory)) as port:
-        port.write(line_request(slow, 1))
+        port.write(random_request(slow, 1))
         assert answer(port).status == LinkStatus.OKAY  # one record can wait
-        port.write(line_request(slow, 20))
+        port.write(random_request(slow, 20))
         found = answer(port)
         assert (found.status, found.found, found.payload) == (LinkStatus.OVERFLOW, 0, b"")
         assert port.leds() == 0b10000000 | LinkStatus.OVERFLOW
-        port.write(line_request(slow, 1))
+        port.write(random_request(slow, 1))
         assert answer(port).status == LinkStatus.OKAY
