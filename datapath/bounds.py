@@ -11,7 +11,7 @@ only as wide as the sums that they compute (`SumWidths`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -78,6 +78,10 @@ class Bounds:
         """Whether a bound of each sum does not fit 16 bits."""
         return self.bits > ACCUMULATOR.bits
 
+    def values(self) -> dict[str, object]:
+        """The bounds and the bits of each sum as lists, for JSON."""
+        return {"low": self.low.tolist(), "high": self.high.tolist(), "bits": self.bits.tolist()}
+
     @property
     def width(self) -> int:
         """Bits of all of them in the SystemVerilog: what the widest needs, within `SUM_WIDTHS`."""
@@ -103,6 +107,11 @@ class SumBounds:
         score = self.scores.width
         return SumWidths(gate=self.gates.width, half_score=min(self.half_scores.width, score), score=score)
 
+    def values(self) -> dict[str, object]:
+        """Widths, and the bounds of all sums in units of 2^-8, for JSON."""
+        arrays = {one.name: getattr(self, one.name).values() for one in fields(self)}
+        return {"fraction_bits": ACCUMULATOR.fraction, "widths": asdict(self.widths), **arrays}
+
 
 def sum_bounds(design: Design) -> SumBounds:
     """Exact bounds of all sums of a design: each is reached by some pixels and hidden outputs.
@@ -110,13 +119,26 @@ def sum_bounds(design: Design) -> SumBounds:
     :param design: whose weights and biases count; its folding does not.
     """
     bits = design.precision
-    weights = np.concatenate([design.weights_input, design.weights_recurrent], axis=-1)
-    biases = design.biases_input.astype(np.int64) + design.biases_recurrent
-    gates = _bounds(weights, biases << bits.bias_left_shift, bits.activation, bits.weight, ACCUMULATOR)
+    gates = _gate_bounds(design, np.concatenate([design.weights_input, design.weights_recurrent], axis=-1))
     fc_biases = design.fc_biases.astype(np.int64) << bits.fc_bias_left_shift
     halves = _bounds(design.fc_weights, fc_biases, bits.activation, bits.fc_weight, SCORE)
     scores = Bounds(low=halves.low.sum(axis=0), high=halves.high.sum(axis=0))
     return SumBounds(gates=gates, half_scores=halves, scores=scores)
+
+
+def first_step_bounds(design: Design) -> Bounds:
+    """Exact bounds of the gate sums at the first step of a line, [2, 4, H]: all hidden outputs are 0.
+
+    :param design: as in `sum_bounds`.
+    """
+    return _gate_bounds(design, design.weights_input)
+
+
+def _gate_bounds(design: Design, weights: np.ndarray) -> Bounds:
+    """Bounds of the biases of all gates plus their products with some weights [2, 4, H, n]."""
+    bits = design.precision
+    biases = design.biases_input.astype(np.int64) + design.biases_recurrent
+    return _bounds(weights, biases << bits.bias_left_shift, bits.activation, bits.weight, ACCUMULATOR)
 
 
 def _bounds(weights: np.ndarray, biases: np.ndarray, value_bits: int, weight_bits: int, format: Format) -> Bounds:

@@ -14,7 +14,7 @@ from datapath.rtl_cycles import rtl_cycles
 from datapath.serial_frames import BITS_PER_BYTE, record_bytes
 from datapath.templates import render_template
 from datapath.version import TOOL
-from rtl_gen.sources import memory_files, parameters, serial_library_files
+from rtl_gen.sources import BOUNDS_FILE, bounds_text, memory_files, parameters, serial_library_files
 from rtl_gen.synthesis.kept import KEPT
 
 SERIAL_TOP = "ulx3s"
@@ -180,7 +180,7 @@ def render_serial(design: Design, settings: SerialSettings | None = None) -> dic
     settings = settings or SerialSettings()
     design.limits.require_countable()
     require_pace(design, settings)
-    sources = serial_library_files() | memory_files(design)
+    sources = serial_library_files() | memory_files(design) | {BOUNDS_FILE: bounds_text(design)}
     come, taken = clocks_per_column(design, settings)
     digest = bytes.fromhex(design.digest(folding=False))
     values = {

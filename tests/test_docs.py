@@ -122,9 +122,12 @@ def test_commands_of_the_pages_on_comparing_and_inspecting_run_as_they_stand(wor
     assert "overlay labels" in runs(*compared[1:])
     runs("data", "synth", "-o", "lines", "--training", "1", "--validation", "1")
     (workplace / "line.png").symlink_to(next((workplace / "lines" / "imgs").rglob("*.png")))
-    (inspected,) = commands_of("docs/inspect.md")
+    inspected, bounded = commands_of("docs/inspect.md")
     runs(*inspected[1:])
     assert (workplace / "inspect.png").is_file()
+    page = (REPOSITORY / "docs" / "inspect.md").read_text(encoding="utf-8")
+    (shown,) = re.findall("^    (gate .*)$", page, re.MULTILINE)
+    assert shown in runs(*bounded[1:])
 
 
 def test_commands_for_large_jobs_run_as_they_stand(workplace):

@@ -23,6 +23,9 @@ from foldline.commands.options import FILE
 @click.option(
     "--ignore-limits", is_flag=True, help="Compute a line that exceeds the overlay's limits, and report the limits."
 )
+@click.option(
+    "--bounds", is_flag=True, help="Show the lowest and the highest value of every sum over all inputs; takes no line."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 def command(
     design_path: Path,
@@ -31,13 +34,23 @@ def command(
     pixels: Path | None,
     number: int | None,
     ignore_limits: bool,
+    bounds: bool,
     as_json: bool,
 ) -> None:
-    """Show the value range of each datapath quantity for one line.
+    """Show the value range of each datapath quantity for one line, or with --bounds of the sums for every line.
 
     Writes a picture with the line, the best class of each column, and a histogram of each quantity over the range of
     its type. Prints a table with how often each quantity wraps, saturates, is rounded, or is clipped by a table.
+
+    --bounds prints the lowest and the highest value that each gate sum and each class score can have over all pixels and
+    hidden outputs, the bits that they need, and inputs with which a sum wraps, if one can.
     """
+    if bounds:
+        given = {"IMAGE": image, "--pixels": pixels, "--line": number, "--output": output}
+        if unused := [name for name, value in given.items() if value is not None] + ["--ignore-limits"] * ignore_limits:
+            raise click.UsageError(f"--bounds is of every line; it takes no {unused[0]}.")
+        _show_bounds(design_path, as_json)
+        return
     if (image is None) == (pixels is None):
         raise click.UsageError("Give either an image or --pixels FILE.npz.")
     if number is not None and pixels is None:
@@ -69,3 +82,15 @@ def command(
         click.echo(f"Exceeds the overlay: {limit}.")
     click.echo(f"Text: {inspection.trace.text}")
     click.echo(f"Picture: {output}")
+
+
+def _show_bounds(design_path: Path, as_json: bool) -> None:
+    from datapath.design import Design
+    from foldline.inspect.bounds import bounds_json, report
+
+    design = Design.load(design_path)
+    if as_json:
+        click.echo(json.dumps(bounds_json(design), ensure_ascii=False))
+        return
+    for line in report(design):
+        click.echo(line)

@@ -1,5 +1,6 @@
 """The files of a design: parameters, top and memory files; their words read back as the weights."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ import pytest
 
 from datapath import Limits
 from datapath.boards import board_names, load_board
+from datapath.bounds import sum_bounds
 from datapath.errors import FileError, FoldlineError
 from datapath.registers import CONTROL_BYTES
 from datapath.roms import design_roms
@@ -91,6 +93,14 @@ def test_the_registers_window_has_as_many_address_bits_as_a_board_maps():
         assert f".s_axi_control_{channel}addr(s_axi_control_{channel}addr[6:0])," in top
     assert CONTROL_BYTES == 1 << 16
     assert {load_board(name).control_bytes for name in board_names()} == {CONTROL_BYTES}
+
+
+def test_the_bounds_of_the_sums_are_beside_the_sources():
+    found, bounds = json.loads(render_rtl(design())["bounds.json"]), sum_bounds(design())
+    assert found == bounds.values()
+    assert found["widths"] == {"gate": 13, "half_score": 11, "score": 12}
+    assert np.shape(found["gates"]["low"]) == (2, 4, 6) and np.shape(found["scores"]["high"]) == (5,)
+    assert "bounds.json" not in render_rtl(design(), observed=True)
 
 
 def test_files_are_the_same_each_time():
