@@ -2,7 +2,7 @@
 // its second half has arrived, so columns leave from the centre outwards: T/2, T/2-1, T/2+1, ..., 0 for an even T; for an
 // odd T the centre column, whose halves arrive in the same step, leaves first.
 //
-// The first T half columns are stored, the last T are added to the stored ones. Latency: 4 clocks.
+// The first T half columns are stored, the last T are added to the stored ones. Latency: 6 clocks.
 module join_directions #(
     parameter int CLASSES = 2,
     parameter int PE_OUT = 1,
@@ -21,7 +21,7 @@ module join_directions #(
     output logic scores_valid,
     output logic [PE_OUT*SCORE_BITS-1:0] scores
 );
-  localparam int READ = 2;  // clocks from an address to its word
+  localparam int READ = 4;  // clocks from an address to its word
   localparam int LATENCY = READ + 2;
   localparam int BLOCKS = (CLASSES + PE_OUT - 1) / PE_OUT;
   localparam int DEPTH = (MAX_COLUMNS + 1) / 2 * BLOCKS;
@@ -66,7 +66,7 @@ module join_directions #(
   end
 
   logic [PE_OUT*HALF_BITS-1:0] stored_0, stored_1;  // of direction 0 and 1
-  ram #(
+  deep_ram #(
       .WIDTH(PE_OUT * HALF_BITS),
       .DEPTH(DEPTH)
   ) waiting_0 (
@@ -77,7 +77,7 @@ module join_directions #(
       .read_address(address),
       .read_word(stored_0)
   );
-  ram #(
+  deep_ram #(
       .WIDTH(PE_OUT * HALF_BITS),
       .DEPTH(DEPTH)
   ) waiting_1 (
@@ -89,8 +89,6 @@ module join_directions #(
       .read_word(stored_1)
   );
 
-  // A register between the selection of the direction and the sum: the memories are deep, and what selects among their
-  // blocks is slow.
   logic [LATENCY:0] adding;
   logic [READ:0] from_direction;
   logic [PE_OUT*HALF_BITS-1:0] opposite, halves_then;

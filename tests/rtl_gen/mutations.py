@@ -226,6 +226,11 @@ DATAPATH = [
     ),
     *_of(
         Judge.LINES,
+        "deep_ram",
+        ("parameter int BANK = 4096", "parameter int BANK = 6", "banks whose size is not a power of 2 overlap"),
+    ),
+    *_of(
+        Judge.LINES,
         "join_directions",
         ("[HALF_BITS-1:0] one, other;", "[HALF_BITS-2:0] one, other;", "stored half scores are one bit too narrow"),
         ("[SCORE_BITS-1:0] score;", "[SCORE_BITS-2:0] score;", "scores are one bit too narrow"),

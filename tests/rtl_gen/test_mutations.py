@@ -89,6 +89,36 @@ def test_a_fault_of_the_datapath_is_seen(mutation, tmp_path):
     assert any(difference(name, library, tmp_path) for name in CASES)
 
 
+BANK_FAULTS = [
+    (".CLOCKS(3)", ".CLOCKS(2)"),
+    ("write_bank[k] <= write && write_address", "write_bank[k] <= write_address"),
+    ("== BANK_BITS'(k)", "== BANK_BITS'(k ^ 1)"),
+    ("outputs[selected*WIDTH+:WIDTH]", "outputs[0+:WIDTH]"),
+]
+
+
+def small_banks(folder: Path, *fault: str) -> list[Path]:
+    """The library with banks of 8 words, which the lines of the cases need several of, and with a fault."""
+    library = changed_library(Mutation("deep_ram", "BANK = 4096", "BANK = 8", "small banks", Judge.LINES), folder)
+    if fault:
+        memory = library / "deep_ram.sv"
+        assert memory.read_text().count(fault[0]) == 1
+        memory.write_text(memory.read_text().replace(*fault))
+    return sorted(library.glob("*.sv"))
+
+
+@pytest.mark.parametrize("name", ["odd", *(pytest.param(n, marks=pytest.mark.exhaustive) for n in CASES if n != "odd")])
+def test_the_size_of_a_bank_changes_nothing(name, tmp_path):
+    assert difference(name, small_banks(tmp_path), tmp_path) == ""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("fault", BANK_FAULTS)
+def test_a_fault_of_the_banks_is_seen(fault, tmp_path):
+    library = small_banks(tmp_path, *fault)
+    assert any(difference(name, library, tmp_path) for name in CASES)
+
+
 BUS_WORDS = sorted((words for words in SHAPES if words < 16), reverse=True)
 """Words of a column for which the buses are simulated until a fault is seen."""
 
