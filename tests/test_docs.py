@@ -28,6 +28,7 @@ from tests.builds import random_columns
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
+from tests.rtl_gen.synthesis.stand_ins import report_json, small_netlist
 
 pytestmark = pytest.mark.no_numpy2
 
@@ -200,8 +201,8 @@ RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")
 @pytest.mark.slow
 def test_commands_of_the_page_on_the_rtl_run_as_they_stand(workplace, rtl_builds):
     commands = commands_of("docs/rtl.md")
-    assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim", "run"]
-    _, simulated, _ = (runs(*words[1:]) for words in commands[:-1])
+    assert [words[1] for words in commands] == ["export", "rtlsim", "rtlsim", "run", "synth", "synth"]
+    _, simulated, _ = (runs(*words[1:]) for words in commands[:3])
     assert (workplace / "rtl" / "topLevel_BLSTM_CTC.v").is_file()
     assert simulated.splitlines()[0] in RTL_PAGE
     shown = re.findall(r"^(TOP\..*)$", (REPOSITORY / "docs" / "rtl.gtkw").read_text(encoding="utf-8"), re.MULTILINE)
@@ -225,8 +226,17 @@ def signals(vcd: Path) -> Iterator[str]:
 @pytest.mark.pynq
 @pytest.mark.slow
 def test_the_last_command_of_the_page_on_the_rtl_runs_on_the_virtual_board(workplace, rtl_builds):
-    *_, (_, *words) = commands_of("docs/rtl.md")
-    assert "1971 been expected" in runs(*words)
+    (words,) = (words for words in commands_of("docs/rtl.md") if words[1] == "run")
+    assert "1971 been expected" in runs(*words[1:])
+
+
+def test_commands_of_the_page_on_the_rtl_synthesise(workplace, synthesis_tools):
+    """With stand-ins for the tools, which take long."""
+    for words in (words for words in commands_of("docs/rtl.md") if words[1] == "synth"):
+        placed = "--place" in words
+        synthesis_tools.yosys(small_netlist("ecp5" if placed else "xc7"))
+        synthesis_tools.nextpnr(report_json())
+        assert ("Routed with seed 2: 80.0 MHz" in runs(*words[1:])) == placed
 
 
 def rows_of_foldings() -> list[list[str]]:
