@@ -109,6 +109,9 @@ module serial_accelerator #(
   logic [PE_OUT*16-1:0] scores;
   /* verilator lint_on UNUSEDSIGNAL */
 
+  logic recognise_rst;
+  always_ff @(posedge clk) recognise_rst <= rst || abandon;
+
   recognise #(
       .INPUTS(INPUTS),
       .HIDDEN(HIDDEN),
@@ -132,7 +135,7 @@ module serial_accelerator #(
       .MAX_LABELS(MAX_LABELS)
   ) recognise (
       .clk,
-      .rst(rst || abandon),
+      .rst(recognise_rst),
       .start,
       .columns,
       .column_valid,

@@ -9,7 +9,7 @@
 // bytes later. Else the status is OVERFLOW.
 //
 // Latency: the last byte of a record to column_valid 2 clocks. The last byte of a request to the first byte of the answer
-// at most 12 clocks if the answer is known, else found_valid to it at most 11 clocks.
+// 13 clocks if the answer is known, else found_valid to it 11 clocks.
 module serial_link #(
     parameter int RECORD_BYTES = 1,
     parameter int MAX_COLUMNS = 2,
@@ -94,10 +94,13 @@ module serial_link #(
 
   logic [GAP_BITS-1:0] quiet_clocks;
   logic quiet;
-  assign quiet = quiet_clocks == GAP_BITS'(GAP_CLOCKS);
   always_ff @(posedge clk) begin
-    if (rst || !line_idle || come || broken) quiet_clocks <= '0;
-    else if (!quiet) quiet_clocks <= quiet_clocks + 1'b1;
+    if (!quiet) quiet_clocks <= quiet_clocks + 1'b1;
+    if (quiet_clocks == GAP_BITS'(GAP_CLOCKS - 1)) quiet <= 1'b1;
+    if (rst || !line_idle || come || broken) begin
+      quiet_clocks <= '0;
+      quiet <= 1'b0;
+    end
   end
 
   // Records: bytes enter at the top.
@@ -121,7 +124,7 @@ module serial_link #(
       column <= record;
       column_valid <= 1'b1;
     end
-    if (start) begin
+    if (state == HEAD) begin
       record_byte  <= '0;
       records_left <= {columns, 1'b0};
     end
@@ -139,37 +142,50 @@ module serial_link #(
       .crc
   );
 
-  // Faults of a request.
+  // What is known of a request after the last byte of its head, or of its checksum; part_complete is high for one clock.
 
-  logic in_request, in_range, fault;
-  logic [3:0] fault_status;
+  logic part_complete, identifies, line_in_range, intact;
+
+  always_ff @(posedge clk) begin
+    part_complete <= !part_complete &&
+        ((state == HEAD && index == HEAD_BYTES) || (state == CHECK && index == CHECK_BYTES));
+    identifies <= command == IDENTIFY;
+    line_in_range <= command == LINE && columns != '0 && columns <= 16'(MAX_COLUMNS);
+    intact <= crc == INTACT;
+  end
+
+  // Faults of a request, which end it one clock later.
+
+  logic in_request, fault;
+  logic [3:0] found_fault, fault_status;
   assign in_request = state == HEAD || state == RECORDS || state == CHECK;
-  assign in_range   = columns != 16'd0 && columns <= 16'(MAX_COLUMNS);
+  assign fault = in_request && fault_status != OKAY;
 
   always_comb begin
-    fault_status = OKAY;
-    if (in_request && broken) fault_status = BROKEN;
-    else if (receiving && quiet) fault_status = CUT;
-    else if (in_request && record_complete && column_valid && !column_ready) fault_status = OVERFLOW;
-    else if (state == HEAD && index == 16'd0 && come && come_value != REQUEST_START) fault_status = UNKNOWN;
-    else if (state == HEAD && index == HEAD_BYTES && command == LINE && !in_range) fault_status = REFUSED;
-    else if (state == HEAD && index == HEAD_BYTES && command != LINE && command != IDENTIFY) fault_status = UNKNOWN;
-    else if (state == CHECK && index == CHECK_BYTES && crc != INTACT) fault_status = CHECKSUM;
+    found_fault = OKAY;
+    if (broken) found_fault = BROKEN;
+    else if (receiving && quiet) found_fault = CUT;
+    else if (record_complete && column_valid && !column_ready) found_fault = OVERFLOW;
+    else if (state == HEAD && index == '0 && come && come_value != REQUEST_START) found_fault = UNKNOWN;
+    else if (state == HEAD && part_complete && !identifies && !line_in_range)
+      found_fault = command == LINE ? REFUSED : UNKNOWN;
+    else if (state == CHECK && part_complete && !intact) found_fault = CHECKSUM;
   end
-  assign fault = fault_status != OKAY;
-  assign start = state == HEAD && index == HEAD_BYTES && !fault && command == LINE;
+  always_ff @(posedge clk) fault_status <= rst || !in_request ? OKAY : found_fault;
 
   // The frames.
 
-  logic [15:0] payload_bytes;
-  always_comb begin
-    if (status != OKAY) payload_bytes = '0;
-    else if (command == IDENTIFY) payload_bytes = 16'(IDENTITY_BYTES);
-    else payload_bytes = found < 16'(MAX_LABELS) ? found : 16'(MAX_LABELS);
+  logic [15:0] payload_bytes, counted;  // known long before they are sent
+  always_ff @(posedge clk) begin
+    counted <= status == OKAY && !identifies ? found : '0;
+    if (status != OKAY) payload_bytes <= '0;
+    else if (identifies) payload_bytes <= 16'(IDENTITY_BYTES);
+    else payload_bytes <= found < 16'(MAX_LABELS) ? found : 16'(MAX_LABELS);
   end
 
   always_ff @(posedge clk) begin
     if (take || (in_request && come)) index <= index + 1'b1;
+    start <= 1'b0;
     case (state)
       HEAD: begin
         if (index == '0) tag <= '0;  // of no request
@@ -180,20 +196,21 @@ module serial_link #(
             16'd2:   command <= come_value;
             default: columns <= {come_value, columns[15:8]};
           endcase
-        if (index == HEAD_BYTES) begin
-          state <= command == LINE ? RECORDS : CHECK;
+        if (part_complete && (identifies || line_in_range)) begin
+          state <= identifies ? CHECK : RECORDS;
           index <= '0;
+          start <= line_in_range;
         end
       end
       RECORDS: begin
         index <= '0;
         if (records_left == '0) state <= CHECK;
       end
-      CHECK: if (index == CHECK_BYTES) state <= COMPUTE;
+      CHECK: if (part_complete && intact) state <= COMPUTE;
       COMPUTE: begin
         index  <= '0;
         status <= OKAY;
-        if (command == IDENTIFY || done) state <= ANSWER;
+        if (identifies || done) state <= ANSWER;
       end
       SKIP: begin
         index <= '0;
@@ -234,21 +251,24 @@ module serial_link #(
       state   <= HEAD;
       index   <= '0;
       status  <= OKAY;
+      start   <= 1'b0;
       abandon <= 1'b0;
     end
   end
 
   // Bytes of the answer. One is sent when it has been stable for some clocks, so that labels have been read.
 
-  logic [ 2:0] unstable;
-  logic [15:0] counted;
-  assign counted = status == OKAY && command == LINE ? found : '0;
+  logic [2:0] stable_clocks;
   assign label_address = LABEL_ADDRESS_BITS'(index);
-  assign send = answering && unstable == '0;
   assign take = send && send_ready;
 
   always_ff @(posedge clk) begin
-    unstable <= !answering || take ? '1 : unstable - 3'(unstable != '0);
+    stable_clocks <= stable_clocks + 1'b1;
+    if (stable_clocks == '1) send <= 1'b1;
+    if (rst || !answering || take) begin
+      stable_clocks <= '0;
+      send <= 1'b0;
+    end
     case (state)
       ANSWER:
       case (index[2:0])
@@ -260,7 +280,7 @@ module serial_link #(
         3'd5: send_value <= payload_bytes[7:0];
         default: send_value <= payload_bytes[15:8];
       endcase
-      PAYLOAD: send_value <= command == IDENTIFY ? IDENTITY[8*index[5:0]+:8] : label;
+      PAYLOAD: send_value <= identifies ? IDENTITY[8*index[5:0]+:8] : label;
       default: send_value <= ~crc[8*index[1:0]+:8];
     endcase
   end

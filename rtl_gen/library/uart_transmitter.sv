@@ -1,7 +1,7 @@
 // Bytes to an asynchronous serial line: one start bit, eight data bits, the lowest one first, one stop bit.
 //
-// Latency: the start bit begins one clock after the one that takes the byte; the next byte is taken at the end of the
-// stop bit, 10 * CLOCKS_PER_BIT clocks after it.
+// Latency: the start bit begins one clock after the one that takes the byte; the next byte is taken
+// 10 * CLOCKS_PER_BIT + 1 clocks after it.
 module uart_transmitter #(
     parameter int CLOCKS_PER_BIT = 8
 ) (
@@ -19,10 +19,11 @@ module uart_transmitter #(
   logic [8:0] bits;  // to send, the next one lowest; then stop bits
   logic bit_ends;
   assign bit_ends = clocks_left == '0;
-  assign ready = bit_ends && bits_left == 4'd0;
 
   always_ff @(posedge clk) begin
+    ready <= bit_ends && bits_left == 4'd0;
     if (valid && ready) begin
+      ready       <= 1'b0;
       {bits, tx}  <= {1'b1, value, 1'b0};
       bits_left   <= 4'd9;
       clocks_left <= COUNT_BITS'(CLOCKS_PER_BIT - 1);
@@ -33,6 +34,7 @@ module uart_transmitter #(
       clocks_left <= COUNT_BITS'(CLOCKS_PER_BIT - 1);
     end
     if (rst) begin
+      ready       <= 1'b0;
       tx          <= 1'b1;
       bits_left   <= 4'd0;
       clocks_left <= '0;
