@@ -293,6 +293,18 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
         assert f'id="foldline-{name}"' in pages[Path("cli/index.html")]
 
 
+def test_the_first_command_of_the_page_on_the_ecp5_writes_the_files_that_it_lists(workplace):
+    export, run = commands_of("docs/ecp5.md")
+    runs(*export[1:])
+    written = {path.name for path in (workplace / "board").iterdir()}
+    page = (REPOSITORY / "docs" / "ecp5.md").read_text(encoding="utf-8")
+    listed = re.findall(r"`([\w.*]+)`", page[page.index("| files |") : page.index("Then in that folder")])
+    kinds = {"*.sv", "*.mem", "NAME.npz"}
+    assert kinds < set(listed)
+    assert {name for name in written if not name.endswith((".sv", ".mem", ".npz"))} == set(listed) - kinds
+    assert run[1:3] == ["run", "NAME.npz"]
+
+
 # The board's page -----------------------------------------------------------------------------------------------------
 
 BOARD_PAGE = (REPOSITORY / "docs" / "board.md").read_text(encoding="utf-8")
