@@ -77,6 +77,7 @@ bench: setup
 golden: setup
 	$(BIN)/foldline golden make
 	$(BIN)/python -m tests.hls_gen.tiny_project
+	$(BIN)/python -m tests.rtl_gen.tiny_project
 
 # The wheel that a board without internet installs. build/ is removed first: setuptools would pack old files from it.
 wheel: setup

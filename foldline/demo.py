@@ -112,11 +112,13 @@ def run_demo(
     trained_on = other.provenance.notes.get("dataset") or "an unknown dataset"
     log(f"3. Do the same with the included network {other.experiment}, trained on {trained_on}.")
     included = _verify(other, result.folder / embedded.stem, lines, log=log)
-    log("4. Write a hardware project of the trained network.")
+    log("4. Write a project for Vivado of the trained network.")
     design, project = Design.load(trained.design), result.folder / "project"
     fit = export_project(design, project).fit
-    log(f"   project/ for {fit.board.title}: weights and buffers need {fit.bram36:g} of {fit.board.bram36} BRAM36.")
-    log("5. Compare the backends: PyTorch, the bit-exact simulator, the project's C++, the RTL, and the virtual board.")
+    log(f"   project/ for {fit.board.title}: weights need {fit.bram36:g} of {fit.board.bram36} BRAM36.")
+    log(
+        "5. Compare the backends: PyTorch, the bit-exact simulator, the C++ for HLS, the project's RTL, the virtual board."
+    )
     comparison = compare_all(design, lines, checkpoint=checkpoint, log=log, progress=progress)
     embedded_comparison = compare(other, lines)
     log("6. Write a report.")

@@ -95,10 +95,10 @@ def workplace(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.slow
-def test_commands_of_the_tutorial_run_as_they_stand(workplace, csim_builds):
+def test_commands_of_the_tutorial_run_as_they_stand(workplace, rtl_builds):
     commands = commands_of("docs/tutorial.md")
     assert [words[1] for words in commands] == [
-        *("data", "train", "export", "compare", "simulate", "estimate", "csim", "export", "export", "verify", "run")
+        *("data", "train", "export", "compare", "simulate", "estimate", "rtlsim", "export", "export", "verify", "run")
     ]
     for words in commands[:-1]:
         runs(*with_few_lines(words))
@@ -160,7 +160,8 @@ def test_commands_of_the_readme_run_as_they_stand(workplace):
     assert [words[1] for words in commands] == ["data", "recipe", "compare", "export"]
     for words in commands:
         runs(*with_few_lines(words))
-    assert (workplace / "board" / "run_hls.tcl").is_file()
+    assert (workplace / "board" / "rtl" / "topLevel_BLSTM_CTC.v").is_file()
+    assert (workplace / "board" / "build.tcl").is_file()
 
 
 def test_the_readme_fits_on_a_page_and_says_what_is_not_shown():
@@ -184,15 +185,16 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
     """With a small network in place of the recipe's, which takes long to train."""
     text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
     commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == ["recipe", "export", "csim", "export", "csim", "csim"]
+    assert [words[1] for words in commands] == ["recipe", "export", "export", "csim", "export", "csim", "csim"]
     monkeypatch.chdir(tmp_path)
     save_small_network(Path(commands[1][2]))
     for words in commands[1:]:
         result = CliRunner().invoke(main, words[1:])
         assert result.exit_code == 0, (words, result.output)
-    assert {"README.md", "Makefile", "run_hls.tcl", "build.tcl"} <= {
-        path.name for path in (tmp_path / "board").iterdir()
-    }
+    for folder, of_kernel in (("board", "rtl"), ("board-hls", "run_hls.tcl")):
+        assert {"README.md", "Makefile", "build.tcl", of_kernel} <= {
+            path.name for path in (tmp_path / folder).iterdir()
+        }
 
 
 RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")

@@ -31,7 +31,7 @@ def command(
     """Estimate cycles and resources of a design in a folding, without synthesis.
 
     A folding option that is not given keeps the design's value. LSTM-PYNQ's kernel has no PE_OUT: with PE_OUT above 1 the
-    kernel is that of `foldline export --project`. docs/estimates.md compares estimates with measurements.
+    kernel is that of `foldline export --project --kernel hls`. docs/estimates.md compares estimates with measurements.
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel

@@ -31,7 +31,7 @@ _open = option_group("Project for open tools")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
 @_project("--project", type=FILE, help="Folder to write a hardware project into.")
 @kernel_option(
-    "Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: hls].",
+    "Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: rtl].",
     heading="Project",
 )
 @_project("--board", metavar="NAME", help="Board of the project [default: pynq-z1].")
@@ -146,14 +146,13 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
     from foldline.hardware.estimate import estimate, too_large
     from foldline.hardware.projects import export_project
 
-    exported = export_project(design, folder, kernel=Kernel(kernel or Kernel.HLS), **options)
+    exported = export_project(design, folder, kernel=Kernel(kernel or Kernel.RTL), **options)
     fit, rtl = exported.fit, exported.kernel is Kernel.RTL
+    lines = f"{exported.lines} lines with {exported.labels} labels"
     click.echo(
         f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}, kernel "
         f"{exported.kernel.value}. {'Weights' if rtl else 'Weights and buffers'} take {fit.bram36:g} of {fit.board.bram36} "
-        f"BRAM36 and {fit.luts} of {fit.board.luts} LUTs. "
-        f"The {'lines for the manifest are' if rtl else 'test bench has'} {exported.lines} "
-        f"{'' if rtl else 'lines '}with {exported.labels} labels."
+        f"BRAM36 and {fit.luts} of {fit.board.luts} LUTs. {'The manifest' if rtl else 'The test bench'} has {lines}."
     )
     found = estimate(Architecture.of(design), kernel=exported.kernel, board=fit.board.name, columns=1)
     warning = too_large(found)

@@ -13,7 +13,7 @@ from foldline.commands.options import FILE, kernel_option
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
 @click.option("-o", "--output", required=True, type=FILE, help="Manifest to write: NAME.json for NAME.bit.")
 @kernel_option(
-    "Kernel in the bitstream: that of LSTM-PYNQ (published), or that of `foldline export --project` (hls).",
+    "Kernel in the bitstream: LSTM-PYNQ's (published), or that of a project of `foldline export` (rtl, hls).",
     default="published",
     show_default=True,
 )

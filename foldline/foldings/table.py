@@ -89,20 +89,17 @@ def _cells(point: FoldingPoint) -> tuple[str, ...]:
 
 
 def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: str, clock_mhz: float) -> str:
-    """The command that exports a network at a folding: a project for the hls kernel, SystemVerilog for the rtl kernel, a
-    header for the published one.
+    """The command that exports a network at a folding: a project for one of our kernels, a header for the published one.
 
     :param source: file of the network.
     :param board: its name.
     """
     named = {f"--{name.replace('_', '-')}": str(value) for name, value in asdict(point.folding).items()}
     folding = [text for option in named.items() for text in option]
-    if kernel is Kernel.HLS:
-        target = ["--project", "project", "--board", board, "--clock-mhz", f"{clock_mhz:g}"]
-    elif kernel is Kernel.RTL:
-        target = ["--rtl", "rtl"]
-    else:
+    if kernel is Kernel.PUBLISHED:
         target = ["-o", "network.hpp"]
+    else:
+        target = ["--project", "project", "--kernel", kernel.value, "--board", board, "--clock-mhz", f"{clock_mhz:g}"]
     return shlex.join(["foldline", "export", source, *target, *folding])
 
 

@@ -188,7 +188,7 @@ def _on_hls_kernel(found: Estimate) -> str:
     )
     luts, _, bram36, _ = _figures(other.resources.total)
     return (
-        f"In Foldline's HLS kernel, which `export --project` writes and no board has run: {other.columns_per_second:.0f} "
+        f"In Foldline's HLS kernel, which `export --project --kernel hls` writes and no board has run: {other.columns_per_second:.0f} "
         f"columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
     )
 

@@ -16,6 +16,7 @@ from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, Manifest
 from datapath.roms import Rom, design_roms
 from datapath.vivado.project import board_manifest, write_project
+from datapath.vivado.project import known_answers as answers_of
 from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs
 from foldline.hardware.board import known_answers
@@ -34,7 +35,7 @@ class ExportedProject:
 
     kernel  whose project it is
     files   their number
-    lines   of the test bench; of the RTL kernel those that may become known-answer lines
+    lines   of the test bench; of the RTL kernel the known-answer lines of the manifest
     labels  expected on these lines
     fit     memory of the part that the weights take, of the HLS kernel also that of the buffers
     """
@@ -50,7 +51,7 @@ def export_project(
     design: Design,
     folder: Path,
     *,
-    kernel: Kernel = Kernel.HLS,
+    kernel: Kernel = Kernel.RTL,
     board: str | None = None,
     clock_mhz: float | None = None,
     images: Sequence[Path] = (),
@@ -79,8 +80,12 @@ def export_project(
     lines = expected_lines(design, [*given, *made] if rtl else [*made, *given])
     files = (render_project if rtl else render)(design, chosen, lines=lines, clock_mhz=clock_mhz)
     write_project(folder, files, design)
-    labels = sum(expected.found for _, expected in lines)
-    return ExportedProject(kernel=kernel, files=len(files) + 1, lines=len(lines), labels=labels, fit=fit)
+    if rtl:
+        answers = answers_of(lines)
+        count, labels = len(answers), sum(len(answer.labels) for answer in answers)
+    else:
+        count, labels = len(lines), sum(expected.found for _, expected in lines)
+    return ExportedProject(kernel=kernel, files=len(files) + 1, lines=count, labels=labels, fit=fit)
 
 
 def rtl_memories(design: Design) -> list[Memory]:

@@ -11,6 +11,7 @@ import pynq
 import pytest
 from pynq.pl_server import embedded_device, global_state
 
+from datapath import Design
 from datapath.errors import BoardError
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BASE, CONTROL_BYTES, TOP, Register
@@ -137,12 +138,15 @@ def test_a_handoff_without_the_accelerator_is_refused_with_its_blocks(bitstream)
     assert refusal(bitstream) == f"{handoff} has 0 {TOP}; it must have one. Its blocks are: ps, timer."
 
 
-def test_the_driver_needs_only_three_files_of_a_project(tmp_path):
-    design = golden_design(SMALL)
-    export_project(design, tmp_path / "project", board="pynq-z2")
-    bitstream = write_bit_file(tmp_path / "project" / f"{design.experiment}.bit")  # what Vivado would leave there
-    write_handoff(bitstream)
+@pytest.mark.parametrize("kernel", [Kernel.RTL, Kernel.HLS])
+def test_the_driver_needs_only_four_files_of_a_project(kernel, tmp_path):
+    export_project(golden_design(SMALL), tmp_path, kernel=kernel, board="pynq-z2")
+    (path,) = tmp_path.glob("*.npz")
+    design = Design.load(path)
+    bitstream = write_bit_file(path.with_suffix(".bit"))  # what Vivado would leave there
+    write_handoff(bitstream, **({"type": MODULE_REFERENCE} if kernel is Kernel.RTL else {}))
     with open_driver(design, bitstream=bitstream) as driver:
+        assert driver.manifest.kernel is kernel
         assert driver.manifest == Manifest.read(bitstream.with_suffix(".json"))
         assert len(driver.manifest.answers) >= 1
         line = random_line(design, 11)

@@ -110,7 +110,7 @@ def test_report_of_a_published_overlay():
 def test_the_estimate_of_the_published_kernel_names_that_of_the_hls_kernel():
     ours = of_command(W2A2, "--kernel", "hls")
     message = (
-        "In Foldline's HLS kernel, which `export --project` writes and no board has run: "
+        "In Foldline's HLS kernel, which `export --project --kernel hls` writes and no board has run: "
         f"{ours['columns_per_second']:.0f} columns/s, {ours['resources']['luts']} LUT, "
         f"{ours['resources']['bram36']:g} BRAM36, modelled and estimated."
     )

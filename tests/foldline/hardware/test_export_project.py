@@ -1,8 +1,9 @@
-"""`foldline export --project`: files, memories, and the test bench compiled and run."""
+"""`foldline export --project`: files, memories; of the HLS kernel the test bench, compiled and run."""
 
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from datapath import Design, Folding, Limits, image_columns
 from datapath.architecture import Architecture
+from datapath.errors import DesignError
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
@@ -17,6 +19,7 @@ from foldline.hardware.projects import expected_lines, export_project
 from hls_gen.resources import estimate_resources
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
+from rtl_gen.sources import render_rtl
 from tests.designs import random_design
 from tests.foldline.command_line import run
 
@@ -32,9 +35,11 @@ def saved(tmp_path):
     return path
 
 
-def test_a_project_is_written_and_described(saved, tmp_path):
+def test_an_hls_project_is_written_and_described(saved, tmp_path):
     folder = tmp_path / "project"
-    result = run("export", saved, "--project", folder, "--board", "kv260", "--pe-out", 2, "--simd-input", 8)
+    result = run(
+        "export", saved, "--project", folder, "--kernel", "hls", "--board", "kv260", "--pe-out", 2, "--simd-input", 8
+    )
     assert result.exit_code == 0
     design = Design.load(saved)
     lines = expected_lines(design, [*random_lines(design), *synthetic_lines(design)])
@@ -56,12 +61,83 @@ def test_a_project_is_written_and_described(saved, tmp_path):
     manifest.require(design, "the project")
 
 
-def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(tmp_path):
+def test_without_an_option_the_project_is_of_the_rtl_kernel(saved, tmp_path):
+    folder = tmp_path / "project"
+    result = run("export", saved, "--project", folder, "--board", "kv260", "--pe-out", 2, "--simd-input", 8)
+    assert result.exit_code == 0
+    (path,) = folder.glob("*.npz")
+    design, manifest = Design.load(path), Manifest.read(path.with_suffix(".json"))
+    labels = sum(len(answer.labels) for answer in manifest.answers)
+    # One ROM of each kind, all of them shallow, two bits to a LUT: words of 2 x 4 x 8 x 4, 2 x 4 x 2 x 4, 2 x 4 x 9 bits of
+    # gates, 2 x 4 x 8 and 2 x 8 of classes.
+    assert result.output == (
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, {len(contents(folder))} files for AMD "
+        "Kria KV260, kernel rtl. Weights take 0 of 144 BRAM36 and 236 of 117120 LUTs. "
+        f"The manifest has {len(manifest.answers)} lines with {labels} labels.\n"
+    )
+    assert design == Design.load(saved).refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
+    assert (manifest.part, manifest.clock_mhz, manifest.kernel) == ("xck26-sfvc784-2LV-c", 150, Kernel.RTL)
+    assert {entry.name for entry in folder.iterdir()} == {
+        *("Makefile", "README.md", "build.tcl", "rtl"),
+        *(f"{design.experiment}.{suffix}" for suffix in ("json", "npz")),
+    }
+    assert {path.name: path.read_text() for path in (folder / "rtl").iterdir()} == render_rtl(design)
+    assert "xck26" in (folder / "build.tcl").read_text()
+
+
+@pytest.mark.parametrize("kernel", ["rtl", "hls"])
+def test_a_project_is_the_same_each_time_and_replaces_another_ones_sources(kernel, saved, tmp_path):
+    """Of a network with peepholes; the one without any leaves none behind."""
+    random_design(4, inputs=8, hidden=4, classes=5, peepholes=(9, 3)).save(tmp_path / "other.npz")
+    for name in ("again", "project"):
+        assert run("export", saved, "--project", tmp_path / name, "--kernel", kernel).exit_code == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "project")
+    assert run("export", tmp_path / "other.npz", "--project", tmp_path / "again", "--kernel", kernel).exit_code == 0
+    assert contents(tmp_path / "again") != contents(tmp_path / "project")
+    assert run("export", saved, "--project", tmp_path / "again", "--kernel", kernel).exit_code == 0
+    assert contents(tmp_path / "again") == contents(tmp_path / "project")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_published_kernel_has_no_project(saved, tmp_path):
+    result = run("export", saved, "--project", tmp_path / "project", "--kernel", "published")
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: kernel is 'published'; it must be 'rtl' or 'hls': LSTM-PYNQ's sources are its own project.\n"
+    )
+
+
+def test_given_images_are_the_first_known_answer_lines(tmp_path):
+    design = Design.load(EMBEDDED)
+    image = tmp_path / "page.png"
+    Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(image)
+    columns = image_columns(image, target_height=32, bits=4)
+    exported = export_project(design, tmp_path / "project", images=[image])
+    manifest = Manifest.read(tmp_path / "project" / f"{design.experiment}.json")
+    np.testing.assert_array_equal(manifest.answers[0].columns, columns)
+    assert exported.lines == len(manifest.answers) == 3
+    assert exported.labels == sum(len(answer.labels) for answer in manifest.answers)
+
+
+def test_weights_that_cannot_fit_are_refused_of_either_kernel(tmp_path):
+    design = random_design(1, bits=(8, 8, 2, 8, 8), inputs=32, hidden=512, folding=(1, 32, 512))
+    for kernel in (Kernel.RTL, Kernel.HLS):
+        with pytest.raises(DesignError, match=r"^Weights and buffers need \d+ BRAM36, most of them recurrent_weights"):
+            export_project(design, tmp_path / kernel.value, kernel=kernel)
+        assert not (tmp_path / kernel.value).exists()
+
+
+@pytest.mark.parametrize("kernel", ["rtl", "hls"])
+def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(kernel, tmp_path):
     """Its memories fit, which is known exactly; the rest is estimated, and an estimate refuses nothing."""
     design = Design.load(W4A8)
-    luts = estimate_resources(Architecture.of(design), Kernel.HLS).total.luts
+    luts = estimate_resources(Architecture.of(design), Kernel(kernel)).total.luts
     assert luts > 53_200
-    result = run("export", W4A8, "--project", tmp_path / "project")
+    result = run("export", W4A8, "--project", tmp_path / "project", "--kernel", kernel)
     assert result.exit_code == 0
     assert result.stderr == (
         f"Weights and logic together: It does not fit, by this estimate: {luts} LUT of 53200. See `foldline "
@@ -77,7 +153,7 @@ def test_a_trained_network_finds_labels_in_synthetic_lines(tmp_path):
     np.testing.assert_array_equal(turned, printed[::-1, ::-1])
     image = tmp_path / "page.png"
     Image.fromarray(np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))).save(image)
-    exported = export_project(design, tmp_path / "project", images=[image])
+    exported = export_project(design, tmp_path / "project", kernel=Kernel.HLS, images=[image])
     columns = image_columns(image, target_height=32, bits=4)
     ((_, found_on_page),) = expected_lines(design, [columns])
     assert (exported.lines, exported.labels) == (5, expected.found + guessed.found + found_on_page.found)
@@ -118,7 +194,7 @@ def test_a_header_and_a_project_can_be_written_at_once(saved, tmp_path):
 @pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is not installed")
 def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(saved, tmp_path):
     folder = tmp_path / "project"
-    assert run("export", saved, "--project", folder).exit_code == 0
+    assert run("export", saved, "--project", folder, "--kernel", "hls").exit_code == 0
 
     def make_csim():
         command = ["make", "-s", "csim", f"AP_TYPES={find_types()}", "CXXFLAGS=-O0"]

@@ -45,7 +45,7 @@ def test_the_report_names_the_cheapest_network_that_reads_well_enough_and_how_to
         f"The cheapest network with a CER of at most 5 %: trial {cheapest.number}, {cheapest.choice.name}, "
     )
     assert text[-1] == (
-        "  foldline export runs/it/design.npz --project project --board pynq-z2 --clock-mhz 100 "
+        "  foldline export runs/it/design.npz --project project --kernel hls --board pynq-z2 --clock-mhz 100 "
         f"--pe {folding.pe} --simd-input {folding.simd_input} --simd-recurrent {folding.simd_recurrent} "
         f"--pe-out {folding.pe_out}"
     )
