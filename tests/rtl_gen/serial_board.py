@@ -21,6 +21,9 @@ from tests.rtl_gen.verilated import COMPILE, NO_WARNINGS, VERILATE
 
 MODEL = HERE / "serial"
 
+OPTIONS = (*VERILATE, "--x-initial", "unique")
+"""The program gives registers random initial values, except where the source has one."""
+
 
 def built_board(cache: Path, files: Mapping[str, str]) -> Path:
     """The program of a project's Verilog, from a folder of builds or built now; without Verilator the test skips.
@@ -35,7 +38,7 @@ def built_board(cache: Path, files: Mapping[str, str]) -> Path:
     sources = {name: text for name, text in files.items() if name.endswith((".sv", ".v"))}
     sources["ehxplll.v"] = (MODEL / "ehxplll.v").read_text(encoding="utf-8")
     program = MODEL / "board.cpp"
-    key = repr((sorted(sources.items()), program.read_text(encoding="utf-8"), tools.digest(), VERILATE, COMPILE))
+    key = repr((sorted(sources.items()), program.read_text(encoding="utf-8"), tools.digest(), OPTIONS, COMPILE))
 
     def build(folder: Path) -> None:
         work = folder / "work"
@@ -44,7 +47,7 @@ def built_board(cache: Path, files: Mapping[str, str]) -> Path:
             (work / name).write_text(text, encoding="utf-8")
         names = [str(work / name) for name in sources]
         options = ("--Mdir", str(work), "--top-module", SERIAL_TOP)
-        run([tools.program, *VERILATE, *NO_WARNINGS, *options, *names], variables=tools.variables)
+        run([tools.program, *OPTIONS, *NO_WARNINGS, *options, *names], variables=tools.variables)
         runtime = [tools.include / f"{name}.cpp" for name in ("verilated", "verilated_threads")]
         whole = work / "whole.cc"
         whole.write_text("".join(f'#include "{path}"\n' for path in (*sorted(work.glob("*.cpp")), *runtime, program)))
