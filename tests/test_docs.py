@@ -369,8 +369,9 @@ def test_commands_on_the_board_page_run_on_the_virtual_board(desk):
     for words in commands:
         printed = runs(*on_the_virtual_board(words[1:]))
         if words[1] == "export":
-            (manifest,) = (desk / "project").glob("*.json")
-            manifest.rename(desk / "NAME.json")
+            for suffix in ("json", "npz"):
+                (found,) = (desk / "project").glob(f"*.{suffix}")
+                found.rename(desk / f"NAME.{suffix}")
         if words[1] == "run":
             read.append([line.split("\t")[1] for line in printed.splitlines()])
     line, other = "1971 been expected", "12 describes the"
