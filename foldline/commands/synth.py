@@ -20,7 +20,7 @@ _target = option_group("Target")
     type=click.Choice(["xc7", "ecp5"]),
     default="xc7",
     show_default=True,
-    help="The accelerator in a Xilinx part of the 7 series, or its datapath in a Lattice LFE5U-85F.",
+    help="The accelerator with its buses in a Xilinx part of the 7 series, or with a serial port in a Lattice LFE5U-85F.",
 )
 @_target("--place", "placed", is_flag=True, help="Place and route, too, for its clock; needs --target ecp5.")
 @_target("--seed", type=int, help="Seed of the placement [default: 1].")
@@ -34,7 +34,7 @@ def command(
     SystemVerilog, and the levels of logic between two registers. With --place, nextpnr-ecp5 (speed grade 6) places and
     routes the netlist; the output has the highest clock, and the path that limits it.
 
-    A network of the published size takes half a minute, its placement some minutes. Results are cached in
+    A network of the published size takes a minute or two, its placement some minutes. Results are cached in
     ~/.cache/foldline, each step when it is done: an interrupted call goes on from there.
 
     A folding option that is not given keeps the design's value. $YOSYS and $NEXTPNR_ECP5 choose other programs than those

@@ -1,7 +1,7 @@
 """What a netlist takes of a chip, by stage of the accelerator: look-up tables, flip-flops, block RAM, multipliers.
 
 Each primitive of the netlist counts for itself. No two functions share a look-up table (Vivado may put two small ones
-into one), and look-up tables that only lead a signal through to a carry chain are not counted (Vivado counts them).
+into one), and look-up tables that only lead a register through to a carry chain are not counted, as the netlist has none.
 """
 
 from __future__ import annotations
