@@ -64,14 +64,17 @@ def shipped(project, rtl_builds, monkeypatch) -> None:
 
 @pytest.mark.pynq
 def test_the_driver_reads_the_known_answer_lines_on_the_files_of_the_project(project, shipped):
-    """On the virtual board: registers by AXI4-Lite, columns and labels in bursts, by the project's manifest and design."""
+    """On the virtual board: registers by AXI4-Lite, columns and labels in bursts, with the project's manifest and design,
+    and a .hwh as Vivado writes it for a module reference."""
     from foldline.hardware.board import open_driver
+    from tests.overlay_driver.bit_files import write_bit_file
+    from tests.overlay_driver.handoff import MODULE_REFERENCE, write_handoff
 
     (path,) = project.glob("*.npz")
-    design = Design.load(path)
-    with open_driver(
-        design, device="rtl:3", manifest=path.with_suffix(".json")
-    ) as driver:  # computes the known answers
+    design, bitstream = Design.load(path), write_bit_file(path.with_suffix(".bit"))
+    write_handoff(bitstream, type=MODULE_REFERENCE)
+    with open_driver(design, device="rtl:3", bitstream=bitstream) as driver:  # computes the known answers
+        assert driver.board.device.downloads == [str(bitstream)]
         assert any(len(answer.labels) for answer in driver.manifest.answers)
         assert driver.manifest.kernel is Kernel.RTL
         lines = [random_columns(design, length, seed=length) for length in (1, 8, 33)]
