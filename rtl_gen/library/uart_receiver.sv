@@ -1,8 +1,8 @@
 // Bytes from an asynchronous serial line: one start bit, eight data bits, the lowest one first, one stop bit.
 //
 // The line is looked at in the middle of each bit, counted from the falling edge of the start bit; a low level of less
-// than half a bit is no start bit. A stop bit that is low makes a byte `broken` (noise, another rate, a break); the next
-// byte begins after the line was high again. A sender's rate may differ by about 0.4 of a bit, less one clock, in ten.
+// than half a bit is no start bit. A stop bit that is low makes a byte `broken`: noise, another rate, or a break, which is
+// many such bytes. A sender's rate may differ by about 0.4 of a bit, less one clock, in ten.
 //
 // Latency: 3 + CLOCKS_PER_BIT / 2 + 9 * CLOCKS_PER_BIT clocks from the falling edge to `valid` or `broken`.
 module uart_receiver #(
@@ -11,7 +11,7 @@ module uart_receiver #(
     input logic clk,
     input logic rst,
     input logic rx,  // of another clock
-    output logic idle,  // the line is high, and no byte is being received
+    output logic idle,  // no byte is being received
     output logic valid,  // high for one clock, with the byte
     output logic broken,  // high for one clock, in place of `valid`
     output logic [7:0] value
@@ -25,19 +25,18 @@ module uart_receiver #(
     line <= line_unstable;
   end
 
-  logic receiving, halted;  // halted: after a low stop bit, until the line is high
+  logic receiving;
   logic [COUNT_BITS-1:0] clocks_left;  // until the middle of the bit
   logic [3:0] bits_left;  // of the byte, with start and stop bit
   logic middle;
   assign middle = receiving && clocks_left == '0;
-  assign idle   = line && !receiving;
+  assign idle   = !receiving;
 
   always_ff @(posedge clk) begin
     valid  <= 1'b0;
     broken <= 1'b0;
-    if (line) halted <= 1'b0;
     if (!receiving) begin
-      receiving   <= !line && !halted;
+      receiving   <= !line;
       clocks_left <= COUNT_BITS'(CLOCKS_PER_BIT / 2 - 1);
       bits_left   <= 4'd10;
     end else if (middle) begin
@@ -49,12 +48,10 @@ module uart_receiver #(
         receiving <= 1'b0;
         valid <= line;
         broken <= !line;
-        halted <= !line;
       end
     end else clocks_left <= clocks_left - 1'b1;
     if (rst) begin
       receiving <= 1'b0;
-      halted    <= 1'b1;
       valid     <= 1'b0;
       broken    <= 1'b0;
     end

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,8 @@ class SimulatedPort:
         return struct.unpack("<BQ", self._process.stdout.read(9))[0]
 
     def close(self) -> None:
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended with an error, which a command has shown
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait(60)
         self._process.stderr.close()
