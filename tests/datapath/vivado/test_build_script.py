@@ -324,7 +324,7 @@ def test_the_interfaces_of_a_module_get_the_frequency_of_their_clock(board, hert
     assert (run.status, run.errors) == (0, "")
     kernel = "topLevel_BLSTM_CTC_0"
     assert [words for words in run.named("set_property") if words[0] == "CONFIG.FREQ_HZ"] == [
-        ["CONFIG.FREQ_HZ", hertz, f"{kernel}/{interface}"] for interface in ("s_axi_control", "m_axi_gmem")
+        ["CONFIG.FREQ_HZ", hertz, f"{kernel}/{end}"] for end in ("ap_clk", "s_axi_control", "m_axi_gmem")
     ]
 
 

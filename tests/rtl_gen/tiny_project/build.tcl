@@ -130,6 +130,7 @@ set sources {
     rtl/cell_state.sv
     rtl/control_registers.sv
     rtl/cyclic_counter.sv
+    rtl/deep_ram.sv
     rtl/delay.sv
     rtl/delay_flag.sv
     rtl/dot.sv
@@ -188,12 +189,16 @@ proc create_kernel {} {
 }
 
 # Vivado takes the interfaces of a module for 100 MHz, whatever clock they are connected to, and compares the frequencies of
-# connected interfaces.
+# what is connected. Where it does not let the frequency be set, it knows it.
 proc set_kernel_clock {} {
     set frequency [get_property CONFIG.FREQ_HZ [find_pin ps/$::ps_clock]]
-    foreach interface [list $::kernel/s_axi_control $::kernel/m_axi_gmem] {
-        if {[catch {set_property CONFIG.FREQ_HZ $frequency [find_interface $interface]} message]} {
-            puts "INFO: $interface keeps its frequency ($message)."
+    set ends [list [find_pin $::kernel/ap_clk]]
+    foreach interface {s_axi_control m_axi_gmem} {
+        lappend ends [find_interface $::kernel/$interface]
+    }
+    foreach end $ends {
+        if {[catch {set_property CONFIG.FREQ_HZ $frequency $end} message]} {
+            puts "INFO: $end keeps its frequency ($message)."
         }
     }
 }
