@@ -1,5 +1,7 @@
 """The driver on the virtual board gives the labels of the simulator."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from datapath.files import read_npz
 from datapath.images import image_columns
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from fixedpoint_sim import simulate
-from foldline.hardware.board import known_answers, open_driver
+from foldline.hardware.board import DEVICES, known_answers, open_driver
 from overlay_driver import Driver
 from overlay_driver.accelerator import MIN_WORDS
 from tests.overlay_driver.boards import (
@@ -259,7 +261,7 @@ def test_another_design_is_checked_with_simulated_labels():
 
 @pytest.mark.parametrize("device", ["", "Board", "remote", "remote:", "virtual:1", "board:host"])
 def test_another_device_is_refused(device):
-    expected = rf"^--device is '{device}'; it must be board, virtual, rtl\[:SEED\] or remote:HOST\[:PORT\]\.$"
+    expected = rf"^--device is '{device}'; it must be {re.escape(DEVICES)}\.$"
     with pytest.raises(ConfigError, match=expected):
         open_driver(small_design(), device=device)
 
