@@ -16,6 +16,13 @@ module operands #(
     always_ff @(posedge clk) lanes <= enable ? values : '0;
   end else begin : selected
     localparam int USED_BITS = $clog2(FOLDS);
-    always_ff @(posedge clk) lanes <= enable ? values[fold[USED_BITS-1:0]*BITS+:BITS] : '0;
+    // Bit by bit: yosys makes a multiplication and a shifter of the index of a fold whose bits are not a power of 2.
+    for (genvar b = 0; b < BITS; b++) begin : lane_bit
+      logic [FOLDS-1:0] choices;
+      for (genvar k = 0; k < FOLDS; k++) begin : of_fold
+        assign choices[k] = values[k*BITS+b];
+      end
+      always_ff @(posedge clk) lanes[b] <= enable && choices[fold[USED_BITS-1:0]];
+    end
   end
 endmodule

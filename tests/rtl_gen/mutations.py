@@ -219,8 +219,8 @@ DATAPATH = [
         Judge.LINES,
         "operands",
         (
-            "? values[fold[USED_BITS-1:0]*BITS+:BITS] : '0",
-            "? values[fold[USED_BITS-1:0]*BITS+:BITS] : values[0+:BITS]",
+            "enable && choices[fold[USED_BITS-1:0]]",
+            "enable ? choices[fold[USED_BITS-1:0]] : choices[0]",
             "the side with fewer folds adds products in its rest",
         ),
     ),
