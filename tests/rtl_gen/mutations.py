@@ -557,10 +557,5 @@ SERIAL = [
         ("~crc[8*index[1:0]+:8]", "crc[8*index[1:0]+:8]", "the checksum is not inverted"),
         ("{4'd0, status}", "8'd0", "every answer says that all is well"),
         ("part_complete <= !part_complete &&", "part_complete <=", "the checksum is looked at before it has come"),
-        (
-            "if (stable_clocks == '1) send <= 1'b1;",
-            "send <= 1'b1;",
-            "labels are sent before they are read",
-        ),
     ),
 ]

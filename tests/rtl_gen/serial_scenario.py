@@ -36,8 +36,8 @@ FAST = SerialSettings(clock_mhz=25, baud=2_500_000, gap_seconds=1e-4)
 GAP = FAST.gap_clocks
 BYTE = 10 * FAST.clocks_per_bit
 
-LONGEST = 500
-"""Columns of a line whose labels are found after its checksum has come."""
+LONGEST = 2000
+"""Columns of a line whose labels are found when its answer would have begun, if it did not wait for them."""
 
 Step = tuple[str, object, object]
 """What was done, what came back, what was expected."""
@@ -130,7 +130,7 @@ def lines_and_faults(port: SimulatedPort, design: Design, columns: np.ndarray) -
         port.hold_low(clocks)
         port.idle(3 * FAST.clocks_per_bit)
     yield "a glitch is no byte", answer(port), None
-    for number in (0, LONGEST + 1, 0x200, 0xFF00):
+    for number in (0, LONGEST + 1, 0x800, 0xFF00):
         yield exchange(f"{number} columns", request(9, Command.LINE, columns=number), failed(LinkStatus.REFUSED, 9))
     yield exchange("an unknown command", request(9, 3), failed(LinkStatus.UNKNOWN, 9))
     yield exchange("no request", b"\xff" * 60, failed(LinkStatus.UNKNOWN))
