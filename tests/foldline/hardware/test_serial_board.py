@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 import pytest
 
-from datapath import Design
+from datapath import Design, Folding
 from datapath.errors import BoardError, DesignError, LimitError
 from datapath.files import read_npz
 from datapath.serial_frames import Command, LinkStatus, request
@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.no_numpy2, pytest.mark.compiles]
 
 GOLDEN = REPOSITORY / "golden_vectors"
 ODD, FOLD = "stress_w3a5_odd", "stress_w2a2_fold"
+PUBLISHED = "QLSTM128_W2B8A4I8_FC_W8B8"
 
 
 def open_board(design: Design, settings: SerialSettings, tmp_path_factory) -> SimulatedPort:
@@ -98,6 +99,17 @@ def test_lines_give_the_labels_of_the_simulator(driver, odd):
             assert result.text == odd.alphabet.text(trace.labels)
     assert max(found) > odd.limits.labels
     assert 1 in found
+
+
+@pytest.mark.exhaustive
+def test_a_published_network(monkeypatch, tmp_path_factory):
+    monkeypatch.setattr(serial_port, "QUIET_SECONDS", 4e-4)
+    folding = Folding(pe=1, simd_input=8, simd_recurrent=32, pe_out=1)
+    design = Design.load(GOLDEN / "designs" / f"{PUBLISHED}.npz").refolded(folding)
+    link = SerialLink(open_board(design, FAST, tmp_path_factory), name="simulated", baud=FAST.baud)
+    with SerialDriver(design, link, answers=known_answers(design)) as driver:
+        for columns, labels in golden_lines(PUBLISHED):
+            assert np.array_equal(driver.read_columns(columns).labels, labels)
 
 
 @pytest.mark.parametrize("deviation", [-0.02, 0.02])
