@@ -33,11 +33,11 @@ MEMORY_LATENCY = 16
 # Clocks of the pipelines in rtl_gen/library; each module's header states its own.
 READ_ADDRESS, RECORD = 5, 3  # accelerator: start to the first address; read_columns: a record's last word to the record
 SPACING = 2  # hidden_layer: least clocks between two passes, as a column takes two clocks
-OPERANDS = 2  # hidden_layer: issue to the operands of the products
+OPERANDS = 3  # hidden_layer, output_layer: issue to the operands of the products
 GATE_SUM = 1  # hidden_layer: sum of products to gate sum
 CELL, CELL_WITH_PEEPHOLES = 11, 17  # cell_state: gate sums to hidden output
 CLASS_SUM = 1  # output_layer: sum of products to half score
-JOIN = 6  # join_directions
+JOIN = 7  # join_directions
 MAXIMUM = 1  # best_classes, after the comparison within a block
 LABELS = 3  # write_labels: besides a clock per column
 WRITE = 4  # write_output: besides a clock per word and the memory's latency

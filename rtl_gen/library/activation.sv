@@ -15,15 +15,22 @@ module activation #(
 );
   localparam logic signed [15:0] LIMIT = 16'(BOUND * 256);
 
+  // Each end of the range is the sign of a difference: that is less logic than a comparison.
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic signed [16:0] from_lowest, from_highest;
+  /* verilator lint_on UNUSEDSIGNAL */
+  assign from_lowest  = 17'(value) + 17'(LIMIT);
+  assign from_highest = 17'(value) - 17'(LIMIT);
+
   logic [11:0] offset;  // value + BOUND, clipped
   logic [14:0] some;  // offset * (2^SHIFT + 1)
   logic [18:0] scaled;
   logic [ 7:0] index;
 
   always_ff @(posedge clk) begin
-    if (value <= -LIMIT) offset <= '0;
-    else if (value >= LIMIT) offset <= 12'(2 * LIMIT);
-    else offset <= 12'(value + LIMIT);
+    if (from_lowest[16]) offset <= '0;
+    else if (!from_highest[16]) offset <= 12'(2 * LIMIT);
+    else offset <= 12'(from_lowest);
   end
 
   assign some   = 15'(offset) + (15'(offset) << SHIFT);

@@ -1,6 +1,8 @@
 // Best class of each column. The running maximum restarts at 0 for each column and the running label does not: a column in
 // which no score is positive has value 0 and the label of the column that arrived before it (0 for the first).
 //
+// Two scores are compared by the sign of their difference, which is less logic than a comparison.
+//
 // Latency: ceil(log2 PE_OUT) clocks for the highest score of a block, and 1 for the running maximum.
 module best_classes #(
     parameter int CLASSES = 2,
@@ -34,7 +36,11 @@ module best_classes #(
         assign lane  = 8'(n);
       end else if (2 * n + 1 < CANDIDATES) begin : pair
         logic second;
-        assign second = level[l-1].node[2*n+1].score > level[l-1].node[2*n].score;
+        /* verilator lint_off UNUSEDSIGNAL */
+        logic signed [SCORE_BITS:0] lead;  // of the first one
+        /* verilator lint_on UNUSEDSIGNAL */
+        assign lead   = (SCORE_BITS + 1)'(level[l-1].node[2*n].score) - (SCORE_BITS + 1)'(level[l-1].node[2*n+1].score);
+        assign second = lead[SCORE_BITS];
         always_ff @(posedge clk) begin
           score <= second ? level[l-1].node[2*n+1].score : level[l-1].node[2*n].score;
           lane  <= second ? level[l-1].node[2*n+1].lane : level[l-1].node[2*n].lane;
@@ -65,23 +71,30 @@ module best_classes #(
   logic [BLOCK_BITS-1:0] block;
   logic [7:0] first_class;  // of the block
   logic last_block;
-  logic signed [SCORE_BITS-1:0] maximum, so_far;
+  logic first_block;  // of a column
+  logic signed [SCORE_BITS-1:0] score, maximum;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic signed [SCORE_BITS:0] lead;  // of the maximum
+  /* verilator lint_on UNUSEDSIGNAL */
+  logic higher;
   assign last_block = block == BLOCK_BITS'(BLOCKS - 1);
-  assign so_far = block == '0 ? '0 : maximum;
+  assign score = level[LEVELS].node[0].score;
+  assign lead = (SCORE_BITS + 1)'(maximum) - (SCORE_BITS + 1)'(score);
+  assign higher = first_block ? !score[SCORE_BITS-1] && score != '0 : lead[SCORE_BITS];
 
   always_ff @(posedge clk) begin
     best_valid <= valid[LEVELS] && last_block;
     if (valid[LEVELS]) begin
       block <= last_block ? '0 : block + 1'b1;
       first_class <= last_block ? '0 : first_class + 8'(PE_OUT);
-      maximum <= so_far;
-      if (level[LEVELS].node[0].score > so_far) begin
-        maximum <= level[LEVELS].node[0].score;
-        label   <= first_class + level[LEVELS].node[0].lane;
-      end
+      first_block <= last_block;
+      if (higher) maximum <= score;
+      else if (first_block) maximum <= '0;
+      if (higher) label <= first_class + level[LEVELS].node[0].lane;
     end
     if (rst || start) begin
       block <= '0;
+      first_block <= 1;
       first_class <= '0;
       label <= '0;
     end

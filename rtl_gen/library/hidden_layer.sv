@@ -15,8 +15,8 @@
 //
 //   0                  direction, block and fold; addresses of the weights
 //   1                  operands of the fold are selected
-//   2                  products, ...
-//   2 + DOT_LATENCY    ... their sum, which is added to the gate sums
+//   OPERANDS           products of weights and operands, ...
+//   ADD                ... their sum, which is added to the gate sums
 //   SUMS               gate sums of a block, one clock after its last fold: `cell_state`
 //   HIDDEN_OUT         hidden outputs of a block
 module hidden_layer #(
@@ -62,7 +62,8 @@ module hidden_layer #(
   localparam int LANES = SIMD_INPUT + SIMD_RECURRENT;
   localparam int ROUND_LATENCY = ACTIVATION_BITS + WEIGHT_BITS > 10 ? 1 : 0;
   localparam int DOT_LATENCY = 1 + ROUND_LATENCY + ($clog2(LANES) + 1) / 2;  // of `dot`
-  localparam int ADD = 2 + DOT_LATENCY;
+  localparam int OPERANDS = 3;  // latency of `rom` with its 3 registers, and of the selection
+  localparam int ADD = OPERANDS + DOT_LATENCY;
   localparam int SUMS = ADD + 1;
   localparam int STATE_LATENCY = HAS_PEEPHOLES != 0 ? 9 : 6;  // of `cell_state`
   localparam int HIDDEN_LATENCY = HAS_PEEPHOLES != 0 ? 17 : 11;
@@ -216,7 +217,8 @@ module hidden_layer #(
   rom #(
       .WIDTH(PE * 4 * SIMD_INPUT * WEIGHT_BITS),
       .DEPTH(INPUT_ROWS),
-      .FILE ("input_weights.mem")
+      .FILE("input_weights.mem"),
+      .LATENCY(OPERANDS)
   ) input_rom (
       .clk,
       .address(input_row),
@@ -225,7 +227,8 @@ module hidden_layer #(
   rom #(
       .WIDTH(PE * 4 * SIMD_RECURRENT * WEIGHT_BITS),
       .DEPTH(RECURRENT_ROWS),
-      .FILE ("recurrent_weights.mem")
+      .FILE("recurrent_weights.mem"),
+      .LATENCY(OPERANDS)
   ) recurrent_rom (
       .clk,
       .address(recurrent_row),
@@ -399,17 +402,21 @@ module hidden_layer #(
   end
   assign hidden_valid = finished[HIDDEN_OUT];
 
+  // Passes end two clocks apart or more, so a clock before the word comes its direction is known.
   logic direction_out;
+  logic [1:0] take;
   always_ff @(posedge clk) begin
-    if (hidden_valid) begin
-      direction_out <= !direction_out;
-      if (direction_out) previous_1 <= hidden;
-      else previous_0 <= hidden;
-    end
+    take <= {finished[HIDDEN_OUT-1] && direction_out, finished[HIDDEN_OUT-1] && !direction_out};
+    if (hidden_valid) direction_out <= !direction_out;
+    if (take[0]) previous_0 <= hidden;
+    if (take[1]) previous_1 <= hidden;
     if (rst || start) begin
       previous_0 <= '0;
       previous_1 <= '0;
     end
-    if (rst) direction_out <= 0;
+    if (rst) begin
+      take <= '0;
+      direction_out <= 0;
+    end
   end
 endmodule

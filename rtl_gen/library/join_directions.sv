@@ -2,7 +2,7 @@
 // its second half has arrived, so columns leave from the centre outwards: T/2, T/2-1, T/2+1, ..., 0 for an even T; for an
 // odd T the centre column, whose halves arrive in the same step, leaves first.
 //
-// The first T half columns are stored, the last T are added to the stored ones. Latency: 6 clocks.
+// The first T half columns are stored, the last T are added to the stored ones. Latency: 7 clocks.
 module join_directions #(
     parameter int CLASSES = 2,
     parameter int PE_OUT = 1,
@@ -21,7 +21,7 @@ module join_directions #(
     output logic scores_valid,
     output logic [PE_OUT*SCORE_BITS-1:0] scores
 );
-  localparam int READ = 4;  // clocks from an address to its word
+  localparam int READ = 5;  // clocks from an address to its word
   localparam int LATENCY = READ + 2;
   localparam int BLOCKS = (CLASSES + PE_OUT - 1) / PE_OUT;
   localparam int DEPTH = (MAX_COLUMNS + 1) / 2 * BLOCKS;

@@ -1,4 +1,4 @@
-// The values of one fold, of FOLDS folds with BITS bits each; 0 where they are not enabled. Latency: 1 clock.
+// The values of one fold, of FOLDS folds with BITS bits each; 0 where they are not enabled. Latency: 2 clocks.
 module operands #(
     parameter int BITS = 8,
     parameter int FOLDS = 2,
@@ -12,9 +12,12 @@ module operands #(
     /* verilator lint_on UNUSEDSIGNAL */
     output logic [BITS-1:0] lanes
 );
+  logic [BITS-1:0] selected;
+  always_ff @(posedge clk) lanes <= selected;
+
   if (FOLDS == 1) begin : whole
-    always_ff @(posedge clk) lanes <= enable ? values : '0;
-  end else begin : selected
+    always_ff @(posedge clk) selected <= enable ? values : '0;
+  end else begin : one_fold
     localparam int USED_BITS = $clog2(FOLDS);
     // Bit by bit: yosys makes a multiplication and a shifter of the index of a fold whose bits are not a power of 2.
     for (genvar b = 0; b < BITS; b++) begin : lane_bit
@@ -22,7 +25,7 @@ module operands #(
       for (genvar k = 0; k < FOLDS; k++) begin : of_fold
         assign choices[k] = values[k*BITS+b];
       end
-      always_ff @(posedge clk) lanes[b] <= enable && choices[fold[USED_BITS-1:0]];
+      always_ff @(posedge clk) selected[b] <= enable && choices[fold[USED_BITS-1:0]];
     end
   end
 endmodule

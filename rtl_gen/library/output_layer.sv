@@ -7,7 +7,7 @@
 // A half score has SUM_BITS bits less the ABSENT_BITS lowest ones of the 8 fraction bits, which neither products nor biases
 // have.
 //
-// Latency: 3 + DOT_LATENCY clocks from the issue of a block to its half scores.
+// Latency: 4 + DOT_LATENCY clocks from the issue of a block to its half scores.
 module output_layer #(
     parameter int HIDDEN = 2,
     parameter int CLASSES = 2,
@@ -37,6 +37,8 @@ module output_layer #(
   localparam int ROWS = 2 * BLOCKS;  // (direction, block)
   localparam int ROUND_LATENCY = ACTIVATION_BITS + WEIGHT_BITS > 10 ? 1 : 0;
   localparam int DOT_LATENCY = 1 + ROUND_LATENCY + ($clog2(HIDDEN) + 1) / 2;  // of `dot`
+  localparam int OPERANDS = 3;  // latency of `rom` with its 3 registers
+  localparam int LATENCY = OPERANDS + DOT_LATENCY + 1;
   localparam int BLOCK_BITS = BLOCKS > 1 ? $clog2(BLOCKS) : 1;
   localparam int ROW_BITS = $clog2(ROWS);
   localparam int QUEUE_BITS = $clog2(QUEUE_WORDS + 1);
@@ -67,7 +69,8 @@ module output_layer #(
     end
   end
 
-  logic [WORD_BITS-1:0] values;  // two clocks behind the issue, as the weights are
+  logic [WORD_BITS-1:0] queue_word, values;  // values: OPERANDS clocks behind the issue, as the weights are
+  always_ff @(posedge clk) values <= queue_word;
   ram #(
       .WIDTH(WORD_BITS),
       .DEPTH(QUEUE_WORDS + 1),
@@ -78,7 +81,7 @@ module output_layer #(
       .write_address(written),
       .write_word(hidden),
       .read_address(taken),
-      .read_word(values)
+      .read_word(queue_word)
   );
 
   // Weights and biases.
@@ -97,7 +100,8 @@ module output_layer #(
   rom #(
       .WIDTH(PE_OUT * HIDDEN * WEIGHT_BITS),
       .DEPTH(ROWS),
-      .FILE ("class_weights.mem")
+      .FILE("class_weights.mem"),
+      .LATENCY(OPERANDS)
   ) weight_rom (
       .clk,
       .address(row),
@@ -105,7 +109,7 @@ module output_layer #(
   );
   delay #(
       .WIDTH (ROW_BITS),
-      .CLOCKS(DOT_LATENCY)
+      .CLOCKS(OPERANDS + DOT_LATENCY - 2)
   ) delay_row (
       .clk,
       .in (row),
@@ -142,14 +146,14 @@ module output_layer #(
     assign halves[p*HALF_BITS+:HALF_BITS] = total;
   end
 
-  logic [DOT_LATENCY+3:0] issued;
+  logic [LATENCY:0] issued;
   delay_flag #(
-      .CLOCKS(DOT_LATENCY + 3)
+      .CLOCKS(LATENCY)
   ) delay_issued (
       .clk,
       .rst,
       .flag(issuing),
       .taps(issued)
   );
-  assign halves_valid = issued[DOT_LATENCY+3];
+  assign halves_valid = issued[LATENCY];
 endmodule

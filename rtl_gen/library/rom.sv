@@ -1,7 +1,7 @@
-// Constants of a network: the word at `address` is on `word` LATENCY clocks later (1 or 2).
+// Constants of a network: the word at `address` is on `word` LATENCY clocks later (1 to 3).
 //
 // The words are read from FILE, one in hexadecimal per line. With 2 clocks, the second register is the block RAM's own
-// output register. LUTS asks for look-up tables instead of block RAM.
+// output register; with 3, one more lies between the block RAM and what reads it. LUTS asks for look-up tables instead of block RAM.
 `ifdef YOSYS
 `define ROM_IN_LUTS "logic"  // yosys refuses "distributed" for a memory that is only read
 `else
@@ -34,6 +34,12 @@ module rom #(
 
   if (LATENCY == 2) begin : registered
     always_ff @(posedge clk) word <= read;
+  end else if (LATENCY == 3) begin : registered_twice
+    (* shreg_extract = "no" *) logic [WIDTH-1:0] read_then;
+    always_ff @(posedge clk) begin
+      read_then <= read;
+      word <= read_then;
+    end
   end else begin : direct
     assign word = read;
   end

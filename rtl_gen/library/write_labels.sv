@@ -97,9 +97,13 @@ module write_labels #(
 
   logic signed [VALUE_BITS-1:0] column_value, run_value;
   logic [7:0] column_label, run_label;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic signed [VALUE_BITS:0] lead;  // of the run
+  /* verilator lint_on UNUSEDSIGNAL */
   logic higher, ends;
   assign {column_value, column_label} = line_word;
-  assign higher = column_value > run_value;
+  assign lead = (VALUE_BITS + 1)'(run_value) - (VALUE_BITS + 1)'(column_value);
+  assign higher = lead[VALUE_BITS];
   assign ends = !higher && run_label != '0 && column_label == '0;
 
   always_ff @(posedge clk) begin
