@@ -100,7 +100,7 @@ def test_the_folding_decides_the_pace():
 def test_a_pass_shorter_than_the_pipeline_waits_for_the_hidden_outputs_of_its_direction():
     cycles = rtl_cycles(plain(Folding(pe=32, simd_input=32, simd_recurrent=128, pe_out=82)))
     issued, lanes = 4, 32 + 128
-    latency = 2 + dot_clocks(lanes, 4, 2) + 1 + 11 - 1
+    latency = 3 + dot_clocks(lanes, 4, 2) + 1 + 11 - 1
     assert dot_clocks(lanes, 4, 2) == 1 + 8 // 2  # products; eight levels of the adder tree in four clocks
     assert cycles.steady == issued + latency
 
