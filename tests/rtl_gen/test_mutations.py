@@ -115,6 +115,7 @@ def test_the_size_of_a_bank_changes_nothing(tmp_path):
     assert difference(SEVERAL_BANKS, small_banks(tmp_path), tmp_path) == ""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", BANK_FAULTS)
 def test_a_fault_of_the_banks_is_seen(fault, tmp_path):
     assert difference(SEVERAL_BANKS, small_banks(tmp_path, *fault), tmp_path)
