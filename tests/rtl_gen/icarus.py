@@ -71,7 +71,8 @@ def run_icarus(
     command += [
         f"-I{place}" for place in sorted({source.parent for source in sources})
     ]  # models of cells include others
-    _run([*command, *(["-DNETLIST"] if netlist else []), str(BENCH), *map(str, sources)], folder)
+    command += ["-DNETLIST", "-DNO_INCLUDES"] if netlist else []  # yosys's models include cells of older chips, twice
+    _run([*command, str(BENCH), *map(str, sources)], folder)
     output = _run([path_tool("vvp"), "-n", str(program)], folder)
     return [_result(design, columns, printed) for columns, printed in zip(lines, _by_line(output), strict=True)]
 
