@@ -1,9 +1,9 @@
-"""Look-up tables, flip-flops and block RAM that sums as wide as a design's weights need save, against sums of 16 bits.
+"""What narrow sums save: look-up tables, flip-flops and block RAM with sums of 16 bits, and with those that a design needs.
 
     python -m benchmarks.bounds [--target xc7|ecp5] [--json]
 
-Each included trained network is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with the
-largest weights in one gate of one unit and in one class, whose sums can wrap, so that all sums have 16 bits. Nothing else
+Each included trained network is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with the most
+negative weights in one gate of one unit and in one class. Their sums can wrap, so all sums have 16 bits. Nothing else
 differs. 8 syntheses of some 30 seconds each; finished ones are cached.
 """
 
@@ -29,7 +29,7 @@ COUNTED = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36"}
 def widest(design: Design) -> Design:
     """The design with the most negative weights in one gate of one unit and in one class: its sums need 16 bits.
 
-    :param design: with enough lanes, 128 of weights of -1.
+    :param design: with at least 128 hidden outputs, so that sums of weights of -1 exceed 16 bits.
     :raises SystemExit: its sums still need fewer.
     """
     arrays = {name: getattr(design, name).copy() for name in ("weights_input", "weights_recurrent", "fc_weights")}
@@ -61,13 +61,17 @@ def measure(name: str, target: str) -> dict[str, object]:
 
 
 def cells(result: dict) -> tuple[str, ...]:
-    """A row of the table."""
+    """A row of the table: of each count both values and the difference.
+
+    :param result: of `measure`.
+    """
     before, after = result["16 bits"], result["as needed"]
     pairs = (f"{before[key]:.10g} {after[key]:.10g} {100 * (after[key] / before[key] - 1):+.1f} %" for key in COUNTED)
     return (result["network"], *map(str, result["widths"].values()), *pairs)
 
 
 def main() -> None:
+    """Synthesise all designs and print what differs."""
     parser = options(__doc__)
     parser.add_argument("--target", choices=["xc7", "ecp5"], default="xc7")
     arguments = parser.parse_args()

@@ -40,7 +40,7 @@ def routed(design: Design, seeds: int) -> list[Gates]:
 
 
 def note(what: str) -> None:
-    """Show what runs, where somebody looks on."""
+    """Show what runs now, if stderr is a terminal."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{what}", end="", file=sys.stderr, flush=True)
 

@@ -17,9 +17,9 @@ from foldline.commands.options import FILE, GroupedCommand, folding_options
 def command(design_path: Path, folding: dict[str, int | None], **options) -> None:
     """Compute text lines with the HLS library as compiled C++, and verify them against the simulator.
 
-    The C++ is what `foldline export --project` writes for synthesis, with ap_fixed types. Every hidden word, class score
-    and label is compared with that of `foldline simulate`; a line that differs fails, and the message names the place.
-    Output is the same as that of `foldline simulate`.
+    The C++ is what `foldline export --project --kernel hls` writes for synthesis, with ap_fixed types. Every hidden word,
+    class score and label is compared with that of `foldline simulate`; a line that differs fails, and the message names the
+    place. Output is the same as that of `foldline simulate`.
 
     The first run of a design and folding compiles it, which takes some seconds; builds are cached in ~/.cache/foldline.
 
