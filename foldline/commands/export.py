@@ -86,13 +86,13 @@ def command(
     from datapath.files import require_different
     from foldline.networks import chosen_folding, open_network
 
+    if target is not None and (project is None or kernel is not None or board is not None or lines):
+        raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
     if output is None and project is None and rtl is None and test_image is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
     _require_test_image(context, test_image)
     if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
-    if target is not None and (project is None or kernel is not None or board is not None or lines):
-        raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
     if baud is not None and target is None:
         raise click.UsageError("--baud needs --target ecp5.")
     if fast_csim and (output is None or output.suffix == ".npz"):

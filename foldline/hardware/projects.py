@@ -59,7 +59,7 @@ def export_project(
     """Write a project for a board.
 
     :param design: the network in its folding.
-    :param folder: a new or empty folder, or one with a project.
+    :param folder: a new or empty folder, or one with a project of the same kind.
     :param kernel: `Kernel.RTL`, which Vivado alone makes a bitstream of, or `Kernel.HLS`.
     :param board: name, see `load_board`; None takes `DEFAULT_BOARD`.
     :param clock_mhz: of the accelerator; None takes the board's.

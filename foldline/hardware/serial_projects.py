@@ -32,7 +32,7 @@ def export_serial_project(
     """Write a project, and the design beside it.
 
     :param design: the network in its folding.
-    :param folder: a new or empty folder, or one with a project.
+    :param folder: a new or empty folder, or one with a project of the same kind.
     :param clock_mhz: of the accelerator, MHz; None takes the default.
     :param baud: rate of the serial line, bit/s; None takes the default.
     :raises ConfigError: a clock or a rate that is not possible, or a folding that is slower than the line.

@@ -172,6 +172,7 @@ def test_rates_of_the_driver_are_those_of_the_project():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--target", "ecp5"), "--target needs --project"),
         (("-o", "x.hpp", "--target", "ecp5"), "--target needs --project"),
         (("--project", "x", "--target", "ecp5", "--board", "pynq-z1"), "goes with none of --kernel"),
         (("--project", "x", "--baud", "9600"), "--baud needs --target ecp5"),
