@@ -9,4 +9,9 @@ KEPT = (
     *("write_output", "control_registers", "dot", "cell_state"),
     *("serial_link", "uart_receiver", "uart_transmitter"),
 )
-"""The stages, and what has many equal instances. All have registers at their boundary, so little is lost by it."""
+"""The stages, and what has many equal instances.
+
+All have registers at their boundary. What is mapped alone is made as fast as it can be, so the scripts tell ABC how slow a
+path may be; without that, the stress design stress_w4a8_round takes 14 % (xc7) and 30 % (ecp5) more look-up tables than if
+all is mapped at once, with it 7 % and 3 %.
+"""
