@@ -23,6 +23,10 @@ VERSION = 1
 """Of the frames, in the identity."""
 
 REQUEST_START, ANSWER_START = 0x46, 0x66
+BAUD = 1_000_000
+"""Default rate of the line, bit/s."""
+BAUDS = (9600, 3_000_000)
+"""Slowest and fastest rate, bit/s; the FT231X of the ULX3S ends at 3 Mbit/s."""
 BITS_PER_BYTE = 10
 """Of a byte on the line: start bit, 8 data bits, stop bit."""
 

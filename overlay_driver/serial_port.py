@@ -20,6 +20,7 @@ from datapath.files import os_reason
 from datapath.manifest import KnownAnswer
 from datapath.serial_frames import (
     ANSWER_HEAD,
+    BAUD,
     BITS_PER_BYTE,
     CHECK_BYTES,
     IDENTITY_BYTES,
@@ -42,11 +43,6 @@ else:
 
     PORT_ERRORS = (OSError, termios.error)
 """Exceptions of pyserial; its SerialException is an OSError, and some calls let the system's through."""
-
-BAUD = 1_000_000
-"""Default rate of the line, bit/s, as of an exported project."""
-BAUDS = (9600, 3_000_000)
-"""Slowest and fastest rate, bit/s."""
 
 QUIET_SECONDS = 0.25
 """The board ends a request that was cut 0.1 s after its last byte; so much later it has sent its answer to that, too."""

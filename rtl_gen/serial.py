@@ -11,7 +11,7 @@ from datapath.design import Design
 from datapath.errors import ConfigError
 from datapath.folded import DIRECTIONS
 from datapath.rtl_cycles import rtl_cycles
-from datapath.serial_frames import BITS_PER_BYTE, record_bytes
+from datapath.serial_frames import BAUD, BAUDS, BITS_PER_BYTE, record_bytes
 from datapath.templates import render_template
 from datapath.version import TOOL
 from rtl_gen.sources import BOUNDS_FILE, bounds_text, memory_files, parameters, serial_library_files
@@ -34,10 +34,6 @@ REFERENCE_DIVIDERS, FEEDBACK_DIVIDERS, OUTPUT_DIVIDERS = range(1, 9), range(1, 8
 OSCILLATOR_RANGE_MHZ = (400, 800)
 """Of the PLL's own oscillator, MHz (Lattice FPGA-DS-02012, sysCLOCK PLL timing)."""
 
-BAUD = 1_000_000
-"""Default rate of the line, bit/s."""
-BAUDS = (9600, 3_000_000)
-"""Slowest and fastest rate, bit/s; the board's FT231X ends at 3 Mbit/s."""
 LEAST_CLOCKS_PER_BIT = 8
 BAUD_TOLERANCE = 0.01
 """Largest relative deviation of the rate that the clock can be divided to."""
@@ -189,6 +185,7 @@ def render_serial(design: Design, settings: SerialSettings | None = None) -> dic
         "top": SERIAL_TOP,
         "design": design,
         "settings": settings,
+        "default_baud": BAUD,
         "pll": Pll.at(settings.clock_mhz),
         "part": PART,
         "package": PACKAGE,

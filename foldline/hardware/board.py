@@ -13,9 +13,9 @@ from datapath.design import Design
 from datapath.errors import BoardError, ConfigError, DesignError
 from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.serial_frames import BAUD, BAUDS
 from golden_vectors import FOLDER
 from overlay_driver import BitFile, Board, Driver, SerialDriver, SerialLink, open_port, read_bit_file, this_board
-from overlay_driver.serial_port import BAUD, BAUDS
 
 if TYPE_CHECKING:
     from overlay_driver.virtual import VirtualCore
