@@ -32,8 +32,8 @@ def open_driver(
     """A driver for a design on a device; entering it as a context loads the bitstream, except where it is serial.
 
     :param design: what the bitstream holds.
-    :param device: one of `DEVICES`. `RTL` is the virtual board whose
-        accelerator is the simulated RTL, with random stalls on its buses where there is a seed.
+    :param device: one of `DEVICES`. `RTL` is the virtual board whose accelerator is the simulated RTL, with random stalls
+        on its buses where there is a seed.
     :param bitstream: the ``.bit`` file; None for the virtual board.
     :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
     :raises ConfigError: an unknown device, or no bitstream for one that needs it, or one for a serial device.
