@@ -459,7 +459,7 @@ proc files_below {folder file_name} {
     return $found
 }
 
-# PYNQ loads the two by their common name, and Foldline's driver the manifest and the design, too. Vivado writes the .hwh file below
+# PYNQ finds the two by their common name, and so does Foldline's driver the manifest. Vivado writes the .hwh file below
 # foldline.srcs up to 2020.1, below foldline.gen since.
 proc collect {} {
     set runs [file join $::here vivado foldline.runs impl_1]
