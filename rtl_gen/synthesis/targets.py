@@ -20,7 +20,7 @@ SCRIPT, PINS = "synthesise.ys", "pins.lpf"
 
 CLOCK_MHZ = 100.0
 """Clock of the ECP5's PLL, MHz: what placement and routing aim at."""
-BAUDS = (1_000_000, 115_200, 9_600)
+TRIED_BAUDS = (1_000_000, 115_200, 9_600)
 """Rates of the ECP5's serial line, bit/s; the fastest one that the folding keeps up with is taken."""
 
 
@@ -75,8 +75,8 @@ def _ecp5_project(design: Design) -> Project:
 
 
 def _settings(design: Design) -> SerialSettings:
-    """Those of the fastest line of `BAUDS` that the design keeps up with; of the slowest one if there is none."""
-    for baud in BAUDS:
+    """Those of the fastest line of `TRIED_BAUDS` that the design keeps up with; of the slowest one if there is none."""
+    for baud in TRIED_BAUDS:
         settings = SerialSettings(clock_mhz=CLOCK_MHZ, baud=baud)
         with suppress(ConfigError):
             require_pace(design, settings)
