@@ -18,6 +18,7 @@ from datapath.errors import ToolError
 _GENERATED = re.compile(
     r"_(?:TRELLIS_\w+?|LUT[1-6]|CCU2C|PFUMX|L6MUX21|MULT18X18D|P?DPW?16KD|INV|CARRY4|MUXF[78]|FD[RSCP]E|SRL\w+?|RAM\w+?)"
     r"_(?:[A-Z]+\d*(?:_|$|\[)).*"
+    r"|_DO[ABP]+\d*(?:\[\d+\])?$"
 )
 """What yosys adds to the name of a signal for a cell that it makes."""
 

@@ -96,6 +96,8 @@ def test_stages_are_those_of_the_cycles_of_the_kernel():
         ("a_i.next_CCU2C_S0_3", "a_i.next"),
         ("$flatten\\a_i.\\b.$flatten\\c.$procdff$12", "a_i.b.c"),
         ("a_i.words.0.1", "a_i.words.0.1"),
+        ("a_i.words.0.1_DOB0[1]", "a_i.words.0.1"),
+        ("a_i.read_DO", "a_i.read_DO"),
         ("$auto$ff.cc:337:slice$1", ""),
     ],
 )
