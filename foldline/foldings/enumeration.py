@@ -1,7 +1,7 @@
 """All foldings of a network on a board, with their rates and resources, and the Pareto front of them.
 
 Folding changes neither a label nor an error rate, and needs no training. Cycles are modelled and resources estimated
-(`datapath.cycles`, `hls_gen.resources`); nothing is measured.
+(`datapath.cycles`, `foldline.hardware.estimate.resources_of`); nothing is measured.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import published_overlay
+from datapath.resources import Resources
 from foldline.foldings.pareto import pareto_front
-from foldline.hardware.estimate import RESOURCE_TITLES, line_columns
-from hls_gen.resources import Resources, estimate_resources
+from foldline.hardware.estimate import RESOURCE_TITLES, line_columns, resources_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +153,7 @@ def folding_point(
     """
     columns = line_columns(columns, architecture)
     cycles = cycles_of(architecture, kernel)
-    resources = estimate_resources(architecture, kernel).total
+    resources = resources_of(architecture, kernel).total
     shares = {name: getattr(resources, name) / getattr(board, name) for name in RESOURCE_TITLES}
     scarcest = max(shares, key=shares.__getitem__)
     return FoldingPoint(

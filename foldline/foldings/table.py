@@ -25,7 +25,7 @@ def folding_report(front: FoldingFront, *, source: str, rate: float | None, comp
     """
     published = published_point(front)
     named = None if published is None else published.point.folding
-    like = " as for the hls kernel" if front.kernel is Kernel.RTL else ""
+    like = " as yosys counts them" if front.kernel is Kernel.RTL else ""
     shown = {named, *(point.folding for point in (front.points if complete else front.compact))}
     points = [point for point in front.points if point.folding in shown]
     yield (

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+import hls_gen.resources
+import rtl_gen.resources
 from datapath.architecture import Architecture
 from datapath.boards import TargetBoard, load_board
 from datapath.cycles import Cycles, cycles_of, operations_per_column
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
+from datapath.resources import ResourceEstimate, Resources
 from foldline.console.text import plain_table
-from hls_gen.resources import ResourceEstimate, Resources, estimate_resources
 
 RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
 
@@ -80,6 +82,17 @@ class Estimate:
         return overlay if same and self.kernel is Kernel.PUBLISHED else None
 
 
+def resources_of(architecture: Architecture, kernel: Kernel) -> ResourceEstimate:
+    """Estimated resources of an architecture on a kernel.
+
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: `rtl_gen.resources` has the model of the RTL kernel, `hls_gen.resources` that of the other two.
+    """
+    if kernel is Kernel.RTL:
+        return rtl_gen.resources.estimate_resources(architecture)
+    return hls_gen.resources.estimate_resources(architecture, kernel)
+
+
 def line_columns(asked: int | None, architecture: Architecture) -> int:
     """Columns of the modelled line.
 
@@ -131,7 +144,7 @@ def estimate(
         columns=line_columns(columns, architecture),
         labels=labels,
         cycles=cycles_of(architecture, kernel),
-        resources=estimate_resources(architecture, kernel),
+        resources=resources_of(architecture, kernel),
     )
 
 
@@ -160,7 +173,7 @@ def report(found: Estimate) -> Iterator[str]:
         labels = found.architecture.limits.labels if found.labels is None else found.labels
         yield (
             f"The cycles of a line are exact, with {labels} labels: the simulation of the RTL takes as many (docs/rtl.md). "
-            "Resources are estimated as for the hls kernel."
+            f"Resources are what yosys would count for a 7-series part ({found.resources.counted_by}); Vivado counts others."
         )
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
@@ -245,6 +258,7 @@ def as_json(found: Estimate) -> dict:
         "operations_per_column": operations_per_column(found.architecture),
         "gops": found.gops,
         "resources": asdict(found.resources.total),
+        "resources_from": found.resources.counted_by,
         "blocks": [{"block": block.name, **asdict(block.resources)} for block in found.resources.blocks],
         "part": {name: getattr(found.board, name) for name in RESOURCE_TITLES},
         "fits": not found.exceeded,

@@ -9,6 +9,6 @@ estimate            the sum, scaled to Vivado's counts
 fit                 refuses a design whose memories exceed the part
 """
 
-from hls_gen.resources.estimate import Block, ResourceEstimate, Resources, estimate_resources
+from hls_gen.resources.estimate import estimate_resources
 
-__all__ = ["Block", "ResourceEstimate", "Resources", "estimate_resources"]
+__all__ = ["estimate_resources"]

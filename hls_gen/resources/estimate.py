@@ -3,8 +3,7 @@
 `hls_kernel` and `published_kernel` list operations and memories of a stage, `costs` has the look-up tables of an
 operation (measured with yosys), `packing` those of a memory. Three numbers are fitted to the published utilisations
 (`Scales`, ``python -m benchmarks.utilisation``). No build of the HLS kernel was ever measured: its estimates use the
-scales of the published kernel. The RTL kernel has the same multipliers, adders and ROMs, and its estimates are those of
-the HLS kernel; its pipeline registers are not counted separately.
+scales of the published kernel. `rtl_gen.resources` has the RTL kernel.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datapath.architecture import Architecture
+from datapath.errors import ConfigError
 from datapath.manifest import Kernel
+from datapath.resources import Block, ResourceEstimate, Resources
 from hls_gen.resources import hls_kernel, published_kernel
 from hls_gen.resources.parts import Part
 
@@ -36,44 +37,17 @@ class Scales:
 SCALES = Scales(luts_per_table=0.763, fixed_luts=7800, ffs_per_bit=1.567)
 """What `benchmarks.utilisation` fits to the four published utilisations, rounded."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """Resources of a part, or of a design; half a `bram36` is a RAMB18."""
-
-    luts: int = 0
-    ffs: int = 0
-    bram36: float = 0.0
-    dsps: int = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(**{name: value + getattr(other, name) for name, value in vars(self).items()})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """Estimated resources of a stage: its `name` in JSON, its `title` in tables, and what it is made of."""
-
-    name: str
-    title: str
-    resources: Resources
-    made_of: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResourceEstimate:
-    """All blocks in the order of the dataflow; the last one is the rest of the block design."""
-
-    blocks: tuple[Block, ...]
-
-    @property
-    def total(self) -> Resources:
-        """Of all blocks."""
-        return sum((block.resources for block in self.blocks), Resources())
+COUNTED_BY = "Vivado 2017.4, modelled"
+"""Whose counts of the published builds the scales are fitted to."""
 
 
 def kernel_parts(architecture: Architecture, kernel: Kernel) -> tuple[Part, ...]:
-    """Operations and memories of a kernel's stages, not scaled."""
+    """Operations and memories of a kernel's stages, not scaled.
+
+    :raises ConfigError: a kernel that is not in C++.
+    """
+    if kernel not in (Kernel.PUBLISHED, Kernel.HLS):
+        raise ConfigError(f"kernel is {kernel.value!r}; the model is that of the kernels in C++, published and hls.")
     return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else hls_kernel.parts(architecture)
 
 
@@ -83,6 +57,7 @@ def estimate_resources(architecture: Architecture, kernel: Kernel, scales: Scale
     :param architecture: dimensions, widths, folding and limits.
     :param kernel: the published one has no PE_OUT; above 1 it is estimated with as many output layers in parallel.
     :param scales: fitted numbers.
+    :raises ConfigError: a kernel that is not in C++.
     """
     blocks = tuple(_block(part, scales) for part in kernel_parts(architecture, kernel))
     rest = Block(
@@ -91,7 +66,7 @@ def estimate_resources(architecture: Architecture, kernel: Kernel, scales: Scale
         resources=Resources(luts=round(scales.fixed_luts)),
         made_of="LUTs of AXI master, registers, interconnects, reset and control; flip-flops are not counted separately.",
     )
-    return ResourceEstimate(blocks=(*blocks, rest))
+    return ResourceEstimate(blocks=(*blocks, rest), counted_by=COUNTED_BY)
 
 
 def _block(part: Part, scales: Scales) -> Block:

@@ -24,8 +24,7 @@ from foldline.foldings.enumeration import (
     published_point,
 )
 from foldline.foldings.pareto import pareto_front
-from foldline.hardware.estimate import estimate
-from hls_gen.resources import estimate_resources
+from foldline.hardware.estimate import estimate, resources_of
 from tests.golden_data import REPOSITORY
 
 BOARD = load_board("pynq-z2")
@@ -58,7 +57,7 @@ def all_points(architecture, kernel, board=BOARD):
     """Each folding with its columns/s, sign changed, and LUT, FF, BRAM36, DSP, computed without `folding_front`."""
     for folding in enumerate_foldings(architecture, kernel):
         folded = architecture.refolded(folding)
-        total = estimate_resources(folded, kernel).total
+        total = resources_of(folded, kernel).total
         speed = cycles_of(folded, kernel).columns_per_second(520, board.clock_mhz)
         yield folding, (-speed, total.luts, total.ffs, total.bram36, total.dsps)
 
@@ -213,7 +212,7 @@ def test_the_front_of_a_published_network_has_its_published_folding(name, kernel
     assert (published.name, published.point.folding) == (name, overlay.architecture.folding)
     assert published.better in front.points
     assert published.better.matches(published.point)
-    # All four are on the front, with the published kernel and with the hls kernel.
+    # All four are on the front, with every kernel.
     assert published.on_front
     assert published.better == published.point
 

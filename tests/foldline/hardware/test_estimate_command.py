@@ -13,8 +13,7 @@ from datapath.cycles import cycles_of
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
 from datapath.rtl_cycles import rtl_cycles
-from foldline.hardware.estimate import RESOURCE_TITLES, estimate, report
-from hls_gen.resources import estimate_resources
+from foldline.hardware.estimate import RESOURCE_TITLES, estimate, report, resources_of
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.command_line import fails
@@ -71,7 +70,7 @@ def test_json_is_the_models():
     assert found["columns_per_second"] == pytest.approx(400_000 / found["milliseconds"])
     assert found["lines_per_second"] == pytest.approx(1000 / found["milliseconds"])
     assert found["gops"] == pytest.approx(351_488 * found["columns_per_second"] / 1e9)
-    estimated = estimate_resources(architecture, Kernel.HLS)
+    estimated = resources_of(architecture, Kernel.HLS)
     assert found["resources"] == {name: getattr(estimated.total, name) for name in RESOURCE_TITLES}
     for name, total in found["resources"].items():
         assert total == sum(block[name] for block in found["blocks"])
@@ -197,7 +196,22 @@ def test_the_cycles_of_the_rtl_are_exact_for_a_number_of_labels():
     text = run(W2A2, *options).stdout
     assert "cycles, counted" in text
     assert "The cycles of a line are exact, with 6 labels" in text
-    assert "Resources are estimated as for the hls kernel." in text
+    assert (
+        "Resources are what yosys would count for a 7-series part (yosys 0.23, modelled); Vivado counts others." in text
+    )
+
+
+def test_json_says_whose_counts_the_resources_are():
+    assert of_command(W2A2, "--kernel", "rtl")["resources_from"] == "yosys 0.23, modelled"
+    for kernel in ("published", "hls"):
+        assert of_command(W2A2, "--kernel", kernel)["resources_from"] == "Vivado 2017.4, modelled"
+
+
+def test_each_kernel_has_its_own_resources():
+    design = Architecture.of(Design.load(W2A2))
+    totals = {kernel: resources_of(design, kernel).total for kernel in Kernel}
+    assert len(set(totals.values())) == len(Kernel)
+    assert totals[Kernel.RTL].dsps == 3 * design.folding.pe
 
 
 @pytest.mark.parametrize(

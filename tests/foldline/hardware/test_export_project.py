@@ -14,9 +14,9 @@ from datapath.architecture import Architecture
 from datapath.errors import DesignError
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
+from foldline.hardware.estimate import resources_of
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
 from foldline.hardware.projects import expected_lines, export_project
-from hls_gen.resources import estimate_resources
 from hls_gen.toolchain import find_types
 from hls_gen.vectors import render_line
 from rtl_gen.sources import render_rtl
@@ -131,13 +131,16 @@ def test_weights_that_cannot_fit_are_refused_of_either_kernel(tmp_path):
         assert not (tmp_path / kernel.value).exists()
 
 
-@pytest.mark.parametrize("kernel", ["rtl", "hls"])
-def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(kernel, tmp_path):
+@pytest.mark.parametrize(("kernel", "pe"), [("rtl", 4), ("hls", None)])
+def test_a_design_whose_logic_is_too_large_is_written_with_a_warning(kernel, pe, tmp_path):
     """Its memories fit, which is known exactly; the rest is estimated, and an estimate refuses nothing."""
-    design = Design.load(W4A8)
-    luts = estimate_resources(Architecture.of(design), Kernel(kernel)).total.luts
+    design, options = Design.load(W4A8), ()
+    if pe is not None:
+        design = design.refolded(Folding.by_factor(2, inputs=design.inputs, hidden=design.hidden, pe=pe))
+        options = ("--pe", pe, "--simd-factor", 2)
+    luts = resources_of(Architecture.of(design), Kernel(kernel)).total.luts
     assert luts > 53_200
-    result = run("export", W4A8, "--project", tmp_path / "project", "--kernel", kernel)
+    result = run("export", W4A8, "--project", tmp_path / "project", "--kernel", kernel, *options)
     assert result.exit_code == 0
     assert result.stderr == (
         f"Weights and logic together: It does not fit, by this estimate: {luts} LUT of 53200. See `foldline "

@@ -19,6 +19,7 @@ from datapath.errors import ConfigError, FileError, MismatchError
 from datapath.images import quantize_pixels
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
+from datapath.resources import Resources
 from fixedpoint_sim import inspect_line, simulate
 from foldline.compare.agreement import Agreement, Disagreement
 from foldline.compare.comparison import compare
@@ -34,7 +35,6 @@ from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, sca
 from foldline.report.numbers import grouped
 from foldline.report.plots import front_of
 from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
-from hls_gen.resources import Resources
 from tests.designs import random_design
 from tests.foldline.report.reports import CURVES, HOSTILE, LINES, inputs, result_of, simulated_run, whole_run
 

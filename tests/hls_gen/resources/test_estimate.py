@@ -10,9 +10,11 @@ from benchmarks.utilisation import fit, rows
 from datapath import Folding, Precision
 from datapath.architecture import Architecture
 from datapath.boards import load_board
+from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.published import PUBLISHED
-from hls_gen.resources import Block, ResourceEstimate, Resources, costs, estimate_resources
+from datapath.resources import Block, ResourceEstimate, Resources
+from hls_gen.resources import costs, estimate_resources
 from hls_gen.resources.estimate import SCALES
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
@@ -39,7 +41,8 @@ ERRORS = {
     ("W4A8", "dsps"): (0.0, 0.0),
 }
 BLOCKS = ["dma_in", "hidden", "output", "concatenate", "maximum", "label", "dma_out", "rest"]
-kernels = pytest.mark.parametrize("kernel", Kernel)
+IN_CPP = (Kernel.PUBLISHED, Kernel.HLS)
+kernels = pytest.mark.parametrize("kernel", IN_CPP)
 
 
 @pytest.fixture
@@ -83,8 +86,13 @@ def test_resources_add_up():
     one = Resources(luts=1, ffs=20, bram36=0.5, dsps=3)
     assert one + Resources(luts=100, ffs=5, bram36=2.0) == Resources(luts=101, ffs=25, bram36=2.5, dsps=3)
     block = Block(name="hidden", title="hidden layer", resources=one, made_of="Parts.")
-    assert ResourceEstimate(blocks=(block, block)).total == one + one
-    assert ResourceEstimate(blocks=()).total == Resources()
+    assert ResourceEstimate(blocks=(block, block), counted_by="a tool").total == one + one == one * 2
+    assert ResourceEstimate(blocks=(), counted_by="a tool").total == Resources()
+
+
+def test_the_kernel_in_systemverilog_has_another_model(architecture):
+    with pytest.raises(ConfigError, match=r"^kernel is 'rtl'; .* published and hls\.$"):
+        estimate_resources(architecture, Kernel.RTL)
 
 
 @kernels
@@ -150,7 +158,7 @@ def test_wider_numbers_take_more(width, architecture):
 
 @given(design=designs())
 def test_nothing_small_fails_and_block_ram_comes_in_halves(design):
-    for kernel in Kernel:
+    for kernel in IN_CPP:
         found = total(Architecture.of(design), kernel)
         assert found.luts > SCALES.fixed_luts
         assert found.ffs > 0
