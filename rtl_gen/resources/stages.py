@@ -95,9 +95,9 @@ def _memory(*found: Mapped) -> Resources:
     return sum((one.resources for one in found), NOTHING)
 
 
-def _multiplier(factor: int) -> int:
-    """DSP slices of a product with a constant: none for a power of 2."""
-    return int(factor & (factor - 1) != 0)
+def _multipliers(*factors: int) -> int:
+    """DSP slices of the products of one value with constants: none for a power of 2, one for equal ones."""
+    return len({factor for factor in factors if factor & (factor - 1)})
 
 
 @cache
@@ -112,7 +112,7 @@ def _read_columns(*, column_bits: int, activation: int) -> Stage:
         title="DMA in",
         made_of=f"The queue of words, a register of {column} bits for a column, addresses and counters.",
         datapath=Resources(luts=DISTRIBUTED_LUTS * -(-used // 3), ffs=used + column),
-        control=Resources(luts=147 + count + 2 * position, ffs=162 + count + position, dsps=_multiplier(2 * words)),
+        control=Resources(luts=147 + count + 2 * position, ffs=162 + count + position, dsps=_multipliers(2 * words)),
     )
 
 
@@ -322,5 +322,5 @@ def _control(*, column_bits: int) -> Stage:
         name="control",
         title="registers, control",
         made_of="Registers of the bus, the check of what they hold, the state of the line.",
-        control=Resources(luts=484, ffs=332, dsps=_multiplier(2 * record) + _multiplier(16 * words)),
+        control=Resources(luts=484, ffs=332, dsps=_multipliers(2 * record, 16 * words)),
     )

@@ -48,10 +48,10 @@ def total(architecture: Architecture) -> Resources:
 
 
 def test_the_designs_differ_in_size_width_and_folding(measured):
-    assert len(measured) == len(committed()["designs"]) >= 6
-    assert any(point.architecture.hidden == 128 for point in measured)
-    assert len({point.architecture.precision for point in measured}) >= 4
-    assert len({point.architecture.folding for point in measured}) >= 5
+    assert len(measured) == len(committed()["designs"]) == len(points()) >= 24
+    assert sum(point.architecture.hidden == 128 for point in measured) == len(measured) / 2
+    assert len({point.architecture.precision for point in measured}) >= 10
+    assert len({point.architecture.folding for point in measured}) >= 14
 
 
 def test_every_design_is_predicted_from_the_others(measured):
@@ -133,6 +133,17 @@ def test_the_ends_of_all_ranges(dimensions, bits, folding):
     for peephole, added in ((1, 0), (2, 3), (7, 3), (16, 3)):
         with_them = replace(plain, peephole_format=PeepholeFormat(bits=peephole, integer=1))
         assert total(with_them).dsps == dsps + added * pe
+
+
+def test_equal_products_of_the_registers_share_a_dsp_slice(architecture):
+    """Columns of 32 pixels of 6 bits: 24 bytes, 3 words, so that both limits of the bytes to read are 48 per column."""
+    slices = {}
+    for activation in (4, 5, 6):
+        found = estimate_resources(
+            replace(architecture, precision=replace(architecture.precision, activation=activation))
+        )
+        slices[activation] = {block.name: block.resources.dsps for block in found.blocks}
+    assert [(slices[bits]["control"], slices[bits]["dma_in"]) for bits in (4, 5, 6)] == [(0, 0), (2, 1), (1, 1)]
 
 
 def test_narrower_sums_take_less():
