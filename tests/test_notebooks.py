@@ -43,7 +43,11 @@ def outputs(cell: dict) -> list[tuple[str, str]]:
     found = []
     for output in cell.get("outputs", ()):
         if output["output_type"] == "stream":
-            found.append((output["name"], "".join(output["text"])))
+            name, text = output["name"], "".join(output["text"])
+            if found and found[-1][0] == name:  # a kernel may flush within a line
+                found[-1] = (name, found[-1][1] + text)
+            else:
+                found.append((name, text))
         else:
             found += [(kind, "") for kind in output.get("data", {output["output_type"]: ""})]
     return found

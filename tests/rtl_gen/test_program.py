@@ -44,14 +44,15 @@ def lines_of(design):
 @pytest.mark.parametrize("seed", [None, 1, 2])
 def test_lines_of_any_length_give_what_the_simulator_gives(rtl_builds, rtl_design, seed):
     program = RtlProgram(rtl_design, seed=seed)
-    counts = []
+    counts, waited = [], []
     for columns in lines_of(rtl_design):
         result, cycles = program.run(columns)
         assert difference(rtl_design, columns, result) == ""
-        modelled = rtl_cycles(Architecture.of(rtl_design)).line(len(columns), len(result.labels))
-        assert cycles == modelled if seed is None else cycles > modelled
+        waited.append(cycles - rtl_cycles(Architecture.of(rtl_design)).line(len(columns), len(result.labels)))
         counts.append(len(result.labels))
     assert max(counts) == 3  # the limit
+    assert min(waited) >= 0  # a pipeline may hide a stall
+    assert max(waited) > 0 if seed else max(waited) == 0
     program.close()
 
 
