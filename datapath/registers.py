@@ -39,7 +39,19 @@ def require_register_base(base: object, what: str = "control_base") -> None:
         )
 
 
-class Register(IntEnum):
+class IntEnumWithMeaning(IntEnum):
+    """An enum of integers whose members have a `meaning`, text for people: ``NAME = 1, "what it means"``."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> IntEnumWithMeaning:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class Register(IntEnumWithMeaning):
     """Byte offset of each register. What a driver writes is for a line of T columns of I pixels with A bits."""
 
     CONTROL = 0x00, "control: bit 0 ap_start, bit 1 ap_done (clears on read), bit 2 ap_idle, bit 3 ap_ready"
@@ -48,14 +60,6 @@ class Register(IntEnum):
     INPUT_BYTES = 0x20, "bytes to read, 2 * T * ceil(I * A / 8)"
     INPUT_ADDRESS = 0x28, "address of the input buffer, low 32 bits; the high ones in 0x2C"
     OUTPUT_ADDRESS = 0x34, "address of the output buffer, low 32 bits; the high ones in 0x38"
-
-    meaning: str
-
-    def __new__(cls, offset: int, meaning: str) -> Register:
-        register = int.__new__(cls, offset)
-        register._value_ = offset
-        register.meaning = meaning
-        return register
 
 
 def line_registers(*, columns: int, input_bytes: int, input_address: int, output_address: int) -> dict[int, int]:

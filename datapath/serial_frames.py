@@ -18,6 +18,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import DataError
 from datapath.packing import pack_columns
+from datapath.registers import IntEnumWithMeaning
 
 VERSION = 1
 """Of the frames, in the identity."""
@@ -48,7 +49,7 @@ class Command(IntEnum):
     LINE = 2
 
 
-class LinkStatus(IntEnum):
+class LinkStatus(IntEnumWithMeaning):
     """How a request ended; `meaning` is a sentence for the host's user."""
 
     OKAY = 0, "the request was answered"
@@ -59,14 +60,6 @@ class LinkStatus(IntEnum):
     OVERFLOW = 5, "records came faster than the accelerator takes them"
     UNKNOWN = 6, "the bytes are not the start of a request, or the command is unknown"
     BUSY = 7, "bytes came before the last request was answered"
-
-    meaning: str
-
-    def __new__(cls, value: int, meaning: str) -> LinkStatus:
-        status = int.__new__(cls, value)
-        status._value_ = value
-        status.meaning = meaning
-        return status
 
 
 @dataclass(frozen=True, kw_only=True)

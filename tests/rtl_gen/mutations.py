@@ -530,9 +530,9 @@ SERIAL = [
         ),
         ("state == COMPUTE || state == SKIP || (", "(", "the checksum of an answer goes on from the request's"),
         ("take && state != ANSWER_CHECK", "take", "the checksum changes while it is sent"),
-        ("if (broken) found_fault = BROKEN;", "if (1'b0) found_fault = BROKEN;", "a broken byte is no fault"),
-        ("receiving && quiet", "1'b0", "a cut request is no fault"),
-        ("record_complete && column_valid && !column_ready", "1'b0", "an overflow is no fault"),
+        ("if (broken) found_fault = BROKEN;", "if (1'b0) found_fault = BROKEN;", "a broken byte is not a fault"),
+        ("receiving && quiet", "1'b0", "a cut request is not a fault"),
+        ("record_complete && column_valid && !column_ready", "1'b0", "an overflow is not a fault"),
         ("come_value != REQUEST_START", "1'b0", "any byte begins a request"),
         (
             "line_in_range <= command == LINE && ",

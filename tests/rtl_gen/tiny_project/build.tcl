@@ -488,7 +488,7 @@ proc check_timing {found} {
     }
 }
 
-# A report that cannot be read is no reason to lose a bitstream: returns why there are no results, or nothing.
+# A report that cannot be read must not cost the bitstream: returns why there are no results, or nothing.
 proc implement {} {
     choose_strategies
     complete_run synth_1
