@@ -64,6 +64,11 @@ class ResultsFile:
                 yield name, result
             self._finish(handle)
 
+    def written_lines(self) -> int:
+        """Whole result lines in OUT.partial: after an interrupt, one more than `lines` if it came between write and count."""
+        with file_errors("read", self.partial), self.partial.open("rb") as handle:
+            return sum(line.endswith(b"\n") for line in handle) - 1
+
     def _finish(self, handle: BinaryIO) -> None:
         """Copy the result lines to the output, and remove OUT.partial."""
         with file_errors("write", self.output):

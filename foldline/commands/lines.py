@@ -214,5 +214,6 @@ def _write(results_file, results, progress, *, resumable: bool) -> None:
             if failed:
                 progress.log(f"Error: {printable(str(result))}")
     except KeyboardInterrupt:
-        kept = f" {results_file.partial} holds {results_file.lines} lines; the same command continues from there."
+        count = results_file.written_lines()
+        kept = f" {results_file.partial} holds {count} lines; the same command continues from there."
         raise Interrupted(f"Interrupted.{kept if resumable else ''}") from None

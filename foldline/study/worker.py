@@ -93,7 +93,8 @@ class Worker:
         :raises FoldlineError: the same, after an error that the network did not cause.
         """
         logged = False
-        while (queue := self._queue()).finished < queue.reachable:
+        # A trial may wait when all have finished: two workers each added one for the last network.
+        while (queue := self._queue()).finished < queue.reachable or queue.waiting:
             if not queue.waiting:
                 trial = queue.next_trial(self._study)
                 if trial is None:

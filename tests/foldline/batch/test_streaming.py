@@ -309,6 +309,23 @@ def test_every_cut_of_the_unfinished_file_is_continued_to_the_same_bytes(design,
         assert output.read_bytes() == content
 
 
+def test_the_lines_of_the_unfinished_file_are_counted_from_the_file(design, tmp_path, monkeypatch):
+    """Ctrl-C may come between the write of a line and its count: here the count raises it."""
+    lines = [LineInput(str(n), np.full((2, 32), n, dtype=np.int8)) for n in range(5)]
+    results_file = ResultsFile(tmp_path / "o.jsonl", Header.of(design, ignore_limits=False, pixels=""))
+    results = results_file.run(lines, Simulation(design=design, summaries=True).start(threads=1))
+    next(results), next(results)
+    monkeypatch.setattr("foldline.batch.results_file.isinstance", raising_interrupt, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert results_file.partial.read_bytes().count(b"\n") == 1 + 3  # the header, and the line that was not counted
+    assert results_file.written_lines() == 3
+
+
+def raising_interrupt(*_):
+    raise KeyboardInterrupt
+
+
 SLOW_RUN = """
 import os, sys, time
 from fixedpoint_sim import Simulator

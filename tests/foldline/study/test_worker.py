@@ -46,6 +46,19 @@ def test_a_study_that_is_made_longer_continues(storage):
     assert len(study.finished) == study.settings.trials == 5
 
 
+def test_a_trial_that_another_worker_added_beyond_the_wanted_ones_is_taken_and_ignored(storage):
+    """Two workers may each add a trial for the last network; the one whose trial is taken first leaves the other's waiting."""
+    study = join(storage, trials=2)
+    work(study, at_once)
+    before = read(storage).trials
+    settings = read(storage).settings
+    unused = next(choice for choice in settings.space if choice not in {trial.choice for trial in before})
+    study.add_trial(waiting_trial(unused, settings.space))
+    assert [trial.state for trial in read(storage).trials] == ["complete", "complete", "waiting"]
+    work(study, lambda request: pytest.fail("the trial must not run"))
+    assert read(storage).trials == before
+
+
 def test_a_study_of_one_worker_is_the_same_each_time(tmp_path):
     for name in ("one.db", "two.db"):
         work(join(tmp_path / name, trials=6), at_once)
