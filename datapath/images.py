@@ -16,6 +16,12 @@ from datapath.files import os_reason
 from datapath.formats import unit_format
 
 EIGHT_BIT_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+
+IMAGE_SUFFIXES = frozenset(
+    (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""Suffixes, in lower case, by which a file of a folder counts as an image."""
+
 MAX_COLUMNS = 100_000
 """Longer lines are refused as a mistake: 50 times the widest line of UW3-500."""
 

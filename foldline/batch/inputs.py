@@ -17,13 +17,10 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import DataError, FileError
 from datapath.files import NpzReader, is_folder, os_reason, require_file
-from datapath.images import image_columns
+from datapath.images import IMAGE_SUFFIXES, image_columns
 
 SORTED_AT_ONCE = 50_000
 """Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
-
-IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-"""Files of a folder that count as images; an image that is named itself may be of any format that Pillow reads."""
 
 
 @dataclass(frozen=True)
