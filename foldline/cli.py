@@ -12,6 +12,8 @@ import click
 from datapath.errors import FoldlineError
 from datapath.files import os_reason
 from datapath.version import VERSION
+from foldline.console.groups import SuggestingGroup
+from foldline.console.stopping import stopping
 
 # Heading of `foldline --help` -> command -> (module in foldline.commands, which defines `command`; its help line).
 GROUPS = {
@@ -81,8 +83,8 @@ SEVERAL_MACHINES = (
 )
 
 
-class FoldlineGroup(click.Group):
-    """Commands by name from `COMMANDS`; a `FoldlineError` becomes one sentence on stderr and status 1."""
+class FoldlineGroup(SuggestingGroup):
+    """Commands by name from `COMMANDS`; a `FoldlineError` becomes one sentence on stderr and status 1, Ctrl-C "Stopped"."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -107,7 +109,8 @@ class FoldlineGroup(click.Group):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
         try:
-            result = super().invoke(ctx)
+            with stopping():
+                result = super().invoke(ctx)
             if sys.stdout is not None:
                 sys.stdout.flush()
             return result

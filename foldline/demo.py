@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.design import Design, Folding
-from datapath.errors import MismatchError, ToolError, TrainingError
+from datapath.errors import MismatchError, ToolError
 from datapath.folded import fold
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.comparison import TITLES, TORCH, Comparison, Progress, compare
@@ -96,14 +96,14 @@ def run_demo(
     :param embedded: a design that takes lines of the dataset's height.
     :param reporter: shows the training's progress, and `progress` that of a comparison.
     :param log: gets a line of text for each step.
-    :raises TrainingError: the training was interrupted.
+    :raises KeyboardInterrupt: the training was interrupted.
     :raises MismatchError: a header does not reproduce its network, or bit-exact results differ.
     """
     log("1. Train a quantized BiLSTM on synthetic text lines.")
     origin = {"command": "foldline demo", "author": "Foldline demo"}
     result = train(hyperparameters, dataset, experiments=folder, reporter=reporter, **origin)
     if result.interrupted:
-        raise TrainingError(f"The demo was interrupted; its training can be resumed from {result.resume_from}.")
+        raise KeyboardInterrupt(f"The demo's training can be resumed: foldline train -i {result.resume_from}")
     checkpoint, lines = Checkpoint.load(result.folder / BEST_CER), dataset.validation
     log("2. Export the best epoch as an LSTM-PYNQ header, read the header back, and verify it.")
     exported = design_from_checkpoint(checkpoint, folding=folding).design

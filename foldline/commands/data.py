@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import FILE
+from foldline.console.groups import SuggestingGroup
 
 
-@click.group("data")
+@click.group("data", cls=SuggestingGroup)
 def command() -> None:
     """Render synthetic text lines, or download the scanned lines of UW3-500."""
 

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from foldline.commands.options import FILE, all_of, computation_options, option_group
+from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
     from datapath.design import Design
     from foldline.batch.simulation import Simulation
     from foldline.differences import Verified
-
-
-class Interrupted(click.ClickException):
-    """A command with a results file was interrupted; the message says how to continue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,4 +213,4 @@ def _write(results_file, results, progress, *, resumable: bool) -> None:
     except KeyboardInterrupt:
         count = results_file.written_lines()
         kept = f" {results_file.partial} holds {count} lines; the same command continues from there."
-        raise Interrupted(f"Interrupted.{kept if resumable else ''}") from None
+        raise Stopped(f"Stopped.{kept if resumable else ''}") from None

@@ -18,6 +18,7 @@ from foldline.commands.training_options import (
     resuming_command,
     run_options,
 )
+from foldline.console.stopping import Stopped
 
 _start = option_group("Start")
 
@@ -76,7 +77,7 @@ def command(
             author=author,
         )
     if result.design is None:
-        raise click.ClickException(f"Interrupted. Resume with: {resuming_command(context, result.folder)}")
+        raise Stopped(f"Stopped. Resume with: {resuming_command(context, result.folder)}")
     show_comparison(
         table_console(),
         result.comparison,

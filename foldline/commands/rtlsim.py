@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.lines import Hardware, Interrupted, LineOptions, line_options, verify_lines
+from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
 from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+from foldline.console.stopping import Stopped
 
 
 @click.command("rtlsim", cls=GroupedCommand)
@@ -59,7 +60,7 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
     hardware = Hardware(command="rtlsim", title="RTL simulation", verified=Verified(), also=also)
     try:
         verify_lines(design_path, replace(lines, threads=1) if vcd else lines, simulation_of, hardware)
-    except (KeyboardInterrupt, Interrupted):
+    except (KeyboardInterrupt, Stopped):
         recorders.clear()  # the waveform of a whole line takes long
         raise
     finally:

@@ -28,6 +28,8 @@ from foldline.commands.training_options import (
     read_dataset,
     run_options,
 )
+from foldline.console.groups import SuggestingGroup
+from foldline.console.stopping import Stopped
 from foldline.study.settings import StudySettings, check_study_name
 from foldline.study.space import Space
 from foldline.study.storage import Heartbeat, storage_url
@@ -70,7 +72,7 @@ _common_options = all_of(
 )
 
 
-@click.group("study")
+@click.group("study", cls=SuggestingGroup)
 def command() -> None:
     """Search precisions and sizes: train networks and compare error rate and cost.
 
@@ -187,7 +189,7 @@ def run(
             try:
                 Worker(study, training, log=reporter.note).run()
             except KeyboardInterrupt as error:
-                raise click.ClickException(f"Interrupted. Continue with: {this_command}") from error
+                raise Stopped(f"Stopped. Continue with: {this_command}") from error
     _show(name, url, max_cer=max_cer, complete=complete, as_json=as_json)
 
 

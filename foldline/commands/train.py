@@ -23,6 +23,7 @@ from foldline.commands.training_options import (
     resuming_command,
     run_options,
 )
+from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
     from train.distributed import Group
@@ -149,7 +150,7 @@ def _show_end(context: click.Context, result: TrainingResult, group: Group) -> N
     if result.interrupted:
         how = "Resume with: " if group.size == 1 else "Resume under torchrun with: -m "
         again = f" {how}{resuming_command(context, result.resume_from)}" if result.folder else ""
-        raise click.ClickException(f"Interrupted after {result.last.epoch} whole epochs.{again}")
+        raise Stopped(f"Stopped after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         best = result.best
         click.echo(f"Best: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt")

@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from datapath import Alphabet, Design
@@ -113,3 +115,43 @@ def test_nothing_is_written_over_what_was_read(saved, image, tmp_path):
     fails(message, "export", saved, "-o", header, "--alphabet", header)
     assert saved.read_bytes() == before
     assert not header.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        (("trian",), "train"),
+        (("eval",), "evaluate"),  # a beginning
+        (("Import_Hedaer",), "import-header"),
+        (("data", "fecth"), "fetch"),
+        (("study", "shwo"), "show"),
+    ],
+)
+def test_a_mistyped_command_gets_a_suggestion(typed, suggested):
+    fails(f"No such command {typed[-1]!r}. Did you mean {suggested!r}?", *typed, status=2)
+
+
+def test_a_command_like_no_other_gets_none():
+    fails("No such command 'xyzzy'.", "xyzzy", status=2)
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_any_command_that_is_stopped_says_so_with_the_status_of_the_signal(sent, status, saved, image, monkeypatch):
+    """By the convention of shells the status is 128 + the signal's number: 2 for Ctrl-C, 15 for SIGTERM."""
+    monkeypatch.setattr(Design, "load", lambda path: signal.raise_signal(sent))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    for command in (("simulate", saved, image), ("estimate", saved), ("compare", saved)):
+        result = run(*command)
+        assert (result.exit_code, result.stderr) == (status, "Stopped.\n"), command
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_sigterm_stops_a_command_that_a_shell_has_started_in_the_background(saved, image, monkeypatch):
+    """A shell without job control starts it with SIGINT ignored."""
+    monkeypatch.setattr(Design, "load", lambda path: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = run("simulate", saved, image)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (result.exit_code, result.stderr) == (143, "Stopped.\n")

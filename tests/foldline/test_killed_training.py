@@ -214,10 +214,10 @@ def test_an_interrupted_process_goes_on_with_the_command_it_names(folder, whole,
     with interpreter(command(folder, experiments), said) as process:
         process.wait_until(lambda: process.announced >= 1)
         os.kill(process.pid, signal.SIGINT)
-        assert process.end() == 1
+        assert process.end() == 130
         message, again = process.said.splitlines()[-1].split(" Resume with: ")
     saved = Checkpoint.load(last_of(experiments))
-    assert message == f"Error: Interrupted after {saved.epoch} whole epochs."
+    assert message == f"Stopped after {saved.epoch} whole epochs."
     assert 1 <= saved.epoch < EPOCHS
     # The command as it stands, where `foldline` is the one under test.
     shell = f'foldline() {{ {shlex.quote(sys.executable)} -m foldline "$@"; }}; {again}'

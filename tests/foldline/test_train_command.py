@@ -96,10 +96,10 @@ def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypa
         *("-p", params, "-e", tmp_path / "my runs", "--data", data, "--valid", valid, "--no-cuda"),
         *("--threads", 1, "--author", "Ann B"),
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     (checkpoint,) = (tmp_path / "my runs").glob("*/last.pt")
     message, command = result.stderr.splitlines()[-1].split(" Resume with: ")
-    assert message == "Error: Interrupted after 0 whole epochs."
+    assert message == "Stopped after 0 whole epochs."
     assert shlex.split(command) == [
         *("foldline", "train", "-i", str(checkpoint), "--data", str(data), "--valid", str(valid)),
         *("--threads", "1", "--no-cuda", "--author", "Ann B"),

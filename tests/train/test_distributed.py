@@ -329,7 +329,7 @@ def test_torchrun_trains_as_one_process_does_and_an_interrupt_is_resumed(tmp_pat
     (folder,) = (tmp_path / "runs").iterdir()
     said = (tmp_path / "first").read_text()
     assert f"Resume under torchrun with: -m foldline train -i {folder / 'last.pt'} --data {tmp_path / 'lines'}" in said
-    assert said.count("Interrupted after ") == 1
+    assert said.count("Stopped after ") == 1
     stopped = Checkpoint.load(folder / "last.pt")
     epochs = stopped.epoch + 2
     assert epochs < 100

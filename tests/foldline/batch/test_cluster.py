@@ -173,8 +173,8 @@ def test_interrupted_it_is_resumed_to_the_same_bytes(dask, design, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     kept = partial.read_bytes().count(b"\n") - 1
-    assert process.returncode == 1
-    assert re.search(rf"^Error: Interrupted\. {re.escape(str(partial))} holds {kept} lines", errors, re.MULTILINE)
+    assert process.returncode == 130
+    assert re.search(rf"^Stopped\. {re.escape(str(partial))} holds {kept} lines", errors, re.MULTILINE)
     assert 0 < kept < len(names)
     fails(f"500 of {len(names)} lines failed.", *command, tmp_path / "list.txt")
     on_cluster = output.read_bytes()

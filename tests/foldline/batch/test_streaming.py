@@ -383,10 +383,8 @@ def test_interrupted_it_says_how_to_go_on(command, whole, tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     kept = lines_in(partial) - 1
-    assert process.returncode == 1
-    assert errors.splitlines()[-1] == (
-        f"Error: Interrupted. {partial} holds {kept} lines; the same command continues from there."
-    )
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == f"Stopped. {partial} holds {kept} lines; the same command continues from there."
     run(*command, "-o", output)
     assert output.read_bytes() == whole
 

@@ -120,9 +120,9 @@ def test_an_interrupted_worker_names_the_command_that_continues_with_its_trial(f
     with worker(command(folder, experiments, storage, trials=2), tmp_path / "output") as running:
         running.wait_until(lambda: EPOCH_OF_TRIAL.search(running.said) is not None)
         os.kill(running.pid, signal.SIGINT)
-        assert running.end() == 1
+        assert running.end() == 130
         message, again = running.said.splitlines()[-1].split(" Continue with: ")
-    assert message == "Error: Interrupted."
+    assert message == "Stopped."
     assert [(trial.state, trial.reason) for trial in read(storage).trials] == [("failed", "Interrupted.")]
     program, *arguments = shlex.split(again)
     assert program == "foldline"
