@@ -2,10 +2,10 @@
 
     FOLDER/sortedTrain.txt     training lines, one `relative/name,ground truth` each
     FOLDER/valid.txt           validation lines, the same
-    FOLDER/imgs/NAME.png       their images
+    FOLDER/imgs/NAME.png       their images, or another suffix of `datapath.images.IMAGE_SUFFIXES`
 
-The ground truth of a line is its reference text, as it is in the file but for the newline. Characters that are not
-trained are those of `datapath.alphabet.UNTRAINED_CHARACTERS`.
+The ground truth of a line is its reference text, as it is in the file but for the line end and the quotes of CSV (see
+`train.data.lists`). Characters that are not trained are those of `datapath.alphabet.UNTRAINED_CHARACTERS`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
 from datapath.design import Design
-from datapath.errors import DataError, FileError, ImageError
-from datapath.files import file_errors, os_reason, read_text, write_text
+from datapath.errors import ConfigError, DataError, FileError, ImageError
+from datapath.files import file_errors, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
+from train.data.image_files import ImageFiles
+from train.data.left_out import LeftOut
+from train.data.lists import is_inner_path, list_text, read_list, why_not_inner_path
 
 TRAINING_LIST = "sortedTrain.txt"
 VALIDATION_LIST = "valid.txt"
@@ -97,35 +100,42 @@ class Dataset:
 
 
 def read_dataset(
-    folder: str | os.PathLike,
+    folder: str | os.PathLike | None,
     *,
     sorted_train: str | os.PathLike | None = None,
     valid: str | os.PathLike | None = None,
     imgs: str | os.PathLike | None = None,
+    validation_only: bool = False,
 ) -> Dataset:
     """Read a dataset in the layout of UW3-500.
 
     Every image is decoded once, so that a damaged one is found here and not after hours of training.
 
-    :param folder: holds the two lists and the images, and names the dataset.
+    :param folder: holds the two lists and the images, and names the dataset; None if the others name all of them.
     :param sorted_train: the list of training lines, if it is not ``FOLDER/sortedTrain.txt``.
     :param valid: the list of validation lines, if it is not ``FOLDER/valid.txt``.
     :param imgs: the folder of images, if it is not ``FOLDER/imgs``.
+    :param validation_only: the list of training lines may be missing; there are then none.
     :raises FileError: a folder or list is missing or unreadable.
-    :raises DataError: a list is malformed, or none of its lines can be used; file and line number are named.
+    :raises DataError: none of the lines of a list can be used; file and line number of the first are named.
+    :raises ConfigError: neither `folder` nor an argument names a list or the folder of images.
     """
-    folder = Path(folder)
-    _require_folder(folder)
-    with file_errors("read", folder):
-        if not any(folder.iterdir()):
-            raise DataError(f"The dataset folder {folder} is empty.")
-    training_list = Path(sorted_train) if sorted_train is not None else folder / TRAINING_LIST
-    validation_list = Path(valid) if valid is not None else folder / VALIDATION_LIST
-    images = Path(imgs) if imgs is not None else folder / IMAGE_FOLDER
-    training, training_problems = read_lines(training_list, images, trained=True)
+    if folder is not None:
+        folder = Path(folder)
+        _require_folder(folder)
+        with file_errors("read", folder):
+            if not any(folder.iterdir()):
+                raise DataError(f"The dataset folder {folder} is empty.")
+    validation_list = _part("valid", valid, folder, VALIDATION_LIST)
+    images = _part("imgs", imgs, folder, IMAGE_FOLDER)
+    training, training_problems = (), ()
+    if not validation_only or sorted_train is not None or (folder is not None and (folder / TRAINING_LIST).exists()):
+        training_list = _part("sorted_train", sorted_train, folder, TRAINING_LIST)
+        training, training_problems = read_lines(training_list, images, trained=True)
     validation, validation_problems = read_lines(validation_list, images)
     problems = (*training_problems, *validation_problems, *_shared_lines(training, validation, validation_list))
-    return Dataset(training, validation, folder.resolve().name, problems)
+    name = validation_list.stem if folder is None else folder.resolve().name
+    return Dataset(training, validation, name, tuple(dict.fromkeys(problems)))
 
 
 def read_lines(
@@ -133,29 +143,45 @@ def read_lines(
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """Read the lines of one list file, in its order; blank rows are passed over.
 
+    An image is found by the name in the list, with or without a suffix (see `train.data.image_files.ImageFiles`).
+
+    :param list_file: path of the list, UTF-8; see `train.data.lists` for quotes.
     :param imgs: the folder of images.
     :param trained: also leave out a line whose text holds no trained character (a lone ``$``).
-    :returns: the lines, and a message for each line that was left out.
+    :returns: the lines, and messages on those that were left out and on what is doubtful.
     :raises FileError: the list or the folder of images is missing or unreadable.
-    :raises DataError: a row without a comma, a name that is not a path within `imgs` or occurs twice, or no usable line.
+    :raises DataError: no usable line; the first is named with the reason.
     """
     list_file, imgs = Path(list_file), Path(imgs)
-    rows = _rows(list_file)
+    listed = read_list(list_file)
     _require_folder(imgs)
-    lines, problems = [], []
-    for number, name, text in rows:
-        line = Line(name, text, imgs / f"{name}{IMAGE_SUFFIX}")
-        reason = _why_unusable(line, trained)
-        if reason is None:
+    lines, left_out, images = [], LeftOut(), ImageFiles(imgs)
+    for number, reason in listed.malformed:
+        left_out.add(f"rows of {list_file}", f"{list_file} line {number}", reason)
+    first_seen: dict[str, int] = {}
+    for row in listed.rows:
+        line, unusable = None, why_not_inner_path(row.name)
+        if row.name in first_seen:
+            unusable = f"it repeats {row.name}, which is on line {first_seen[row.name]}."
+        first_seen.setdefault(row.name, row.number)
+        if unusable is None:
+            try:
+                line = Line(row.name, row.text, images.find(row.name))
+            except (DataError, ImageError) as error:
+                line, unusable = Line(row.name, row.text, imgs / row.name), str(error)
+            unusable = _why_unusable_text(line, trained) or unusable or _why_unusable_image(line)
+        if unusable is None:
             lines.append(line)
         else:
-            problems.append(f"{list_file} line {number} ({name}) is left out: {reason}")
+            left_out.add(f"lines of {list_file}", f"{list_file} line {row.number} ({row.name})", unusable)
+    problems = (*listed.notes, *left_out.messages(), *images.notes())
     if not lines:
-        if not problems:
+        if not left_out:
             raise DataError(f"{list_file} lists no lines.")
-        count = "Its only line" if len(problems) == 1 else f"The first of its {len(problems)} lines"
-        raise DataError(f"{list_file} has no line that can be used. {count}: {problems[0]}")
-    return tuple(lines), tuple(problems)
+        count = "Its only line" if len(left_out) == 1 else f"The first of its {len(left_out)} lines"
+        _, where, reason = left_out.entries[0]
+        raise DataError(f"{list_file} has no line that can be used. {count}: {where} is left out: {reason}")
+    return tuple(lines), problems
 
 
 def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
@@ -178,7 +204,7 @@ def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
             bilevel = isinstance(line.source, Image.Image) and line.source.mode == "1"
             (line.source if bilevel else line.image()).save(path, format="PNG")
         for name, lines in ((TRAINING_LIST, widest_first(dataset.training)), (VALIDATION_LIST, dataset.validation)):
-            write_text(inside / name, "".join(f"{line.name},{line.text}\n" for line in lines))
+            write_text(inside / name, list_text((line.name, line.text) for line in lines))
     return Path(folder)
 
 
@@ -253,39 +279,26 @@ def _require_folder(folder: Path) -> None:
             raise FileError(f"Cannot read {folder}: {reason}.")
 
 
-def _rows(list_file: Path) -> list[tuple[int, str, str]]:
-    """(row number from 1, name, text) of every row that is not blank."""
-    rows: list[tuple[int, str, str]] = []
-    first_seen: dict[str, int] = {}
-    for number, row in enumerate(read_text(list_file).removeprefix("\ufeff").split("\n"), start=1):
-        row = row.removesuffix("\r")
-        if not row.strip():
-            continue
-        name, comma, text = row.partition(",")
-        if not comma:
-            raise DataError(f"{list_file} line {number} has no comma; it must be `relative/name,ground truth`.")
-        if not is_inner_path(name):
-            raise DataError(f"{list_file} line {number}: {name!r} is not a relative path within the folder of images.")
-        if name in first_seen:
-            raise DataError(f"{list_file} line {number} repeats {name}, which is on line {first_seen[name]}.")
-        first_seen[name] = number
-        rows.append((number, name, text))
-    return rows
+def _part(name: str, given: str | os.PathLike | None, folder: Path | None, usual: str) -> Path:
+    """A list or folder that is named itself, else the usual one of the dataset's folder."""
+    if given is not None:
+        return Path(given)
+    if folder is None:
+        raise ConfigError(f"{name} is not given; without a dataset folder it must be, as no {usual} can be found.")
+    return folder / usual
 
 
-def is_inner_path(name: str) -> bool:
-    """Whether `name` can only mean a file below the folder it is joined to, on any system."""
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not set(name) & set("\\:\0")
-
-
-def _why_unusable(line: Line, trained: bool) -> str | None:
+def _why_unusable_text(line: Line, trained: bool) -> str | None:
     if line.text == "":
         return "its ground truth is empty."
     if "\r" in line.text:
         return "its ground truth holds a carriage return."
     if trained and all(c in UNTRAINED_CHARACTERS for c in line.text):
         return f"its ground truth {line.text!r} holds no character that is trained."
+    return None
+
+
+def _why_unusable_image(line: Line) -> str | None:
     try:
         line.image()
     except ImageError as error:

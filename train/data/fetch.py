@@ -31,10 +31,10 @@ from train.data.dataset import (
     VALIDATION_LIST,
     Progress,
     fresh_folder,
-    is_inner_path,
     read_dataset,
     require_free,
 )
+from train.data.lists import is_inner_path
 
 UW3_500_COMMIT = "480ec662149ba4ab1d4358dc6623d8b250a6c56a"
 UW3_500_URL = f"https://codeload.github.com/Xilinx/pytorch-ocr/tar.gz/{UW3_500_COMMIT}"

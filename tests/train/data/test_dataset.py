@@ -110,6 +110,26 @@ def test_a_truth_that_cannot_be_trained_is_left_out_of_training_only(folder):
     )
 
 
+def test_malformed_rows_are_left_out_and_the_others_read(folder):
+    path = rewrite(folder, "a/1,x\na/2 y\na/1,z\n../b,q\na/3,ca\n")
+    dataset = read_dataset(folder)
+    assert [(line.name, line.text) for line in dataset.training] == [("a/1", "x"), ("a/3", "ca")]
+    assert dataset.problems == (
+        f"{path} line 2 is left out: it has no comma; it must be `relative/name,ground truth`.",
+        f"{path} line 3 (a/1) is left out: it repeats a/1, which is on line 1.",
+        f"{path} line 4 (../b) is left out: '../b' is not a relative path within the folder of images.",
+    )
+
+
+def test_many_lines_left_out_are_one_message(folder):
+    path = rewrite(folder, "a/1,x\n" + "".join(f"gone/{number},x\n" for number in range(7)))
+    # Six or more of one list are grouped: lines 2 to 8 name images that do not exist.
+    assert read_dataset(folder).problems == (
+        f"7 lines of {path} are left out. The first is {path} line 2 (gone/0): "
+        f"Cannot read {folder}/imgs/gone/0.png: no such file.",
+    )
+
+
 def test_training_lines_that_are_validation_lines_are_pointed_out(folder):
     (folder / "valid.txt").write_text("b,abc\na/2,bab\na/3,ca\n")
     dataset = read_dataset(folder)
@@ -123,8 +143,7 @@ def test_training_lines_that_are_validation_lines_are_pointed_out(folder):
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("a/1,x\na/2 y\n", ["line 2", "comma"]),
-        ("a/1,x\na/2,y\na/1,z\n", ["line 3", "a/1", "line 1"]),
+        ("a/2 y\n", ["line 1", "comma"]),
         ("../a/1,x\n", ["line 1", "'../a/1'"]),
         ("a/../../b,x\n", ["line 1", "'a/../../b'"]),
         ("/etc/b,x\n", ["line 1", "'/etc/b'"]),

@@ -128,8 +128,8 @@ def test_an_incomplete_dataset(tmp_path, content):
     )
     archive = pack(tmp_path / "b.tar.gz", content | {"valid.txt": b"no comma"})
     assert refusal(DataError, tmp_path, archive) == (
-        f"{archive} holds no usable dataset: repo-1/db_files/valid.txt line 1 has no comma; "
-        "it must be `relative/name,ground truth`."
+        f"{archive} holds no usable dataset: repo-1/db_files/valid.txt has no line that can be used. Its only line: "
+        "repo-1/db_files/valid.txt line 1 is left out: it has no comma; it must be `relative/name,ground truth`."
     )
 
 
