@@ -56,6 +56,7 @@ COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.it
 # Third-party package -> the smallest extra that brings it.
 EXTRAS = {
     "Levenshtein": "dev",
+    "bidi": "bidi",
     "dask": "cluster",
     "distributed": "cluster",
     "filelock": "explore",

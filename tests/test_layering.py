@@ -30,8 +30,13 @@ FOLDLINE_ORDER = (
 ANYWHERE = "foldline.console.text"
 
 BOTTOM_LAYER_NEEDS = {"numpy", "PIL"}
-SHARED = {Path("datapath/compilation_cache.py"): "numba", Path("datapath/templates.py"): "jinja2"}
-"""Modules for several packages that need one library more. In datapath only `datapath.vivado.scripts` imports one of them."""
+SHARED = {
+    Path("datapath/compilation_cache.py"): "numba",
+    Path("datapath/templates.py"): "jinja2",
+    Path("datapath/text_form.py"): "bidi",
+}
+"""Modules for several packages that need one library more. datapath imports the last where a text needs it, and of the
+others `datapath.vivado.scripts` alone imports one."""
 NUMBA_DECORATORS = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil"}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
