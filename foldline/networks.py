@@ -1,15 +1,17 @@
-"""`open_network`: the design in a file, or that of a checkpoint."""
+"""`open_network`: the design in a file, that of a checkpoint, or that of a run's folder."""
 
 from __future__ import annotations
 
 import os
 import zipfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath.design import MEMBER, Design, Folding
 from datapath.errors import ConfigError, FileError
-from datapath.files import DAMAGE, require_file
+from datapath.files import DAMAGE, is_folder, require_file
+from foldline import runs
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
@@ -28,12 +30,14 @@ class Network:
 def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> Network:
     """Load a design, or export a checkpoint.
 
-    :param path: of a design or a checkpoint.
+    :param path: of a design or a checkpoint, or the folder of a run or a recipe (see `foldline.runs`).
     :param folding: None takes a design's folding; for a checkpoint, PE 1 and all products of a gate in parallel.
-    :raises FileError: neither a design nor a checkpoint.
+    :raises FileError: neither a design nor a checkpoint, or a folder that is not a run's, or an unfinished recipe's.
     :raises CheckpointError: a checkpoint that has no hardware form.
     :raises DesignError: the folding does not divide the dimensions.
     """
+    if is_folder(path):
+        return _of_folder(Path(path), folding)
     if _holds_design(path):
         design = Design.load(path)
         return Network(design=design.refolded(folding) if folding else design, checkpoint=None, notes=())
@@ -44,6 +48,30 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     exported = design_from_checkpoint(checkpoint, folding=folding)
     notes = _notes(exported, checkpoint.hyperparameters.prefused_bn_fc)
     return Network(design=exported.design, checkpoint=checkpoint, notes=notes)
+
+
+def _of_folder(folder: Path, folding: Folding | None) -> Network:
+    """The network of a run or a recipe; the first note says which file it is from."""
+    if not runs.is_recipe(folder):
+        found = runs.find_checkpoint(folder)
+        network = open_network(found, folding=folding)
+        return replace(network, notes=(*runs.taken(folder, found), *network.notes))
+    if not (folder / runs.DESIGN).is_file():
+        raise FileError(
+            f"{folder} is an unfinished recipe: it has no {runs.DESIGN} yet. It is resumed by: foldline recipe -i {folder}"
+        )
+    network = open_network(folder / runs.DESIGN, folding=folding)
+    notes = runs.taken(folder, folder / runs.DESIGN)
+    # The checkpoint from which it was exported, if that still exists.
+    stages = runs.stage_folders(folder)
+    for name in (runs.LAST, runs.BEST) if stages else ():
+        path = stages[-1] / name
+        if path.is_file():
+            trained = open_network(path, folding=network.design.folding)
+            if trained.design.same_network(network.design):
+                return Network(design=network.design, checkpoint=trained.checkpoint, notes=(*notes, *trained.notes))
+    missing = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."
+    return replace(network, notes=(*notes, missing))
 
 
 def _holds_design(path: str | os.PathLike) -> bool:

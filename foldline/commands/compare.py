@@ -10,6 +10,7 @@ import click
 
 from foldline.commands.lines import opened_cluster
 from foldline.commands.options import (
+    DESIGN,
     FILE,
     GroupedCommand,
     board_options,
@@ -24,7 +25,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
 
 
 @click.command("compare", cls=GroupedCommand)
-@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@click.argument("source", metavar=DESIGN, type=FILE)
 @dataset_options
 @_dataset("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic lines.")
 @option_group("Backends")(

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
-from foldline.commands.options import FILE, GroupedCommand, folding_options
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options
 
 
 @click.command("csim", cls=GroupedCommand)
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @line_options
 @folding_options
 def command(design_path: Path, folding: dict[str, int | None], **options) -> None:

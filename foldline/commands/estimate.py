@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group, target_options
+from foldline.commands.options import (
+    DESIGN,
+    FILE,
+    GroupedCommand,
+    folding_options,
+    opened_design,
+    option_group,
+    target_options,
+)
 
 
 @click.command("estimate", cls=GroupedCommand)
-@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@click.argument("source", metavar=DESIGN, type=FILE)
 @folding_options
 @target_options()
 @option_group("Target")(
@@ -37,11 +45,11 @@ def command(
     from datapath.manifest import Kernel
     from foldline.hardware.estimate import as_json as json_of
     from foldline.hardware.estimate import estimate, report
-    from foldline.networks import chosen_folding, open_network
+    from foldline.networks import chosen_folding
 
     if labels is not None and kernel != Kernel.RTL.value:
         raise click.UsageError("--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.")
-    design = open_network(source).design
+    design = opened_design(source)
     design = design.refolded(chosen_folding(design=design, **folding))
     found = estimate(
         Architecture.of(design),

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import FILE, GroupedCommand, dataset_options
-from foldline.commands.training_options import computation_options, device_of, read_dataset
+from foldline.commands.training_options import computation_options, device_of, opened_checkpoint, read_dataset
 
 
 @click.command("evaluate", cls=GroupedCommand)
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", metavar="RUN|CHECKPOINT", type=FILE)
 @dataset_options
 @computation_options
 def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, threads: int) -> None:
@@ -20,10 +20,9 @@ def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, 
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
     simulator and of a board.
     """
-    from train.checkpoint import Checkpoint
     from train.evaluation import evaluate_checkpoint
 
-    loaded = Checkpoint.load(checkpoint)
+    loaded = opened_checkpoint(checkpoint)
     seed = loaded.hyperparameters.random_seed
     dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
     evaluation = evaluate_checkpoint(loaded, dataset.validation, device=device_of(no_cuda), threads=threads)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from datapath.manifest import Kernel
-from foldline.commands.options import FILE, GroupedCommand, target_options
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, opened_design, target_options
 
 
 class _ExploreCommand(GroupedCommand):
@@ -30,7 +30,7 @@ class _ExploreCommand(GroupedCommand):
 
 
 @click.command("explore", cls=_ExploreCommand)
-@click.argument("sources", metavar="CHECKPOINT|DESIGN.npz...", nargs=-1, required=True, type=FILE)
+@click.argument("sources", metavar=f"{DESIGN}...", nargs=-1, required=True, type=FILE)
 @click.option("--min-columns-per-second", type=float, metavar="N", help="Name the cheapest folding with this rate.")
 @click.option("--all", "complete", is_flag=True, help="Show the complete front.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, which holds the complete fronts.")
@@ -54,12 +54,11 @@ def command(
     from datapath.boards import load_board
     from foldline.foldings.enumeration import check_rate, folding_front
     from foldline.foldings.table import folding_json, folding_report
-    from foldline.networks import open_network
 
     rate, target = min_columns_per_second, load_board(board)
     if rate is not None:
         check_rate(rate)
-    networks = [Architecture.of(open_network(source).design) for source in sources]
+    networks = [Architecture.of(opened_design(source)) for source in sources]
     found = []
     for source, network in zip(sources, networks, strict=True):
         front = folding_front(network, target, Kernel(kernel), clock_mhz=clock_mhz, columns=columns)

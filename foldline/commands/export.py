@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from foldline.commands.options import (
+    DESIGN,
     FILE,
     GroupedCommand,
     dataset_options,
@@ -26,7 +27,7 @@ _open = option_group("Project for open tools")
 
 
 @click.command("export", cls=GroupedCommand)
-@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@click.argument("source", metavar=DESIGN, type=FILE)
 @_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design.")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
 @_project("--project", type=FILE, help="Folder to write a hardware project into.")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import DESIGN, FILE, opened_design
 
 
 @click.command("inspect")
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @click.argument("image", metavar="[IMAGE]", required=False, type=FILE)
 @click.option("-o", "--output", type=FILE, help="PNG file to write [default: NAME.inspect.png in the current folder].")
 @click.option(
@@ -56,7 +56,6 @@ def command(
     if number is not None and pixels is None:
         raise click.UsageError("--line needs --pixels FILE.npz.")
 
-    from datapath.design import Design
     from datapath.files import require_different
     from foldline.batch.inputs import LineInput
     from foldline.console.terminal import table_console
@@ -67,7 +66,7 @@ def command(
     output = picture_path(output, image=image, pixels=pixels, number=number or 0)
     require_different(DESIGN=design_path, output=output)
     require_different(IMAGE=image, pixels=pixels, output=output)
-    design = Design.load(design_path)
+    design = opened_design(design_path)
     line = LineInput(str(image), image) if image else pixel_input(pixels, number or 0)
     title = image.name if image else f"{pixels.name} {line.name}"
     inspection = inspect_input(design, line, ignore_limits=ignore_limits)
@@ -85,10 +84,9 @@ def command(
 
 
 def _show_bounds(design_path: Path, as_json: bool) -> None:
-    from datapath.design import Design
     from foldline.inspect.bounds import bounds_json, report
 
-    design = Design.load(design_path)
+    design = opened_design(design_path)
     if as_json:
         click.echo(json.dumps(bounds_json(design), ensure_ascii=False))
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.options import FILE, all_of, computation_options, option_group
+from foldline.commands.options import FILE, all_of, computation_options, opened_design, option_group
 from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -93,7 +93,6 @@ def compute_lines(
     :param simulation_of: gives the simulation of a design.
     :param hardware: which is simulated, and built first; None for the simulator itself.
     """
-    from datapath.design import Design
     from datapath.files import require_different
     from fixedpoint_sim import trace_writer
     from foldline.batch.results import Header
@@ -103,7 +102,7 @@ def compute_lines(
     require_different(DESIGN=design_path, pixels=options.pixels, output=options.output, trace=options.trace)
     inputs = chosen_inputs(options.images, options.list_path, options.pixels)
     simulation = replace(
-        simulation_of(Design.load(design_path)), ignore_limits=options.ignore_limits, summaries=options.trace is None
+        simulation_of(opened_design(design_path)), ignore_limits=options.ignore_limits, summaries=options.trace is None
     )
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)

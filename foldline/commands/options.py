@@ -19,6 +19,7 @@ import functools
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -26,7 +27,13 @@ from click.core import ParameterSource
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 
+if TYPE_CHECKING:
+    from datapath.design import Design
+
 FILE = click.Path(path_type=Path)
+
+DESIGN = "RUN|CHECKPOINT|DESIGN.npz"
+"""What commands take that need a network for the board: see `foldline.networks.open_network`."""
 
 
 class GroupedOption(click.Option):
@@ -126,6 +133,19 @@ folding_options = as_one(
     *(_folding(f"--{name.replace('_', '-')}", type=int, help=text) for name, text in FOLDING.items()),
 )
 """How much the hardware computes in parallel, for `foldline.networks.chosen_folding`."""
+
+
+def opened_design(path: Path) -> Design:
+    """The design that a command computes: that of a file, of a checkpoint, or of a run's folder; notes go to stderr.
+
+    :param path: see `foldline.networks.open_network`, which also says what it raises.
+    """
+    from foldline.networks import open_network
+
+    network = open_network(path)
+    for note in network.notes:
+        click.echo(note, err=True)
+    return network.design
 
 
 def parse_backends(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:

@@ -25,7 +25,11 @@ _start = option_group("Start")
 
 @click.command("recipe", cls=GroupedCommand)
 @_start("-i", "--input", "folder", type=FILE, help="Folder of a recipe to resume.")
-@_start("--warm-up", type=FILE, help="Checkpoint of a float network, which replaces the float stage.")
+@_start(
+    "--warm-up",
+    type=FILE,
+    help="Float network that replaces the float stage: a checkpoint, or the folder of a run or a recipe.",
+)
 @run_options
 @dataset_options
 @extra_option
@@ -60,6 +64,8 @@ def command(
         raise click.UsageError("--warm-up is for a new recipe; -i FOLDER resumes one.")
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
+    if warm_up is not None:
+        warm_up = _found_warm_up(warm_up)
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
     dataset = read_dataset(**dataset_source, seed=hyperparameters.random_seed, extra=extra)
     with showing() as reporter:
@@ -84,3 +90,12 @@ def command(
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )
     click.echo(f"The design: {result.design}")
+
+
+def _found_warm_up(path: Path) -> Path:
+    from foldline.runs import find_warm_up, taken
+
+    found = find_warm_up(path)
+    for message in taken(path, found):
+        click.echo(message, err=True)
+    return found

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
-from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options, option_group
 from foldline.console.stopping import Stopped
 
 
 @click.command("rtlsim", cls=GroupedCommand)
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @line_options
 @option_group("Output")(
     "--vcd", type=FILE, help="Write a waveform: around the first difference, or of the whole first line."

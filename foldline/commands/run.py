@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import chosen_inputs, input_options
-from foldline.commands.options import FILE, GroupedCommand, board_options, option_group
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_options, opened_design, option_group
 
 _output = option_group("Output")
 
 
 @click.command("run", cls=GroupedCommand)
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @input_options
 @board_options
 @_output("--json", "as_json", is_flag=True, help="Print one JSON object per text line.")
@@ -43,7 +43,6 @@ def command(
     """
     import numpy as np
 
-    from datapath.design import Design
     from datapath.files import npz_writer, require_different
     from foldline.batch.board_runs import Throughput, read_inputs
     from foldline.console.text import capitalised
@@ -51,7 +50,7 @@ def command(
 
     require_different(DESIGN=design_path, pixels=pixels, trace=trace, bitstream=bitstream, manifest=manifest)
     inputs = chosen_inputs(images, list_path, pixels)
-    design = Design.load(design_path)
+    design = opened_design(design_path)
     throughput, failed = Throughput(), 0
     with ExitStack() as stack:
         with _building(device):

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from foldline.commands.lines import LineOptions, compute_lines, line_options
-from foldline.commands.options import FILE, GroupedCommand
+from foldline.commands.options import DESIGN, FILE, GroupedCommand
 
 
 @click.command("simulate", cls=GroupedCommand)
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @line_options
 def command(design_path: Path, **options) -> None:
     """Compute text lines with the fixed-point simulator of DESIGN: the bits that the board computes.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, folding_options, option_group
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options, opened_design, option_group
 
 _target = option_group("Target")
 
 
 @click.command("synth", cls=GroupedCommand)
-@click.argument("source", metavar="CHECKPOINT|DESIGN.npz", type=FILE)
+@click.argument("source", metavar=DESIGN, type=FILE)
 @folding_options
 @_target(
     "--target",
@@ -43,11 +43,11 @@ def command(
     from foldline.console.progress import waiting_for_steps
     from foldline.hardware.synthesis import as_json as json_of
     from foldline.hardware.synthesis import gates_of, report
-    from foldline.networks import chosen_folding, open_network
+    from foldline.networks import chosen_folding
 
     if seed is not None and not placed:
         raise click.UsageError("--seed needs --place: synthesis has no seed.")
-    design = open_network(source).design
+    design = opened_design(source)
     design = design.refolded(chosen_folding(design=design, **folding))
     with waiting_for_steps("starting") as progress:
         found = gates_of(design, target=target, placed=placed, seed=1 if seed is None else seed, progress=progress)

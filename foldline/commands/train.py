@@ -19,11 +19,13 @@ from foldline.commands.training_options import (
     flags,
     hyperparameter_options,
     hyperparameters_of,
+    opened_checkpoint,
     read_dataset,
     resuming_command,
     run_options,
 )
 from foldline.console.stopping import Stopped
+from foldline.runs import find_checkpoint
 
 if TYPE_CHECKING:
     from train.distributed import Group
@@ -61,7 +63,7 @@ def _mode_options(command):
 
 
 @click.command("train", cls=GroupedCommand)
-@_start("-i", "--input", "checkpoint", type=FILE, help="Checkpoint to start from.")
+@_start("-i", "--input", "checkpoint", type=FILE, help="Checkpoint to start from, or the folder of its run.")
 @_start(
     "--pretrained-policy",
     type=click.Choice(["RESUME", "RETRAIN"]),
@@ -99,7 +101,6 @@ def command(
     validation lines is best-cer.pt in the run's folder; `foldline evaluate` and `foldline export` read it. Presets for
     -p are in params/. `foldline recipe` trains a network for the board, in several runs.
     """
-    from train.checkpoint import Checkpoint
     from train.distributed import torchrun_group
     from train.starting import Pretrained
 
@@ -110,7 +111,8 @@ def command(
     _require_checkpoint(given)
     overrides = {name: value for name, value in options.items() if name not in (*MODES, *OF_MODES)}
     group = torchrun_group()
-    start = None if checkpoint is None else Checkpoint.load(checkpoint)
+    policy = Pretrained[pretrained_policy]
+    start = None if checkpoint is None else opened_checkpoint(checkpoint, resume=policy is Pretrained.RESUME)
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
     dataset = read_dataset(
         **dataset_source, seed=hyperparameters.random_seed, extra=extra, quiet=not group.is_rank_zero
@@ -121,7 +123,7 @@ def command(
         dataset,
         experiments=None if dry_run else experiments,
         checkpoint=start,
-        policy=Pretrained[pretrained_policy],
+        policy=policy,
         init_bn_fc_fusion=init_bn_fc_fusion,
         device=device_of(no_cuda),
         threads=threads,
@@ -187,6 +189,8 @@ def _run_other_command(context: click.Context, given: dict[str, object]) -> None
 def _arguments(other: click.Command, mode: str, given: dict[str, object]) -> tuple[list[str], list[str]]:
     """The command line of another command for the parameters of this one, and those that it does not take."""
     checkpoint = given.get("checkpoint", Path("CHECKPOINT"))
+    if other.name != "recipe" and "checkpoint" in given:
+        checkpoint = find_checkpoint(checkpoint)  # of a folder; what is exported is written beside it
     arguments = [str(checkpoint)]
     if other.name == "recipe":
         arguments = ["-i", str(checkpoint)] if "checkpoint" in given else []

@@ -16,6 +16,7 @@ from foldline.commands.options import FILE, all_of, given_options, option_group
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
     from train.data.dataset import Dataset
 
 REPEATED_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
@@ -139,6 +140,22 @@ def read_dataset(
     for problem in () if quiet else dataset.problems:
         click.echo(problem, err=True)
     return dataset
+
+
+def opened_checkpoint(path: Path, *, resume: bool = False) -> Checkpoint:
+    """The checkpoint in a file or in the folder of a run or a recipe; stderr gets which one of a folder is taken.
+
+    :param path: see `foldline.runs.find_checkpoint`, which also says what it raises.
+    :param resume: whether the run is to be resumed.
+    :raises CheckpointError: see `Checkpoint.load`.
+    """
+    from foldline.runs import find_checkpoint, taken
+    from train.checkpoint import Checkpoint
+
+    found = find_checkpoint(path, resume=resume)
+    for message in taken(path, found):
+        click.echo(message, err=True)
+    return Checkpoint.load(found)
 
 
 def device_of(no_cuda: bool) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import DESIGN, FILE, opened_design
 
 
 @click.command("verify")
-@click.argument("design_path", metavar="DESIGN.npz", type=FILE)
+@click.argument("design_path", metavar=DESIGN, type=FILE)
 @click.argument("header", metavar="HEADER.hpp", type=FILE)
 @click.argument("images", metavar="[IMAGE...]", nargs=-1, type=FILE)
 @click.option("--pixels", type=FILE, help="Raw pixels instead of images: .npz with pixels_0, ... [T, I].")
@@ -25,13 +25,12 @@ def command(
     with the folded-order simulator of HEADER, and with --csim also with a C simulation of HEADER. The first difference
     ends the command.
     """
-    from datapath.design import Design
     from foldline.batch.inputs import image_inputs, pixel_inputs
     from foldline.hardware.headers import verify_header
 
     if images and pixels is not None:
         raise click.UsageError("Give images, or --pixels FILE.npz, and not both.")
-    design = Design.load(design_path)
+    design = opened_design(design_path)
     lines = None
     if images or pixels is not None:
         inputs = image_inputs(images) if pixels is None else pixel_inputs(pixels)

@@ -9,20 +9,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from datapath.design import Design
-from datapath.errors import ConfigError, FileError
+from datapath.errors import ConfigError
 from datapath.files import is_folder
 from foldline.compare.agreement import BOARD, RTL
 from foldline.compare.comparison import TORCH, Progress, check_backends, compare
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
+from foldline.runs import is_recipe, stage_folders
 from train.data.dataset import Dataset
 
-# As `foldline.recipe` and `train.experiment` name them, which need torch.
-DESIGN, RECIPE, TENSORBOARD = "design.npz", "recipe.json", "tensorboard"
-CHECKPOINTS = ("best-cer.pt", "last.pt")
-"""Checkpoints of a training run; the first that exists is used."""
+TENSORBOARD = "tensorboard"  # as `train.experiment` names it, which needs torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +114,9 @@ def _open_run(path: Path) -> OpenedRun:
         in_run = path.suffix == ".pt" and (path.parent / TENSORBOARD).is_dir()
         name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
         return OpenedRun(name=name, network=open_network(path), curves=_curves(path.parent) if in_run else ())
-    name = path.resolve().name
-    if (path / RECIPE).is_file():
-        return OpenedRun(name=name, network=_recipe_network(path), curves=_curves(*_stage_folders(path)))
-    for checkpoint in CHECKPOINTS:
-        if (path / checkpoint).is_file():
-            return OpenedRun(name=name, network=open_network(path / checkpoint), curves=_curves(path))
-    raise FileError(f"{path} is not a run: it contains neither {RECIPE} nor {' nor '.join(CHECKPOINTS)}.")
-
-
-def _stage_folders(recipe: Path) -> list[Path]:
-    """A recipe's training runs, in the order of its stages."""
-    return sorted(folder.parent for folder in recipe.glob(f"*/*/{TENSORBOARD}"))
+    network = open_network(path)
+    curves = _curves(*stage_folders(path)) if is_recipe(path) else _curves(path)
+    return OpenedRun(name=path.resolve().name, network=network, curves=curves)
 
 
 def _curves(*folders: Path) -> tuple[CurveStage, ...]:
@@ -139,20 +127,4 @@ def _curves(*folders: Path) -> tuple[CurveStage, ...]:
 def _stage_name(folder: Path) -> str:
     """In a recipe, the name of the folder above the run, else that of the run."""
     folder = folder.resolve()
-    return folder.parent.name if (folder.parent.parent / RECIPE).is_file() else folder.name
-
-
-def _recipe_network(folder: Path) -> Network:
-    """The recipe's design, with the checkpoint from which it was exported if that still exists."""
-    if not (folder / DESIGN).is_file():
-        raise FileError(f"{folder} is an unfinished recipe: it has no {DESIGN} yet.")
-    design = Design.load(folder / DESIGN)
-    stages = _stage_folders(folder)
-    for checkpoint in reversed(CHECKPOINTS):
-        path = stages[-1] / checkpoint if stages else None
-        if path is not None and path.is_file():
-            network = open_network(path, folding=design.folding)
-            if network.design.same_network(design):
-                return replace(network, design=design)
-    note = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."
-    return Network(design=design, checkpoint=None, notes=(note,))
+    return folder.parent.name if is_recipe(folder.parent.parent) else folder.name

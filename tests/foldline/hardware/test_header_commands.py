@@ -77,4 +77,4 @@ def test_import_refuses_an_alphabet_of_another_size(design, saved, tmp_path):
 
 def test_a_file_that_is_neither_design_nor_checkpoint(image, tmp_path):
     fails(f"{image} is neither a design nor a checkpoint, or it is cut off.", "export", image, "-o", tmp_path / "h.hpp")
-    fails(f"Cannot read {tmp_path}: it is a folder.", "export", tmp_path, "-o", tmp_path / "h.hpp")
+    fails((f"{tmp_path} is not the folder of a run or a recipe",), "export", tmp_path, "-o", tmp_path / "h.hpp")
