@@ -20,10 +20,22 @@ PACKAGES = (*LIBRARY, TOP_LAYER)
 FOLDLINE_PACKAGES = {"batch", "commands", "compare", "console", "foldings", "hardware", "inspect", "report", "study"}
 FOLDLINE_MODULES = {
     *("__init__", "__main__", "cli"),
-    *("datasets", "demo", "differences", "golden", "networks", "recipe"),
+    *("datasets", "demo", "differences", "golden", "networks", "recipe", "runs"),
 }
 FOLDLINE_ORDER = (
-    *("differences", "datasets", "batch", "hardware", "compare", "networks", "inspect", "foldings", "recipe", "study"),
+    *(
+        "differences",
+        "datasets",
+        "batch",
+        "hardware",
+        "compare",
+        "runs",
+        "networks",
+        "inspect",
+        "foldings",
+        "recipe",
+        "study",
+    ),
     *("report", "golden", "console", "demo", "commands", "cli", "__main__"),
 )
 """The parts of foldline, lowest first: each imports only those before it, and all may import `ANYWHERE`."""
