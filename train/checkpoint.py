@@ -51,6 +51,8 @@ class Checkpoint:
     :param provenance: command line, dataset, author and tool, by name.
     :param path: file that it was loaded from; None for a checkpoint in memory.
     :param sha256: digest of that file, in hex.
+    :param origin: what wrote it, if not Foldline; it holds weights only (`train.original`).
+    :param notes: messages on what was not taken from its file, or was converted.
     """
 
     hyperparameters: Hyperparameters
@@ -66,6 +68,8 @@ class Checkpoint:
     provenance: dict[str, str]
     path: Path | None = None
     sha256: str = ""
+    origin: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

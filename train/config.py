@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
@@ -279,13 +280,13 @@ class Hyperparameters:
 
     @classmethod
     def from_json(cls, path: str | os.PathLike) -> Hyperparameters:
-        """Read a params file: one JSON object of hyperparameters.
+        """Read a params file: one JSON object of hyperparameters; comments after ``#`` or ``//`` are passed over.
 
         :raises FileError: the file cannot be read.
         :raises ConfigError: not a JSON object, a name that is unknown or comes twice, or a value out of range.
         """
         try:
-            values = json.loads(read_text(path), object_pairs_hook=_without_repeats)
+            values = json.loads(_without_comments(read_text(path)), object_pairs_hook=_without_repeats)
         except json.JSONDecodeError as error:
             raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is not JSON: {error.msg}.") from error
         except RecursionError as error:
@@ -301,6 +302,14 @@ class Hyperparameters:
     def to_json(self, path: str | os.PathLike) -> None:
         """Write every hyperparameter, for `from_json`; raises FileError if that fails."""
         write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
+
+
+_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?:#|//)[^\n]*')
+
+
+def _without_comments(text: str) -> str:
+    """JSON with spaces for its comments, so that every place in it stays; texts are left as they are."""
+    return _TEXT_OR_COMMENT.sub(lambda one: one[0] if one[0][0] == '"' else " " * len(one[0]), text)
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -348,7 +357,9 @@ def checked_value(one: Field, value: object) -> object:
     if type(value) is not kind:
         raise ConfigError(f"{one.name} is {shown(value)}; it must be {_KINDS[kind]}.")
     choices, at_least, at_most, above = (one.metadata[key] for key in ("choices", "at_least", "at_most", "above"))
-    if choices is not None and value not in choices:
+    if choices is not None and value.upper() in choices:
+        return value.upper()
+    if choices is not None:
         raise ConfigError(f"{one.name} is {shown(value)}; allowed is {', '.join(choices)}.")
     if kind is float and not math.isfinite(value):
         raise ConfigError(f"{one.name} is {value}; it must be finite.")

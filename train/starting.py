@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -102,6 +102,11 @@ def start_from(
     try:
         if policy is Pretrained.RETRAIN:
             return _retrain(checkpoint, hyperparameters, fusion=fusion)
+        if checkpoint.origin:
+            raise CheckpointError(
+                f"it was written by {checkpoint.origin}, and only its weights are read, so its run cannot be resumed; use "
+                f"--pretrained-policy RETRAIN for a new run that starts from these weights."
+            )
         if fusion:
             raise ConfigError("init_bn_fc_fusion changes the network, so the run cannot be resumed; use RETRAIN.")
         if checkpoint.path is None:
@@ -193,9 +198,18 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
     if fusion:
         if source.batch_norm is None:
             raise ConfigError("init_bn_fc_fusion is set, but the checkpoint has no batch norm left to fuse.")
-        if not hyperparameters.prefused_bn_fc:
-            raise ConfigError("init_bn_fc_fusion needs prefused_bn_fc true: the fused network has no batch norm.")
         source = fuse_batch_norm(source)
+        hyperparameters = replace(hyperparameters, prefused_bn_fc=True)  # the fused network has no batch norm
+    elif source.batch_norm is not None and hyperparameters.prefused_bn_fc:
+        raise CheckpointError(
+            "the checkpoint has batch norm, and prefused_bn_fc is true; --init-bn-fc-fusion fuses it into the fully "
+            "connected layer."
+        )
+    elif source.batch_norm is None and not hyperparameters.prefused_bn_fc:
+        raise CheckpointError(
+            "the checkpoint has no batch norm, and prefused_bn_fc is false; --prefused-bn-fc true builds the network "
+            "without it."
+        )
     if source.hyperparameters.score_scale != hyperparameters.score_scale:
         # The loss multiplies the scores by the new factor: the product stays the same.
         factor = source.hyperparameters.score_scale / hyperparameters.score_scale

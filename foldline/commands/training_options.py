@@ -79,7 +79,7 @@ def hyperparameter_options(command: Callable) -> Callable:
         for name in names:
             one = by_name[name]
             choices = one.metadata["choices"]
-            kind = click.Choice(choices) if choices else type(one.default)
+            kind = click.Choice(choices, case_sensitive=False) if choices else type(one.default)
             flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
             limits = f"; {range_text(one)}" if range_text(one) else ""
             default = str(one.default).lower() if kind is bool else one.default

@@ -142,6 +142,43 @@ def test_json_keeps_the_default_of_what_it_leaves_out(tmp_path):
     assert Hyperparameters.from_json(tmp_path / "params.json") == replace(Hyperparameters(), layer_size=64)
 
 
+COMMENTED = """# the whole line, "quoted"
+{ // of the brace
+  "layer_size": 64, # tabs\tand {"brackets": 1}
+  "lr": 0.5 # "an open text
+} // the end"""
+
+
+def test_comments_in_json_are_passed_over(tmp_path):
+    (tmp_path / "params.json").write_text(COMMENTED)
+    assert Hyperparameters.from_json(tmp_path / "params.json") == replace(Hyperparameters(), layer_size=64, lr=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{ # one\n  "lr": # two\n  }', "line 3 column 3"),
+        ('{"lr": 1, # "x"\n "optimiser": "ADAM" "', "line 2 column 22"),
+        ('{"optimiser": "ADAM # no end', "line 1 column 15"),
+    ],
+)
+def test_a_place_in_json_with_comments_is_that_of_the_file(tmp_path, text, place):
+    (tmp_path / "params.json").write_text(text)
+    with pytest.raises(ConfigError, match=place):
+        Hyperparameters.from_json(tmp_path / "params.json")
+
+
+def test_a_text_in_json_keeps_what_looks_like_a_comment(tmp_path):
+    (tmp_path / "params.json").write_text(r'{"optimiser": "A\"#B//C"}')
+    with pytest.raises(ConfigError, match='A"#B//C'):
+        Hyperparameters.from_json(tmp_path / "params.json")
+
+
+def test_a_choice_may_be_in_lower_case():
+    assert Hyperparameters(neuron_type="lstm", reduce_bidirectional="Sum").neuron_type == "LSTM"
+    assert Hyperparameters(lr_schedule="one_cycle") == Hyperparameters(lr_schedule="ONE_CYCLE")
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -197,11 +198,35 @@ def test_fusing_on_the_way_into_the_second_stage(tmp_path):
     assert len(second.epochs) == 1
 
 
+def test_fusing_builds_the_network_without_batch_norm_whatever_prefused_bn_fc_is(tmp_path):
+    hp = tiny.hyperparameters(epochs=0)
+    first = train(hp, tiny.dataset(), experiments=tmp_path)
+    fused = train(
+        hp,
+        tiny.dataset(),
+        experiments=None,
+        checkpoint=first.resume_from,
+        policy=Pretrained.RETRAIN,
+        init_bn_fc_fusion=True,
+    )
+    assert fused.last.hyperparameters == replace(hp, prefused_bn_fc=True)
+    assert not any(name.startswith("batch_norm") for name in fused.last.model)
+
+
+@pytest.mark.parametrize(("before", "option"), [(False, "--init-bn-fc-fusion"), (True, "--prefused-bn-fc true")])
+def test_weights_with_batch_norm_for_a_network_without_name_the_missing_option(tmp_path, before, option):
+    """And the other way round."""
+    hp = tiny.hyperparameters(epochs=0, prefused_bn_fc=before)
+    last = train(hp, tiny.dataset(), experiments=tmp_path).resume_from
+    other = replace(hp, prefused_bn_fc=not before)
+    with pytest.raises(CheckpointError, match=option):
+        train(other, tiny.dataset(), experiments=None, checkpoint=last, policy=Pretrained.RETRAIN)
+
+
 def options_of(case: str, last) -> dict:
     return {
         "fusion without checkpoint": {"init_bn_fc_fusion": True},
         "fusion of a resumed run": {"init_bn_fc_fusion": True, "checkpoint": last},
-        "fusion without prefused": {"init_bn_fc_fusion": True, "checkpoint": last, "policy": Pretrained.RETRAIN},
     }[case]
 
 
@@ -215,10 +240,6 @@ def options_of(case: str, last) -> dict:
         (
             "fusion of a resumed run",
             "init_bn_fc_fusion changes the network, so the run cannot be resumed; use RETRAIN.",
-        ),
-        (
-            "fusion without prefused",
-            "init_bn_fc_fusion needs prefused_bn_fc true: the fused network has no batch norm.",
         ),
     ],
 )
