@@ -43,7 +43,7 @@ def render(
         them for the manifest.
     :param clock_mhz: clock of the accelerator, MHz; None takes the board's.
     :raises DesignError: the weights do not fit the board's part, or a limit exceeds the kernel's counters.
-    :raises ConfigError: a clock out of range, or no line.
+    :raises ConfigError: a clock that the board does not make, or no line.
     """
     if not lines:
         raise ConfigError("lines is empty; the test bench needs one line or more.")

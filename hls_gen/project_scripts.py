@@ -23,7 +23,7 @@ SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 class ProjectFacts(BoardProject):
     """Values in the scripts and the README of a project.
 
-    :raises ConfigError: a name or path with other characters than a script takes, or a clock out of range.
+    :raises ConfigError: a name or path with other characters than a script takes, or a clock that the board does not make.
     """
 
     kernel: Kernel = Kernel.HLS

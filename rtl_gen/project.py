@@ -54,7 +54,7 @@ def render_project(
     :param lines: raw columns [T, I], and the expected result; `known_answers` chooses some of them for the manifest.
     :param clock_mhz: clock of the accelerator, MHz; None takes the board's.
     :raises DesignError: a limit exceeds the kernel's counters.
-    :raises ConfigError: a clock out of range, or no line.
+    :raises ConfigError: a clock that the board does not make, or no line.
     """
     if not lines:
         raise ConfigError("lines is empty; the manifest needs one known-answer line or more.")

@@ -1,4 +1,4 @@
-"""Boards: one JSON file each in ``datapath/boards/``, loaded into a `TargetBoard`.
+"""Boards: one JSON file each, loaded into a `TargetBoard`; ours are in ``datapath/boards/``, others are a user's own.
 
 Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no hexadecimal numbers.
 """
@@ -6,13 +6,24 @@ Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
+from fractions import Fraction
 from importlib.resources import files
+from pathlib import Path
 
+from datapath.boards.clocks import MAX_DIVIDER, PLL_MHZ, clock_text, meant_clock, nearest_clocks, possible_clocks
 from datapath.errors import ConfigError, suggestion
+from datapath.files import file_errors, require_file
+
+DEFAULT_BOARD = "pynq-z2"
+"""The board of every command that is given none."""
+
+MAX_FILE_BYTES = 64 * 1024
+"""Largest file of a board; ours have 1 KB."""
 
 CLOCKS_MHZ = (10, 250)
 """Slowest and fastest clock of a project, in MHz."""
@@ -57,6 +68,10 @@ class TargetBoard:
     """Default clock of the accelerator, MHz."""
     ps_clock_mhz: float
     """Reference clock of the processing system on this board, MHz; used where the board files are missing."""
+    io_pll_mhz: float
+    """I/O PLL of the processing system as the board's image sets it, nominal, MHz; the accelerator's clock is divided from it."""
+    pl_dividers: tuple[int, ...]
+    """Largest value of each divider between that PLL and the accelerator; the smallest is 1."""
     luts: int
     """Six-input look-up tables of the part."""
     ffs: int
@@ -77,12 +92,21 @@ class TargetBoard:
     """Bytes from `memory_base` on that the accelerator can access."""
     sources: str
     """Documents that these figures are from."""
+    path: str = field(default="", compare=False)
+    """Of the file of a user's own board; empty for ours."""
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "part", "board_part", "sources"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{name} is {value!r}; it must be a text that is not empty.")
+        if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", self.name):
+            raise ConfigError(f"name is {self.name!r}; it must be 1 to 64 letters, digits, '.', '_' and '-'.")
+        if len(self.title) > 100 or not self.title.isprintable() or set(self.title) & set('\\[]{}$"<>'):
+            raise ConfigError(
+                f"title is {self.title[:100]!r}; it must be one line of at most 100 characters, without brackets, braces, "
+                "quotes, '$' and '\\'."
+            )
         if not re.fullmatch(r"[0-9A-Za-z-]+", self.part):
             raise ConfigError(f"part is {self.part!r}; it must be letters, digits and hyphens.")
         if not re.fullmatch(r"[0-9A-Za-z.:_*-]+", self.board_part):
@@ -97,6 +121,21 @@ class TargetBoard:
         check_clock(self.clock_mhz)
         if not _is_number(self.ps_clock_mhz, int, float) or not 27 <= self.ps_clock_mhz <= 60:
             raise ConfigError(f"ps_clock_mhz is {self.ps_clock_mhz!r}; it must be 27 to 60 MHz.")
+        least, most = PLL_MHZ
+        if not _is_number(self.io_pll_mhz, int, float) or not least <= self.io_pll_mhz <= most:
+            raise ConfigError(f"io_pll_mhz is {self.io_pll_mhz!r}; it must be {least} to {most} MHz.")
+        dividers = self.pl_dividers
+        if (
+            not isinstance(dividers, tuple)
+            or not 1 <= len(dividers) <= 2
+            or not all(_is_number(last, int) and 1 <= last <= MAX_DIVIDER for last in dividers)
+        ):
+            shown = list(dividers) if isinstance(dividers, tuple) else dividers
+            raise ConfigError(f"pl_dividers is {shown!r}; it must be one or two integers of 1 to {MAX_DIVIDER}.")
+        if not self.clocks:
+            least, most = CLOCKS_MHZ
+            raise ConfigError(f"{self.clock_rule} gives no clock of {least} to {most} MHz.")
+        self.clock(self.clock_mhz)
         for name in RESOURCES:
             value, least = getattr(self, name), 0 if name == "uram" else 1
             if not _is_number(value, int) or value < least:
@@ -126,15 +165,45 @@ class TargetBoard:
         """Last byte address that the accelerator can access."""
         return self.memory_base + self.memory_bytes - 1
 
+    @property
+    def option(self) -> str:
+        """What the option `--board` takes for this board: its name, or the path of its file."""
+        return self.path or self.name
+
+    @property
+    def clocks(self) -> tuple[Fraction, ...]:
+        """Clocks of the accelerator that the board makes, MHz, within `CLOCKS_MHZ`, from the slowest on."""
+        return possible_clocks(self.io_pll_mhz, self.pl_dividers, *CLOCKS_MHZ)
+
+    @property
+    def clock_rule(self) -> str:
+        """How the clocks follow from the PLL, as a formula in words."""
+        divided = "d0 * d1" if len(self.pl_dividers) == 2 else "d0"
+        ranges = " and ".join(f"1 to {last}" for last in sorted(set(self.pl_dividers)))
+        return f"{clock_text(self.io_pll_mhz)} MHz / ({divided}) with dividers of {ranges}"
+
     def clock(self, clock_mhz: float | None) -> float:
-        """The clock of a project in MHz.
+        """The clock of a project in MHz: one that the board makes, see `datapath.boards.clocks.meant_clock`.
 
         :param clock_mhz: the one that is asked for; None takes the board's default.
-        :raises ConfigError: outside `CLOCKS_MHZ`.
+        :raises ConfigError: outside `CLOCKS_MHZ`, or between two clocks of the board; both are named.
         """
-        if clock_mhz is not None:
-            check_clock(clock_mhz)
-        return self.clock_mhz if clock_mhz is None else clock_mhz
+        asked = self.clock_mhz if clock_mhz is None else clock_mhz
+        check_clock(asked)
+        found = meant_clock(asked, self.clocks)
+        if found is None:
+            near = [clock_text(clock) for clock in nearest_clocks(asked, self.clocks)]
+            nearest = f"clocks are {' and '.join(near)}" if len(near) == 2 else f"clock is {near[0]}"
+            raise ConfigError(
+                f"clock_mhz is {asked:.10g}; {self.title} makes {self.clock_rule}. The nearest {nearest} MHz."
+            )
+        return float(found)
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields of its file, for JSON; `from_dict` reads them."""
+        values = asdict(self) | {"family": self.family.value, "pl_dividers": list(self.pl_dividers)}
+        del values["path"]
+        return values | {name: f"0x{getattr(self, name):X}" for name in HEXADECIMAL}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object], *, source: str) -> TargetBoard:
@@ -144,7 +213,7 @@ class TargetBoard:
         :param source: name in errors, such as that of the file.
         :raises ConfigError: an unknown field (with the nearest known one), a missing one, or a value out of range.
         """
-        known = [one.name for one in fields(cls)]
+        known = [one.name for one in fields(cls) if one.name != "path"]
         for name in values:
             if name not in known:
                 raise ConfigError(f"{source}: there is no field {name!r}{suggestion(name, known)}")
@@ -165,7 +234,8 @@ def check_clock(clock_mhz: float) -> None:
     """
     least, most = CLOCKS_MHZ
     if not _is_number(clock_mhz, int, float) or not least <= clock_mhz <= most:
-        raise ConfigError(f"clock_mhz is {clock_mhz!r}; it must be {least} to {most} MHz.")
+        shown = f"{clock_mhz:.10g}" if isinstance(clock_mhz, float) else repr(clock_mhz)
+        raise ConfigError(f"clock_mhz is {shown}; it must be {least} to {most} MHz.")
 
 
 def board_names() -> tuple[str, ...]:
@@ -173,26 +243,47 @@ def board_names() -> tuple[str, ...]:
     return tuple(sorted(one.name.removesuffix(".json") for one in _FOLDER.iterdir() if one.name.endswith(".json")))
 
 
-def load_board(name: str) -> TargetBoard:
+def load_board(board: str | os.PathLike) -> TargetBoard:
     """Load a board.
 
-    :param name: one of `board_names`.
+    :param board: one of `board_names`, or the path of a user's own file, which ends in ``.json``.
     :raises ConfigError: no such board (with the nearest known one), or its file is invalid.
+    :raises FileError: the file is missing or cannot be read.
     """
-    known = board_names()
-    if name not in known:
+    name, known = str(board), board_names()
+    if name in known:
+        return _board_of((_FOLDER / f"{name}.json").read_bytes(), source=f"{name}.json")
+    if not name.endswith(".json"):
         raise ConfigError(f"There is no board {name!r}{suggestion(name, known)}")
-    source = f"{name}.json"
+    require_file(name)
+    with file_errors("read", name), Path(name).open("rb") as handle:
+        content = handle.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{name}: it has more than {MAX_FILE_BYTES} bytes; the file of a board has about 1000.")
+    found = _board_of(content, source=name, path=name)
+    if found.name in known:
+        raise ConfigError(f"{name}: name is {found.name!r}, which is a board of Foldline; give yours another name.")
+    return found
+
+
+def _board_of(content: bytes, *, source: str, path: str = "") -> TargetBoard:
+    """The board in the bytes of its file; `source` is its name in errors."""
     try:
-        values = json.loads((_FOLDER / source).read_text(encoding="utf-8"))
-    except ValueError as error:
+        pairs = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source}: it is not JSON ({error}).") from error
-    if not isinstance(values, dict):
+    if not isinstance(pairs, dict):
         raise ConfigError(f"{source}: it must hold one JSON object.")
-    board = TargetBoard.from_dict(values, source=source)
-    if board.name != name:
-        raise ConfigError(f"{source}: name is {board.name!r}; it must be the file's, {name!r}.")
-    return board
+    return replace(TargetBoard.from_dict(pairs, source=source), path=path)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object of these pairs; JSON's reader would take the last of several fields of one name."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name in found if sum(one == name for one, _ in pairs) > 1)
+        raise ValueError(f"the field {twice!r} is there twice")
+    return found
 
 
 def _is_number(value: object, *types: type) -> bool:
@@ -205,4 +296,6 @@ def _read(name: str, value: object) -> object:
         return int(value, 16)
     if name == "family" and value in [family.value for family in Family]:
         return Family(value)
+    if name == "pl_dividers" and isinstance(value, list):
+        return tuple(value)
     return value

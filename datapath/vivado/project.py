@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from datapath.architecture import Architecture
-from datapath.boards import TargetBoard, check_clock
+from datapath.boards import TargetBoard
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, os_reason, read_text, write_text
@@ -41,7 +41,7 @@ _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
 class BoardProject:
     """Values in the scripts and the README of a project.
 
-    :raises ConfigError: a name with other characters than a script takes, or a clock out of range.
+    :raises ConfigError: a name with other characters than a script takes, or a clock that the board does not make.
     """
 
     name: str  # of the design, and of the .bit, .hwh, .json and .npz files
@@ -53,7 +53,7 @@ class BoardProject:
     kernel: Kernel
 
     def __post_init__(self) -> None:
-        check_clock(self.clock_mhz)
+        self.board.clock(self.clock_mhz)
         if not _NAME.fullmatch(self.name):
             raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '_', '.' and '-'.")
         for field in ("digest", "tool"):
@@ -78,7 +78,7 @@ class BoardProject:
     @property
     def period_ns(self) -> str:
         """Clock period in ns with three decimals, rounded down."""
-        return f"{int(1_000_000 / self.clock_mhz) / 1000:.3f}"
+        return f"{int(1_000_000 / self.clock_mhz + 1e-6) / 1000:.3f}"  # a float of 1000/7 MHz is a little too large
 
 
 def design_digest(design: Design) -> str:
@@ -120,7 +120,7 @@ def board_manifest(
     :param answers: known-answer lines.
     :param kernel: whose accelerator it is.
     :param clock_mhz: of the accelerator; None takes the board's.
-    :raises ConfigError: a clock out of range.
+    :raises ConfigError: a clock that the board does not make.
     :raises DesignError: see `Manifest`.
     """
     place = {"part": board.part, "clock_mhz": board.clock(clock_mhz), "control_base": board.control_base}

@@ -65,7 +65,7 @@ def export_project(
     :param clock_mhz: of the accelerator; None takes the board's.
     :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
         lines; of the RTL kernel they are the first that may become known-answer lines.
-    :raises ConfigError: an unknown board, a clock out of range, or the published kernel.
+    :raises ConfigError: an unknown board, a clock that it does not make, or the published kernel.
     :raises DesignError: the weights do not fit the board's part.
     :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files, or cannot be written.
     :raises LimitError: an image exceeds the limit of columns.
@@ -108,7 +108,7 @@ def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | N
     :param design: what the bitstream holds.
     :param kernel: value of a `Kernel`.
     :param clock_mhz: of the accelerator; None takes the board's.
-    :raises ConfigError: an unknown board, or a clock out of range.
+    :raises ConfigError: an unknown board, or a clock that it does not make.
     """
     chosen = load_board(board)
     return board_manifest(design, chosen, answers=known_answers(design), kernel=Kernel(kernel), clock_mhz=clock_mhz)

@@ -57,7 +57,7 @@ class StudySettings:
     def __post_init__(self) -> None:
         board = load_board(self.board)
         if self.clock_mhz is None:
-            object.__setattr__(self, "clock_mhz", board.clock_mhz)
+            object.__setattr__(self, "clock_mhz", board.clock(None))
         check_clock(self.clock_mhz)
         object.__setattr__(self, "kernel", Kernel(self.kernel).value)
         for name, values in {"lines": self.lines, **self.space.parameters}.items():  # lists, where they were JSON
@@ -126,12 +126,14 @@ def preset_of(hyperparameters: Hyperparameters) -> dict[str, bool | int | float 
 def first_settings(given: Mapping[str, object]) -> StudySettings:
     """The settings of a new study with some fields.
 
-    :raises ConfigError: a field without a default is missing, or a value is outside its range.
+    :raises ConfigError: a field without a default is missing, a value is outside its range, or a clock that the board does
+        not make.
     """
     for name, spelled in REQUIRED.items():
         if name not in given:
             raise ConfigError(f"{name} is missing: a new study needs {spelled}.")
-    return StudySettings(**given)
+    first = StudySettings(**given)
+    return replace(first, clock_mhz=first.on_board.clock(first.clock_mhz))  # studies of before may have others
 
 
 def planned_settings(before: StudySettings | None, given: Mapping[str, object], *, study: str) -> StudySettings:
@@ -154,6 +156,8 @@ def joined_settings(before: StudySettings, given: Mapping[str, object], *, study
     :raises ConfigError: a field differs; names both values.
     """
     ours = {name: value for name, value in given.items() if name not in ("data", "trials", "preset")}
+    if ours.get("clock_mhz", before.clock_mhz) != before.clock_mhz:
+        ours["clock_mhz"] = before.on_board.clock(ours["clock_mhz"])
     theirs = {**asdict(before), **before.preset}
     for name, value in {**ours, **given.get("preset", {})}.items():
         if (tuple(value) if isinstance(value, list) else value) != theirs.get(name):
@@ -167,4 +171,6 @@ def joined_settings(before: StudySettings, given: Mapping[str, object], *, study
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.10g}"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value!r}"

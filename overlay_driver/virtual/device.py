@@ -14,6 +14,8 @@ import numpy as np
 from pynq import Device
 from pynq.buffer import PynqBuffer
 
+from datapath.boards import CLOCKS_MHZ
+from datapath.boards.clocks import MAX_DIVIDER, meant_clock, possible_clocks
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BYTES
 from overlay_driver.bitstream import BitFile
@@ -26,10 +28,12 @@ POLL_SECONDS = 1e-3
 """Simulated time between two polls of an accelerator that hangs."""
 
 # The system-level control registers of a Zynq-7000 that pynq's Clocks reads (UG585, appendix B.28): the I/O PLL
-# multiplies 50 MHz by 20, and FCLK0 divides the result by 5 and 2.
+# multiplies 50 MHz by 20, and FCLK0 divides the result by 5 and 2. The manifests of boards whose I/O PLL is 1500 MHz have
+# clocks that only 50 MHz times 30 gives.
 SLCR_BASE, SLCR_BYTES = 0xF800_0000, 0x200
 IO_PLL_CTRL, FPGA0_CLK_CTRL = 0x108, 0x170
 REFERENCE_MHZ = 50
+PLL_FACTORS = (20, 30)
 SLCR_AT_BOOT = {IO_PLL_CTRL: 20 << 12, FPGA0_CLK_CTRL: 5 << 8 | 2 << 20}
 
 _WORD = 4
@@ -55,6 +59,14 @@ class VirtualDevice(Device):
         self._base = base
         self._loaded = False
         self._slcr = dict(SLCR_AT_BOOT)
+
+    def set_io_pll(self, clock_mhz: float) -> None:
+        """Boot with the I/O PLL that gives a clock, MHz, exactly; with the first of `PLL_FACTORS` where none does."""
+        for factor in PLL_FACTORS:
+            clocks = possible_clocks(REFERENCE_MHZ * factor, (MAX_DIVIDER, MAX_DIVIDER), *CLOCKS_MHZ)
+            if meant_clock(clock_mhz, clocks) is not None:
+                self._slcr[IO_PLL_CTRL] = factor << 12
+                return
 
     # Called by pynq's MMIO
 
@@ -171,6 +183,7 @@ class VirtualBoard(Board):
 
     def __init__(self, core: Core, manifest: Manifest) -> None:
         device = VirtualDevice(core, base=manifest.control_base)
+        device.set_io_pll(manifest.clock_mhz)
         super().__init__(device, part=manifest.part, timer=VirtualTime(device))
         self.kind = "virtual board with the RTL" if core.kernel is Kernel.RTL else "virtual board"
 

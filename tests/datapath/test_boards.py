@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import fields, replace
+from fractions import Fraction
 from importlib.resources import files
 
 import pytest
 
 from datapath.boards import Family, TargetBoard, board_names, load_board
-from datapath.errors import ConfigError
+from datapath.boards.clocks import clock_text
+from datapath.errors import ConfigError, FileError
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 
@@ -24,7 +26,7 @@ def test_the_five_boards_are_known():
 def test_a_board_is_its_file(name):
     board = load_board(name)
     assert board.name == name
-    assert [one.name for one in fields(board)] == list(_in_order(_values(name)))
+    assert [one.name for one in fields(board) if one.name != "path"] == list(_in_order(_values(name)))
 
 
 def _in_order(values: dict[str, object]) -> list[str]:
@@ -112,7 +114,7 @@ def test_a_wrong_field_is_refused_by_name(changes, message):
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(TargetBoard)])
+@pytest.mark.parametrize("name", [one.name for one in fields(TargetBoard) if one.name != "path"])
 def test_a_missing_field_is_refused(name):
     values = _values()
     del values[name]
@@ -125,3 +127,114 @@ def test_registers_of_a_zynqmp_are_in_its_window():
     with pytest.raises(ConfigError) as caught:
         replace(load_board("zcu104"), control_base=0x43C0_0000)
     assert str(caught.value) == "control_base is 0x43c00000; on zynqmp it must lie in 0xa0000000 to 0xafffffff."
+
+
+def test_the_clocks_of_a_zynq_7000_are_1000_mhz_by_two_dividers():
+    """By hand: 1000 / 4 is the fastest of at most 250 MHz. Below come 1000 / 5, / 6, / 7; 1000 / 67 is none, 67 is a prime."""
+    clocks = load_board("pynq-z2").clocks
+    assert clocks[-4:] == (Fraction(1000, 7), Fraction(1000, 6), 200, 250)
+    assert clocks[0] == 10 and Fraction(1000, 100) == 10
+    assert Fraction(1000, 67) not in clocks and Fraction(1000, 66) in clocks
+
+
+@pytest.mark.parametrize(
+    ("board", "asked", "made"),
+    [
+        ("pynq-z2", None, 100),
+        ("kv260", None, Fraction(1000, 7)),
+        ("pynq-z2", 142.857, Fraction(1000, 7)),  # 142.857142...
+        ("pynq-z2", 142.9, Fraction(1000, 7)),
+        ("pynq-z2", 33.3, Fraction(1000, 30)),
+        ("pynq-z2", 1000 / 7, Fraction(1000, 7)),  # a float with all its digits
+        ("ultra96-v2", 214.286, Fraction(1500, 7)),
+        ("zcu104", 62.5, Fraction(1500, 24)),
+    ],
+)
+def test_a_clock_with_decimals_means_the_board_s_clock_that_rounds_to_it(board, asked, made):
+    assert load_board(board).clock(asked) == float(made)
+
+
+@pytest.mark.parametrize(
+    ("board", "asked", "nearest"),
+    [
+        ("pynq-z2", 175, "The nearest clocks are 166.667 and 200 MHz."),  # 1000 / 6 and 1000 / 5
+        ("pynq-z2", 175.0, "clock_mhz is 175; "),
+        ("pynq-z2", 143, "The nearest clocks are 142.857 and 166.667 MHz."),  # a whole number is meant exactly
+        ("pynq-z2", 142.856, "The nearest clocks are 125 and 142.857 MHz."),  # 1000 / 8
+        ("kv260", 150, "AMD Kria KV260 makes 1000 MHz / (d0 * d1) with dividers of 1 to 63."),
+        ("zcu104", 240, "The nearest clocks are 214.286 and 250 MHz."),  # 1500 / 7 and 1500 / 6
+    ],
+)
+def test_a_clock_that_the_board_cannot_make_is_refused_with_the_two_nearest(board, asked, nearest):
+    with pytest.raises(ConfigError) as caught:
+        load_board(board).clock(asked)
+    assert nearest in str(caught.value)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_clock_is_taken_as_a_message_shows_it(board):
+    """What an error names can be typed."""
+    loaded = load_board(board)
+    for clock in loaded.clocks:
+        assert loaded.clock(float(clock_text(clock))) == float(clock)
+
+
+def _own(tmp_path, **changes: object):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(_values(name="mine") | changes), encoding="utf-8")
+    return path
+
+
+def test_a_user_s_own_board_is_read_from_its_file(tmp_path):
+    path = _own(tmp_path, io_pll_mhz=1600, clock_mhz=160, pl_dividers=[63, 31])
+    board = load_board(path)
+    assert (board.name, board.option, board.io_pll_mhz, board.pl_dividers) == ("mine", str(path), 1600, (63, 31))
+    assert TargetBoard.from_dict(board.to_dict(), source="again") == board
+    with pytest.raises(ConfigError, match=r"1600 MHz / \(d0 \* d1\) with dividers of 1 to 31 and 1 to 63"):
+        board.clock(150)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bord_part": "x"}, "there is no field 'bord_part'; did you mean 'board_part'?"),
+        ({"path": "x"}, "there is no field 'path'"),
+        ({"name": "pynq-z2"}, "name is 'pynq-z2', which is a board of Foldline; give yours another name."),
+        ({"name": "my board"}, "name is 'my board'; it must be 1 to 64 letters, digits, '.', '_' and '-'."),
+        ({"title": "a [exit]"}, "title is 'a [exit]'; it must be one line of at most 100 characters"),
+        ({"title": "a\nexit"}, "title is 'a\\nexit'; it must be one line of at most 100 characters"),
+        ({"io_pll_mhz": 99}, "io_pll_mhz is 99; it must be 100 to 3000 MHz."),
+        ({"pl_dividers": [64, 63]}, "pl_dividers is [64, 63]; it must be one or two integers of 1 to 63."),
+        ({"pl_dividers": 63}, "pl_dividers is 63; it must be one or two integers of 1 to 63."),
+        ({"pl_dividers": []}, "pl_dividers is []; it must be one or two integers of 1 to 63."),
+        ({"pl_dividers": [2]}, "1000 MHz / (d0) with dividers of 1 to 2 gives no clock of 10 to 250 MHz."),
+        ({"clock_mhz": 150}, "clock_mhz is 150; Digilent PYNQ-Z1 makes 1000 MHz / (d0 * d1)"),
+    ],
+)
+def test_a_file_of_a_board_is_checked_field_by_field(tmp_path, changes, message):
+    with pytest.raises(ConfigError) as caught:
+        load_board(_own(tmp_path, **changes))
+    assert message in str(caught.value) and "mine.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[]", "it must hold one JSON object."),
+        (b"{", "it is not JSON"),
+        (b"\xff", "it is not JSON"),
+        (b'{"luts": 1, "luts": 2}', "the field 'luts' is there twice"),
+        (b" " * 70_000, "it has more than 65536 bytes"),
+    ],
+)
+def test_a_file_that_is_no_board_is_refused(tmp_path, content, message):
+    path = tmp_path / "mine.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_board(path)
+    assert message in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_file_that_is_missing_is_refused(tmp_path):
+    with pytest.raises(FileError, match=r"mine\.json: no such file"):
+        load_board(tmp_path / "mine.json")

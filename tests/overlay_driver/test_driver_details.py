@@ -14,6 +14,7 @@ from PIL import Image
 
 from datapath import Limits
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.cycles import cycles_of, operations_per_column
 from datapath.errors import BoardError, DataError, DesignError, FileError, FoldlineError, LimitError
 from datapath.files import read_npz
@@ -360,6 +361,15 @@ def test_a_clock_within_the_tolerance_is_accepted(design, line):
     with driver_of(design, clock_mhz=143) as driver:
         assert driver.board.device.clock_mhz == pytest.approx(1000 / 7)
         driver.read_columns(line)
+
+
+@pytest.mark.parametrize(("board", "pll"), [("pynq-z2", 1000), ("kv260", 1000), ("zcu104", 1500)])
+def test_pynq_makes_every_clock_of_a_board(design, board, pll):
+    """pynq's own choice of dividers gives the clock that Foldline takes for the board; it reads six decimals."""
+    for clock in load_board(board).clocks:
+        virtual = driver_of(design, clock_mhz=float(clock)).board
+        assert virtual.set_clock(float(clock)) == pytest.approx(float(clock), abs=1e-6)
+        assert (pll / virtual.device.clock_mhz) == pytest.approx(round(pll / clock))
 
 
 @pytest.mark.filterwarnings("ignore:Setting frequency to the closest possible value:UserWarning")

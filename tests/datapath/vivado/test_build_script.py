@@ -120,7 +120,7 @@ def test_the_processing_system_is_set_after_any_preset(project, board, files):
         assert len(presets) == 1 and f"apply_board_preset {int(files)}" in presets[0]
         assert bare == ([] if files else ["CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ 50"])
     else:
-        assert settings["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"] == "150"
+        assert settings["CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"] == ("142.857" if board == "kv260" else "150")
         assert settings["CONFIG.PSU__USE__M_AXI_GP0"] == settings["CONFIG.PSU__USE__S_AXI_GP2"] == "1"
         assert settings["CONFIG.PSU__USE__M_AXI_GP1"] == settings["CONFIG.PSU__USE__M_AXI_GP2"] == "0"
         assert settings["CONFIG.PSU__SAXIGP2__DATA_WIDTH"] == "64"
@@ -385,7 +385,7 @@ EXPECTED = {
         "bram36": 65.5, "dsps": 6, "power_w": 1.737,
     },
     "zynqmp": {
-        "clock_mhz": 150, "period_ns": 6.667, "wns": 0.412, "whs": 0.02, "reachable_mhz": 159.8, "luts": 16011, "ffs": 18002,
+        "clock_mhz": 142.857, "period_ns": 6.667, "wns": 0.412, "whs": 0.02, "reachable_mhz": 159.8, "luts": 16011, "ffs": 18002,
         "bram36": 64, "dsps": 0, "power_w": 3.696,
     },
 }  # fmt: skip
@@ -406,14 +406,14 @@ def test_results_are_the_figures_of_the_reports(project, kernel, board, version)
     ]
 
 
-def test_a_clock_that_the_processing_system_cannot_give_counts_by_its_period(tmp_path):
-    """Asked for 150 MHz, a Zynq-7000 gives 1000 / 7 MHz."""
-    made = make_project("rtl", tmp_path / "project", clock_mhz=150)
+def test_a_clock_with_decimals_counts_by_its_period(tmp_path):
+    """A Zynq-7000 makes 1000 / 7 MHz, 7 ns; the script asks for it with six digits."""
+    made = make_project("rtl", tmp_path / "project", clock_mhz=142.857)
     reports = altered(tmp_path, "timing", "10.000          100.000", "7.000           142.857")
     run = build(made, STUB_REPORTS=reports)
     assert run.status == 0
     results = json.loads((made.folder / "results.json").read_text())
-    assert (results["clock_mhz"], results["period_ns"], results["reachable_mhz"]) == (150, 7.0, 151.7)
+    assert (results["clock_mhz"], results["period_ns"], results["reachable_mhz"]) == (142.857, 7.0, 151.7)
 
 
 def test_results_are_there_where_timing_is_missed(tmp_path):

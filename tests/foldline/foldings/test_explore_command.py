@@ -151,7 +151,7 @@ def test_without_a_design_there_is_an_error():
     ("arguments", "message"),
     [
         (["--board", "pynq-z3"], "There is no board 'pynq-z3'; did you mean 'pynq-z2'?"),
-        (["--clock-mhz", "3"], "clock_mhz is 3.0; it must be 10 to 250 MHz."),
+        (["--clock-mhz", "3"], "clock_mhz is 3; it must be 10 to 250 MHz."),
         (["--columns", "0"], "columns is 0; the design's lines have 1 to 732."),
         (["--columns", "733"], "columns is 733; the design's lines have 1 to 732."),
         (["--min-columns-per-second", "0"], "min_columns_per_second is 0; it must be above 0 and below 1e12."),

@@ -148,7 +148,7 @@ def test_a_design_that_does_not_fit_names_the_exceeded_resources():
     [
         (("--columns", 733), "columns is 733; the design's lines have 1 to 732."),
         (("--columns", 0), "columns is 0; the design's lines have 1 to 732."),
-        (("--clock-mhz", 0), "clock_mhz is 0.0; it must be 10 to 250 MHz."),
+        (("--clock-mhz", 0), "clock_mhz is 0; it must be 10 to 250 MHz."),
         (("--board", "pynq-z3"), "There is no board 'pynq-z3'; did you mean 'pynq-z2'?"),
         (("--pe", 3), "pe is 3; it must divide the 128 hidden units."),
         (("--pe-out", 83), "pe_out is 83; it must be 1 to the 82 classes."),

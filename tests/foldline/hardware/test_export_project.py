@@ -57,7 +57,7 @@ def test_an_hls_project_is_written_and_described(saved, tmp_path):
     refolded = design.refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
     assert Design.load(folder / "QLSTM4_W4B8A4I8_FC_W8B8.npz") == refolded
     manifest = Manifest.read(folder / "QLSTM4_W4B8A4I8_FC_W8B8.json")
-    assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xck26-sfvc784-2LV-c", 150, 0xA000_0000)
+    assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xck26-sfvc784-2LV-c", 1000 / 7, 0xA000_0000)
     manifest.require(design, "the project")
 
 
@@ -76,7 +76,7 @@ def test_without_an_option_the_project_is_of_the_rtl_kernel(saved, tmp_path):
         f"The manifest has {len(manifest.answers)} lines with {labels} labels.\n"
     )
     assert design == Design.load(saved).refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
-    assert (manifest.part, manifest.clock_mhz, manifest.kernel) == ("xck26-sfvc784-2LV-c", 150, Kernel.RTL)
+    assert (manifest.part, manifest.clock_mhz, manifest.kernel) == ("xck26-sfvc784-2LV-c", 1000 / 7, Kernel.RTL)
     assert {entry.name for entry in folder.iterdir()} == {
         *("Makefile", "README.md", "build.tcl", "rtl"),
         *(f"{design.experiment}.{suffix}" for suffix in ("json", "npz")),
@@ -223,7 +223,7 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
             "Error: --kernel, --board, --clock-mhz and --lines need --project FOLDER.",
         ),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
-        (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900.0; it must be 10 to 250 MHz."),
+        (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900; it must be 10 to 250 MHz."),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),
         (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],
