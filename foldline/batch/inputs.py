@@ -17,7 +17,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import DataError, FileError
 from datapath.files import NpzReader, is_folder, os_reason, require_file
-from datapath.images import IMAGE_SUFFIXES, image_columns
+from datapath.images import IMAGE_SUFFIXES, image_columns, pictures_of
 
 SORTED_AT_ONCE = 50_000
 """Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
@@ -64,9 +64,9 @@ class Inputs:
 
 
 def image_inputs(paths: Sequence[Path]) -> Inputs:
-    """Images, and the images in folders, at any depth, sorted by path.
+    """Images, and the images in folders, at any depth, sorted by path; a file with several pictures is several lines.
 
-    :param paths: of images and folders. Hidden files and links to folders are left out.
+    :param paths: of images, see `datapath.images.load_image`, and folders. Hidden files and links to folders are left out.
     :raises DataError: a folder without an image.
     """
 
@@ -75,7 +75,7 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
             if is_folder(path):
                 yield from _images_in(path)
             else:
-                yield LineInput(str(path), path)
+                yield from _pictures(path)
 
     for path in paths:
         if is_folder(path) and next(_images_in(path), None) is None:
@@ -84,7 +84,7 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
 
 
 def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
-    """The images that a list names, one path per line; empty lines are skipped.
+    """The images that a list names, one path per line; empty lines are skipped, a file with several pictures is several.
 
     :param source: path of the list, or an open stream, which is read once.
     :param name: of the list in errors; None for its path.
@@ -101,8 +101,7 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
             with source.open("rb") if isinstance(source, Path) else nullcontext(source) as handle:
                 for path in filter(None, (row.rstrip(b"\r\n") for row in handle)):
                     empty = False
-                    text = os.fsdecode(path)
-                    yield LineInput(text, Path(text))
+                    yield from _pictures(Path(os.fsdecode(path)), os.fsdecode(path))
         except OSError as error:
             raise FileError(f"Cannot read {name}: {os_reason(error)}.") from error
         if empty:
@@ -133,6 +132,14 @@ def pixel_inputs(path: str | os.PathLike) -> Inputs:
     return Inputs(lines, lambda: count, reader.digest(r"pixels_\d+"))
 
 
+def _pictures(path: Path, name: str | None = None) -> Iterator[LineInput]:
+    """A line for each picture of a file; `name` is of the file, None for its path."""
+    pictures = pictures_of(path)
+    for number, picture in enumerate(pictures):
+        given = str(path) if name is None else name
+        yield LineInput(given if len(pictures) == 1 else f"{given}[{number}]", picture)
+
+
 def _images_in(folder: Path) -> Iterator[LineInput]:
     """Images at any depth, sorted by the parts of their paths; a folder that cannot be read is a line that fails."""
     try:
@@ -140,7 +147,7 @@ def _images_in(folder: Path) -> Iterator[LineInput]:
             if is_folder:
                 yield from _images_in(folder / name)
             else:
-                yield LineInput(str(folder / name), folder / name)
+                yield from _pictures(folder / name)
     except OSError as error:
         yield LineInput(
             str(folder), partial(_fail, FileError(f"Cannot read {folder}: {os_reason(error)}.", about=folder))

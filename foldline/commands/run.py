@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Read text lines on a board that holds DESIGN, or on the virtual board.
 
-    Prints name, text, columns and milliseconds of each IMAGE; an IMAGE may be a folder. Errors of a line go to stderr,
+    Prints name, text, columns and milliseconds of each IMAGE, as `foldline simulate` takes them. Errors of a line go to stderr,
     the other lines are still computed, and the exit status is then 1.
 
     The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from

@@ -16,8 +16,11 @@ from foldline.commands.options import DESIGN, FILE, GroupedCommand
 def command(design_path: Path, **options) -> None:
     """Compute text lines with the fixed-point simulator of DESIGN: the bits that the board computes.
 
-    Prints one line per IMAGE: name, text, and every limit of the overlay that it exceeds. An IMAGE may be a folder. The
-    error of a line is printed on stderr, the other lines are computed, and the exit status is 1.
+    Prints one line per IMAGE: name, text, and every limit of the overlay that it exceeds. The error
+    of a line is printed on stderr, the other lines are computed, and the exit status is 1.
+
+    An IMAGE may be a folder. A TIFF, GIF or WebP with several pictures is a line for each: multi.tif[0], multi.tif[1], ...;
+    such a name is an IMAGE, too. See docs/pictures.md.
 
     With -o OUT, the results of a stopped command are in OUT.partial, and the same command continues after them.
 

@@ -48,8 +48,11 @@ class Line:
     source: Path | Image.Image  # image, or its path
 
     def image(self) -> Image.Image:
-        """The image as it was scanned, in greyscale; raises ImageError as `datapath.images.load_image` does."""
-        return self.source.convert("L") if isinstance(self.source, Image.Image) else load_image(self.source)
+        """The picture in greyscale; raises ImageError as `datapath.images.load_image` does."""
+        try:
+            return load_image(self.source)
+        except ImageError as error:
+            raise error.within(self.name) if isinstance(self.source, Image.Image) else error from error.__cause__
 
     def pixels(self, target_height: int) -> np.ndarray:
         """Grey columns, not yet quantized.

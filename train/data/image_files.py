@@ -10,7 +10,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from datapath.errors import DataError, ImageError
 from datapath.files import os_reason
-from datapath.images import IMAGE_SUFFIXES
+from datapath.images import IMAGE_SUFFIXES, picture_name
 
 USUAL_SUFFIX = ".png"
 """Of the layout of UW3-500: taken where a name without a suffix has images of several formats."""
@@ -55,7 +55,7 @@ class ImageFiles:
     def find(self, name: str) -> Path:
         """The image of a line: the file of that name, else that name with the suffix of an image, else another suffix.
 
-        :param name: relative path; NFC and NFD are the same.
+        :param name: relative path; NFC and NFD are the same. NAME[N] is picture N of a file that holds several.
         :raises ImageError: there is none.
         :raises DataError: there are several, none of which is the name with .png.
         """
@@ -73,7 +73,10 @@ class ImageFiles:
             candidates = (listing.images.get(last_composed), as_it_stands)
         found = next(filter(None, candidates), None)
         if found is None:
-            raise self._missing(name)
+            file, number = picture_name(name)
+            if number is None:
+                raise self._missing(name)
+            return Path(f"{self.find(file)}[{number}]")
         return folder / self._one(name, last, found)
 
     def notes(self) -> tuple[str, ...]:

@@ -112,9 +112,17 @@ def test_an_unreadable_image_is_an_entry(work, tmp_path):
     bad.write_text("no image")
     fails("1 of 2 lines failed.", "simulate", work / "design.npz", bad, good, "-o", tmp_path / "o.jsonl")
     first, second = (json.loads(line) for line in (tmp_path / "o.jsonl").read_bytes().splitlines())
-    assert first == {"name": str(bad), "error": f"{bad} is not an image that Pillow can read."}
+    assert first == {
+        "name": str(bad),
+        "error": f"{bad} is not an image of kind PNG, TIFF, JPEG, GIF, WebP, BMP or PNM, or its header is damaged.",
+    }
     assert second["name"] == str(good)
-    result = fails(f"{bad} is not an image that Pillow can read.", "simulate", work / "design.npz", bad)
+    result = fails(
+        f"{bad} is not an image of kind PNG, TIFF, JPEG, GIF, WebP, BMP or PNM, or its header is damaged.",
+        "simulate",
+        work / "design.npz",
+        bad,
+    )
     assert len(result.stderr.splitlines()) == 1
 
 

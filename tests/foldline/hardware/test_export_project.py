@@ -180,7 +180,10 @@ def test_an_image_that_is_too_wide_or_none_is_refused(saved, tmp_path):
     wide = len(image_columns(tmp_path / "wide.png", target_height=8, bits=4))
     for name, message in (
         ("wide.png", f"Error: {tmp_path / 'wide.png'} has {wide} columns; the accelerator takes 1 to 732.\n"),
-        ("design.npz", f"Error: {saved} is not an image that Pillow can read.\n"),
+        (
+            "design.npz",
+            f"Error: {saved} is not an image of kind PNG, TIFF, JPEG, GIF, WebP, BMP or PNM, or its header is damaged.\n",
+        ),
     ):
         result = run("export", saved, "--project", tmp_path / "project", "--lines", tmp_path / name)
         assert (result.exit_code, result.output) == (1, message)

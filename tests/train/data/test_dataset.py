@@ -94,7 +94,7 @@ def test_every_line_left_out_is_listed_with_its_reason(folder):
     assert [line.name for line in dataset.training] == ["a/3"]
     assert dataset.problems == (
         f"{path} line 1 (a/1) is left out: Cannot read {folder}/imgs/a/1.png: no such file.",
-        f"{path} line 2 (a/2) is left out: {folder}/imgs/a/2.png is not an image that Pillow can read.",
+        f"{path} line 2 (a/2) is left out: {folder}/imgs/a/2.png is not an image of kind PNG, TIFF, JPEG, GIF, WebP, BMP or PNM, or its header is damaged.",
         f"{path} line 3 (b) is left out: its ground truth is empty.",
     )
 

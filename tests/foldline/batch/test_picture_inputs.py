@@ -1,0 +1,125 @@
+"""Pictures as inputs of commands: each frame is a line, and one that cannot be read is that line's error."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from datapath import Design, image_columns
+from datapath.errors import ImageError
+from fixedpoint_sim import simulate
+from foldline.batch.inputs import image_inputs, list_inputs
+from foldline.demo import EMBEDDED
+from foldline.hardware.board import open_driver
+from tests.foldline.command_line import draw_line, fails, run
+from train.data.dataset import Line, read_dataset
+
+CASES = Path(__file__).parents[2] / "cases/pictures"
+
+
+@pytest.fixture(scope="module")
+def saved() -> Path:
+    """A trained network, which finds characters in every line."""
+    return EMBEDDED
+
+
+@pytest.fixture(scope="module")
+def design(saved) -> Design:
+    return Design.load(saved)
+
+
+def text_of(design, source) -> str:
+    columns = image_columns(source, target_height=32, bits=design.precision.activation)
+    return simulate(design, columns, ignore_limits=True).text
+
+
+def test_sixteen_bits_have_the_text_of_eight(design, saved):
+    eight, sixteen = CASES / "grey8.png", CASES / "grey16.png"
+    result = run("simulate", saved, eight, sixteen, "--ignore-limits", "--json")
+    texts = [json.loads(line)["text"] for line in result.stdout.splitlines()]
+    assert texts == [text_of(design, eight)] * 2 and texts[0]
+
+
+@pytest.mark.parametrize("how", ["image", "folder", "list"])
+def test_each_frame_is_a_line(design, saved, tmp_path, how):
+    """multi.tif has two frames of different text: each line is computed from its own."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    path = Path(shutil.copy(CASES / "multi.tif", folder))
+    (tmp_path / "list.txt").write_text(f"{path}\n{path}[1]\n")
+    given = {"image": [path], "folder": [folder], "list": ["--list", tmp_path / "list.txt"]}[how]
+    result = run("simulate", saved, *given, "--ignore-limits", "--json", "-o", tmp_path / "results.jsonl")
+    assert result.exit_code == 0, result.stderr
+    found = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    numbers = [0, 1, 1] if how == "list" else [0, 1]
+    assert [line["name"] for line in found] == [f"{path}[{number}]" for number in numbers]
+    assert [line["text"] for line in found] == [text_of(design, f"{path}[{number}]") for number in numbers]
+    assert found[0]["columns"] != found[1]["columns"]
+
+
+def test_frames_are_counted_beforehand(tmp_path):
+    path = Path(shutil.copy(CASES / "multi.tif", tmp_path))
+    draw_line(tmp_path / "a.png", width=60)
+    found = image_inputs([tmp_path])
+    assert [line.name for line in found] == [str(tmp_path / "a.png"), f"{path}[0]", f"{path}[1]"]
+    assert found.count() == 3
+    (tmp_path / "list").write_text(f"{path}[1]\n{tmp_path}/none.tif\n")
+    assert [line.name for line in list_inputs(tmp_path / "list")] == [f"{path}[1]", f"{tmp_path}/none.tif"]
+
+
+def test_decoders_that_fail_do_not_end_the_command(design, saved, tmp_path):
+    good = draw_line(tmp_path / "good.png", width=80)
+    bad = [CASES / name for name in ("avif_inside.png", "decoder_error_3.png", "decoder_error_6.png", "eps_inside.png")]
+    result = run("simulate", saved, *bad, CASES / "lab.tif", good)
+    assert result.stdout == f"{good}\t{text_of(design, good)}\n"
+    for path, line in zip(bad, result.stderr.splitlines()[: len(bad)], strict=True):
+        assert line.startswith(f"Error: {path} is not an image of kind PNG, ")
+    assert f"Error: {CASES / 'lab.tif'} has pixel mode LAB" in result.stderr
+    assert result.stderr.endswith("Error: 5 of 6 lines failed.\n")
+
+
+def test_the_board_reads_what_the_simulator_reads(design):
+    """Path and Pillow image, transparent or of 16 bits; a file with two pictures is refused with their number."""
+    with open_driver(design, device="virtual", bitstream=None, manifest=None) as driver:
+        for name in ("la_black.png", "grey16.png"):
+            small = load_small(CASES / name)
+            assert driver.read_text(small).text == text_of(design, small)
+        with pytest.raises(ImageError, match="holds 2 pictures"):
+            driver.read_text(CASES / "multi.tif")
+        with pytest.raises(ImageError, match="The image has pixel mode F;"):
+            driver.read_text(Image.new("F", (40, 32)))
+
+
+def load_small(path: Path) -> Image.Image:
+    """Its first 150 columns of pixels in its own mode, within the limits of the design."""
+    with Image.open(path) as image:
+        return image.crop((0, 0, 150, image.height))
+
+
+def test_a_line_of_a_dataset_is_one_picture(tmp_path):
+    images = tmp_path / "imgs"
+    images.mkdir()
+    shutil.copy(CASES / "multi.tif", images)
+    (tmp_path / "sortedTrain.txt").write_text("multi.tif,both\nmulti.tif[1],second\n")
+    (tmp_path / "valid.txt").write_text("multi.tif[0],first\n")
+    dataset = read_dataset(tmp_path)
+    assert [(line.name, line.image().size) for line in dataset.training] == [("multi.tif[1]", (649, 51))]
+    assert dataset.validation[0].image().size == (696, 43)
+    (problem, *_others) = dataset.problems
+    assert f"{images / 'multi.tif'} holds 2 pictures; name one, {images / 'multi.tif'}[0] to" in problem
+
+
+def test_an_image_of_a_line_is_read_as_its_file_is():
+    for name in ("la_black.png", "grey16.png", "exif3.jpg"):
+        with Image.open(CASES / name) as image:
+            assert Line(name, "text", image).image().tobytes() == Line(name, "text", CASES / name).image().tobytes()
+    with pytest.raises(ImageError) as caught:
+        Line("page 1", "text", Image.new("F", (8, 8))).image()
+    assert str(caught.value).startswith("page 1: The image has pixel mode F;")
+
+
+def test_inspect_takes_one_picture(saved, tmp_path):
+    path = CASES / "multi.tif"
+    fails((f"{path} holds 2 pictures",), "inspect", saved, path, "-o", tmp_path / "out.png")
