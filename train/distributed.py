@@ -24,9 +24,10 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from datapath.errors import ConfigError, TrainingError
+from train.arithmetic.lstm import Packing
 from train.config import Hyperparameters
 from train.data.batches import BACKGROUND, Batch, Sample, collate
-from train.loss import batch_loss
+from train.loss import packed_loss
 from train.model import Recogniser
 
 PATIENCE = timedelta(days=1)
@@ -195,8 +196,8 @@ class DistributedLoss(nn.Module):
             every = torch.stack([parameter.sum() for parameter in self.model.recurrent.parameters()]).sum()
             return self.model.scores_of(every.expand(0, hp.directions * hp.layer_size)).sum()
         device = next(self.model.parameters()).device
-        scores = self.model(batch.grey.to(device), batch.lengths.to(device))
-        return batch_loss(scores, batch, self.hyperparameters)
+        scores = self.model.packed_scores(batch.grey.to(device), Packing(batch.lengths))
+        return packed_loss(scores, batch, self.hyperparameters)
 
 
 def distributed_loss(model: Recogniser, hyperparameters: Hyperparameters, group: Group) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet, ErrorRates, error_rates, greedy_labels, overlay_labels
+from train.arithmetic.lstm import Packing
 from train.checkpoint import Checkpoint
 from train.data.batches import pad, read_pixels
 from train.data.dataset import Line
@@ -44,9 +45,9 @@ def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int
         for start in range(0, len(order), batch_size):
             indexes = order[start : start + batch_size]
             grey, lengths = pad([pixels[index] for index in indexes])
-            batch = model(grey.to(device), lengths.to(device)).cpu().numpy()
-            for position, index in enumerate(indexes):
-                scores[index] = np.ascontiguousarray(batch[: len(pixels[index]), position])
+            packed = model.packed_scores(grey.to(device), Packing(lengths)).cpu()
+            for index, line in zip(indexes, packed.split(lengths.tolist()), strict=True):
+                scores[index] = line.numpy().copy()
     model.train(was_training)
     return scores
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -10,6 +13,9 @@ from datapath.alphabet import BLANK
 from train import ctc
 from train.config import Hyperparameters
 from train.data.batches import Batch
+
+MOST_PADDED_COLUMNS = 1 << 19
+"""Columns times lines that are padded to one width: 256 lines of 2048 columns. The batches of the presets have fewer."""
 
 
 def batch_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -> Tensor:
@@ -33,6 +39,45 @@ def batch_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -
     return functional.ctc_loss(
         functional.log_softmax(scores, dim=2), labels, lengths, batch.label_counts, blank=BLANK, reduction="sum"
     )
+
+
+def packed_loss(scores: Tensor, batch: Batch, hyperparameters: Hyperparameters) -> Tensor:
+    """`batch_loss` of packed scores: lines of very different widths are padded in several groups, to save memory.
+
+    :param scores: [N, C], of the real columns, line after line.
+    :param batch: lengths and labels.
+    :param hyperparameters: see `batch_loss`.
+    """
+    lengths, counts = batch.lengths.tolist(), batch.label_counts.tolist()
+    lines, labels = scores.split(lengths), batch.labels.split(counts)
+    losses = []
+    for group in width_groups(lengths):
+        chosen = replace(
+            batch,
+            lengths=batch.lengths[group],
+            labels=torch.cat([labels[index] for index in group]),
+            label_counts=batch.label_counts[group],
+        )
+        padded = torch.nn.utils.rnn.pad_sequence([lines[index] for index in group])
+        losses.append(batch_loss(padded, chosen, hyperparameters))
+    return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def width_groups(lengths: Sequence[int]) -> list[list[int]]:
+    """Indexes of lines in groups whose padded columns are at most `MOST_PADDED_COLUMNS`; wider lines are alone.
+
+    >>> width_groups([300, 99_000, 200]), width_groups([90_000, 10, 90_000, 20, 90_000, 90_000, 90_000, 90_000])
+    ([[0, 1, 2]], [[0, 1, 2, 3, 4], [5, 6, 7]])
+
+    :param lengths: columns of each line.
+    """
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if groups and lengths[index] * (len(groups[-1]) + 1) <= MOST_PADDED_COLUMNS:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return [sorted(group) for group in groups]
 
 
 def columns_needed(labels: Tensor, hyperparameters: Hyperparameters) -> int:

@@ -110,8 +110,12 @@ class Recogniser(nn.Module):
         :returns: float32 [T, B, C]; zero beyond a line's length.
         """
         packing = Packing(lengths)
+        return packing.padded(self.packed_scores(grey, packing), len(grey))
+
+    def packed_scores(self, grey: Tensor, packing: Packing) -> Tensor:
+        """Class scores of the real columns alone, line after line: float32 [N, C]; see `forward`."""
         columns = self.quantize_pixels(unit_pixels(packing.real(grey)))
-        return packing.padded(self.scores_of(self.recurrent.read(columns, packing)), len(grey))
+        return self.scores_of(self.recurrent.read(columns, packing))
 
     def scores_of(self, hidden: Tensor) -> Tensor:
         """Class scores [N, C] of hidden outputs [N, D * H]."""

@@ -20,13 +20,20 @@ def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, 
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
     simulator and of a board.
     """
+    from train.data.usable import usable_lines
     from train.evaluation import evaluate_checkpoint
 
     loaded = opened_checkpoint(checkpoint)
     seed = loaded.hyperparameters.random_seed
     dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
-    evaluation = evaluate_checkpoint(loaded, dataset.validation, device=device_of(no_cuda), threads=threads)
-    click.echo(f"{evaluation.rates.lines} validation lines of {dataset.name}:")
+    height = loaded.hyperparameters.target_height
+    lines, unusable = usable_lines(dataset.validation, target_height=height, what="validation lines")
+    for message in unusable:
+        click.echo(message, err=True)
+    evaluation = evaluate_checkpoint(loaded, lines, device=device_of(no_cuda), threads=threads)
+    count = len(dataset.validation)
+    measured = f"{count} validation lines" if len(lines) == count else f"{len(lines)} of {count} validation lines"
+    click.echo(f"{measured} of {dataset.name}:")
     for decoding, rates in (("greedy CTC", evaluation.rates), ("overlay labels", evaluation.overlay_rates)):
         click.echo(
             f"{decoding:>14}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, {rates.exact} exact "

@@ -31,6 +31,7 @@ from foldline.compare.agreement import (
 from foldline.compare.boards import BoardRun, all_on_board, board_run
 from foldline.differences import Verified
 from train.data.dataset import Line
+from train.data.usable import usable_lines
 
 if TYPE_CHECKING:
     from foldline.batch.cluster import Cluster
@@ -87,6 +88,7 @@ class Comparison:
     left_out    lines that exceed a limit of the overlay, each with the limit
     exceeding   number of `lines` that exceed a limit and were computed nevertheless
     failed      lines that failed on the board, each with the error; not in `lines`
+    unusable    messages on lines whose image cannot be used; not in `lines`
     agreement   of the bit-exact backends; None where there is only one
     csim        what of the C simulation equals the simulator; None without that backend
     rtl         times of the RTL, as the accelerator of a virtual board; None without that backend
@@ -98,6 +100,7 @@ class Comparison:
     left_out: tuple[str, ...]
     exceeding: int
     failed: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
     agreement: Agreement | None = None
     csim: Verified | None = None
     rtl: BoardRun | None = None
@@ -155,14 +158,14 @@ def compare(
 
     :param design: the network.
     :param lines: with references. Lines that exceed a limit of the overlay are left out of every backend and named, unless
-        `ignore_limits`; so are lines that fail on the board.
+        `ignore_limits`; so are lines that fail on the board, and lines without a usable image.
     :param checkpoint: the one that the design was exported from, for PyTorch's backends.
     :param backends: some of `BACKENDS`; None for `float`, `quantized` (both of a checkpoint) and `simulated`.
     :param board: the open driver of the backend `board`.
     :param rtl: the open driver of the backend `rtl`: of a virtual board whose accelerator is the RTL.
     :param csim_lines: lines at most, the first ones, that the C simulation computes; None for all.
     :param rtl_lines: the same of the RTL.
-    :param ignore_limits: compute lines that exceed a limit of the overlay, too.
+    :param ignore_limits: compute lines that exceed a limit, too.
     :param threads: threads of this machine, 1 or more; None for one per processor.
     :param cluster: connection to the workers that simulate the lines; None for this machine's threads.
     :param progress: shows the progress.
@@ -172,6 +175,7 @@ def compare(
     """
     wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
     _require_drivers(wanted, {RTL: rtl, BOARD: board})
+    lines, unusable = usable_lines(lines, target_height=design.inputs, what="lines")
     rows, left_out, failed = [_Row(line) for line in lines], [], []
     showing = progress or silent
     simulate = partial(_simulated, design, threads=threads, cluster=cluster, progress=showing)
@@ -186,10 +190,8 @@ def compare(
     if wanted != (BOARD,):
         computed[SIMULATED] = tuple(row.simulated for row in rows)
     compared = tuple(row.line for row in rows)
-    csim = None
     if CSIM in wanted:
         computed[CSIM] = tuple(simulate(compared[:csim_lines], title=TITLES[CSIM], csim=True))
-        csim = _verified(design, computed[CSIM])
     runs = {BOARD: board_run(board, tuple(row.board for row in rows))} if BOARD in wanted else {}
     if RTL in wanted:
         runs[RTL] = board_run(rtl, all_on_board(rtl, compared[:rtl_lines], showing(TITLES[RTL])))
@@ -203,8 +205,9 @@ def compare(
         left_out=tuple(left_out),
         exceeding=sum(row.simulated is not None and bool(row.simulated.exceeded) for row in rows),
         failed=tuple(failed),
+        unusable=unusable,
         agreement=agreement([line.name for line in compared], computed),
-        csim=csim,
+        csim=_verified(design, computed[CSIM]) if CSIM in wanted else None,
         rtl=runs.get(RTL),
         board=runs.get(BOARD),
     )

@@ -57,6 +57,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
         ignore = "" if comparison.board else f" (--ignore-limits computes {'it' if one else 'them'})"
         yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{ignore}:"
         yield from (f"  {line}" for line in comparison.left_out)
+    yield from comparison.unusable
     if comparison.failed:
         verb = "is" if len(comparison.failed) == 1 else "are"
         yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every backend:"
@@ -118,6 +119,7 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
         "beyond_limits": comparison.exceeding,
         "left_out": list(comparison.left_out),
         "failed": list(comparison.failed),
+        "unusable": list(comparison.unusable),
         "levels": [
             {"level": result.name, "labels": result.decoding, **asdict(result.rates)} for result in comparison.results
         ],

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from tests.train import tiny
+from train import loss
 from train.ctc import overlay_ctc_loss
 from train.data.batches import Batch
 from train.loss import batch_loss, columns_needed
@@ -61,3 +62,26 @@ def test_columns_needed(text, standard, overlay):
     labels = torch.tensor(text)
     assert columns_needed(labels, tiny.hyperparameters()) == standard
     assert columns_needed(labels, tiny.hyperparameters(ctc="OVERLAY")) == overlay
+
+
+def test_a_wide_line_among_narrow_ones_has_the_loss_and_gradients_of_one_padded_batch(monkeypatch):
+    draw = torch.Generator().manual_seed(3)
+    lengths, counts = [12, 40, 9, 11], [3, 5, 2, 1]
+    batch = Batch(
+        grey=torch.zeros(0, dtype=torch.uint8),
+        lengths=torch.tensor(lengths),
+        labels=torch.randint(1, 5, (sum(counts),), generator=draw),
+        label_counts=torch.tensor(counts),
+        names=tuple("abcd"),
+    )
+    results = {}
+    for most in (loss.MOST_PADDED_COLUMNS, 60):
+        monkeypatch.setattr(loss, "MOST_PADDED_COLUMNS", most)
+        scores = torch.randn(sum(lengths), 5, generator=torch.Generator().manual_seed(4), requires_grad=True)
+        value = loss.packed_loss(scores, batch, tiny.hyperparameters())
+        value.backward()
+        results[most] = (len(loss.width_groups(lengths)), value.item(), scores.grad)
+    (one, whole, gradient), (several, grouped, same) = results.values()
+    assert (one, several) == (1, 2)  # 3 lines of at most 12 columns are 36, and the fourth has 40 to itself
+    assert grouped == pytest.approx(whole, rel=1e-6)  # sums of float32 in another order
+    assert torch.equal(gradient, same)

@@ -294,7 +294,7 @@ def test_a_line_too_narrow_for_its_text_is_left_out_and_named(tmp_path):
     data = dataclasses.replace(data, training=(*data.training, narrow_line("narrow")))
     recorder = Recorder()
     result = train(tiny.hyperparameters(epochs=1), data, experiments=tmp_path, reporter=recorder)
-    sentence = "narrow is not trained on: its text needs 5 columns, the image has 4."
+    sentence = "narrow is left out: its text needs 5 columns, the image has 4."
     assert recorder.notes == [sentence]
     assert sentence in (result.folder / "train.log").read_text()
     assert recorder.runs[0].training_lines == 10
@@ -305,7 +305,7 @@ def test_nothing_to_train_on_is_an_error():
     with pytest.raises(DataError) as caught:
         train(tiny.hyperparameters(), data, experiments=None)
     assert str(caught.value) == (
-        "No line can be trained on; of 1 the first: narrow is not trained on: its text needs 5 columns, the image has 4."
+        "No line can be trained on; of 1 the first: narrow is left out: its text needs 5 columns, the image has 4."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,8 +13,11 @@ from datapath.alphabet import UNTRAINED_CHARACTERS
 from datapath.errors import ConfigError, DataError
 from train.config import AUGMENTATIONS, Hyperparameters
 from train.data.augmentation import Augmentation, augment, line_generator
-from train.data.batches import Sample, epoch_order, read_pixels, samples_of
+from train.data.batches import Sample, epoch_order, samples_of
+from train.data.characters import unreadable_note, untrained_note
 from train.data.dataset import Dataset, Line
+from train.data.left_out import LeftOut
+from train.data.usable import require_usable, usable_pixels
 from train.loss import columns_needed
 
 
@@ -25,7 +29,7 @@ class TrainingData:
     base_count: int  # number of base lines: every epoch has all of them, and `hyperparameters.extra_lines` extra ones
     validation: tuple[Line, ...]  # lines whose error rates each epoch is measured by
     validation_pixels: tuple[Tensor, ...]  # their grey columns, uint8 [T, I]
-    notes: tuple[str, ...]  # messages: each line that is not trained on, and how the best epoch is chosen
+    notes: tuple[str, ...]  # messages: lines left out, how the best epoch is chosen, characters that cannot be output
     augmentation: Augmentation  # random changes of the samples
     hyperparameters: Hyperparameters
 
@@ -62,30 +66,60 @@ class TrainingData:
 
 
 def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparameters) -> TrainingData:
-    """Read the images and split the lines.
+    """Read the images and split the lines. A line that cannot be used is left out and becomes a note.
 
     :raises ConfigError: more selection lines than training lines.
-    :raises DataError: no line can be trained on, no validation line holds a word, or the alphabet lacks a character.
-    :raises ImageError: an image cannot be read.
+    :raises DataError: no line can be trained or validated on, no validation line holds a word, or the alphabet lacks a
+        character.
     """
     hp = hyperparameters
     training, validation, notes = _split(dataset, hp)
     if not any(line.text.split() for line in validation):
         raise DataError(f"None of the {len(validation)} validation lines holds a word, so there is no error rate.")
-    samples, left_out = _samples(training, alphabet, hp)
+    samples, left_out = _samples(training, alphabet, hp, "training lines")
     if not samples:
-        raise DataError(f"No line can be trained on; of {len(training)} the first: {left_out[0]}")
-    extra, extra_left_out = _extra(dataset.extra, alphabet, hp)
-    left_out += extra_left_out
+        raise DataError(f"No line can be trained on; of {len(training)} the first: {left_out.messages()[0]}")
+    extra, extra_notes = _extra(dataset.extra, alphabet, hp)
+    measured = "held-out training lines" if hp.selection_lines else "validation lines"
+    validated, unusable = _validation(validation, hp, measured)
     return TrainingData(
         samples=(*samples, *extra),
         base_count=len(samples),
-        validation=validation,
-        validation_pixels=tuple(read_pixels(validation, target_height=hp.target_height, workers=hp.num_workers)),
-        notes=(*notes, *left_out),
+        validation=tuple(line for line, _ in validated),
+        validation_pixels=tuple(torch.from_numpy(pixels) for _, pixels in validated),
+        notes=(
+            *notes,
+            *left_out.messages(),
+            *extra_notes,
+            *unusable.messages(),
+            *_character_notes(training, validation, alphabet, measured),
+        ),
         augmentation=Augmentation(**{name: getattr(hp, f"augment_{name}") for name in AUGMENTATIONS}),
         hyperparameters=hp,
     )
+
+
+def _validation(
+    lines: tuple[Line, ...], hp: Hyperparameters, what: str
+) -> tuple[list[tuple[Line, np.ndarray]], LeftOut]:
+    """The usable validation lines with their pixels, and the others."""
+    left_out, measures = LeftOut(), {"target_height": hp.target_height, "workers": hp.num_workers}
+    usable = list(usable_pixels(lines, left_out=left_out, what=what, **measures))
+    require_usable(usable, left_out, what)
+    if not any(line.text.split() for line, _ in usable):
+        raise DataError(f"None of the {len(usable)} usable {what} holds a word, so there is no error rate.")
+    return usable, left_out
+
+
+def _character_notes(
+    training: tuple[Line, ...], validation: tuple[Line, ...], alphabet: Alphabet, measured: str
+) -> list[str]:
+    """What of the texts the network will never output."""
+    notes = (
+        untrained_note([line.text for line in training], alphabet),
+        unreadable_note([line.text for line in validation], alphabet, what=measured),
+    )
+    return [note for note in notes if note is not None]
 
 
 def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tuple[Line, ...], list[str]]:
@@ -104,26 +138,30 @@ def _split(dataset: Dataset, hp: Hyperparameters) -> tuple[tuple[Line, ...], tup
 
 
 def _extra(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
-    """Samples of the extra lines that the alphabet can encode, and a message about the others."""
+    """Samples of the extra lines that the alphabet can encode, and messages about the others."""
     if hp.extra_lines > len(lines):
         raise ConfigError(f"extra_lines is {hp.extra_lines}; there are {len(lines)} extra lines.")
     known = {*alphabet.symbols, *UNTRAINED_CHARACTERS}
     encodable = tuple(line for line in lines if known.issuperset(line.text))
-    samples, notes = _samples(encodable, alphabet, hp)
+    samples, left_out = _samples(encodable, alphabet, hp, "extra lines")
+    notes = list(left_out.messages())
     if len(encodable) < len(lines):
         notes.append(f"{len(lines) - len(encodable)} of {len(lines)} extra lines hold characters outside the alphabet.")
     return samples, notes
 
 
-def _samples(lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters) -> tuple[list[Sample], list[str]]:
-    """The lines with enough columns for their labels, and a message for each of the others, whose loss is infinite."""
-    feasible, notes = [], []
-    pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
-    for sample in samples_of(lines, pixels, alphabet):
+def _samples(
+    lines: tuple[Line, ...], alphabet: Alphabet, hp: Hyperparameters, what: str
+) -> tuple[list[Sample], LeftOut]:
+    """The usable lines with enough columns for their labels, and the others: the loss of too few columns is infinite."""
+    feasible, left_out = [], LeftOut()
+    measures = {"target_height": hp.target_height, "workers": hp.num_workers}
+    for line, pixels in usable_pixels(lines, left_out=left_out, what=what, **measures):
+        (sample,) = samples_of([line], [torch.from_numpy(pixels)], alphabet)
         needed, columns = columns_needed(sample.labels, hp), sample.columns
         if needed <= columns:
             feasible.append(sample)
         else:
-            name = sample.line.name
-            notes.append(f"{name} is not trained on: its text needs {needed} columns, the image has {columns}.")
-    return feasible, notes
+            reason = f"its text needs {needed} columns, the image has {columns}."
+            left_out.add(f"{what} with too few columns for their text", line.name, reason)
+    return feasible, left_out

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from datapath import Limits, error_rates, image_columns
 from datapath.errors import BoardError, ConfigError, DataError, LimitError
@@ -16,6 +17,7 @@ from tests.builds import altered
 from tests.designs import random_design
 from tests.foldline.stand_in_board import StandInBoard
 from tests.train import tiny
+from train.data.dataset import Line
 
 LINES = tiny.dataset().validation
 NAMES = [line.name for line in LINES]
@@ -371,3 +373,23 @@ def test_a_line_that_exceeds_a_limit_is_c_simulated_with_larger_buffers(csim_bui
     comparison = compare(short, LINES, backends=("csim",), ignore_limits=True)
     assert comparison.csim.columns == 74
     assert comparison.exceeding == 2
+
+
+def test_a_line_without_a_usable_image_is_one_message_of_every_comparison(design):
+    # 1 x 44 pixels at height 8: ceil(8.1 / 44) = 1 column, rounded down to 0.
+    page = Image.new("L", (1, 44), 255)
+    page.putpixel((0, 0), 0)
+    bad = Line("bad", "ab", page)
+    board = StandInBoard(design)
+    for backends, driver in (
+        (("simulated",), None),
+        (("simulated", "board"), board),
+        (("board",), StandInBoard(design)),
+    ):
+        comparison = compare(design, (LINES[0], bad, *LINES[1:]), backends=backends, board=driver)
+        assert [line.name for line in comparison.lines] == NAMES
+        assert all(result.rates.lines == 3 for result in comparison.results)
+        (message,) = comparison.unusable
+        assert message.startswith("bad is left out: An image of 1 x 44 pixels") and message in list(notes(comparison))
+        assert failure(comparison) is None
+    assert compare(design, LINES, backends=("simulated",)).unusable == ()

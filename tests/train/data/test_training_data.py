@@ -81,7 +81,10 @@ def test_extra_lines_with_unknown_characters_are_left_out_and_counted():
     foreign = tiny.line("extra/foreign", "a c")
     dataset = replace(tiny.dataset(), training=own, extra=(*EXTRA, foreign))
     prepared = training_data(dataset, alphabet=dataset.alphabet())
-    assert prepared.notes == ("1 of 5 extra lines hold characters outside the alphabet.",)
+    outside, unreadable = prepared.notes
+    assert outside == "1 of 5 extra lines hold characters outside the alphabet."
+    # The space of "ac b", of the 9 characters of the three validation lines.
+    assert unreadable.startswith("1 of 3 validation lines") and "11.11 % (1 of 9 characters)" in unreadable
     assert "extra/foreign" not in {sample.line.name for sample in prepared.samples}
 
 
@@ -92,7 +95,7 @@ def test_the_overlay_needs_two_columns_per_letter():
     assert not any("narrow" in note for note in training_data(dataset).notes)
     left_out = training_data(dataset, ctc="OVERLAY").notes
     columns = len(squeezed.pixels(tiny.HEIGHT))
-    assert left_out == (f"narrow is not trained on: its text needs 6 columns, the image has {columns}.",)
+    assert left_out == (f"narrow is left out: its text needs 6 columns, the image has {columns}.",)
 
 
 def test_no_line_wide_enough_is_an_error():
