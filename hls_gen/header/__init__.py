@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from datapath import FoldedNetwork
-from datapath.files import read_text, write_text
+from datapath.files import read_bytes, write_text
 from hls_gen.header.parse import parse_header
 from hls_gen.header.render import render_header
+from hls_gen.header.tokenizer import decoded
 
 __all__ = ["parse_header", "read_header", "render_header", "write_header"]
 
@@ -20,10 +21,10 @@ def read_header(path: str | os.PathLike) -> FoldedNetwork:
     """Parse a file, see `parse_header`.
 
     :param path: of the weight header.
-    :raises FileError: the file is missing, unreadable or not UTF-8.
-    :raises HeaderError: its text is not a weight header, or contradicts itself.
+    :raises FileError: the file is missing or unreadable.
+    :raises HeaderError: its text is not a weight header, contradicts itself, or is not UTF-8 outside comments.
     """
-    return parse_header(read_text(path), name=str(path))
+    return parse_header(decoded(read_bytes(path), str(path)).text, name=str(path))
 
 
 def write_header(path: str | os.PathLike, network: FoldedNetwork, *, csim_bytes: bool = False) -> None:

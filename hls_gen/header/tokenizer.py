@@ -31,6 +31,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_COMMENT = re.compile(r'"[^"\\\n]*"|//(?:[^\n\\]+|\\\r?\n|\\)*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+_FOREIGN = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8, as `surrogateescape` decodes it
 _LITERAL = re.compile(
     r"(?: 0[xX](?P<hex>[0-9a-fA-F]+) | (?P<decimal>[1-9][0-9]*) | (?P<octal>0[0-7]*) )"
     r"(?: [uU](?:ll?|LL?)? | (?:ll?|LL?)[uU]? )?",
@@ -75,6 +77,23 @@ class Source:
             return HeaderError(f"{self.name}: {message}")
         line, column = self.place(offset)
         return HeaderError(f"{self.name}:{line}:{column}: {message}")
+
+
+def decoded(content: bytes, name: str) -> Source:
+    """A header as it lies in its file: UTF-8, whose comments may be in any encoding; a byte order mark is left out.
+
+    :raises HeaderError: a byte outside comments that is not UTF-8.
+    """
+    text = content.decode("utf-8-sig", "surrogateescape")
+    if _FOREIGN.search(text):
+        text = _COMMENT.sub(lambda part: part[0] if part[0][0] == '"' else _FOREIGN.sub("\ufffd", part[0]), text)
+    source = Source(name, text)
+    if (foreign := _FOREIGN.search(text)) is not None:
+        byte = ord(foreign[0]) & 0xFF
+        raise source.error(
+            f"The byte {byte:#x} is not UTF-8; only comments may have another encoding.", foreign.start()
+        )
+    return source
 
 
 def next_token(source: Source, start: int, end: int) -> Token:

@@ -19,6 +19,9 @@ def test_export_import_verify_at_another_folding(design, saved, tmp_path):
     imported = Design.load(again)
     assert imported.same_network(design)
     assert imported.folding == Folding(pe=4, simd_input=8, simd_recurrent=2)
+    header.write_bytes("// für µs\n".encode("latin-1") + header.read_bytes())  # comments may be in any encoding
+    assert run("import-header", header, "--alphabet", alphabet, "-o", again).exit_code == 0
+    assert Design.load(again).same_network(design)
     verified = run("verify", saved, header)
     assert verified.exit_code == 0
     assert verified.stdout.startswith(f"{header} holds {design.experiment}: ")

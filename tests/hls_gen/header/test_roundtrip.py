@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from datapath import Folding, Limits, Precision, fold, unfold
-from datapath.errors import DesignError, FileError
+from datapath.errors import DesignError, FileError, HeaderError
 from hls_gen import parse_header, read_header, render_header, write_header
 from tests.hls_gen.header.header_text import SMALL_DEFINES, header_arrays, header_text, small_arrays, small_header
 from tests.strategies import designs
@@ -104,14 +104,45 @@ def test_a_file_written_is_the_file_read(tmp_path):
     assert render_header(read_header(tmp_path / "out.hpp")) == render_header(network)
 
 
-def test_a_missing_file_and_a_binary_one_are_file_errors(tmp_path):
+@pytest.mark.parametrize(
+    ("encoding", "comment"),
+    [("latin-1", "für 4 µs"), ("shift_jis", "重み"), ("gb18030", "权重"), ("utf-8", "Gewichte für π")],
+)
+def test_comments_may_be_in_any_encoding(tmp_path, encoding, comment):
+    foreign, path = comment.encode(encoding), tmp_path / "commented.hpp"
+    text = small_header().encode()
+    places = {
+        b"#pragma once": b"// %b\n#pragma once // %b",
+        b"#define PE 2": b"#define PE 2 /* %b\n%b */",
+        b"= {": b"= /*%b%b*/ {",
+    }
+    for old, new in places.items():
+        text = text.replace(old, new % (foreign, foreign), 1)
+    path.write_bytes(text + b"/*" + foreign + b"*/")
+    assert render_header(read_header(path)) == render_header(parse_header(small_header(), name="small.hpp"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"// \xfcber\n#define P\xe4 2", "2:10: The byte 0xe4"),
+        (b"/* a */ \xa0 // b", "1:9: The byte 0xa0"),  # a no-break space of latin-1
+        (b'#include "\xe9.h" // \xe9', "1:11: The byte 0xe9"),
+        (b"#pragma \xff", "1:9: The byte 0xff"),
+    ],
+)
+def test_a_byte_outside_comments_is_utf_8(tmp_path, text, place):
+    path = tmp_path / "foreign.hpp"
+    path.write_bytes(text)
+    with pytest.raises(HeaderError) as error:
+        read_header(path)
+    assert str(error.value) == f"{path}:{place} is not UTF-8; only comments may have another encoding."
+
+
+def test_a_missing_file_is_a_file_error(tmp_path):
     with pytest.raises(FileError) as error:
         read_header(tmp_path / "none.hpp")
     assert str(error.value) == f"Cannot read {tmp_path / 'none.hpp'}: No such file or directory."
-    (tmp_path / "binary.hpp").write_bytes(b"#pragma \xff")
-    with pytest.raises(FileError) as error:
-        read_header(tmp_path / "binary.hpp")
-    assert str(error.value) == f"{tmp_path / 'binary.hpp'} is not a UTF-8 text file (byte 8)."
 
 
 @pytest.mark.parametrize(
