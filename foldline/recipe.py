@@ -124,7 +124,7 @@ def run_recipe(
     :param warm_up: checkpoint that replaces the first stage, such as that of another recipe's first stage.
     :param log: gets a line of text after each stage.
     :param reporter: gets the progress of each stage.
-    :param settings: of every stage, see `train`: device, threads, command, author.
+    :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
     """
     home = None if folder is None else Path(folder)
@@ -218,7 +218,7 @@ def _run_stage(
         policy=Pretrained.RESUME if begun else Pretrained.RETRAIN,
         init_bn_fc_fusion=stage.fuses and not begun,
         reporter=reporter,
-        **settings,
+        **{**settings, "extend_alphabet": bool(settings.get("extend_alphabet")) and not begun},
     )
     if outcome.interrupted:
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from datapath import Alphabet
-from datapath.errors import TrainingError
+from datapath.errors import ConfigError, TrainingError
 from datapath.version import TOOL
 from train.checkpoint import Checkpoint, opened
 from train.config import Hyperparameters
@@ -24,6 +24,7 @@ from train.data.training_data import prepare
 from train.distributed import Group, connected, distributed_loss, shard_batch, watching
 from train.evaluation import evaluate
 from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
+from train.extension import require_classes, with_new_classes
 from train.line_pictures import recognised_lines
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
@@ -58,6 +59,7 @@ def train(
     checkpoint: str | os.PathLike | Checkpoint | None = None,
     policy: Pretrained = Pretrained.RESUME,
     init_bn_fc_fusion: bool = False,
+    extend_alphabet: bool = False,
     device: str = "cpu",
     threads: int = THREADS,
     group: Group | None = None,
@@ -79,6 +81,7 @@ def train(
     :param checkpoint: a checkpoint to start from, or its path.
     :param policy: what is taken from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
+    :param extend_alphabet: give the checkpoint's network a class for each new character of the training lines; needs RETRAIN.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
     :param threads: of torch on the CPU, in each process; see `train.threads`.
     :param group: the processes that share the batches (`train.distributed.torchrun_group`); None is this one alone.
@@ -100,9 +103,11 @@ def train(
     # The state of the caller's random numbers is restored.
     with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
         if checkpoint is None:
+            if extend_alphabet:
+                raise ConfigError("extend_alphabet extends a checkpoint's network; give the checkpoint to start from.")
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
         else:
-            checkpoint = opened(checkpoint)
+            checkpoint = _with_classes(opened(checkpoint), policy, hyperparameters, dataset, extend=extend_alphabet)
             start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion, writes=writes)
         provenance = {
             "command": command,
@@ -120,6 +125,25 @@ def train(
             )
             return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
         return _recorded(run, _folder(start, experiments) if writes else None)
+
+
+def _with_classes(
+    checkpoint: Checkpoint,
+    policy: Pretrained,
+    hyperparameters: Hyperparameters | None,
+    dataset: Dataset,
+    *,
+    extend: bool,
+) -> Checkpoint:
+    """The checkpoint with a class for every character of the training lines; a CheckpointError if it lacks one."""
+    texts = [line.text for line in dataset.training]
+    if extend and policy is not Pretrained.RETRAIN:
+        raise ConfigError("extend_alphabet changes the network, so the run cannot be resumed; use RETRAIN.")
+    if extend:
+        seed = (hyperparameters or checkpoint.hyperparameters).random_seed
+        return with_new_classes(checkpoint, texts, seed=seed)
+    require_classes(checkpoint, texts, resumed=policy is Pretrained.RESUME)
+    return checkpoint
 
 
 def _recorded(run: _Run, folder: Path | None) -> TrainingResult:

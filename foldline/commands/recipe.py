@@ -11,6 +11,7 @@ from foldline.commands.training_options import (
     command_line,
     computation_options,
     device_of,
+    extend_alphabet_option,
     extra_option,
     hyperparameter_options,
     hyperparameters_of,
@@ -30,6 +31,7 @@ _start = option_group("Start")
     type=FILE,
     help="Float network that replaces the float stage: a checkpoint, or the folder of a run or a recipe.",
 )
+@extend_alphabet_option
 @run_options
 @dataset_options
 @extra_option
@@ -40,6 +42,7 @@ def command(
     context: click.Context,
     folder: Path | None,
     warm_up: Path | None,
+    extend_alphabet: bool,
     params_file: Path | None,
     experiments: Path,
     author: str,
@@ -62,6 +65,8 @@ def command(
 
     if folder is not None and "warm_up" in given_options(context):
         raise click.UsageError("--warm-up is for a new recipe; -i FOLDER resumes one.")
+    if extend_alphabet and folder is None and warm_up is None:
+        raise click.UsageError("--extend-alphabet needs --warm-up: a new network has a class for every character.")
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
     if warm_up is not None:
@@ -77,6 +82,7 @@ def command(
             warm_up=warm_up,
             log=reporter.note,
             reporter=reporter,
+            extend_alphabet=extend_alphabet,
             device=device_of(no_cuda),
             threads=threads,
             command=command_line(),

@@ -15,6 +15,7 @@ from foldline.commands.training_options import (
     command_line,
     computation_options,
     device_of,
+    extend_alphabet_option,
     extra_option,
     flags,
     hyperparameter_options,
@@ -72,6 +73,7 @@ def _mode_options(command):
     help="RESUME the run of the checkpoint in its folder, or RETRAIN its weights in a new run.",
 )
 @_start("--init-bn-fc-fusion", is_flag=True, help="Fuse the checkpoint's batch norm into its FC layer; needs RETRAIN.")
+@extend_alphabet_option
 @run_options
 @option_group("Run")("--dry-run", is_flag=True, help="Write nothing to disk.")
 @dataset_options
@@ -85,6 +87,7 @@ def command(
     checkpoint: Path | None,
     pretrained_policy: str,
     init_bn_fc_fusion: bool,
+    extend_alphabet: bool,
     params_file: Path | None,
     experiments: Path,
     author: str,
@@ -125,6 +128,7 @@ def command(
         checkpoint=start,
         policy=policy,
         init_bn_fc_fusion=init_bn_fc_fusion,
+        extend_alphabet=extend_alphabet,
         device=device_of(no_cuda),
         threads=threads,
         command=command_line(),
@@ -160,8 +164,9 @@ def _show_end(context: click.Context, result: TrainingResult, group: Group) -> N
 
 def _require_checkpoint(given: dict[str, object]) -> None:
     """Refuse options that have no effect without a checkpoint."""
-    if "init_bn_fc_fusion" in given and given.get("pretrained_policy") != "RETRAIN":
-        raise click.UsageError("--init-bn-fc-fusion needs --pretrained-policy RETRAIN.")
+    for name in ("init_bn_fc_fusion", "extend_alphabet"):
+        if name in given and given.get("pretrained_policy") != "RETRAIN":
+            raise click.UsageError(f"{flags([name])[0]} needs --pretrained-policy RETRAIN.")
     if "pretrained_policy" in given and "checkpoint" not in given:
         raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
 

@@ -64,6 +64,12 @@ run_options = all_of(
     _run("--author", default="", help="Author, for the provenance of checkpoints and designs."),
 )
 
+extend_alphabet_option = option_group("Start")(
+    "--extend-alphabet",
+    is_flag=True,
+    help="Give the checkpoint's network a class for each new character of the training lines.",
+)
+
 extra_option = _dataset(
     "--extra",
     metavar="DIR|synthetic[:LINES]",
