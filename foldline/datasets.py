@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from datapath.errors import ConfigError
+from datapath import Alphabet
+from datapath.errors import CheckpointError, ConfigError, DesignError
+from datapath.files import read_text
 from train.data.dataset import Dataset, Progress, read_dataset
 from train.data.synthetic import MAX_LINES, synthetic_dataset
 
@@ -52,3 +56,64 @@ def with_extra(dataset: Dataset, other: Dataset) -> Dataset:
         name=f"{dataset.name} + {other.name}",
         problems=(*dataset.problems, *other.problems),
     )
+
+
+def alphabet_source(file: Path | None = None, **dataset: object) -> Callable[[int], tuple[Alphabet, str]]:
+    """Where a checkpoint that has no alphabet gets it (`train.original.load_checkpoint`).
+
+    :param file: the alphabet; None takes the training lines of the dataset.
+    :param dataset: arguments of `open_dataset` but for the seed; none for a command that reads no dataset. The generator's
+        lines give no alphabet, since no other program trained on them.
+    """
+
+    def alphabet(classes: int) -> tuple[Alphabet, str]:
+        if file is not None:
+            return read_alphabet(file), str(file)
+        missing = f"it has {classes} classes and no alphabet"
+        if not dataset:
+            raise CheckpointError(
+                f"{missing}; `foldline export` with --alphabet FILE and -o DESIGN.npz makes a design of it."
+            )
+        generated = str(dataset["data"]).partition(":")[0] == SYNTHETIC
+        lines = None if generated else open_dataset(**dataset, seed=0)
+        if lines is None or not lines.training:
+            raise CheckpointError(
+                f"{missing}; name the alphabet with --alphabet FILE, or with --data DIR the dataset that it was trained on, "
+                f"whose training lines give it."
+            )
+        found, origin = lines.alphabet(), f"the training lines of {lines.name}"
+        if len(found) != classes:
+            raise CheckpointError(
+                f"it has {classes} classes, the blank included, and {origin} give {len(found)}: it was trained on other lines; "
+                f"name its alphabet with --alphabet FILE."
+            )
+        return found, origin
+
+    return alphabet
+
+
+def no_alphabet(classes: int) -> tuple[Alphabet, str]:
+    """Refuses a checkpoint without an alphabet, for a run that is to be resumed; see `alphabet_source`.
+
+    :param classes: of the checkpoint.
+    """
+    raise CheckpointError(
+        f"Foldline did not write it, and only its weights are read, so its run cannot be resumed; --pretrained-policy RETRAIN "
+        f"starts a new run from its weights of {classes} classes."
+    )
+
+
+def read_alphabet(path: str | os.PathLike) -> Alphabet:
+    """Read an alphabet file, or a text of all characters in the order of their classes.
+
+    :param path: class n on line n, so line 0, the blank, is empty; or the characters from class 1 on, line breaks left out.
+    :raises FileError: it cannot be read.
+    :raises DesignError: its characters are not an alphabet, one occurs twice for example; the path is named.
+    """
+    text = read_text(path)
+    if text.startswith(("\n", "\r\n")):
+        return Alphabet.read(path)
+    try:
+        return Alphabet(("", *text.replace("\r", "").replace("\n", "")))
+    except DesignError as error:
+        raise error.within(path) from error

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datapath import Alphabet
 from datapath.design import MEMBER, Design, Folding
 from datapath.errors import ConfigError, FileError
-from datapath.files import DAMAGE, is_folder, require_file
+from datapath.files import DAMAGE, is_folder, read_bytes, require_file
 from foldline import runs
+from foldline.datasets import alphabet_source
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
     from train.export import ExportResult
+
+
+PICKLE = b"\x80"
+"""First byte of the files that torch wrote before version 1.6."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +34,17 @@ class Network:
     notes: tuple[str, ...]
 
 
-def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> Network:
+def open_network(
+    path: str | os.PathLike,
+    *,
+    folding: Folding | None = None,
+    alphabet: Callable[[int], tuple[Alphabet, str]] | None = None,
+) -> Network:
     """Load a design, or export a checkpoint.
 
     :param path: of a design or a checkpoint, or the folder of a run or a recipe (see `foldline.runs`).
     :param folding: None takes a design's folding; for a checkpoint, PE 1 and all products of a gate in parallel.
+    :param alphabet: of a checkpoint that has none, see `foldline.datasets.alphabet_source`; None refuses such a checkpoint.
     :raises FileError: neither a design nor a checkpoint, or a folder that is not a run's, or an unfinished recipe's.
     :raises CheckpointError: a checkpoint that has no hardware form.
     :raises DesignError: the folding does not divide the dimensions.
@@ -41,12 +54,12 @@ def open_network(path: str | os.PathLike, *, folding: Folding | None = None) -> 
     if _holds_design(path):
         design = Design.load(path)
         return Network(design=design.refolded(folding) if folding else design, checkpoint=None, notes=())
-    from train.checkpoint import Checkpoint
     from train.export import design_from_checkpoint
+    from train.original import load_checkpoint
 
-    checkpoint = Checkpoint.load(path)
+    checkpoint = load_checkpoint(path, alphabet=alphabet or alphabet_source())
     exported = design_from_checkpoint(checkpoint, folding=folding)
-    notes = _notes(exported, checkpoint.hyperparameters.prefused_bn_fc)
+    notes = (*checkpoint.notes, *_notes(exported, checkpoint.hyperparameters.prefused_bn_fc))
     return Network(design=exported.design, checkpoint=checkpoint, notes=notes)
 
 
@@ -81,6 +94,8 @@ def _holds_design(path: str | os.PathLike) -> bool:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except DAMAGE as error:
+        if read_bytes(path)[:1] == PICKLE:
+            return False
         raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
     return MEMBER in names
 

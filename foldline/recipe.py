@@ -22,7 +22,7 @@ from pathlib import Path
 from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder, read_text, write_text
 from foldline.compare.comparison import Comparison, compare
-from train.checkpoint import Checkpoint
+from train.checkpoint import Checkpoint, opened
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
@@ -32,7 +32,7 @@ from train.starting import Pretrained
 from train.trainer import train
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
-DESIGN, START = "design.npz", "recipe.json"
+DESIGN, START, WARM_UP = "design.npz", "recipe.json", "warm-up.pt"
 
 FRACTIONS = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
 """Of the epochs, for each stage."""
@@ -68,10 +68,11 @@ class RecipeResult:
     comparison: Comparison | None
 
 
-def stages_of(hyperparameters: Hyperparameters) -> tuple[TrainingStage, ...]:
+def stages_of(hyperparameters: Hyperparameters, *, batch_norm: bool = True) -> tuple[TrainingStage, ...]:
     """The stages that lead to a network.
 
     :param hyperparameters: of the network; the stages divide its `epochs`.
+    :param batch_norm: whether the stages before the last have batch norm; a warm-up without it leads to stages without.
     :raises ConfigError: the hardware does not compute this network, or there are fewer epochs than stages.
     """
     target = hyperparameters
@@ -83,7 +84,7 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[TrainingStage, ...]:
     epochs = {name: round(target.epochs * part) for name, part in FRACTIONS.items()}
     if min(epochs.values()) < 1:
         raise ConfigError(f"epochs is {target.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
-    with_norm = {"prefused_bn_fc": False, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
+    with_norm = {"prefused_bn_fc": not batch_norm, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
     in_float = {
         **with_norm,
         **_in_float(*QUANTIZED_PARTS),
@@ -93,7 +94,7 @@ def stages_of(hyperparameters: Hyperparameters) -> tuple[TrainingStage, ...]:
     return (
         TrainingStage(name=FLOAT, hyperparameters=replace(target, epochs=epochs[FLOAT], **in_float)),
         TrainingStage(name=RECURRENT, hyperparameters=replace(target, epochs=epochs[RECURRENT], **with_norm)),
-        TrainingStage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=True),
+        TrainingStage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=batch_norm),
     )
 
 
@@ -107,7 +108,7 @@ def run_recipe(
     *,
     experiments: str | os.PathLike,
     folder: str | os.PathLike | None = None,
-    warm_up: str | os.PathLike | None = None,
+    warm_up: str | os.PathLike | Checkpoint | None = None,
     log: Callable[[str], None],
     reporter: Reporter,
     **settings: object,
@@ -121,7 +122,8 @@ def run_recipe(
     :param dataset: lines to train and validate on.
     :param experiments: folder in which a new recipe's folder is made.
     :param folder: of a recipe to resume; None begins a new one.
-    :param warm_up: checkpoint that replaces the first stage, such as that of another recipe's first stage.
+    :param warm_up: checkpoint, or its path, that replaces the first stage, such as that of another recipe's first stage;
+        one that Foldline did not write (`train.original`) is copied into the recipe's folder.
     :param log: gets a line of text after each stage.
     :param reporter: gets the progress of each stage.
     :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
@@ -131,21 +133,14 @@ def run_recipe(
     target = (hyperparameters or Hyperparameters()) if home is None else target_of(home)
     if hyperparameters not in (None, target):
         raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
-    stages = stages_of(target)
-    before: Checkpoint | Path | None = None
+    stages_of(target)  # what has no stages is refused before anything is written
     if home is None:
-        if warm_up is not None:
-            before = Checkpoint.load(warm_up)  # an invalid one is refused before anything is written
-        home = new_folder(experiments, f"{target.experiment_name()}-recipe")
-        path = None if warm_up is None else str(Path(warm_up).resolve())
-        start = {"command": settings.get("command", ""), "warm_up": path}
-        write_text(home / START, json.dumps(start, indent=2) + "\n")
-        target.to_json(home / HYPERPARAMETERS)
+        home = _begun(experiments, target, warm_up, settings.get("command", ""))
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
-    settings["command"], started = _start_of(home)
-    before = before or started
+    settings["command"], before, batch_norm = _start_of(home)
+    stages = stages_of(target, batch_norm=batch_norm)
     results: list[StageResult] = []
-    for stage in stages if started is None else stages[1:]:
+    for stage in stages if before is None else stages[1:]:
         ended = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
         if ended is None:
             return RecipeResult(folder=home, stages=tuple(results), design=None, comparison=None)
@@ -182,17 +177,41 @@ def target_of(folder: Path) -> Hyperparameters:
     return Hyperparameters.from_json(folder / HYPERPARAMETERS)
 
 
-def _start_of(folder: Path) -> tuple[str, Path | None]:
-    """The command that started a recipe, and its warm-up."""
+def _begun(
+    experiments: str | os.PathLike,
+    target: Hyperparameters,
+    warm_up: str | os.PathLike | Checkpoint | None,
+    command: object,
+) -> Path:
+    """The folder of a new recipe, with what `_start_of` and `target_of` read."""
+    first = None if warm_up is None else opened(warm_up)  # an invalid one is refused before anything is written
+    home = new_folder(experiments, f"{target.experiment_name()}-recipe")
+    path = first and first.path
+    if first is not None and (first.origin or path is None):
+        path = home / WARM_UP
+        first.save(path)
+    start = {
+        "command": command,
+        "warm_up": None if path is None else str(path.resolve()),
+        "batch_norm": first is None or not first.hyperparameters.prefused_bn_fc,
+    }
+    write_text(home / START, json.dumps(start, indent=2) + "\n")
+    target.to_json(home / HYPERPARAMETERS)
+    return home
+
+
+def _start_of(folder: Path) -> tuple[str, Path | None, bool]:
+    """The command that started a recipe, its warm-up, and whether its first stages have batch norm."""
     path = folder / START
     try:
         start = json.loads(read_text(path))
         command, warm_up = start["command"], start["warm_up"]
-    except (ValueError, TypeError, LookupError) as error:
+        batch_norm = start.get("batch_norm", True)  # earlier versions had no recipe without
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
-    if not isinstance(command, str) or not isinstance(warm_up, str | None):
-        raise FileError(f"{path} is damaged: command must be a text, and warm_up a path or null.")
-    return command, None if warm_up is None else Path(warm_up)
+    if not isinstance(command, str) or not isinstance(warm_up, str | None) or not isinstance(batch_norm, bool):
+        raise FileError(f"{path} is damaged: command must be a text, warm_up a path or null, batch_norm true or false.")
+    return command, None if warm_up is None else Path(warm_up), batch_norm
 
 
 def _run_stage(

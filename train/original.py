@@ -19,8 +19,8 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.alphabet import MAX_CLASSES
-from datapath.errors import CheckpointError, ConfigError, DesignError
-from datapath.files import read_bytes, read_text, require_file
+from datapath.errors import CheckpointError, ConfigError
+from datapath.files import read_bytes, require_file
 from train.checkpoint import FORMAT, Checkpoint, load_weights
 from train.config import MAX_COUNT, Hyperparameters, shown
 from train.model import Recogniser
@@ -177,22 +177,6 @@ class _Foreign:
             f"{self.path}: {self.origin}{after}, {self.hyperparameters.experiment_name()}. Its {len(alphabet)} classes are "
             f"the blank and the characters of {source}: {''.join(alphabet.symbols)}"
         )
-
-
-def read_alphabet(path: str | os.PathLike) -> Alphabet:
-    """Read an alphabet file, or a text of all characters in the order of their classes.
-
-    :param path: class n on line n, so line 0, the blank, is empty; or the characters from class 1 on, line breaks left out.
-    :raises FileError: it cannot be read.
-    :raises DesignError: its characters are not an alphabet, one occurs twice for example; the path is named.
-    """
-    text = read_text(path)
-    if text.startswith(("\n", "\r\n")):
-        return Alphabet.read(path)
-    try:
-        return Alphabet(("", *text.replace("\r", "").replace("\n", "")))
-    except DesignError as error:
-        raise error.within(path) from error
 
 
 def _type_of(name: str) -> torch.dtype:

@@ -36,6 +36,10 @@ DECIDE_NETWORK = (
 """Hyperparameters that decide what the network computes: a resumed run has the same."""
 
 
+DECIDE_SHAPES = ("layer_size", "target_height", "bidirectional", "reduce_bidirectional", "recurrent_bias_enabled")
+"""Hyperparameters that decide the shapes of the weights, besides `prefused_bn_fc`: a retrained network has the same."""
+
+
 class Pretrained(Enum):
     """What a run takes from a checkpoint."""
 
@@ -216,6 +220,19 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
         with torch.no_grad():
             source.fc.weight.mul_(factor)
             source.fc.bias.mul_(factor)
+    _require_same_sizes(checkpoint.hyperparameters, hyperparameters)
     start = _seeded_start(hyperparameters, checkpoint.alphabet)
     load_weights(start.model, source.state_dict())
     return start
+
+
+def _require_same_sizes(trained: Hyperparameters, new: Hyperparameters) -> None:
+    """Refuse a network of another shape, and name the option that builds the checkpoint's."""
+    for name in DECIDE_SHAPES:
+        value, before = getattr(new, name), getattr(trained, name)
+        if value != before:
+            option = f"--{name.replace('_', '-')} {str(before).lower() if isinstance(before, bool) else before}"
+            raise CheckpointError(
+                f"{name} is {shown(value)}, and the checkpoint's weights are those of {shown(before)}; {option} builds the "
+                f"same network."
+            )

@@ -13,12 +13,14 @@ from foldline.commands.options import (
     DESIGN,
     FILE,
     GroupedCommand,
+    alphabet_option,
     board_options,
     computation_options,
     dataset_options,
     given_options,
     option_group,
     parse_backends,
+    require_same_alphabet,
 )
 
 _dataset, _output = option_group("Dataset"), option_group("Output")
@@ -28,6 +30,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
 @click.argument("source", metavar=DESIGN, type=FILE)
 @dataset_options
 @_dataset("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic lines.")
+@alphabet_option
 @option_group("Backends")(
     "--backends",
     metavar="BACKEND,...",
@@ -43,6 +46,7 @@ def command(
     context: click.Context,
     source: Path,
     dataset_source: dict[str, object],
+    alphabet: Path | None,
     backends: tuple[str, ...] | None,
     device: str,
     bitstream: Path | None,
@@ -67,13 +71,14 @@ def command(
     from foldline.compare.tables import as_json as json_of
     from foldline.compare.tables import failure
     from foldline.console.text import counted
-    from foldline.datasets import open_dataset
+    from foldline.datasets import alphabet_source, open_dataset
     from foldline.hardware.board import open_driver
     from foldline.networks import open_network
 
     driven = [name for name in ("rtl", "board") if name in (backends or ())]
     _require_used(context, driven=driven, ignore_limits=ignore_limits)
-    network = open_network(source)
+    network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
+    require_same_alphabet(source, network.design.alphabet, alphabet)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
     # The comparison reads validation lines only, so the generator need not render training lines.
     dataset = open_dataset(**dataset_source, seed=seed, training=1)

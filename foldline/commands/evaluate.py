@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, dataset_options
+from foldline.commands.options import FILE, GroupedCommand, alphabet_option, dataset_options
 from foldline.commands.training_options import computation_options, device_of, opened_checkpoint, read_dataset
 
 
 @click.command("evaluate", cls=GroupedCommand)
 @click.argument("checkpoint", metavar="RUN|CHECKPOINT", type=FILE)
 @dataset_options
+@alphabet_option
 @computation_options
-def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, threads: int) -> None:
+def command(
+    checkpoint: Path, dataset_source: dict[str, object], alphabet: Path | None, no_cuda: bool, threads: int
+) -> None:
     """Print the error rates of a checkpoint on the validation lines, as PyTorch computes them.
 
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
@@ -23,7 +26,7 @@ def command(checkpoint: Path, dataset_source: dict[str, object], no_cuda: bool, 
     from train.data.usable import usable_lines
     from train.evaluation import evaluate_checkpoint
 
-    loaded = opened_checkpoint(checkpoint)
+    loaded = opened_checkpoint(checkpoint, alphabet=alphabet, dataset=dataset_source)
     seed = loaded.hyperparameters.random_seed
     dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
     height = loaded.hyperparameters.target_height

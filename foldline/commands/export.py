@@ -51,7 +51,12 @@ _open = option_group("Project for open tools")
 @_image("--test-image-line", metavar="NAME", help="Line of the test image [default: the first within the limits].")
 @dataset_options
 @_other("--design", "design_path", type=FILE, help="Design to write, .npz.")
-@_other("--alphabet", type=FILE, help="Alphabet to write: class n on line n.")
+@_other(
+    "--alphabet",
+    type=FILE,
+    help="Alphabet to write, class n on line n; of a checkpoint that has none (of pytorch-ocr or of torch), the one to read "
+    "[default: that of the training lines of --data].",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -85,13 +90,13 @@ def command(
     in parallel.
     """
     from datapath.files import require_different
+    from foldline.datasets import alphabet_source
     from foldline.networks import chosen_folding, open_network
 
     if target is not None and (project is None or kernel is not None or board is not None or lines):
         raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
     if output is None and project is None and rtl is None and test_image is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
-    _require_test_image(context, test_image)
     if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
     if baud is not None and target is None:
@@ -100,7 +105,12 @@ def command(
         raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
     require_different(output=output, design=design_path, alphabet=alphabet)
-    network = open_network(source)
+    network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
+    if network.checkpoint is not None and network.checkpoint.origin:
+        alphabet = None  # it was read
+    else:
+        _require_test_image(context, test_image)
+        _require_own(alphabet, network)
     design = network.design.refolded(chosen_folding(design=network.design, **folding))
     for note in network.notes:
         click.echo(note, err=True)
@@ -118,6 +128,16 @@ def command(
         design.save(design_path)
     if alphabet is not None:
         design.alphabet.write(alphabet)
+
+
+def _require_own(alphabet: Path | None, network: Network) -> None:
+    """Refuse to write over another alphabet, which was perhaps meant to be read."""
+    from foldline.datasets import read_alphabet
+
+    if alphabet is not None and alphabet.is_file() and read_alphabet(alphabet) != network.design.alphabet:
+        raise click.UsageError(
+            f"--alphabet {alphabet} exists and holds another alphabet than the network, which has its own; name another file."
+        )
 
 
 def _write(design, output: Path, fast_csim: bool) -> None:
@@ -180,7 +200,9 @@ def _require_test_image(context: click.Context, test_image: str | None) -> None:
     of_image = ("test_image_line", "data", "sortedtrain", "valid", "imgs")
     unused = [name for name in given_options(context) if name in of_image]
     if test_image is None and unused:
-        raise click.UsageError(f"{', '.join(flags(unused))} needs --test-image FILE.")
+        raise click.UsageError(
+            f"{', '.join(flags(unused))} needs --test-image FILE, or a checkpoint without an alphabet of its own."
+        )
 
 
 def _write_test_image(

@@ -28,6 +28,7 @@ from datapath.manifest import Kernel
 from datapath.published import COLUMNS
 
 if TYPE_CHECKING:
+    from datapath import Alphabet
     from datapath.design import Design
 
 FILE = click.Path(path_type=Path)
@@ -91,7 +92,7 @@ def as_one(argument: str, names: Iterable[str], *options: Callable) -> Callable:
 _dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
 _computation = option_group("Computation")
 
-dataset_options = as_one(
+_dataset_options = as_one(
     "dataset_source",
     ("data", "sortedtrain", "valid", "imgs"),
     _dataset(
@@ -105,7 +106,23 @@ dataset_options = as_one(
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
 )
-"""`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`."""
+
+
+def dataset_options(command: Callable) -> Callable:
+    """`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`.
+
+    These alone are enough, as they were there: without `--data`, what they leave out is that of the current folder.
+    """
+
+    @functools.wraps(command)
+    def with_folder(*arguments: object, dataset_source: dict[str, object], **values: object) -> object:
+        named = any(dataset_source[name] is not None for name in ("sortedtrain", "valid", "imgs"))
+        if named and "data" not in given_options(click.get_current_context()):
+            dataset_source = {**dataset_source, "data": "."}
+        return command(*arguments, dataset_source=dataset_source, **values)
+
+    return _dataset_options(with_folder)
+
 
 computation_options = all_of(
     _computation(
@@ -146,6 +163,36 @@ def opened_design(path: Path) -> Design:
     for note in network.notes:
         click.echo(note, err=True)
     return network.design
+
+
+alphabet_option = option_group("Alphabet")(
+    "--alphabet",
+    type=FILE,
+    help="Alphabet of a checkpoint of pytorch-ocr or of torch, which has none: class n on line n, or its characters "
+    "[default: that of the training lines].",
+)
+"""For `foldline.datasets.alphabet_source` and `require_same_alphabet`."""
+
+
+def require_same_alphabet(path: Path, own: Alphabet, file: Path | None) -> None:
+    """Refuse an alphabet file that is not the alphabet of a network.
+
+    :param path: of the network, for the message.
+    :param own: alphabet of the network.
+    :param file: alphabet that the command line names, or None.
+    :raises ConfigError: they differ.
+    """
+    if file is None:
+        return
+    from datapath.errors import ConfigError
+    from foldline.datasets import read_alphabet
+
+    given = read_alphabet(file)
+    if given != own:
+        raise ConfigError(
+            f"{path} has an alphabet of {len(own)} classes, and that of {file}, of {len(given)} classes, is another; leave "
+            f"--alphabet out."
+        )
 
 
 def parse_backends(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:

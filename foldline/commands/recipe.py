@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, GroupedCommand, dataset_options, given_options, option_group
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    alphabet_option,
+    dataset_options,
+    given_options,
+    option_group,
+)
 from foldline.commands.training_options import (
     command_line,
     computation_options,
@@ -15,6 +22,7 @@ from foldline.commands.training_options import (
     extra_option,
     hyperparameter_options,
     hyperparameters_of,
+    opened_checkpoint,
     read_dataset,
     resuming_command,
     run_options,
@@ -29,12 +37,14 @@ _start = option_group("Start")
 @_start(
     "--warm-up",
     type=FILE,
-    help="Float network that replaces the float stage: a checkpoint, or the folder of a run or a recipe.",
+    help="Float network that replaces the float stage: a checkpoint, also of pytorch-ocr or a state dict of torch, or the "
+    "folder of a run or a recipe.",
 )
 @extend_alphabet_option
 @run_options
 @dataset_options
 @extra_option
+@alphabet_option
 @computation_options
 @hyperparameter_options
 @click.pass_context
@@ -48,6 +58,7 @@ def command(
     author: str,
     dataset_source: dict[str, object],
     extra: str | None,
+    alphabet: Path | None,
     no_cuda: bool,
     threads: int,
     **overrides: object,
@@ -69,8 +80,9 @@ def command(
         raise click.UsageError("--extend-alphabet needs --warm-up: a new network has a class for every character.")
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
+    start = None
     if warm_up is not None:
-        warm_up = _found_warm_up(warm_up)
+        start = opened_checkpoint(_found_warm_up(warm_up), alphabet=alphabet, dataset=dataset_source)
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
     dataset = read_dataset(**dataset_source, seed=hyperparameters.random_seed, extra=extra)
     with showing() as reporter:
@@ -79,7 +91,7 @@ def command(
             dataset,
             experiments=experiments,
             folder=folder,
-            warm_up=warm_up,
+            warm_up=start,
             log=reporter.note,
             reporter=reporter,
             extend_alphabet=extend_alphabet,

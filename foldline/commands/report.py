@@ -9,6 +9,7 @@ import click
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
+    alphabet_option,
     dataset_options,
     option_group,
     parse_backends,
@@ -25,6 +26,7 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 @click.option("-o", "--output", type=FILE, required=True, help="HTML file to write.")
 @dataset_options
 @_dataset("--seed", type=COUNT, default=0, show_default=True, help="Seed of the synthetic lines.")
+@alphabet_option
 @_comparison(
     "--backends",
     metavar="BACKEND,...",
@@ -46,6 +48,7 @@ def command(
     output: Path,
     dataset_source: dict[str, object],
     seed: int,
+    alphabet: Path | None,
     backends: tuple[str, ...] | None,
     csim_lines: int | None,
     ignore_limits: bool,
@@ -76,7 +79,7 @@ def command(
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
-    from foldline.datasets import open_dataset
+    from foldline.datasets import alphabet_source, open_dataset
     from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
     from foldline.report.runs import backends_of, compare_run, open_runs
@@ -84,7 +87,7 @@ def command(
     require_writable(output, sources)
     for path in sources:
         require_different(output=output, RUN=path)
-    opened = open_runs(sources)
+    opened = open_runs(sources, alphabet=alphabet_source(alphabet, **dataset_source))
     if columns is None:  # a line that all designs accept, so that their rates are comparable
         columns = min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
     target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.errors import TrainingError
-from foldline.commands.options import FILE, GroupedCommand, dataset_options, given_options, option_group
+from foldline.commands.options import (
+    FILE,
+    GroupedCommand,
+    alphabet_option,
+    dataset_options,
+    given_options,
+    option_group,
+)
 from foldline.commands.training_options import (
     command_line,
     computation_options,
@@ -78,6 +85,7 @@ def _mode_options(command):
 @option_group("Run")("--dry-run", is_flag=True, help="Write nothing to disk.")
 @dataset_options
 @extra_option
+@alphabet_option
 @computation_options
 @hyperparameter_options
 @_mode_options
@@ -94,6 +102,7 @@ def command(
     dry_run: bool,
     dataset_source: dict[str, object],
     extra: str | None,
+    alphabet: Path | None,
     no_cuda: bool,
     threads: int,
     **options: object,
@@ -115,7 +124,17 @@ def command(
     overrides = {name: value for name, value in options.items() if name not in (*MODES, *OF_MODES)}
     group = torchrun_group()
     policy = Pretrained[pretrained_policy]
-    start = None if checkpoint is None else opened_checkpoint(checkpoint, resume=policy is Pretrained.RESUME)
+    start = None
+    if checkpoint is not None:
+        start = opened_checkpoint(
+            checkpoint,
+            resume=policy is Pretrained.RESUME,
+            alphabet=alphabet,
+            dataset=dataset_source,
+            quiet=not group.is_rank_zero,
+        )
+    if init_bn_fc_fusion:
+        overrides["prefused_bn_fc"] = True
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
     dataset = read_dataset(
         **dataset_source, seed=hyperparameters.random_seed, extra=extra, quiet=not group.is_rank_zero

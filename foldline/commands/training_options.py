@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 import params
-from foldline.commands.options import FILE, all_of, given_options, option_group
+from datapath.errors import ConfigError, suggestion
+from foldline.commands.options import FILE, all_of, given_options, option_group, require_same_alphabet
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ HEADINGS = {
 }
 """Hyperparameters by their heading in ``--help``."""
 
+
+def _list_presets(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        width = max(map(len, params.presets()))
+        for name, line in params.presets().items():
+            click.echo(f"{name:{width}}  {line}")
+        context.exit()
+
+
 _run, _computation, _dataset = option_group("Run"), option_group("Computation"), option_group("Dataset")
 
 computation_options = all_of(
@@ -54,6 +64,14 @@ computation_options = all_of(
 
 run_options = all_of(
     _run("-p", "--params", "params_file", type=FILE, help="Hyperparameters: a JSON file, or the name of a preset."),
+    _run(
+        "--list-presets",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_list_presets,
+        help="Print the names of the presets for -p, one on a line, and exit.",
+    ),
     _run(
         *("-e", "--experiments"),
         type=FILE,
@@ -108,6 +126,10 @@ def hyperparameters_of(
     base = saved or Hyperparameters()
     if params_file is not None:
         found = params.find(params_file)
+        if not found.exists():
+            names = {name.lower(): name for name in params.presets()}
+            near = suggestion(params_file.name.removesuffix(".json"), list(names))
+            raise ConfigError(f"{params_file} is neither a file nor a preset (--list-presets){near}")
         if found != params_file:
             click.echo(f"{params_file}: no such file; the preset {found} is taken.", err=True)
         base = Hyperparameters.from_json(found)
@@ -148,20 +170,28 @@ def read_dataset(
     return dataset
 
 
-def opened_checkpoint(path: Path, *, resume: bool = False) -> Checkpoint:
+def opened_checkpoint(
+    path: Path, *, resume: bool = False, alphabet: Path | None = None, dataset: dict[str, object], quiet: bool = False
+) -> Checkpoint:
     """The checkpoint in a file or in the folder of a run or a recipe; stderr gets which one of a folder is taken.
 
     :param path: see `foldline.runs.find_checkpoint`, which also says what it raises.
     :param resume: whether the run is to be resumed.
-    :raises CheckpointError: see `Checkpoint.load`.
+    :param alphabet: file of the alphabet; it must be that of the checkpoint, if that has one.
+    :param dataset: the options under "Dataset", for the alphabet of a checkpoint that has none.
+    :param quiet: write nothing to stderr.
+    :raises CheckpointError: see `train.original.load_checkpoint`.
     """
+    from foldline.datasets import alphabet_source, no_alphabet
     from foldline.runs import find_checkpoint, taken
-    from train.checkpoint import Checkpoint
+    from train.original import load_checkpoint
 
     found = find_checkpoint(path, resume=resume)
-    for message in taken(path, found):
+    loaded = load_checkpoint(found, alphabet=no_alphabet if resume else alphabet_source(alphabet, **dataset))
+    require_same_alphabet(found, loaded.alphabet, alphabet)
+    for message in () if quiet else (*taken(path, found), *loaded.notes):
         click.echo(message, err=True)
-    return Checkpoint.load(found)
+    return loaded
 
 
 def device_of(no_cuda: bool) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from datapath import Alphabet
 from datapath.errors import ConfigError
 from datapath.files import is_folder
 from foldline.compare.agreement import BOARD, RTL
@@ -31,10 +32,13 @@ class OpenedRun:
     curves: tuple[CurveStage, ...]
 
 
-def open_runs(paths: Sequence[Path]) -> list[OpenedRun]:
+def open_runs(
+    paths: Sequence[Path], *, alphabet: Callable[[int], tuple[Alphabet, str]] | None = None
+) -> list[OpenedRun]:
     """Open runs, with distinct names.
 
     :param paths: folders of recipes or training runs, checkpoints, designs.
+    :param alphabet: of checkpoints that have none, see `foldline.networks.open_network`.
     :raises ConfigError: a path is given twice.
     :raises FileError: a path is not a run; see also `foldline.networks.open_network`.
     """
@@ -42,7 +46,7 @@ def open_runs(paths: Sequence[Path]) -> list[OpenedRun]:
     for number, path in enumerate(paths):
         if real[number] in real[:number]:
             raise ConfigError(f"{path} is given twice; the runs of a report must differ.")
-    runs = [_open_run(path) for path in paths]
+    runs = [_open_run(path, alphabet) for path in paths]
     taken = Counter(run.name for run in runs)
     return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
 
@@ -109,11 +113,12 @@ def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits
     return check_backends(requested, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
 
 
-def _open_run(path: Path) -> OpenedRun:
+def _open_run(path: Path, alphabet: Callable[[int], tuple[Alphabet, str]] | None) -> OpenedRun:
     if not is_folder(path):
         in_run = path.suffix == ".pt" and (path.parent / TENSORBOARD).is_dir()
         name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
-        return OpenedRun(name=name, network=open_network(path), curves=_curves(path.parent) if in_run else ())
+        network = open_network(path, alphabet=alphabet)
+        return OpenedRun(name=name, network=network, curves=_curves(path.parent) if in_run else ())
     network = open_network(path)
     curves = _curves(*stage_folders(path)) if is_recipe(path) else _curves(path)
     return OpenedRun(name=path.resolve().name, network=network, curves=curves)

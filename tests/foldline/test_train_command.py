@@ -43,7 +43,7 @@ def says(sentence, *arguments, status):
         (["--pretrained-policy", "RESUME"], ["--pretrained-policy", "-i CHECKPOINT"]),
         (["--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
         (["-i", "x.pt", "--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
-        (["--valid", "v.txt", "--imgs", "imgs"], ["--valid, --imgs", "--data"]),
+        (["--data", "synthetic", "--valid", "v.txt", "--imgs", "imgs"], ["--valid, --imgs", "--data"]),
         (["--pe", 2], ["--pe", "foldline export"]),
         (["--warm-up", "x.pt"], ["--warm-up", "foldline recipe"]),
     ],

@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from datapath import Alphabet
-from datapath.errors import CheckpointError, DesignError, FileError
+from datapath.errors import CheckpointError
 from tests.train import tiny
 from tests.train.test_checkpoint import checkpoint
 from tests.train.test_torch_file import CASE
 from train.checkpoint import Checkpoint
-from train.original import load_checkpoint, read_alphabet
+from train.original import load_checkpoint
 from train.starting import Pretrained
 from train.torch_file import TorchFile
 from train.trainer import train
@@ -182,29 +182,6 @@ def test_the_alphabet_must_have_as_many_classes(tmp_path):
     assert "letters.txt has 2" in said
     with pytest.raises(CheckpointError, match="5 classes and no alphabet"):
         load_checkpoint(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "symbols"),
-    [
-        ("\na\nbc\n \n", ("", "a", "bc", " ")),
-        ("\r\na\r\nb\r\n", ("", "a", "b")),
-        ("ab c\n", ("", "a", "b", " ", "c")),
-        ("a\nb\nc", ("", "a", "b", "c")),
-    ],
-)
-def test_an_alphabet_is_a_file_of_classes_or_its_characters(tmp_path, text, symbols):
-    (tmp_path / "letters.txt").write_bytes(text.encode())
-    assert read_alphabet(tmp_path / "letters.txt").symbols == symbols
-
-
-def test_an_alphabet_with_a_repeated_character_is_refused_by_its_file(tmp_path):
-    path = tmp_path / "letters.txt"
-    path.write_text("hello")
-    with pytest.raises(DesignError, match=r"letters.txt.*'l'"):
-        read_alphabet(path)
-    with pytest.raises(FileError, match="none"):
-        read_alphabet(tmp_path / "none")
 
 
 # What is done with it ---------------------------------------------------------------------------------------------

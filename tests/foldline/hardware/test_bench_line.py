@@ -159,7 +159,7 @@ def test_invalid_test_images_are_refused(folder, checkpoint, tmp_path):
         export(folder, checkpoint, "--test-image-line", "x"),
     )
     refuses(
-        "--test-image-line, --data needs --test-image FILE.",
+        "--test-image-line, --data needs --test-image FILE, or a checkpoint without an alphabet of its own.",
         foldline("export", checkpoint, "-o", "x.hpp", "--test-image-line", "x", "--data", "d"),
         status=2,
     )
