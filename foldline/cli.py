@@ -18,7 +18,7 @@ from foldline.console.stopping import stopping
 # Heading of `foldline --help` -> command -> (module in foldline.commands, which defines `command`; its help line).
 GROUPS = {
     "Train": {
-        "data": ("data", "Render synthetic text lines, or download UW3-500."),
+        "data": ("data", "Import lines of your own, render synthetic ones, fetch UW3-500."),
         "train": ("train", "Train a recogniser on text lines: one run."),
         "recipe": ("recipe", "Train a network for the board in three stages; write its design."),
         "evaluate": ("evaluate", "Print the error rates of a checkpoint."),
@@ -58,6 +58,7 @@ EXTRAS = {
     "Levenshtein": "dev",
     "bidi": "bidi",
     "dask": "cluster",
+    "defusedxml": "train",
     "distributed": "cluster",
     "filelock": "explore",
     "jinja2": "hls",

@@ -1,4 +1,4 @@
-"""`open_dataset`: the lines that `--data` names, of a folder or of the embedded generator."""
+"""`open_dataset`: the lines that `--data` names: a dataset folder, lines in another form, or the embedded generator's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import read_text
-from train.data.dataset import Dataset, Progress, read_dataset
+from train.data.dataset import VALIDATION_LIST, Dataset, Progress, read_dataset
 from train.data.synthetic import MAX_LINES, synthetic_dataset
 
 SYNTHETIC = "synthetic"
@@ -24,28 +24,53 @@ def open_dataset(
     sortedtrain: Path | None = None,
     valid: Path | None = None,
     imgs: Path | None = None,
-    training: int = SYNTHETIC_TRAINING,
+    validation_only: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The dataset in the folder `data`, or the generator's lines for ``synthetic`` or ``synthetic:LINES``.
+    """The dataset in the folder `data`, in the layout of UW3-500 or as `foldline data import` reads it; or the generator's.
 
-    :param data: folder, ``synthetic`` or ``synthetic:LINES``.
+    :param data: folder, a file that `foldline data import` takes, ``synthetic`` or ``synthetic:LINES``. If it is
+        ``synthetic``, the lists and the folder of images may stand for a whole dataset.
     :param seed: of synthetic lines.
     :param sortedtrain: list of training lines; None takes the folder's.
     :param valid: list of validation lines; None takes the folder's.
     :param imgs: folder of images; None takes the folder's.
-    :param training: number of synthetic training lines, unless `data` names it.
-    :param progress: called with (lines rendered, lines in all).
-    :raises DataError, FileError: see `train.data.dataset.read_dataset`.
+    :param validation_only: the caller uses no training lines: a list of them may be missing, and one is rendered.
+    :param progress: called with (lines read or rendered, lines in all).
+    :raises DataError, FileError: see `train.data.dataset.read_dataset` and `train.data.importing.source_dataset`.
+    :raises ConfigError: lists for a number of synthetic lines, or too few lists without a folder.
     """
+    lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
+    given = [f"--{name}" for name, path in lists.items() if path is not None]
     name, _, count = data.partition(":")
+    if name == SYNTHETIC and not (given and data == SYNTHETIC):
+        if given:
+            raise ConfigError(f"Synthetic lines have no {', '.join(given)}; name a folder with --data.")
+        return _synthetic(data, count, seed=seed, validation_only=validation_only, progress=progress)
     if name == SYNTHETIC:
-        if count:
-            if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
-                raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
-            training = int(count)
-        return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
-    return read_dataset(data, sorted_train=sortedtrain, valid=valid, imgs=imgs)
+        needed = [f"--{one}" for one in lists if not (validation_only and one == "sortedtrain")]
+        if missing := [one for one in needed if one not in given]:
+            raise ConfigError(f"{', '.join(given)} needs {' and '.join(missing)}, or a folder by --data.")
+    folder = None if name == SYNTHETIC else Path(data)
+    if folder is None or given or _has_layout(folder):
+        return read_dataset(folder, sorted_train=sortedtrain, valid=valid, imgs=imgs, validation_only=validation_only)
+    from train.data.importing import source_dataset
+
+    return source_dataset(folder, progress=progress)
+
+
+def _has_layout(folder: Path) -> bool:
+    """Whether a folder has a list of validation lines; one that has a list of training lines alone is split."""
+    return (folder / VALIDATION_LIST).is_file()
+
+
+def _synthetic(data: str, count: str, *, seed: int, validation_only: bool, progress: Progress | None) -> Dataset:
+    training = 1 if validation_only else SYNTHETIC_TRAINING
+    if count:
+        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
+            raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
+        training = int(count)
+    return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:
@@ -74,8 +99,9 @@ def alphabet_source(file: Path | None = None, **dataset: object) -> Callable[[in
             raise CheckpointError(
                 f"{missing}; `foldline export` with --alphabet FILE and -o DESIGN.npz makes a design of it."
             )
-        generated = str(dataset["data"]).partition(":")[0] == SYNTHETIC
-        lines = None if generated else open_dataset(**dataset, seed=0)
+        lists = any(dataset.get(name) is not None for name in ("sortedtrain", "valid", "imgs"))
+        generated = str(dataset["data"]).partition(":")[0] == SYNTHETIC and not lists
+        lines = None if generated else open_dataset(**dataset, seed=0, validation_only=True)
         if lines is None or not lines.training:
             raise CheckpointError(
                 f"{missing}; name the alphabet with --alphabet FILE, or with --data DIR the dataset that it was trained on, "

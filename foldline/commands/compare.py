@@ -80,8 +80,7 @@ def command(
     network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
     require_same_alphabet(source, network.design.alphabet, alphabet)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
-    # The comparison reads validation lines only, so the generator need not render training lines.
-    dataset = open_dataset(**dataset_source, seed=seed, training=1)
+    dataset = open_dataset(**dataset_source, seed=seed, validation_only=True)
     for message in (*dataset.problems, *network.notes):
         click.echo(message, err=True)
     with ExitStack() as stack:

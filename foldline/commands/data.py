@@ -12,7 +12,7 @@ from foldline.console.groups import SuggestingGroup
 
 @click.group("data", cls=SuggestingGroup)
 def command() -> None:
-    """Render synthetic text lines, or download the scanned lines of UW3-500."""
+    """Import lines of your own, render synthetic ones, or download the scanned lines of UW3-500."""
 
 
 @command.command("synth")
@@ -45,6 +45,49 @@ def synth_command(
         )
     write_dataset(dataset, output)
     click.echo(f"{output}: {training} training and {validation} validation lines, {len(dataset.alphabet())} classes")
+
+
+@command.command("import")
+@click.argument("source", metavar="SOURCE", type=FILE)
+@click.option("-o", "--output", required=True, type=FILE, help="Folder to write; must not exist or be empty.")
+@click.option(
+    "--validation",
+    metavar="SHARE|LINES",
+    help="Validation lines: a share of the lines, as 10%, or their number [default: 10%; of a source with sortedTrain.txt "
+    "and valid.txt, those of valid.txt].",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the choice of validation lines."
+)
+@click.option(
+    "--normalisation",
+    type=click.Choice(["NFC", "NFKC", "none"]),
+    default="NFC",
+    show_default=True,
+    help="Unicode normalisation of the texts.",
+)
+@click.option("--bidi", is_flag=True, help="Write right-to-left texts in the order of the picture, left to right.")
+def import_command(
+    source: Path, output: Path, validation: str | None, seed: int, normalisation: str, bidi: bool
+) -> None:
+    """Bring lines of your own into the layout of UW3-500: images, training list, validation list.
+
+    SOURCE is a folder, at any depth, or a file: line.png with line.gt.txt (also line.bin.png and line.nrm.png), CSV or
+    TSV with an image and a text per row, PAGE XML or ALTO beside the image of the page, or a list as UW3-500 has it.
+    Every line that is left out is reported with the reason. --data of the other commands takes the same sources.
+    """
+    from datapath.text_form import TextForm
+    from foldline.console.importing import import_report
+    from foldline.console.progress import counting
+    from train.data.importing import SHARE, Share, import_lines
+
+    share = None if validation is None else Share.of(validation)
+    form = TextForm(normalisation=normalisation, in_picture_order=bidi)
+    with counting("reading lines") as progress:
+        imported = import_lines(source, output, validation=share, seed=seed, form=form, progress=progress)
+    click.echo(f"{output}:")
+    for line in import_report(imported, split=f"{share or SHARE} by seed {seed}"):
+        click.echo(f"  {line}")
 
 
 @command.command("fetch")

@@ -97,10 +97,11 @@ _dataset_options = as_one(
     ("data", "sortedtrain", "valid", "imgs"),
     _dataset(
         "--data",
-        metavar="DIR|synthetic[:LINES]",
+        metavar="DIR|FILE|synthetic[:LINES]",
         default="synthetic",
         show_default=True,
-        help="Folder in the layout of UW3-500, or lines of the embedded generator.",
+        help="Folder in the layout of UW3-500, lines as `foldline data import` takes them, or lines of the embedded "
+        "generator.",
     ),
     _dataset("--sortedtrain", type=FILE, help="List of training lines [default: DIR/sortedTrain.txt]."),
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),

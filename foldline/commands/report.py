@@ -94,7 +94,7 @@ def command(
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
-    dataset = open_dataset(**dataset_source, seed=seed, training=1)
+    dataset = open_dataset(**dataset_source, seed=seed, validation_only=True)
     for problem in dataset.problems:
         click.echo(problem, err=True)
     trials = None

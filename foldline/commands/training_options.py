@@ -148,21 +148,16 @@ def read_dataset(
     """The lines that the options under "Dataset" name; what is wrong with them goes to stderr.
 
     :param seed: of synthetic lines.
-    :param only_validation: make one synthetic training line only.
+    :param only_validation: the training lines are not used; see `foldline.datasets.open_dataset`.
     :param quiet: write nothing to stderr.
     :param lists: sortedtrain, valid and imgs of `open_dataset`.
-    :raises click.UsageError: lists or a folder of images for synthetic lines.
     :raises DataError, FileError, ConfigError: see `foldline.datasets.open_dataset`.
     """
     from foldline.console.progress import counting
-    from foldline.datasets import SYNTHETIC, SYNTHETIC_TRAINING, open_dataset, with_extra
+    from foldline.datasets import open_dataset, with_extra
 
-    given = [name for name, path in lists.items() if path is not None]
-    if given and data.partition(":")[0] == SYNTHETIC:
-        raise click.UsageError(f"Synthetic lines have no {', '.join(flags(given))}; name a folder with --data.")
     with counting("reading lines") as progress:
-        training = 1 if only_validation else SYNTHETIC_TRAINING
-        dataset = open_dataset(data, seed=seed, **lists, training=training, progress=progress)
+        dataset = open_dataset(data, seed=seed, **lists, validation_only=only_validation, progress=progress)
         if extra is not None:
             dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
     for problem in () if quiet else dataset.problems:

@@ -79,6 +79,17 @@ class ImageFiles:
             return Path(f"{self.find(file)}[{number}]")
         return folder / self._one(name, last, found)
 
+    def below(self, name: str) -> Path | None:
+        """As `find`, but None where there is none.
+
+        :param name: relative path.
+        :raises DataError: there are several.
+        """
+        try:
+            return self.find(name)
+        except ImageError:
+            return None
+
     def notes(self) -> tuple[str, ...]:
         """A message if images of several formats have one name."""
         if not self.several:

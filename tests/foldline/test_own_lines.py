@@ -1,0 +1,96 @@
+"""Lines of one's own on the command line: `foldline data import`, and what `--data`, `--valid` and `--imgs` take."""
+
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from datapath.errors import ConfigError
+from foldline.cli import main
+from foldline.datasets import open_dataset
+from tests.designs import random_design
+from tests.golden_data import REPOSITORY
+from tests.train import tiny
+from train.data.dataset import read_dataset, write_dataset
+from train.trainer import train
+
+LINES = REPOSITORY / "tests" / "cases" / "lines"
+
+
+def run(*arguments, status=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.output
+    return result
+
+
+@pytest.fixture
+def validation_alone(tmp_path):
+    """A folder of tiny lines with valid.txt and imgs, but no list of training lines."""
+    folder = write_dataset(tiny.dataset(), tmp_path / "tiny")
+    (folder / "sortedTrain.txt").unlink()
+    return folder
+
+
+def test_an_import_is_reported_in_numbers(tmp_path):
+    shutil.copytree(LINES / "d_gt", tmp_path / "scans")
+    (tmp_path / "scans" / "0001" / "000009.gt.txt").unlink()
+    shown = run("data", "import", tmp_path / "scans", "-o", tmp_path / "lines", "--validation", "3").stdout
+    assert "9 lines (9 from .gt.txt)" in shown
+    assert "6 training and 3 validation lines, 3 lines by seed 0" in shown
+    assert "0 of 9 lines (0.0 %)" in shown
+    # The texts are those of the case without `yak zoo`: one space each.
+    assert "space 9 " in shown
+    assert "o U+006F 7 " in shown
+    assert "left out: 1" in shown
+    assert "000009.bin.png is left out: there is no text for it: no 000009.gt.txt" in shown
+    assert len(read_dataset(tmp_path / "lines").validation) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--validation", "ten"), "'ten'"),
+        (("--validation", "10"), "10 validation lines leave none of the 10 lines"),
+        (("--normalisation", "NFD"), "NFD"),
+    ],
+)
+def test_an_import_that_is_refused(tmp_path, arguments, named):
+    result = CliRunner().invoke(main, ["data", "import", str(LINES / "d_gt"), "-o", str(tmp_path / "out"), *arguments])
+    assert result.exit_code != 0
+    assert named in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_compare_and_evaluate_need_no_training_lines(validation_alone, tmp_path):
+    trained = train(tiny.quantized(epochs=1), tiny.dataset(), experiments=tmp_path / "runs")
+    for where in (
+        ("--data", validation_alone),
+        ("--valid", validation_alone / "valid.txt", "--imgs", validation_alone / "imgs"),
+    ):
+        assert "3 validation lines" in run("evaluate", trained.resume_from, *where).stdout
+        assert "3 validation lines" in run("compare", trained.resume_from, *where).stdout
+
+
+def test_a_report_needs_no_training_lines(validation_alone, tmp_path):
+    random_design(1, inputs=8, hidden=4, classes=5).save(tmp_path / "net.npz")
+    run("report", tmp_path / "net.npz", "-o", tmp_path / "report.html", "--data", validation_alone, "--inspect", "0")
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_training_needs_both_lists_and_the_images(validation_alone, tmp_path):
+    complete = write_dataset(tiny.dataset(), tmp_path / "complete")
+    lists = {"sortedtrain": complete / "sortedTrain.txt", "valid": complete / "valid.txt", "imgs": complete / "imgs"}
+    assert len(open_dataset("synthetic", seed=0, **lists).training) == 10
+    with pytest.raises(ConfigError, match="--valid needs --sortedtrain and --imgs"):
+        open_dataset("synthetic", seed=0, valid=lists["valid"])
+    with pytest.raises(ConfigError, match="--valid needs --imgs"):
+        open_dataset("synthetic", seed=0, valid=lists["valid"], validation_only=True)
+    with pytest.raises(ConfigError, match="no --valid"):
+        open_dataset("synthetic:5", seed=0, valid=lists["valid"])
+    result = run("train", "--data", validation_alone, "--dry-run", status=1)
+    assert f"{validation_alone}/sortedTrain.txt" in result.stderr
+
+
+def test_a_network_is_trained_on_a_source_without_an_import(tmp_path):
+    result = run("train", "--data", LINES / "d_gt", "--dry-run", "--epochs", "1", "--layer-size", "4", "--no-cuda")
+    assert "9 training and 1 validation lines, as `foldline data import` splits them (10 %, seed 0)" in result.stderr

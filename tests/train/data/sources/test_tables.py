@@ -1,0 +1,74 @@
+"""CSV and TSV: columns, quotes, delimiters; a row that cannot be read is left out."""
+
+import pytest
+
+from tests.train.data.sources.places import image, lines, read, reasons, text
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes a table beside the images 1.png, 2.png and 3.png."""
+    for name in "123":
+        image(tmp_path / f"{name}.png")
+    return lambda content, name="lines.csv": text(tmp_path / name, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("1.png,one\n2.png,two\n", ["one", "two"]),
+        ("file_name,text\n1.png,one\n", ["one"]),
+        ("id,Transcription,Image Path,split\n7,one,1.png,train\n", ["one"]),
+        ("1.png,one,train\n2.png,two,test\n", ["one", "two"]),  # the first two columns
+        ('1,"Hello, world"\n2,"say ""hi"""\n', ["Hello, world", 'say "hi"']),
+        ('"1.png","one"\r\n"2.png","two"\r\n', ["one", "two"]),
+        ("1.png;one, two\n2.png;three\n", ["one, two", "three"]),
+        ("image;text\n1.png;one, two\n", ["one, two"]),
+        ("1.png\tone, two\n", ["one, two"]),
+        (b"\xef\xbb\xbfimage,text\n1.png,one\n", ["one"]),
+        ("image,text\n1.png,one\n".encode("utf-16"), ["one"]),
+        ("1.png,one\r2.png,two\r", ["one", "two"]),
+        ("1.png,one\n\n,\n2.png,two", ["one", "two"]),
+        ('1.png,a "quoted" word\n', ['a "quoted" word']),
+        (".\\1.png,one\n", ["one"]),
+    ],
+)
+def test_the_texts_of_a_table(table, content, expected):
+    found = read(table(content))
+    assert [one.line.text for one in found.lines] == expected
+    assert found.messages == ()
+
+
+def test_a_tsv_is_split_at_tabs(table):
+    assert lines(table("image\ttext\n1.png\tone, two\n", "lines.tsv")) == [("1", "one, two")]
+
+
+def test_commas_without_quotes_belong_to_the_text_and_are_pointed_out(table):
+    # Two columns are the least of any row, so the first row's text goes on behind its second comma.
+    found = read(table("1.png,one, two\n2.png,two\n"))
+    assert [one.line.text for one in found.lines] == ["one, two", "two"]
+    (note,) = found.messages
+    assert "texts of 1 rows" in note
+    assert "line 1" in note
+
+
+def test_rows_that_cannot_be_read_are_left_out_with_their_line(table):
+    path = table(
+        'image,text\n1.png,one\n2.png\n3.png,"open\n9.png,gone\n../1.png,out\n/etc/1.png,out\n1.png,"a\nb"\n2.png,two\n'
+    )
+    found = read(path)
+    assert [(one.line.name, one.line.text) for one in found.lines] == [("1", "one"), ("2", "two")]
+    why = reasons(found)
+    assert "1 columns in place of 2" in why["lines.csv line 3"]
+    assert "quotes" in why["lines.csv line 4"]
+    assert "9.png: no such file" in why["lines.csv line 5 (9.png)"]
+    assert {"1.png)", "lines.csv line 8 (1.png)"} <= set(why)
+
+
+def test_images_in_a_folder_beside_the_table(tmp_path):
+    image(tmp_path / "images" / "a.png")
+    image(tmp_path / "imgs" / "b.png")
+    image(tmp_path / "far" / "c.png")
+    text(tmp_path / "tables" / "t.csv", "../far/c.png,three\n")
+    text(tmp_path / "t.csv", "a.png,one\nb.png,two\n")
+    assert lines(tmp_path) == [("a", "one"), ("b", "two"), ("far/c", "three")]
