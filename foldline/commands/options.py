@@ -208,6 +208,13 @@ def parse_backends(context: click.Context, parameter: click.Parameter, value: st
     return names
 
 
+class UpperCaseChoice(click.Choice):
+    """One of several words in upper case, which may be typed in lower case."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        return super().convert(value.upper() if isinstance(value, str) else value, param, ctx)
+
+
 class _KernelName(click.Choice):
     """The name of a kernel; names that earlier versions wrote are accepted and not shown."""
 

@@ -74,7 +74,7 @@ def _mode_options(command):
 @_start("-i", "--input", "checkpoint", type=FILE, help="Checkpoint to start from, or the folder of its run.")
 @_start(
     "--pretrained-policy",
-    type=click.Choice(["RESUME", "RETRAIN"], case_sensitive=False),
+    type=UpperCaseChoice(["RESUME", "RETRAIN"]),
     default="RESUME",
     show_default=True,
     help="RESUME the run of the checkpoint in its folder, or RETRAIN its weights in a new run.",

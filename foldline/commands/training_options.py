@@ -13,7 +13,7 @@ import click
 
 import params
 from datapath.errors import ConfigError, suggestion
-from foldline.commands.options import FILE, all_of, given_options, option_group, require_same_alphabet
+from foldline.commands.options import FILE, UpperCaseChoice, all_of, given_options, option_group, require_same_alphabet
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def hyperparameter_options(command: Callable) -> Callable:
         for name in names:
             one = by_name[name]
             choices = one.metadata["choices"]
-            kind = click.Choice(choices, case_sensitive=False) if choices else type(one.default)
+            kind = UpperCaseChoice(choices) if choices else type(one.default)
             flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
             limits = f"; {range_text(one)}" if range_text(one) else ""
             default = str(one.default).lower() if kind is bool else one.default
