@@ -13,6 +13,7 @@ from datapath.errors import TrainingError
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
+    UpperCaseChoice,
     alphabet_option,
     dataset_options,
     given_options,
