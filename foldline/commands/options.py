@@ -92,7 +92,7 @@ def as_one(argument: str, names: Iterable[str], *options: Callable) -> Callable:
 _dataset, _folding, _target, _board = (option_group(name) for name in ("Dataset", "Folding", "Target", "Board"))
 _computation = option_group("Computation")
 
-_dataset_options = as_one(
+dataset_options = as_one(
     "dataset_source",
     ("data", "sortedtrain", "valid", "imgs"),
     _dataset(
@@ -107,23 +107,7 @@ _dataset_options = as_one(
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
 )
-
-
-def dataset_options(command: Callable) -> Callable:
-    """`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`.
-
-    These alone are enough, as they were there: without `--data`, what they leave out is that of the current folder.
-    """
-
-    @functools.wraps(command)
-    def with_folder(*arguments: object, dataset_source: dict[str, object], **values: object) -> object:
-        named = any(dataset_source[name] is not None for name in ("sortedtrain", "valid", "imgs"))
-        if named and "data" not in given_options(click.get_current_context()):
-            dataset_source = {**dataset_source, "data": "."}
-        return command(*arguments, dataset_source=dataset_source, **values)
-
-    return _dataset_options(with_folder)
-
+"""`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`."""
 
 computation_options = all_of(
     _computation(

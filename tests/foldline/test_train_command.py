@@ -43,7 +43,6 @@ def says(sentence, *arguments, status):
         (["--pretrained-policy", "RESUME"], ["--pretrained-policy", "-i CHECKPOINT"]),
         (["--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
         (["-i", "x.pt", "--init-bn-fc-fusion"], ["--init-bn-fc-fusion", "RETRAIN"]),
-        (["--data", "synthetic", "--valid", "v.txt", "--imgs", "imgs"], ["--valid, --imgs", "--data"]),
         (["--pe", 2], ["--pe", "foldline export"]),
         (["--warm-up", "x.pt"], ["--warm-up", "foldline recipe"]),
     ],
@@ -52,6 +51,19 @@ def test_options_that_would_have_no_effect_are_refused(arguments, named):
     result = run(*arguments)
     assert result.exit_code == 2
     assert all(text in result.stderr.splitlines()[-1] for text in named)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--data", "synthetic:9", "--valid", "v.txt", "--imgs", "imgs"], "--valid, --imgs; name a folder with --data"),
+        (["--valid", "v.txt", "--imgs", "imgs"], "--valid, --imgs needs --sortedtrain, or a folder by --data"),
+    ],
+)
+def test_lists_without_what_belongs_to_them_are_refused(arguments, named):
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert named in result.stderr.splitlines()[-1]
 
 
 def test_another_network_cannot_be_resumed(last, data):
