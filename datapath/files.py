@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import stat
 import struct
 import tempfile
@@ -21,6 +22,10 @@ from typing import BinaryIO
 import numpy as np
 
 from datapath.errors import FileError
+from datapath.streams import STANDARD_OUTPUT, is_standard_output, is_stream, open_stream
+
+SPOOLED_BYTES = 1 << 24
+"""Output for a stream up to this size is held in memory, and beyond it in a temporary file."""
 
 
 def os_reason(error: Exception) -> str:
@@ -45,34 +50,72 @@ def file_errors(action: str, path: str | os.PathLike) -> Iterator[None]:
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open `path` for binary writing; the file appears whole on a clean exit, and not at all otherwise.
 
-    A link stays, and the file it points to is replaced. A device or pipe is never replaced but written to.
+    A file that is replaced keeps its mode and, where this is allowed, its owner and group. A link stays, and the file it
+    points to is replaced. A stream (``-`` for standard output, ``/dev/stdout``, ``/dev/fd/3``, a pipe or a device) is
+    never replaced: all bytes are written to it on a clean exit, and none otherwise.
 
+    :param path: of the file, or of a stream; see `datapath.streams`.
     :raises FileError: the file cannot be written (missing folder, no permission, full disk).
+    :raises BrokenPipeError: the reader of standard output has closed it.
     """
-    temporary = None
     try:
-        target = Path(path).resolve()
-        if target.exists() and not target.is_file() and not target.is_dir():
-            with target.open("wb") as handle:
-                yield handle
-            return
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
+        with _spooled(path) if is_stream(path) else _replacing(Path(path).resolve()) as handle:
+            yield handle
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and is_standard_output(path):
+            raise
+        name = "standard output" if os.fspath(path) == STANDARD_OUTPUT else path
+        raise FileError(f"Cannot write {name}: {os_reason(error)}.") from error
+
+
+@contextmanager
+def _spooled(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as spool:
+        yield spool
+        spool.seek(0)
+        with open_stream(path) as stream:
+            shutil.copyfileobj(spool, stream)
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary, replaced = Path(name), False
+    try:
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
-        # mkstemp makes the file private; give it the rights that a plain open would have given.
+        _give_rights(temporary, target)
+        temporary.replace(target)
+        replaced = True
+    finally:
+        if not replaced:
+            temporary.unlink(missing_ok=True)
+
+
+def _give_rights(temporary: Path, target: Path) -> None:
+    """Mode, owner and group of the file that is replaced; of a new file the mode that a plain open would give."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-        temporary = None
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {os_reason(error)}.") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        return
+    mode, group_kept = old.st_mode & 0o777, True
+    mine = temporary.stat()
+    if hasattr(os, "chown") and (mine.st_uid, mine.st_gid) != (old.st_uid, old.st_gid):
+        try:
+            os.chown(temporary, old.st_uid, old.st_gid)
+        except PermissionError:
+            try:
+                os.chown(temporary, -1, old.st_gid)
+            except PermissionError:
+                group_kept = mine.st_gid == old.st_gid
+    if not group_kept:  # another group gets no more than everybody
+        mode = mode & ~0o070 | (mode & 0o007) << 3
+    temporary.chmod(mode)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -105,7 +148,7 @@ def require_different(**paths: str | os.PathLike | None) -> None:
     for name, path in paths.items():
         if path is None:
             continue
-        place = Path(os.path.realpath(path))
+        place = Path(STANDARD_OUTPUT if is_standard_output(path) else os.path.realpath(path))
         other = seen.setdefault(place, name)
         if other != name:
             raise FileError(f"{other} and {name} are the same file, {path}; one would be written over the other.")

@@ -53,7 +53,7 @@ class ResultsFile:
         :raises FileError: a file cannot be written.
         """
         self.lines = self.failed = 0
-        with _open_partial(self.partial) as handle:
+        with _open_partial(self.partial, mode=self._mode()) as handle:
             self._cut_to_whole_lines(handle, resume=resume)
             for name, result in compute(self._remaining(inputs, end=handle.tell())):
                 with file_errors("write", self.partial):
@@ -68,6 +68,13 @@ class ResultsFile:
         """Whole result lines in OUT.partial: after an interrupt, one more than `lines` if it came between write and count."""
         with file_errors("read", self.partial), self.partial.open("rb") as handle:
             return sum(line.endswith(b"\n") for line in handle) - 1
+
+    def _mode(self) -> int:
+        """Of OUT.partial: that of the file which it will replace."""
+        try:
+            return self.output.stat().st_mode & 0o777
+        except OSError:
+            return 0o666
 
     def _finish(self, handle: BinaryIO) -> None:
         """Copy the result lines to the output, and remove OUT.partial."""
@@ -126,10 +133,10 @@ class ResultsFile:
 
 
 @contextmanager
-def _open_partial(path: Path) -> Iterator[BinaryIO]:
+def _open_partial(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     """Open for reading and writing, for this process alone; the content stays."""
     with file_errors("write", path):
-        handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b")
+        handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode), "r+b")
     with handle:
         if not _locked(handle, path):
             raise FileError(f"Cannot write {path}: another run is writing it.")

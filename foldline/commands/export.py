@@ -16,6 +16,7 @@ from foldline.commands.options import (
     given_options,
     kernel_option,
     option_group,
+    print_note,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _open = option_group("Project for open tools")
 
 @click.command("export", cls=GroupedCommand)
 @click.argument("source", metavar=DESIGN, type=FILE)
-@_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design.")
+@_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design. - is standard output.")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
 @_project("--project", type=FILE, help="Folder to write a hardware project into.")
 @kernel_option(
@@ -149,7 +150,7 @@ def _write(design, output: Path, fast_csim: bool) -> None:
         from hls_gen import write_header
 
         write_header(output, fold(design), csim_bytes=fast_csim)
-    click.echo(f"{output}: {design.experiment}, {design.folding}")
+    print_note(f"{output}: {design.experiment}, {design.folding}")
 
 
 def _write_rtl(design, folder: Path) -> None:
@@ -158,7 +159,7 @@ def _write_rtl(design, folder: Path) -> None:
 
     files = render_rtl(design)
     write_rtl(folder, files)
-    click.echo(f"{folder}: {design.experiment}, {design.folding}, {counted(len(files), 'file')}")
+    print_note(f"{folder}: {design.experiment}, {design.folding}, {counted(len(files), 'file')}")
 
 
 def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
@@ -170,7 +171,7 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
     exported = export_project(design, folder, kernel=Kernel(kernel or Kernel.RTL), **options)
     fit, rtl = exported.fit, exported.kernel is Kernel.RTL
     lines = f"{exported.lines} lines with {exported.labels} labels"
-    click.echo(
+    print_note(
         f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}, kernel "
         f"{exported.kernel.value}. {'Weights' if rtl else 'Weights and buffers'} take {fit.bram36:g} of {fit.board.bram36} "
         f"BRAM36 and {fit.luts} of {fit.board.luts} LUTs. {'The manifest' if rtl else 'The test bench'} has {lines}."
@@ -186,7 +187,7 @@ def _write_serial_project(design, folder: Path, clock_mhz: float | None, baud: i
 
     exported = export_serial_project(design, folder, clock_mhz=clock_mhz, baud=baud)
     settings = exported.settings
-    click.echo(
+    print_note(
         f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for a ULX3S (LFE5U-85F) at "
         f"{settings.clock_mhz:g} MHz. At {settings.baud} bit/s a column comes every {exported.come} clocks; the accelerator "
         f"takes one every {exported.taken:g}."
@@ -218,7 +219,7 @@ def _write_test_image(
     written = export_test_image(network.design, dataset, output, line=line, keep=source)
     image = written.image
     columns = f"{len(image.columns)} columns"
-    click.echo(printable(f"{written.pixels}, {written.header}: {image.name}, {columns}, {image.text}"))
+    print_note(printable(f"{written.pixels}, {written.header}: {image.name}, {columns}, {image.text}"))
     if network.checkpoint is None:
         return
     from train.evaluation import read_texts

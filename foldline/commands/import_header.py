@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import FILE, print_note
 
 
 @click.command("import-header")
@@ -17,7 +17,7 @@ from foldline.commands.options import FILE
     type=FILE,
     help="Alphabet: class n on line n, counted from 0; line 0, the blank, is empty.",
 )
-@click.option("-o", "--output", required=True, type=FILE, help="Design to write, .npz.")
+@click.option("-o", "--output", required=True, type=FILE, help="Design to write, .npz; - is standard output.")
 def command(header: Path, alphabet: Path, output: Path) -> None:
     """Write the design that an LSTM-PYNQ weight header and an alphabet hold."""
     from datapath.files import require_different
@@ -26,4 +26,4 @@ def command(header: Path, alphabet: Path, output: Path) -> None:
     require_different(HEADER=header, alphabet=alphabet, output=output)
     design = import_design(header, alphabet)
     design.save(output)
-    click.echo(f"{output}: {design.experiment}, {design.classes} classes, {design.folding}")
+    print_note(f"{output}: {design.experiment}, {design.classes} classes, {design.folding}")

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import DESIGN, FILE, opened_design
+from foldline.commands.options import DESIGN, FILE, opened_design, print_note
 
 
 @click.command("inspect")
 @click.argument("design_path", metavar=DESIGN, type=FILE)
 @click.argument("image", metavar="[IMAGE]", required=False, type=FILE)
-@click.option("-o", "--output", type=FILE, help="PNG file to write [default: NAME.inspect.png in the current folder].")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    help="PNG file to write, or - for standard output [default: NAME.inspect.png in the current folder].",
+)
 @click.option(
     "--pixels", type=FILE, help="Raw pixels instead of an image: an .npz with arrays pixels_0, pixels_1, ... [T, I]."
 )
@@ -57,12 +62,15 @@ def command(
         raise click.UsageError("--line needs --pixels FILE.npz.")
 
     from datapath.files import require_different
+    from datapath.streams import is_standard_output
     from foldline.batch.inputs import LineInput
     from foldline.console.terminal import table_console
     from foldline.inspect.line import inspect_input, picture_path, pixel_input
     from foldline.inspect.picture import write_picture
     from foldline.inspect.report import inspection_json, show_inspection
 
+    if as_json and is_standard_output(output):
+        raise click.UsageError("--json prints to standard output; give another file as --output.")
     output = picture_path(output, image=image, pixels=pixels, number=number or 0)
     require_different(DESIGN=design_path, output=output)
     require_different(IMAGE=image, pixels=pixels, output=output)
@@ -75,12 +83,12 @@ def command(
         found = inspection_json(inspection, design, name=line.name, picture=str(output))
         click.echo(json.dumps(found, ensure_ascii=False))
         return
-    console = table_console()
+    console = table_console(stderr=is_standard_output(output))
     show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
     for limit in inspection.trace.exceeded:
-        click.echo(f"Exceeds the overlay: {limit}.")
-    click.echo(f"Text: {inspection.trace.text}")
-    click.echo(f"Picture: {output}")
+        print_note(f"Exceeds the overlay: {limit}.")
+    print_note(f"Text: {inspection.trace.text}")
+    print_note(f"Picture: {output}")
 
 
 def _show_bounds(design_path: Path, as_json: bool) -> None:

@@ -46,7 +46,12 @@ input_options = all_of(
 
 line_options = all_of(
     input_options,
-    _output("-o", "--output", type=FILE, help="Write JSON lines to this file; a stopped command can be resumed."),
+    _output(
+        "-o",
+        "--output",
+        type=FILE,
+        help="Write JSON lines to this file; a stopped command can be resumed. - is standard output.",
+    ),
     _output("--json", "as_json", is_flag=True, help="Print one JSON object per text line."),
     _output("--trace", type=FILE, help="Write all hidden words, scores and labels to this .npz file."),
     computation_options,
@@ -94,11 +99,14 @@ def compute_lines(
     :param hardware: which is simulated, and built first; None for the simulator itself.
     """
     from datapath.files import require_different
+    from datapath.streams import is_stream
     from fixedpoint_sim import trace_writer
     from foldline.batch.results import Header
     from foldline.batch.results_file import ResultsFile
     from foldline.console.progress import computing_lines, waiting
 
+    if options.output is None:
+        require_no_results_between(options.trace)
     require_different(DESIGN=design_path, pixels=options.pixels, output=options.output, trace=options.trace)
     inputs = chosen_inputs(options.images, options.list_path, options.pixels)
     simulation = replace(
@@ -116,6 +124,9 @@ def compute_lines(
 
         if options.output is None:
             lines, failed = _print(compute(inputs), options.as_json)
+        elif is_stream(options.output):
+            with computing_lines(inputs.count) as progress:
+                lines, failed = _stream(compute(inputs), options.output, progress)
         else:
             header = Header.of(
                 simulation.design,
@@ -133,6 +144,14 @@ def compute_lines(
         if failed:
             no_trace = f" No trace was written to {options.trace}." if options.trace else ""
             raise click.ClickException(f"{failed} of {lines} lines failed.{no_trace}")
+
+
+def require_no_results_between(trace: Path | None) -> None:
+    """Refuse a trace on standard output, where the results of the lines are printed."""
+    from datapath.streams import is_standard_output
+
+    if is_standard_output(trace):
+        raise click.UsageError("The results are printed to standard output; give another file as --trace.")
 
 
 def opened_cluster(stack: ExitStack, address: str | None):
@@ -195,6 +214,27 @@ def _print(results, as_json: bool) -> tuple[int, int]:
         else:
             exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in result.exceeded)
             click.echo(result_json(name, result) if as_json else printable(f"{name}\t{result.text}{exceeded}"))
+    return lines, failed
+
+
+def _stream(results, output: Path, progress) -> tuple[int, int]:
+    """Write the lines of a results file to a stream, which is not resumed; how many, and how many of them failed."""
+    from datapath.errors import FoldlineError
+    from datapath.streams import open_stream
+    from foldline.batch.results import result_json
+    from foldline.console.text import printable
+
+    lines = failed = 0
+    with open_stream(output) as stream:
+        for name, result in results:
+            lines += 1
+            error = isinstance(result, FoldlineError)
+            failed += error
+            stream.write(result_json(name, result).encode() + b"\n")
+            stream.flush()
+            progress.line_done(lines, 0 if error else result.columns)
+            if error:
+                progress.log(f"Error: {printable(str(result))}")
     return lines, failed
 
 

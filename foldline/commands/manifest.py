@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, kernel_option
+from foldline.commands.options import FILE, kernel_option, print_note
 
 
 @click.command("manifest")
 @click.argument("design_path", metavar="DESIGN.npz", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="Manifest to write: NAME.json for NAME.bit.")
+@click.option(
+    "-o", "--output", required=True, type=FILE, help="Manifest to write: NAME.json for NAME.bit; - is standard output."
+)
 @kernel_option(
     "Kernel in the bitstream: LSTM-PYNQ's (published), or that of a project of `foldline export` (rtl, hls).",
     default="published",
@@ -34,7 +36,7 @@ def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz:
     manifest = manifest_on(board, design, kernel=kernel, clock_mhz=clock_mhz)
     manifest.write(output)
     labels = sum(len(answer.labels) for answer in manifest.answers)
-    click.echo(
+    print_note(
         f"{output}: {design.experiment} in the {kernel} kernel on {manifest.part} at {manifest.clock_mhz:g} MHz; "
         f"{len(manifest.answers)} lines with known answers have {labels} labels."
     )

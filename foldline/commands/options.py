@@ -70,6 +70,17 @@ def given_options(context: click.Context) -> dict[str, object]:
     return {name: value for name, value in context.params.items() if context.get_parameter_source(name) not in unset}
 
 
+def print_note(message: str) -> None:
+    """Print what a command did: on stderr if one of its outputs is standard output, which then holds nothing else.
+
+    :param message: the line to print.
+    """
+    from datapath.streams import is_standard_output
+
+    values = click.get_current_context().params.values()
+    click.echo(message, err=any(is_standard_output(value) for value in values if isinstance(value, Path)))
+
+
 def all_of(*options: Callable) -> Callable:
     """One decorator that gives a command these options, the first one first."""
     return lambda command: functools.reduce(lambda inner, add: add(inner), reversed(options), command)

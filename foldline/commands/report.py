@@ -13,6 +13,7 @@ from foldline.commands.options import (
     dataset_options,
     option_group,
     parse_backends,
+    print_note,
     target_options,
 )
 
@@ -23,7 +24,7 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 
 @click.command("report", cls=GroupedCommand)
 @click.argument("sources", metavar="RUN...", nargs=-1, required=True, type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="HTML file to write.")
+@click.option("-o", "--output", type=FILE, required=True, help="HTML file to write; - is standard output.")
 @dataset_options
 @_dataset("--seed", type=COUNT, default=0, show_default=True, help="Seed of the synthetic lines.")
 @alphabet_option
@@ -114,7 +115,7 @@ def command(
         study=trials,
     )
     write_report(output, inputs, threads=threads, progress=counting)
-    click.echo(f"Report: {output}")
+    print_note(f"Report: {output}")
     wrong = [f"{run.name}: {why}" for run in runs if (why := failure(run.comparison)) is not None]
     if wrong:
         raise click.ClickException(" ".join(wrong))

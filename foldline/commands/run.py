@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.lines import chosen_inputs, input_options
+from foldline.commands.lines import chosen_inputs, input_options, require_no_results_between
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_options, opened_design, option_group
 
 _output = option_group("Output")
@@ -48,6 +48,7 @@ def command(
     from foldline.console.text import capitalised
     from foldline.hardware.board import open_driver
 
+    require_no_results_between(trace)
     require_different(DESIGN=design_path, pixels=pixels, trace=trace, bitstream=bitstream, manifest=manifest)
     inputs = chosen_inputs(images, list_path, pixels)
     design = opened_design(design_path)

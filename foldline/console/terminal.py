@@ -30,9 +30,9 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
     return "\n".join("".join(chr(_BRAILLE + code) for code in row) for row in codes)
 
 
-def table_console() -> Console:
-    """Standard output for tables: as wide as the terminal, or 120 characters if it is not a terminal."""
-    return Console(width=None if Console().is_terminal else 120)
+def table_console(*, stderr: bool = False) -> Console:
+    """Standard output (or stderr) for tables: as wide as the terminal, or 120 characters if it is not a terminal."""
+    return Console(width=None if Console(stderr=stderr).is_terminal else 120, stderr=stderr)
 
 
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
 from datapath.files import NpzReader
+from datapath.streams import is_stream
 from fixedpoint_sim import Inspection, inspect_line
 from foldline.batch.inputs import LineInput
 
@@ -41,10 +42,10 @@ def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None
     """Path of the picture: `output`, or one in the current folder that is derived from the input's name.
 
     :param image: the line's image, or None for line `number` of `pixels`.
-    :raises ConfigError: `output` does not end in .png.
+    :raises ConfigError: `output` is neither a stream nor ends in .png.
     """
     if output is None:
         return Path(f"{image.stem}.inspect.png" if image else f"{pixels.stem}-{number}.inspect.png")
-    if output.suffix.lower() != ".png":
+    if output.suffix.lower() != ".png" and not is_stream(output):
         raise ConfigError(f"--output is {output}; the picture is a PNG, so the name must end in .png.")
     return output

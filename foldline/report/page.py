@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from datapath.errors import FileError, MismatchError
 from datapath.files import is_folder, write_text
+from datapath.streams import is_stream
 from datapath.templates import render_template
 from datapath.version import TOOL
 from fixedpoint_sim import Trace, inspect_line, simulate_lines
@@ -80,6 +81,8 @@ def require_writable(path: str | os.PathLike, runs: Iterable[str | os.PathLike] 
     :param runs: folders of runs, in which only an earlier report may be overwritten.
     :raises FileError: `path` is a folder, its folder does not exist, or it is a run's file.
     """
+    if is_stream(path):
+        return
     if is_folder(path):
         raise FileError(f"Cannot write {path}: it is a folder.")
     if not is_folder(Path(path).absolute().parent):
