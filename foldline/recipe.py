@@ -25,6 +25,7 @@ from foldline.compare.comparison import Comparison, compare
 from train.checkpoint import Checkpoint, opened
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
+from train.data.record import DataRecord, require_same_lines
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
 from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter
@@ -109,6 +110,7 @@ def run_recipe(
     experiments: str | os.PathLike,
     folder: str | os.PathLike | None = None,
     warm_up: str | os.PathLike | Checkpoint | None = None,
+    change_data: bool = False,
     log: Callable[[str], None],
     reporter: Reporter,
     **settings: object,
@@ -124,21 +126,27 @@ def run_recipe(
     :param folder: of a recipe to resume; None begins a new one.
     :param warm_up: checkpoint, or its path, that replaces the first stage, such as that of another recipe's first stage;
         one that Foldline did not write (`train.original`) is copied into the recipe's folder.
+    :param change_data: whether a resumed recipe may have other lines than it had before.
     :param log: gets a line of text after each stage.
     :param reporter: gets the progress of each stage.
     :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
-    :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`.
+    :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`; a resumed recipe has the lines
+        that it began with.
     """
     home = None if folder is None else Path(folder)
     target = (hyperparameters or Hyperparameters()) if home is None else target_of(home)
     if hyperparameters not in (None, target):
         raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
     stages_of(target)  # what has no stages is refused before anything is written
+    data = DataRecord.of(dataset)
     if home is None:
-        home = _begun(experiments, target, warm_up, settings.get("command", ""))
+        home = _begun(experiments, target, warm_up, str(settings.get("command", "")), data)
+    started = RecipeStart.read(home)
+    _keep_lines(home, started, data, change=change_data)
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
-    settings["command"], before, batch_norm = _start_of(home)
-    stages = stages_of(target, batch_norm=batch_norm)
+    settings |= {"command": started.command, "change_data": change_data}
+    stages = stages_of(target, batch_norm=started.batch_norm)
+    before = None if started.warm_up is None else Path(started.warm_up)
     results: list[StageResult] = []
     for stage in stages if before is None else stages[1:]:
         ended = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
@@ -181,37 +189,72 @@ def _begun(
     experiments: str | os.PathLike,
     target: Hyperparameters,
     warm_up: str | os.PathLike | Checkpoint | None,
-    command: object,
+    command: str,
+    data: DataRecord,
 ) -> Path:
-    """The folder of a new recipe, with what `_start_of` and `target_of` read."""
+    """The folder of a new recipe, with what `RecipeStart.read` and `target_of` read."""
     first = None if warm_up is None else opened(warm_up)  # an invalid one is refused before anything is written
     home = new_folder(experiments, f"{target.experiment_name()}-recipe")
     path = first and first.path
     if first is not None and (first.origin or path is None):
         path = home / WARM_UP
         first.save(path)
-    start = {
-        "command": command,
-        "warm_up": None if path is None else str(path.resolve()),
-        "batch_norm": first is None or not first.hyperparameters.prefused_bn_fc,
-    }
-    write_text(home / START, json.dumps(start, indent=2) + "\n")
+    RecipeStart(
+        command=command,
+        warm_up=None if path is None else str(path.resolve()),
+        batch_norm=first is None or not first.hyperparameters.prefused_bn_fc,
+        data=data,
+    ).write(home)
     target.to_json(home / HYPERPARAMETERS)
     return home
 
 
-def _start_of(folder: Path) -> tuple[str, Path | None, bool]:
-    """The command that started a recipe, its warm-up, and whether its first stages have batch norm."""
-    path = folder / START
-    try:
-        start = json.loads(read_text(path))
-        command, warm_up = start["command"], start["warm_up"]
-        batch_norm = start.get("batch_norm", True)  # earlier versions had no recipe without
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
-    if not isinstance(command, str) or not isinstance(warm_up, str | None) or not isinstance(batch_norm, bool):
-        raise FileError(f"{path} is damaged: command must be a text, warm_up a path or null, batch_norm true or false.")
-    return command, None if warm_up is None else Path(warm_up), batch_norm
+@dataclass(frozen=True, kw_only=True)
+class RecipeStart:
+    """How a recipe was started, as its folder keeps it.
+
+    command     of the provenance
+    warm_up     path of the checkpoint that replaced the first stage; None for no such checkpoint
+    batch_norm  whether its first stages have batch norm; earlier versions had no recipe without
+    data        its lines; None in the folder of an earlier version
+    """
+
+    command: str
+    warm_up: str | None
+    batch_norm: bool = True
+    data: DataRecord | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write it into the recipe's folder; a FileError if that fails."""
+        plain = {"command": self.command, "warm_up": self.warm_up, "batch_norm": self.batch_norm}
+        plain |= {} if self.data is None else {"data": self.data.to_plain()}
+        write_text(folder / START, json.dumps(plain, indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> RecipeStart:
+        """Read what `write` wrote; a FileError if it is missing or damaged."""
+        path = folder / START
+        try:
+            plain = json.loads(read_text(path))
+            command, warm_up, batch_norm = plain["command"], plain["warm_up"], plain.get("batch_norm", True)
+            data = None if plain.get("data") is None else DataRecord.from_plain(plain["data"])
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
+        except ConfigError as error:
+            raise FileError(f"{path} is damaged: {error}") from error
+        if not isinstance(command, str) or not isinstance(warm_up, str | None) or not isinstance(batch_norm, bool):
+            raise FileError(
+                f"{path} is damaged: command must be a text, warm_up a path or null, batch_norm true or false."
+            )
+        return cls(command=command, warm_up=warm_up, batch_norm=batch_norm, data=data)
+
+
+def _keep_lines(home: Path, started: RecipeStart, data: DataRecord, *, change: bool) -> None:
+    """Make sure that a recipe goes on with its lines, or write down its new ones."""
+    if started.data is not None and not change:
+        require_same_lines(started.data, data, what=f"The recipe {home}")
+    if started.data != data:
+        replace(started, data=data).write(home)
 
 
 def _run_stage(

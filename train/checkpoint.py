@@ -22,11 +22,15 @@ from datapath.design import MEMBER
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import atomic_write, read_bytes, require_file
 from train.config import MAX_COUNT, Hyperparameters, shown
+from train.data.record import DataRecord
 from train.model import Recogniser
 
 FORMAT = "foldline checkpoint"
 FORMAT_VERSION = 1
 """Version of the saved form; any other is refused."""
+
+DATA = "data"
+"""Field that earlier versions did not write, and that they ignore: the same version of the form."""
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),  # the archive; OSError: a place outside it
@@ -49,6 +53,7 @@ class Checkpoint:
     :param best_wer: best word error rate, the same.
     :param rng: state of torch's global random number generator, uint8.
     :param provenance: command line, dataset, author and tool, by name.
+    :param data: the lines of the run; None in a checkpoint of a version that did not keep them.
     :param path: file that it was loaded from; None for a checkpoint in memory.
     :param sha256: digest of that file, in hex.
     :param origin: what wrote it, if not Foldline; it holds weights only (`train.original`).
@@ -66,6 +71,7 @@ class Checkpoint:
     best_wer: float
     rng: Tensor
     provenance: dict[str, str]
+    data: DataRecord | None = None
     path: Path | None = None
     sha256: str = ""
     origin: str = ""
@@ -86,6 +92,7 @@ class Checkpoint:
         """Write the file whole or not at all; a FileError if that fails."""
         plain = {name: getattr(self, name) for name in _FIELD_TYPES} | {"format": FORMAT, "version": FORMAT_VERSION}
         plain |= {"hyperparameters": asdict(self.hyperparameters), "alphabet": list(self.alphabet.symbols)}
+        plain |= {} if self.data is None else {DATA: self.data.to_plain()}
         # torch.save turns a full disk into a RuntimeError; through memory it stays the OSError that atomic_write names.
         buffer = io.BytesIO()
         torch.save(plain, buffer)
@@ -118,7 +125,8 @@ class Checkpoint:
             _require_types(values)
             values["hyperparameters"] = Hyperparameters.from_dict(values["hyperparameters"], source="hyperparameters")
             values["alphabet"] = Alphabet(tuple(values["alphabet"]))
-            loaded = cls(**values, path=path, sha256=hashlib.sha256(content).hexdigest())
+            data = DataRecord.from_plain(plain[DATA]) if DATA in plain else None
+            loaded = cls(**values, data=data, path=path, sha256=hashlib.sha256(content).hexdigest())
             # On torch's device without memory: names, shapes and types only.
             with torch.device("meta"):
                 _require_fitting(Recogniser(loaded.hyperparameters, len(loaded.alphabet)), loaded.model)

@@ -15,6 +15,7 @@ from datapath.errors import CheckpointError, ConfigError, FileError
 from train.checkpoint import Checkpoint, load_weights
 from train.config import QUANTIZED_PARTS, Hyperparameters, shown
 from train.data.dataset import Dataset
+from train.data.record import DataRecord, require_same_lines
 from train.experiment import HYPERPARAMETERS, LAST
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
@@ -92,6 +93,8 @@ def start_from(
     *,
     fusion: bool,
     writes: bool,
+    data: DataRecord | None = None,
+    change_data: bool = False,
 ) -> Start:
     """The state that a checkpoint gives.
 
@@ -99,7 +102,9 @@ def start_from(
     :param hyperparameters: None takes the checkpoint's.
     :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
     :param writes: whether the run writes to disk.
-    :raises ConfigError: options that contradict each other.
+    :param data: the lines that the run trains on from now; None for those of the checkpoint.
+    :param change_data: whether they may be others than those of the run that is resumed.
+    :raises ConfigError: options that contradict each other, or a resumed run has other lines.
     :raises CheckpointError: it does not fit the hyperparameters, or is not the last one of its run.
     """
     hyperparameters = hyperparameters or checkpoint.hyperparameters
@@ -118,9 +123,25 @@ def start_from(
         folder = checkpoint.path.resolve().parent
         if writes and (folder / HYPERPARAMETERS).is_file():
             _require_latest(checkpoint, folder / LAST)
-        return _resume(checkpoint, hyperparameters, folder)
+        return _resume(checkpoint, hyperparameters, folder, data, change_data=change_data)
     except CheckpointError as error:
         raise error.within(checkpoint.name) from error
+
+
+def kept_lines(checkpoint: Checkpoint, data: DataRecord | None, *, change: bool) -> tuple[bool, bool]:
+    """Whether the training lines, and all lines, of a resumed run are those that it had.
+
+    :param checkpoint: of the run.
+    :param data: its lines from now on; None for those that it had.
+    :param change: whether they may be others.
+    :raises ConfigError: they are others, and must not.
+    """
+    before = checkpoint.data  # None in checkpoints of earlier versions
+    if before is None or data is None:
+        return True, True
+    if not change:
+        require_same_lines(before, data, what=f"The run of {checkpoint.name}")
+    return before.same_training(data), before.same_lines(data)
 
 
 def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
@@ -138,7 +159,14 @@ def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
         )
 
 
-def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Path) -> Start:
+def _resume(
+    checkpoint: Checkpoint,
+    hyperparameters: Hyperparameters,
+    folder: Path,
+    data: DataRecord | None,
+    *,
+    change_data: bool,
+) -> Start:
     for name in DECIDE_NETWORK:
         new, trained = getattr(hyperparameters, name), getattr(checkpoint.hyperparameters, name)
         if new != trained:
@@ -148,6 +176,7 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
             )
     if checkpoint.optimiser is None:
         raise CheckpointError("the checkpoint holds weights only and cannot be resumed; use RETRAIN.")
+    same_training, same_lines = kept_lines(checkpoint, data, change=change_data)
     model = Recogniser(hyperparameters, len(checkpoint.alphabet))
     load_weights(model, checkpoint.model)
     _require_adam_state(checkpoint.optimiser["state"], model)
@@ -160,7 +189,8 @@ def _resume(checkpoint: Checkpoint, hyperparameters: Hyperparameters, folder: Pa
         return all(getattr(hyperparameters, name) == getattr(checkpoint.hyperparameters, name) for name in names)
 
     # If the epoch is now cut into other batches, a partial one starts again.
-    same_cut, same_validation = as_before(DECIDE_BATCHES), as_before(DECIDE_BEST)
+    same_cut = as_before(DECIDE_BATCHES) and same_training
+    same_validation = as_before(DECIDE_BEST) and same_lines
     return Start(
         hyperparameters=hyperparameters,
         alphabet=checkpoint.alphabet,

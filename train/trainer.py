@@ -20,6 +20,7 @@ from datapath.version import TOOL
 from train.checkpoint import Checkpoint, opened
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
+from train.data.record import DataRecord
 from train.data.training_data import prepare
 from train.distributed import Group, connected, distributed_loss, shard_batch, watching
 from train.evaluation import evaluate
@@ -28,7 +29,7 @@ from train.extension import require_classes, with_new_classes
 from train.line_pictures import recognised_lines
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
-from train.starting import Pretrained, Start, fresh_start, start_from
+from train.starting import Pretrained, Start, fresh_start, kept_lines, start_from
 from train.threads import THREADS, computing_threads
 
 NAMED_LINES = 5
@@ -60,6 +61,7 @@ def train(
     policy: Pretrained = Pretrained.RESUME,
     init_bn_fc_fusion: bool = False,
     extend_alphabet: bool = False,
+    change_data: bool = False,
     device: str = "cpu",
     threads: int = THREADS,
     group: Group | None = None,
@@ -82,13 +84,15 @@ def train(
     :param policy: what is taken from it, see `Pretrained`.
     :param init_bn_fc_fusion: fuse the checkpoint's batch norm into its fully connected layer first.
     :param extend_alphabet: give the checkpoint's network a class for each new character of the training lines; needs RETRAIN.
+    :param change_data: whether a resumed run may have other lines than it had before.
     :param device: of torch, e.g. ``cpu`` or ``cuda``.
     :param threads: of torch on the CPU, in each process; see `train.threads`.
     :param group: the processes that share the batches (`train.distributed.torchrun_group`); None is this one alone.
     :param command: the command line, for the provenance.
     :param author: for the provenance.
     :param reporter: gets progress and messages; None ignores them.
-    :raises ConfigError: contradicting options, no such device, no thread, processes that do not connect or differ.
+    :raises ConfigError: contradicting options, no such device, no thread, processes that do not connect or differ, other
+        lines than those of the resumed run.
     :raises FileError: the checkpoint is missing, or something cannot be written.
     :raises CheckpointError: damaged, not fitting the hyperparameters, or not the last one of the run that is resumed.
     :raises DataError: no line to train on, no word to validate on, or a character that the alphabet lacks.
@@ -107,16 +111,15 @@ def train(
                 raise ConfigError("extend_alphabet extends a checkpoint's network; give the checkpoint to start from.")
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
         else:
-            checkpoint = _with_classes(opened(checkpoint), policy, hyperparameters, dataset, extend=extend_alphabet)
-            start = start_from(checkpoint, policy, hyperparameters, fusion=init_bn_fc_fusion, writes=writes)
-        provenance = {
-            "command": command,
-            "author": author,
-            "dataset": dataset.name,
-            "tool": TOOL,
-            "torch": str(torch.__version__),
-            **({"processes": str(group.size)} if group.size > 1 else {}),
-        }
+            checkpoint, data = opened(checkpoint), DataRecord.of(dataset)
+            if policy is Pretrained.RESUME:
+                kept_lines(checkpoint, data, change=change_data)  # before messages on their characters
+            checkpoint = _with_classes(checkpoint, policy, hyperparameters, dataset, extend=extend_alphabet)
+            given = {"fusion": init_bn_fc_fusion, "data": data, "change_data": change_data}
+            start = start_from(checkpoint, policy, hyperparameters, writes=writes, **given)
+        provenance = {"command": command, "author": author, "dataset": dataset.name, "tool": TOOL}
+        provenance |= {"torch": str(torch.__version__)}
+        provenance |= {"processes": str(group.size)} if group.size > 1 else {}
         run = _Run(start, dataset, group=group, provenance=provenance, reporter=reporter)
         torch.set_rng_state(start.rng)
         if start.finished:
@@ -182,6 +185,7 @@ class _Run:
         self.alphabet: Alphabet = start.alphabet
         self.provenance, self.reporter, self.group = provenance, reporter, group
         self.data = prepare(dataset, start.alphabet, hp)
+        self.record = DataRecord.of(dataset)
         self.notes = self.data.notes
         group.require_same(
             {
@@ -326,6 +330,7 @@ class _Run:
             best_wer=self.best_wer,
             rng=torch.get_rng_state(),
             provenance=self.provenance,
+            data=self.record,
         )
 
     def _diverged(self, what: str, value: float, indexes: Sequence[int]) -> str:

@@ -22,6 +22,7 @@ from foldline.commands.options import (
     parse_backends,
     require_same_alphabet,
 )
+from foldline.commands.training_options import validation_lines
 
 _dataset, _output = option_group("Dataset"), option_group("Output")
 
@@ -58,7 +59,8 @@ def command(
     scheduler: str | None,
     as_json: bool,
 ) -> None:
-    """Compare error rates on the validation lines, backend by backend.
+    """Compare error rates on the validation lines, backend by backend: those that a checkpoint was trained and validated on,
+    unless --data names others.
 
     float, quantized: PyTorch's; a DESIGN has neither. simulated: the fixed-point simulator. csim: the HLS library as
     compiled C++, a hundred columns a second. rtl: the SystemVerilog, simulated as the accelerator of the virtual board.
@@ -71,7 +73,7 @@ def command(
     from foldline.compare.tables import as_json as json_of
     from foldline.compare.tables import failure
     from foldline.console.text import counted
-    from foldline.datasets import alphabet_source, open_dataset
+    from foldline.datasets import alphabet_source
     from foldline.hardware.board import open_driver
     from foldline.networks import open_network
 
@@ -80,7 +82,8 @@ def command(
     network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
     require_same_alphabet(source, network.design.alphabet, alphabet)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
-    dataset = open_dataset(**dataset_source, seed=seed, validation_only=True)
+    trained = network.checkpoint and network.checkpoint.data
+    dataset = validation_lines(context, dataset_source, trained, of=source, seed=seed)
     for message in (*dataset.problems, *network.notes):
         click.echo(message, err=True)
     with ExitStack() as stack:

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import FILE, GroupedCommand, alphabet_option, dataset_options
-from foldline.commands.training_options import computation_options, device_of, opened_checkpoint, read_dataset
+from foldline.commands.training_options import (
+    chosen_lines,
+    computation_options,
+    device_of,
+    note_changed_lines,
+    opened_checkpoint,
+    read_dataset,
+)
 
 
 @click.command("evaluate", cls=GroupedCommand)
@@ -15,10 +22,18 @@ from foldline.commands.training_options import computation_options, device_of, o
 @dataset_options
 @alphabet_option
 @computation_options
+@click.pass_context
 def command(
-    checkpoint: Path, dataset_source: dict[str, object], alphabet: Path | None, no_cuda: bool, threads: int
+    context: click.Context,
+    checkpoint: Path,
+    dataset_source: dict[str, object],
+    alphabet: Path | None,
+    no_cuda: bool,
+    threads: int,
 ) -> None:
     """Print the error rates of a checkpoint on the validation lines, as PyTorch computes them.
+
+    The lines are those that the checkpoint was trained and validated on, unless --data names others.
 
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
     simulator and of a board.
@@ -28,7 +43,9 @@ def command(
 
     loaded = opened_checkpoint(checkpoint, alphabet=alphabet, dataset=dataset_source)
     seed = loaded.hyperparameters.random_seed
-    dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
+    source = chosen_lines(context, dataset_source, loaded.data, of=loaded.name, seed=seed)
+    dataset = read_dataset(**source, only_validation=True)
+    note_changed_lines(loaded.data, dataset)
     height = loaded.hyperparameters.target_height
     lines, unusable = usable_lines(dataset.validation, target_height=height, what="validation lines")
     for message in unusable:

@@ -124,7 +124,7 @@ def command(
     if output is not None:
         _write(design, output, fast_csim)
     if test_image is not None:
-        _write_test_image(network, test_image, test_image_line, source, dataset_source)
+        _write_test_image(context, network, test_image, test_image_line, source, dataset_source)
     if design_path is not None:
         design.save(design_path)
     if alphabet is not None:
@@ -207,15 +207,23 @@ def _require_test_image(context: click.Context, test_image: str | None) -> None:
 
 
 def _write_test_image(
-    network: Network, output: str, line: str | None, source: Path, dataset_source: dict[str, object]
+    context: click.Context,
+    network: Network,
+    output: str,
+    line: str | None,
+    source: Path,
+    dataset_source: dict[str, object],
 ) -> None:
     """Write a validation line as a test image; say where the trained network reads another text."""
-    from foldline.commands.training_options import read_dataset
+    from foldline.commands.training_options import chosen_lines, note_changed_lines, read_dataset
     from foldline.console.text import printable
     from foldline.hardware.bench_line import export_test_image
 
     seed = int(network.design.provenance.notes.get("random_seed", 0))
-    dataset = read_dataset(**dataset_source, seed=seed, only_validation=True)
+    trained = network.checkpoint and network.checkpoint.data
+    lines = chosen_lines(context, dataset_source, trained, of=source, seed=seed)
+    dataset = read_dataset(**lines, only_validation=True)
+    note_changed_lines(trained, dataset)
     written = export_test_image(network.design, dataset, output, line=line, keep=source)
     image = written.image
     columns = f"{len(image.columns)} columns"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from datapath.errors import ConfigError
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
@@ -15,6 +16,8 @@ from foldline.commands.options import (
     option_group,
 )
 from foldline.commands.training_options import (
+    change_data_option,
+    chosen_lines,
     command_line,
     computation_options,
     device_of,
@@ -41,6 +44,7 @@ _start = option_group("Start")
     "folder of a run or a recipe.",
 )
 @extend_alphabet_option
+@change_data_option
 @run_options
 @dataset_options
 @extra_option
@@ -53,6 +57,7 @@ def command(
     folder: Path | None,
     warm_up: Path | None,
     extend_alphabet: bool,
+    change_data: bool,
     params_file: Path | None,
     experiments: Path,
     author: str,
@@ -71,20 +76,28 @@ def command(
     """
     from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing
-    from foldline.recipe import run_recipe, target_of
+    from foldline.recipe import RecipeStart, run_recipe, target_of
     from train.distributed import torchrun_group
 
     if folder is not None and "warm_up" in given_options(context):
         raise click.UsageError("--warm-up is for a new recipe; -i FOLDER resumes one.")
     if extend_alphabet and folder is None and warm_up is None:
         raise click.UsageError("--extend-alphabet needs --warm-up: a new network has a class for every character.")
+    if change_data and folder is None:
+        raise click.UsageError("--change-data is for a recipe that -i FOLDER resumes.")
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
     start = None
     if warm_up is not None:
         start = opened_checkpoint(_found_warm_up(warm_up), alphabet=alphabet, dataset=dataset_source)
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
-    dataset = read_dataset(**dataset_source, seed=hyperparameters.random_seed, extra=extra)
+    started = None if folder is None else RecipeStart.read(folder).data
+    if folder is not None and not (started and started.options) and "data" not in given_options(context):
+        raise ConfigError(f"The recipe {folder} does not say where its lines are from. Name them with --data.")
+    source = {**dataset_source, "extra": extra}
+    resume = folder is not None
+    lines = chosen_lines(context, source, started, of=folder, seed=hyperparameters.random_seed, resume=resume)
+    dataset = read_dataset(**lines)
     with showing() as reporter:
         result = run_recipe(
             hyperparameters,
@@ -92,6 +105,7 @@ def command(
             experiments=experiments,
             folder=folder,
             warm_up=start,
+            change_data=change_data,
             log=reporter.note,
             reporter=reporter,
             extend_alphabet=extend_alphabet,

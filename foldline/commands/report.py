@@ -11,11 +11,13 @@ from foldline.commands.options import (
     GroupedCommand,
     alphabet_option,
     dataset_options,
+    given_options,
     option_group,
     parse_backends,
     print_note,
     target_options,
 )
+from foldline.commands.training_options import validation_lines
 
 COUNT = click.IntRange(min=0)
 
@@ -44,7 +46,9 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 @_study("--storage", metavar="URL", help="Storage of the study.")
 @_content("--title", help="Title of the page [default: the runs' names].")
 @click.option("--threads", type=click.IntRange(min=1), help="Worker threads [default: one per processor].")
+@click.pass_context
 def command(
+    context: click.Context,
     sources: tuple[Path, ...],
     output: Path,
     dataset_source: dict[str, object],
@@ -80,10 +84,10 @@ def command(
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
-    from foldline.datasets import alphabet_source, open_dataset
+    from foldline.datasets import alphabet_source
     from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
-    from foldline.report.runs import backends_of, compare_run, open_runs
+    from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
 
     require_writable(output, sources)
     for path in sources:
@@ -95,7 +99,9 @@ def command(
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
-    dataset = open_dataset(**dataset_source, seed=seed, validation_only=True)
+    named = any(name in given_options(context) for name in (*dataset_source, "seed"))
+    trained = None if named else shared_lines(opened)
+    dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
     for problem in dataset.problems:
         click.echo(problem, err=True)
     trials = None

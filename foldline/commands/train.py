@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from datapath.errors import TrainingError
+from datapath.errors import ConfigError, TrainingError
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
@@ -20,6 +20,8 @@ from foldline.commands.options import (
     option_group,
 )
 from foldline.commands.training_options import (
+    change_data_option,
+    chosen_lines,
     command_line,
     computation_options,
     device_of,
@@ -37,7 +39,9 @@ from foldline.console.stopping import Stopped
 from foldline.runs import find_checkpoint
 
 if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
     from train.distributed import Group
+    from train.starting import Pretrained
     from train.trainer import TrainingResult
 
 _start = option_group("Start")
@@ -80,6 +84,7 @@ def _mode_options(command):
     show_default=True,
     help="RESUME the run of the checkpoint in its folder, or RETRAIN its weights in a new run.",
 )
+@change_data_option
 @_start("--init-bn-fc-fusion", is_flag=True, help="Fuse the checkpoint's batch norm into its FC layer; needs RETRAIN.")
 @extend_alphabet_option
 @run_options
@@ -95,6 +100,7 @@ def command(
     context: click.Context,
     checkpoint: Path | None,
     pretrained_policy: str,
+    change_data: bool,
     init_bn_fc_fusion: bool,
     extend_alphabet: bool,
     params_file: Path | None,
@@ -137,9 +143,8 @@ def command(
     if init_bn_fc_fusion:
         overrides["prefused_bn_fc"] = True
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
-    dataset = read_dataset(
-        **dataset_source, seed=hyperparameters.random_seed, extra=extra, quiet=not group.is_rank_zero
-    )
+    lines = _lines(context, {**dataset_source, "extra": extra}, start, policy, seed=hyperparameters.random_seed)
+    dataset = read_dataset(**lines, quiet=not group.is_rank_zero)
     result = _trained(
         group,
         hyperparameters,
@@ -149,6 +154,7 @@ def command(
         policy=policy,
         init_bn_fc_fusion=init_bn_fc_fusion,
         extend_alphabet=extend_alphabet,
+        change_data=change_data,
         device=device_of(no_cuda),
         threads=threads,
         command=command_line(),
@@ -156,6 +162,28 @@ def command(
     )
     if result is not None:
         _show_end(context, result, group)
+
+
+def _lines(
+    context: click.Context, source: dict[str, object], start: Checkpoint | None, policy: Pretrained, *, seed: int
+) -> dict[str, object]:
+    """The options of the run's lines: of a checkpoint those that it was trained on, unless others are given.
+
+    :raises ConfigError: a run is resumed that does not know its lines, and none are given.
+    """
+    from train.distributed import torchrun_group
+    from train.starting import Pretrained
+
+    resume = start is not None and policy is Pretrained.RESUME
+    unknown = resume and not start.origin and not (start.data and start.data.options)
+    if unknown and "data" not in given_options(context):
+        name = start.provenance.get("dataset", "")
+        raise ConfigError(
+            f"{start.name} does not say where its lines are from; its dataset was called {name!r}. Name it with --data."
+        )
+    known = None if start is None else start.data
+    quiet = not torchrun_group().is_rank_zero
+    return chosen_lines(context, source, known, of=start and start.name, seed=seed, resume=resume, quiet=quiet)
 
 
 def _trained(group: Group, *arguments: object, **settings: object) -> TrainingResult | None:
@@ -187,6 +215,8 @@ def _require_checkpoint(given: dict[str, object]) -> None:
     for name in ("init_bn_fc_fusion", "extend_alphabet"):
         if name in given and given.get("pretrained_policy") != "RETRAIN":
             raise click.UsageError(f"{flags([name])[0]} needs --pretrained-policy RETRAIN.")
+    if "change_data" in given and ("checkpoint" not in given or given.get("pretrained_policy") == "RETRAIN"):
+        raise click.UsageError("--change-data needs -i CHECKPOINT, and a run that is resumed.")
     if "pretrained_policy" in given and "checkpoint" not in given:
         raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
 

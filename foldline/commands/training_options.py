@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
     from train.data.dataset import Dataset
+    from train.data.record import DataRecord
 
-REPEATED_ON_RESUME = ("data", "extra", "sortedtrain", "valid", "imgs", "threads", "no_cuda", "author")
+REPEATED_ON_RESUME = ("threads", "no_cuda", "author")
 """Parameters that no checkpoint holds: a command that resumes a run has to name them again."""
 
 HEADINGS = {
@@ -86,6 +87,10 @@ extend_alphabet_option = option_group("Start")(
     "--extend-alphabet",
     is_flag=True,
     help="Give the checkpoint's network a class for each new character of the training lines.",
+)
+
+change_data_option = _dataset(
+    "--change-data", is_flag=True, help="Let a resumed run continue with other lines than those that it began with."
 )
 
 extra_option = _dataset(
@@ -155,14 +160,100 @@ def read_dataset(
     """
     from foldline.console.progress import counting
     from foldline.datasets import open_dataset, with_extra
+    from train.data.record import recorded_options
 
     with counting("reading lines") as progress:
         dataset = open_dataset(data, seed=seed, **lists, validation_only=only_validation, progress=progress)
         if extra is not None:
             dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
+    dataset = replace(dataset, options=recorded_options({"data": data, "seed": seed, "extra": extra, **lists}))
     for problem in () if quiet else dataset.problems:
         click.echo(problem, err=True)
     return dataset
+
+
+def chosen_lines(
+    context: click.Context,
+    source: dict[str, object],
+    trained: DataRecord | None,
+    *,
+    of: object,
+    seed: int,
+    resume: bool = False,
+    quiet: bool = False,
+) -> dict[str, object]:
+    """The options by which `read_dataset` reads a command's lines: those of a run, where the command line names none.
+
+    The texts have the form of the run's, unless the command line names another. stderr gets the lines of a run.
+
+    :param source: what `dataset_options` give, and ``extra`` if the command has it.
+    :param trained: the lines of the checkpoint or recipe that the command takes; None where there is none.
+    :param of: path of the run, for messages.
+    :param seed: of synthetic lines; a run keeps its own.
+    :param resume: whether the run is resumed, with its extra lines.
+    :param quiet: write nothing to stderr.
+    :raises FileError: a file or folder of the run's lines is not there any more.
+    """
+    from train.data.record import OF_LINES, options_with, require_present
+
+    given = {name: value for name, value in given_options(context).items() if name in (*source, "seed")}
+    recorded = {} if trained is None else {name: trained.options[name] for name in source if name in trained.options}
+    if not recorded:
+        return {**source, "seed": seed}
+    if "seed" in trained.options:
+        recorded["seed"] = trained.options["seed"]
+    if resume or not any(name in given for name in OF_LINES):
+        chosen = options_with(recorded, given, extra=resume)
+        require_present({name: value for name, value in chosen.items() if name not in given}, what=of)
+        if "data" not in given and not quiet:
+            click.echo(f"The lines are those of {of}: {trained.shown}.", err=True)
+    else:
+        chosen = {**{name: value for name, value in recorded.items() if name not in OF_LINES}, **given}
+    typed = {
+        one.name: one.type_cast_value(context, chosen[one.name]) for one in context.command.params if one.name in chosen
+    }
+    return {"seed": seed, **source, **chosen, **typed}
+
+
+def validation_lines(
+    context: click.Context, source: dict[str, object], trained: DataRecord | None, *, of: object, seed: int
+) -> Dataset:
+    """The dataset of `chosen_lines`, for its validation lines alone, read without rich, as on a board.
+
+    :param source: what `dataset_options` give.
+    :param trained: see `chosen_lines`.
+    :param of: path of the run, for messages.
+    :param seed: of synthetic lines.
+    :raises DataError, FileError, ConfigError: see `foldline.datasets.open_dataset`.
+    """
+    from foldline.datasets import open_dataset
+    from train.data.record import recorded_options
+
+    lines = chosen_lines(context, source, trained, of=of, seed=seed)
+    dataset = replace(open_dataset(**lines, validation_only=True), options=recorded_options(lines))
+    note_changed_lines(trained, dataset)
+    return dataset
+
+
+def note_changed_lines(trained: DataRecord | None, dataset: Dataset) -> None:
+    """Say on stderr if the validation lines of a run have other names or texts than when it was trained.
+
+    :param trained: the lines of the run.
+    :param dataset: that was read now, perhaps from another place.
+    """
+    from train.data.record import OF_LINES, LinesRecord
+
+    def place(options: Mapping[str, object]) -> dict[str, object]:
+        return {name: options.get(name) for name in OF_LINES if name != "extra"}
+
+    if trained is not None and place(trained.options) == place(dataset.options):
+        now = LinesRecord.of(dataset.validation)
+        if now != trained.validation:
+            click.echo(
+                f"The validation lines have changed since the run was trained: {trained.validation.count} lines then, "
+                f"{now.count} now, with other names or texts.",
+                err=True,
+            )
 
 
 def opened_checkpoint(

@@ -19,6 +19,7 @@ from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
 from foldline.runs import is_recipe, stage_folders
 from train.data.dataset import Dataset
+from train.data.record import DataRecord
 
 TENSORBOARD = "tensorboard"  # as `train.experiment` names it, which needs torch
 
@@ -49,6 +50,24 @@ def open_runs(
     runs = [_open_run(path, alphabet) for path in paths]
     taken = Counter(run.name for run in runs)
     return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
+
+
+def shared_lines(runs: Sequence[OpenedRun]) -> DataRecord | None:
+    """The lines that all runs were trained on; None where no run says it.
+
+    :param runs: of a report.
+    :raises ConfigError: two were trained on different lines.
+    """
+    known = [(run, run.network.checkpoint.data) for run in runs if run.network.checkpoint is not None]
+    known = [(run, data) for run, data in known if data is not None and data.options]
+    for run, data in known[1:]:
+        first, before = known[0]
+        if data.validation != before.validation:
+            raise ConfigError(
+                f"{first.name} was trained on {before.shown}, and {run.name} on {data.shown}; name the lines of the report "
+                "with --data."
+            )
+    return known[0][1] if known else None
 
 
 def compare_run(

@@ -15,7 +15,7 @@ from tests.golden_data import REPOSITORY
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data.dataset import Dataset, Line, write_dataset
+from train.data.dataset import Dataset, Line, read_dataset, write_dataset
 from train.torch_file import TorchFile
 from train.trainer import train
 
@@ -32,10 +32,10 @@ pytestmark = pytest.mark.no_numpy2
 def folder(tmp_path_factory):
     """`lines`, and `CK`, which preset `FIRST` leads to."""
     folder = tmp_path_factory.mktemp("original")
-    write_dataset(tiny.dataset(), folder / "lines")
+    lines = read_dataset(write_dataset(tiny.dataset(), folder / "lines"))
     preset = Hyperparameters.from_json(params.find(folder / FIRST))
     small = Hyperparameters.from_dict({**preset.to_dict(), "epochs": 1}, source="test")
-    train(small, tiny.dataset(), experiments=folder / "runs").last.save(folder / "CK")
+    train(small, lines, experiments=folder / "runs").last.save(folder / "CK")
     return folder
 
 

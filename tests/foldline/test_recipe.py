@@ -226,7 +226,7 @@ def test_a_damaged_beginning_is_named(done, tmp_path, text):
 
 def test_the_command_goes_on_with_the_folders_hyperparameters_and_no_others(done, tmp_path):
     data = write_dataset(tiny.dataset(), tmp_path / "lines")
-    arguments = ["recipe", "--data", str(data), "-i", str(done.folder)]
+    arguments = ["recipe", "--data", str(data), "--change-data", "-i", str(done.folder)]
     same = CliRunner().invoke(main, [*arguments, "--epochs", "10"])
     assert same.exit_code == 0, same.output
     other = CliRunner().invoke(main, [*arguments, "--epochs", "11"])

@@ -14,7 +14,7 @@ from tests.train import tiny
 from train import experiment
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data.dataset import write_dataset
+from train.data.dataset import read_dataset, write_dataset
 from train.export import design_from_checkpoint
 from train.trainer import train
 
@@ -101,10 +101,10 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(data, tmp_path_factory):
     """The folder of a run of two epochs whose best is the first: the second one has a learning rate that destroys it."""
     hp = tiny.quantized(epochs=2)
-    folder = train(hp, tiny.dataset(), experiments=tmp_path_factory.mktemp("runs")).folder
+    folder = train(hp, read_dataset(data), experiments=tmp_path_factory.mktemp("runs")).folder
     first, last = Checkpoint.load(folder / "best-cer.pt"), Checkpoint.load(folder / "last.pt")
     assert last.epoch == 2
     if first.epoch == 2:  # the checkpoints must differ, or the tests below could not fail

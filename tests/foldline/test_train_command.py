@@ -12,7 +12,7 @@ from foldline.commands.training_options import HEADINGS
 from foldline.console import training as training_progress
 from tests.train import tiny
 from train.config import Hyperparameters
-from train.data.dataset import write_dataset
+from train.data.dataset import read_dataset, write_dataset
 from train.trainer import train
 
 
@@ -23,8 +23,8 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def last(tmp_path):
-    return train(tiny.hyperparameters(epochs=1), tiny.dataset(), experiments=tmp_path / "runs").resume_from
+def last(data, tmp_path):
+    return train(tiny.hyperparameters(epochs=1), read_dataset(data), experiments=tmp_path / "runs").resume_from
 
 
 def run(*arguments):
@@ -113,7 +113,7 @@ def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypa
     message, command = result.stderr.splitlines()[-1].split(" Resume with: ")
     assert message == "Stopped after 0 whole epochs."
     assert shlex.split(command) == [
-        *("foldline", "train", "-i", str(checkpoint), "--data", str(data), "--valid", str(valid)),
+        *("foldline", "train", "-i", str(checkpoint)),
         *("--threads", "1", "--no-cuda", "--author", "Ann B"),
     ]
     monkeypatch.undo()

@@ -328,7 +328,7 @@ def test_torchrun_trains_as_one_process_does_and_an_interrupt_is_resumed(tmp_pat
         assert group.process.wait(timeout=PATIENCE_SECONDS) != 0
     (folder,) = (tmp_path / "runs").iterdir()
     said = (tmp_path / "first").read_text()
-    assert f"Resume under torchrun with: -m foldline train -i {folder / 'last.pt'} --data {tmp_path / 'lines'}" in said
+    assert f"Resume under torchrun with: -m foldline train -i {folder / 'last.pt'}" in said
     assert said.count("Stopped after ") == 1
     stopped = Checkpoint.load(folder / "last.pt")
     epochs = stopped.epoch + 2

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,7 @@ class Dataset:
     name        of the dataset
     problems    messages for the user: each line that was left out, and what makes results on the lines doubtful
     extra       training lines of other datasets; they add no character to the alphabet
+    options     of the command line by which it was read, see `train.data.record.DataRecord`
     """
 
     training: tuple[Line, ...]
@@ -88,6 +89,7 @@ class Dataset:
     name: str
     problems: tuple[str, ...] = ()
     extra: tuple[Line, ...] = ()
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
 
     def alphabet(self) -> Alphabet:
         """Characters in order of first appearance over the training lines, narrowest image first.
