@@ -40,6 +40,9 @@ def test_a_list_without_suffixes_finds_jpeg_images():
         (("1.tif",), "1.png", "1.tif"),  # then another suffix in its place
         (("1", "1.png"), "1", "1.png"),  # a file without a suffix comes last
         (("1", "2.png"), "1", "1"),
+        (("1.tif",), "1.tif[1]", "1.tif[1]"),  # the second picture of a file
+        (("1.tif",), "1[0]", "1.tif[0]"),
+        (("1[0].png", "1.tif"), "1[0]", "1[0].png"),
     ],
 )
 def test_the_image_of_a_name(tmp_path, files, name, found):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from datapath.alphabet import UNTRAINED_CHARACTERS
 from datapath.errors import DataError
+from datapath.images import picture_name
 from train.data.image_files import ImageFiles, without_image_suffix
 from train.data.left_out import LeftOut
 from train.data.lists import BYTE_ORDER_MARK
@@ -145,7 +146,8 @@ class Found:
         :param kind: of the file, for the report: ".gt.txt".
         :param validation: what the source's own lists say.
         """
-        self.used.add(image.page if isinstance(image, PageCut) else image)
+        whole = image.page if isinstance(image, PageCut) else image
+        self.used |= {whole, Path(picture_name(str(whole))[0])}
         line, unusable = one_line(text), None
         if line is None:
             unusable = ("texts of several lines", f"its text has several lines: {text.strip()!r:.60}.")

@@ -1,7 +1,9 @@
 """CSV and TSV: columns, quotes, delimiters; a row that cannot be read is left out."""
 
 import pytest
+from PIL import Image
 
+from datapath.errors import DataError
 from tests.train.data.sources.places import image, lines, read, reasons, text
 
 
@@ -72,3 +74,15 @@ def test_images_in_a_folder_beside_the_table(tmp_path):
     text(tmp_path / "tables" / "t.csv", "../far/c.png,three\n")
     text(tmp_path / "t.csv", "a.png,one\nb.png,two\n")
     assert lines(tmp_path) == [("a", "one"), ("b", "two"), ("far/c", "three")]
+
+
+def test_each_picture_of_a_file_is_a_line(tmp_path):
+    one, two = (Image.new("L", (width, 20), 255) for width in (40, 60))
+    one.save(tmp_path / "multi.tif", save_all=True, append_images=[two])
+    text(tmp_path / "t.csv", "multi.tif[0],one\nmulti.tif[1],two\n")
+    found = read(tmp_path)
+    assert [(one.line.text, one.size) for one in found.lines] == [("one", (40, 20)), ("two", (60, 20))]
+    assert found.left_out == ()
+    text(tmp_path / "t.csv", "multi.tif,both\n")  # an image of two pictures is no line
+    with pytest.raises(DataError, match=r"multi\.tif.*2"):
+        read(tmp_path)
