@@ -10,7 +10,7 @@ from pathlib import Path
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import read_text
-from train.data.dataset import VALIDATION_LIST, Dataset, Progress, read_dataset
+from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST, Dataset, Progress, read_dataset
 from train.data.synthetic import MAX_LINES, synthetic_dataset
 
 SYNTHETIC = "synthetic"
@@ -52,16 +52,25 @@ def open_dataset(
         if missing := [one for one in needed if one not in given]:
             raise ConfigError(f"{', '.join(given)} needs {' and '.join(missing)}, or a folder by --data.")
     folder = None if name == SYNTHETIC else Path(data)
-    if folder is None or given or _has_layout(folder):
+    if folder is None or given:
         return read_dataset(folder, sorted_train=sortedtrain, valid=valid, imgs=imgs, validation_only=validation_only)
     from train.data.importing import source_dataset
+    from train.data.sources.folders import beside_lists
 
-    return source_dataset(folder, progress=progress)
+    if not _has_layout(folder):
+        return source_dataset(folder, progress=progress)
+    dataset = read_dataset(folder, validation_only=validation_only)
+    notes = () if validation_only else beside_lists(folder)
+    return replace(dataset, problems=(*dataset.problems, *notes))
 
 
 def _has_layout(folder: Path) -> bool:
-    """Whether a folder has a list of validation lines; one that has a list of training lines alone is split."""
-    return (folder / VALIDATION_LIST).is_file()
+    """Whether a folder is in the layout of UW3-500, or has its validation lines alone.
+
+    Images may also lie beside both lists, and a list of training lines alone is split: that is what an import reads.
+    """
+    training, validation = ((folder / name).is_file() for name in (TRAINING_LIST, VALIDATION_LIST))
+    return validation and ((folder / IMAGE_FOLDER).is_dir() or not training)
 
 
 def _synthetic(data: str, count: str, *, seed: int, validation_only: bool, progress: Progress | None) -> Dataset:

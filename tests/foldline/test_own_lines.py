@@ -94,3 +94,19 @@ def test_training_needs_both_lists_and_the_images(validation_alone, tmp_path):
 def test_a_network_is_trained_on_a_source_without_an_import(tmp_path):
     result = run("train", "--data", LINES / "d_gt", "--dry-run", "--epochs", "1", "--layer-size", "4", "--no-cuda")
     assert "9 training and 1 validation lines, as `foldline data import` splits them (10 %, seed 0)" in result.stderr
+
+
+def test_commands_of_the_page_run_as_they_stand(tmp_path, monkeypatch):
+    page = (REPOSITORY / "docs" / "your-own-lines.md").read_text(encoding="utf-8")
+    commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    foldline ")]
+    assert [words[0] for words in commands] == ["train", "compare", "export", "data"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params").symlink_to(REPOSITORY / "params")
+    shutil.copytree(LINES / "d_gt", tmp_path / "scans")
+    trained, compared, *_ = (
+        run(*words, *(("--epochs", 1, "--no-cuda") if words[0] == "train" else ())).stdout for words in commands
+    )
+    assert "best-cer.pt" in trained
+    assert "1 validation line " in compared
+    assert (tmp_path / "net.hpp").is_file()
+    assert len(read_dataset(tmp_path / "lines").training) == 9

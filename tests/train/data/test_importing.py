@@ -115,6 +115,29 @@ def test_the_split_of_a_source_s_own_lists_is_kept_unless_a_share_is_given(tmp_p
     assert (len(anew.dataset.training), len(anew.dataset.validation)) == (9, 5)
 
 
+def test_lists_without_a_folder_of_images_train_as_they_import(tmp_path):
+    source = tmp_path / "in"
+    shutil.copytree(CASES / "d_csv", source)
+    for folder in ("train", "valid"):
+        (source / "imgs" / folder).rename(source / folder)
+    (source / "imgs").rmdir()
+    direct = open_dataset(str(source), seed=0)
+    import_lines(source, tmp_path / "out")
+    same_lines(read_dataset(tmp_path / "out"), direct)
+    assert [line.name for line in direct.validation] == ["valid/0000", "valid/0001"]
+    (source / "valid.txt").unlink()  # the other list alone is split: 10 % of its 12 lines is one
+    assert len(open_dataset(str(source), seed=0).validation) == 1
+
+
+def test_lines_beside_the_lists_of_a_dataset_are_pointed_out(tmp_path):
+    shutil.copytree(CASES / "d_csv", tmp_path / "in")
+    assert open_dataset(str(tmp_path / "in"), seed=0).problems == ()
+    text(tmp_path / "in" / "imgs" / "more.gt.txt", "x")
+    (problem,) = open_dataset(str(tmp_path / "in"), seed=0).problems
+    assert "1 files" in problem
+    assert "imgs/more.gt.txt" in problem
+
+
 @pytest.mark.parametrize(
     ("normalisation", "expected"),
     [

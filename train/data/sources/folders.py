@@ -68,6 +68,27 @@ def find_lines(source: Path, form: Callable[[str], str]) -> Found:
     return found
 
 
+def beside_lists(folder: Path) -> tuple[str, ...]:
+    """A message if a folder in the layout of UW3-500 holds files with lines that its lists may not have.
+
+    :param folder: path.
+    """
+    found = Found(folder)
+    suffixes = (TEXT_SUFFIX, *TABLE_SUFFIXES, ".xml")
+    unread = [
+        one.path / name
+        for one in _folders(folder, PurePosixPath(), found)
+        for name in one.files
+        if name.lower().endswith(suffixes)
+    ]
+    if not unread:
+        return ()
+    return (
+        f"{folder} is read by its lists alone. It also holds {len(unread)} files of the kinds {', '.join(suffixes)}, the "
+        f"first {unread[0]}; `foldline data import` reads those, too.",
+    )
+
+
 def _of_file(source: Path, form: Callable[[str], str]) -> Found:
     found = Found(source.parent, form)
     folder = _Folder(source.parent, PurePosixPath(), [source.name])
