@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 from datapath.errors import ImageError
 from datapath.files import os_reason
 from datapath.formats import unit_format
+from datapath.pixel_text import TEST_IMAGE_SUFFIX, read_pixel_text
 
 FORMATS = ("PNG", "TIFF", "JPEG", "GIF", "WEBP", "BMP", "PPM")
 """Pillow's decoders that are used; no other one, and no program that another one would start."""
@@ -104,7 +105,7 @@ def pictures_of(path: Path) -> list[Path]:
 
     :param path: of an image file.
     """
-    if path.suffix.lower() in ONE_PICTURE_SUFFIXES:
+    if path.suffix.lower() in ONE_PICTURE_SUFFIXES | {TEST_IMAGE_SUFFIX}:
         return [path]
     try:
         with _decoding(path), Image.open(path, formats=FORMATS) as image:
@@ -320,12 +321,15 @@ def quantize_pixels(pixels: np.ndarray, bits: int) -> np.ndarray:
 def image_columns(image: Image.Image | str | os.PathLike, *, target_height: int, bits: int) -> np.ndarray:
     """Columns of one line as the accelerator receives them.
 
-    :param image: a Pillow image or the path of one.
+    :param image: a Pillow image, or the path of one, or of a test image of LSTM-PYNQ, which has the suffix .txt.
     :param target_height: I, rows of the network's input.
     :param bits: A, width of a pixel.
     :returns: int8 [T, I], raw values of ``fixed<bits, 1>``, T even.
-    :raises ImageError: see `load_image` and `normalise_image`.
+    :raises ImageError: see `load_image`, `normalise_image` and `datapath.pixel_text.read_pixel_text`.
+    :raises FileError: a test image cannot be read.
     """
+    if not isinstance(image, Image.Image) and Path(image).suffix.lower() == TEST_IMAGE_SUFFIX:
+        return read_pixel_text(image, inputs=target_height, bits=bits, most_columns=MAX_COLUMNS)
     grey = load_image(image)
     try:
         return quantize_pixels(normalise_image(grey, target_height), bits)

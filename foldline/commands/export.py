@@ -48,7 +48,11 @@ _open = option_group("Project for open tools")
 @_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
 @_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
 @folding_options
-@_image("--test-image", metavar="FILE", help="Test image to write, FILE.npz and FILE.hpp: a validation line.")
+@_image(
+    "--test-image",
+    metavar="FILE",
+    help="Test image to write, a validation line: FILE.npz, .hpp, and .txt and _gt.txt as LSTM-PYNQ's make-hw.sh reads them.",
+)
 @_image("--test-image-line", metavar="NAME", help="Line of the test image [default: the first within the limits].")
 @dataset_options
 @_other("--design", "design_path", type=FILE, help="Design to write, .npz.")
@@ -224,10 +228,12 @@ def _write_test_image(
     lines = chosen_lines(context, dataset_source, trained, of=source, seed=seed)
     dataset = read_dataset(**lines, only_validation=True)
     note_changed_lines(trained, dataset)
-    written = export_test_image(network.design, dataset, output, line=line, keep=source)
+    keep = {"CHECKPOINT": source} | {name: context.params[name] for name in ("output", "design_path", "alphabet")}
+    written = export_test_image(network.design, dataset, output, line=line, keep=keep)
     image = written.image
     columns = f"{len(image.columns)} columns"
-    print_note(printable(f"{written.pixels}, {written.header}: {image.name}, {columns}, {image.text}"))
+    files = ", ".join(map(str, (written.pixels, written.header, written.decimals, written.expected)))
+    print_note(printable(f"{files}: {image.name}, {columns}, {image.text}"))
     if network.checkpoint is None:
         return
     from train.evaluation import read_texts

@@ -20,7 +20,7 @@ def command(design_path: Path, **options) -> None:
     of a line is printed on stderr, the other lines are computed, and the exit status is 1.
 
     An IMAGE may be a folder. A TIFF, GIF or WebP with several pictures is a line for each: multi.tif[0], multi.tif[1], ...;
-    such a name is an IMAGE, too. See docs/pictures.md.
+    such a name is an IMAGE, too. A .txt is a test image of LSTM-PYNQ: its pixels as decimals. See docs/pictures.md.
 
     With -o OUT, the results of a stopped command are in OUT.partial, and the same command continues after them.
 

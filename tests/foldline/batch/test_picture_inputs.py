@@ -123,3 +123,15 @@ def test_an_image_of_a_line_is_read_as_its_file_is():
 def test_inspect_takes_one_picture(saved, tmp_path):
     path = CASES / "multi.tif"
     fails((f"{path} holds 2 pictures",), "inspect", saved, path, "-o", tmp_path / "out.png")
+
+
+@pytest.mark.parametrize("how", ["image", "list"])
+def test_a_test_image_of_lstm_pynq_is_read_among_images(design, saved, tmp_path, how):
+    """tests/cases/files/test_image.txt has the first 40 columns of the first frame of multi.tif."""
+    path = CASES.parent / "files/test_image.txt"
+    columns = image_columns(CASES / "multi.tif[0]", target_height=32, bits=4)[:40]
+    expected = simulate(design, columns).text
+    (tmp_path / "list").write_text(f"{path}\n")
+    given = {"image": [path], "list": ["--list", tmp_path / "list"]}[how]
+    assert run("simulate", saved, *given).stdout == f"{path}\t{expected}\n" and expected
+    assert run("run", saved, *given).stdout.startswith(f"{path}\t{expected}\t40 columns, ")

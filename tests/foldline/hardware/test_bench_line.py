@@ -77,9 +77,8 @@ def test_simulate_reads_on_the_exported_pixels_what_the_file_states(folder, chec
     assert result.exit_code == 0
     arrays = read_npz(tmp_path / "test_image.npz")
     text = str(arrays["text_0"])
-    assert result.stdout.splitlines()[-1] == (
-        f"{tmp_path / 'test_image.npz'}, {tmp_path / 'test_image.hpp'}: {line}, {len(arrays['pixels_0'])} columns, {text}"
-    )
+    files = ", ".join(str(tmp_path / f"test_image{ending}") for ending in (".npz", ".hpp", ".txt", "_gt.txt"))
+    assert result.stdout.splitlines()[-1] == f"{files}: {line}, {len(arrays['pixels_0'])} columns, {text}"
     assert foldline("export", checkpoint, "-o", tmp_path / "d.npz").exit_code == 0
     simulated = foldline("simulate", tmp_path / "d.npz", "--pixels", tmp_path / "test_image.npz", "--json")
     shown = json.loads(simulated.stdout)
@@ -110,11 +109,35 @@ def test_the_header_holds_the_same_numbers(folder, checkpoint, tmp_path):
     assert design.alphabet.text(arrays["labels_0"]) == header["test_image_text"]
 
 
+def test_the_files_of_lstm_pynq_hold_the_same_line(folder, checkpoint, tmp_path):
+    """Its test bench divides the decimals by 2^(1-A) to raw pixels, column by column, and expects the text."""
+    export(folder, checkpoint)
+    arrays = read_npz(tmp_path / "test_image.npz")
+    step = 2.0 ** (1 - open_network(checkpoint).design.precision.activation)
+    rows = (tmp_path / "test_image.txt").read_text().splitlines()
+    assert [float(row) / step for row in rows] == arrays["pixels_0"].ravel().tolist()
+    assert (tmp_path / "test_image_gt.txt").read_text() == str(arrays["text_0"]) + "\n"
+    assert foldline("export", checkpoint, "-o", tmp_path / "d.npz").exit_code == 0
+    results = [
+        json.loads(foldline("simulate", tmp_path / "d.npz", *given, "--json").stdout)
+        for given in ([tmp_path / "test_image.txt"], ["--pixels", tmp_path / "test_image.npz"])
+    ]
+    assert results[0]["labels"] == results[1]["labels"] == arrays["labels_0"].tolist()
+
+
+def test_a_test_image_is_not_written_over_another_output(folder, checkpoint, tmp_path):
+    result = foldline(
+        *("export", checkpoint, "--data", folder, "--test-image", tmp_path / "net", "-o", tmp_path / "net.hpp"),
+    )
+    assert result.exit_code == 1 and "output and header are the same file" in result.stderr
+
+
 def test_the_same_line_gives_the_same_bytes(folder, checkpoint, tmp_path):
-    for name in ("one.npz", "two.hpp"):  # either suffix names both files
+    for name in ("one.npz", "two.hpp", "three.txt"):  # any suffix names all files
         assert export(folder, checkpoint, tmp_path / name).exit_code == 0
-    for suffix in (".npz", ".hpp"):
-        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+    for ending in (".npz", ".hpp", ".txt", "_gt.txt"):
+        one, two, three = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("one", "two", "three"))
+        assert one == two == three
     assert not list(tmp_path.glob("test_image*"))
 
 

@@ -1,0 +1,88 @@
+"""LSTM-PYNQ's test image: the pixels of one line as text, one decimal per line, column by column, the top pixel first.
+
+Its test bench reads ``test_image.txt`` and is given ``test_image_gt.txt``, the text that the network must read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from datapath.errors import ImageError
+from datapath.files import file_errors
+from datapath.formats import unit_format
+
+TEST_IMAGE_SUFFIX = ".txt"
+"""Of a test image among pictures."""
+
+_MOST_BYTES = 32
+"""Of a decimal and its line end."""
+
+_DECIMAL = re.compile(rb"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?")
+
+
+def pixel_text(columns: np.ndarray, *, bits: int) -> str:
+    """The text of a test image; ten digits are exact for pixels of up to 8 bits.
+
+    :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
+    :param bits: A, width of a pixel.
+    """
+    scale = 1 << (bits - 1)
+    return "".join(f"{value / scale:.10f}\n" for value in columns.ravel().tolist())
+
+
+def read_pixel_text(path: str | os.PathLike, *, inputs: int, bits: int, most_columns: int) -> np.ndarray:
+    """Read a test image; its size is checked before it is read.
+
+    :param path: of the file; numbers may stand in one line, as LSTM-PYNQ's test bench allows.
+    :param inputs: I, pixels of a column.
+    :param bits: A, width of a pixel.
+    :param most_columns: of a line; bounds the size of the file.
+    :returns: int8 [T, I], raw values of ``fixed<bits, 1>``.
+    :raises ImageError: it cannot be read, is too large, has another number of values than a multiple of `inputs`, or a
+        value that is not a decimal, not in the range, or not a multiple of 2^(1-A); the line is named.
+    """
+    content = _read(path, limit := most_columns * inputs * _MOST_BYTES)
+    if len(content) > limit:
+        raise ImageError(f"{path} has more than {limit} bytes; {most_columns} columns of a test image fit in them.")
+    raw: dict[bytes, int] = {}
+    values = []
+    for number, row in enumerate(content.split(b"\n"), start=1):
+        for token in row.split():
+            if token not in raw:
+                raw[token] = _raw(token, bits, f"{path} line {number}")
+            values.append(raw[token])
+    if not values or len(values) % inputs:
+        raise ImageError(
+            f"{path} has {len(values)} values; it must be a multiple of {inputs}, the pixels of a column, and not 0.",
+            about=path,
+        )
+    return np.array(values, dtype=np.int8).reshape(-1, inputs)
+
+
+def _read(path: str | os.PathLike, limit: int) -> bytes:
+    """The content, or its first `limit` + 1 bytes, so that a file of any size takes bounded memory."""
+    with file_errors("read", path), Path(path).open("rb") as handle:
+        return handle.read(limit + 1)
+
+
+def _raw(token: bytes, bits: int, where: str) -> int:
+    """The raw value that a decimal means."""
+    shown = token[:40].decode("ascii", "backslashreplace")
+    if _DECIMAL.fullmatch(token) is None:
+        raise ImageError(
+            f"{where}: {shown!r} is not a decimal; a .txt among images is a test image of LSTM-PYNQ, one decimal per line. "
+            "For a list of images there is --list."
+        )
+    format, scaled = unit_format(bits), Fraction(token.decode()) * (1 << (bits - 1))
+    if not format.min <= scaled <= format.max or scaled.denominator != 1:
+        step = Fraction(1, 1 << (bits - 1))
+        raise ImageError(
+            f"{where}: {shown} is not a pixel of {bits} bits; allowed are multiples of {float(step)} from -1 to "
+            f"{float(1 - step)}."
+        )
+    return int(scaled)
