@@ -27,11 +27,25 @@ PICKLE = b"\x80"
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A design, the checkpoint that it comes from (None for a design file), and messages on what the export changed."""
+    """A design, the checkpoint that it comes from (None for a design file), messages on what the export changed, and values
+    that it narrowed (see `train.export.ExportResult`)."""
 
     design: Design
     checkpoint: Checkpoint | None
     notes: tuple[str, ...]
+    narrowed: tuple[str, ...] = ()
+
+    def require_no_narrowing(self, path: object) -> None:
+        """Raise a ConfigError if the design has fewer bits than the network was trained with.
+
+        :param path: of the checkpoint, for the message.
+        """
+        if self.narrowed:
+            raise ConfigError(
+                f"{path} was trained with more bits than the hardware has: {', '.join(self.narrowed)}. Retrain it with a "
+                "preset that has I8_FC_W8B8 in its name (--pretrained-policy RETRAIN), or export it as it is with "
+                "--allow-narrowing; `foldline compare` measures what that costs."
+            )
 
 
 def open_network(
@@ -60,7 +74,7 @@ def open_network(
     checkpoint = load_checkpoint(path, alphabet=alphabet or alphabet_source())
     exported = design_from_checkpoint(checkpoint, folding=folding)
     notes = (*checkpoint.notes, *_notes(exported, checkpoint.hyperparameters.prefused_bn_fc))
-    return Network(design=exported.design, checkpoint=checkpoint, notes=notes)
+    return Network(design=exported.design, checkpoint=checkpoint, notes=notes, narrowed=exported.narrowed)
 
 
 def _of_folder(folder: Path, folding: Folding | None) -> Network:
@@ -108,6 +122,8 @@ def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:
         notes.append("The batch norm was fused into the fully connected layer, which was not retrained since.")
     if exported.fc_scale != 1:
         notes.append(f"The fully connected layer was scaled by {exported.fc_scale:.6g} to fit its range.")
+    if exported.narrowed:
+        notes.append(f"Narrowed without retraining: {', '.join(exported.narrowed)}.")
     return tuple(notes)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from datapath import Design, Folding, Limits, Precision, Provenance
 from datapath.errors import CheckpointError, ConfigError
 from datapath.precision import HARDWARE_BITS
-from datapath.quantities import SCORE
+from datapath.quantities import INTERNAL_BITS, SCORE
 from datapath.version import TOOL
 from train.arithmetic.quantizers import Quantizer, parameter_quantizer
 from train.checkpoint import Checkpoint, opened, require_finite
@@ -35,11 +35,13 @@ class ExportResult:
     clipped   per array of the design, the number of values outside their range, which were brought to its end
     fc_scale  factor on all class scores, 1 where the FC layer was trained in fixed point; it changes no comparison
               between scores, only how finely they are rounded
+    narrowed  values that were trained with more bits than the design has, each as in "FC weights from 32 to 8 bits"
     """
 
     design: Design
     clipped: dict[str, int]
     fc_scale: float
+    narrowed: tuple[str, ...] = ()
 
 
 def design_from_checkpoint(
@@ -83,7 +85,7 @@ def design_from_checkpoint(
         provenance=_provenance(loaded, scale),
         **arrays,
     )
-    return ExportResult(design=design, clipped=clipped, fc_scale=scale)
+    return ExportResult(design=design, clipped=clipped, fc_scale=scale, narrowed=_narrowed(hp, precision))
 
 
 def _exportable(checkpoint: Checkpoint) -> Recogniser:
@@ -121,6 +123,16 @@ def _precision(hp: Hyperparameters, *, fc_weight_bits: int | None, fc_bias_bits:
         fc_weight=fc_width("fc_weight", fc_weight_bits),
         fc_bias=fc_width("fc_bias", fc_bias_bits),
     )
+
+
+def _narrowed(hp: Hyperparameters, precision: Precision) -> tuple[str, ...]:
+    """Values that were trained with more bits than the hardware has; `supported` refuses such a recurrent layer."""
+    widths = {
+        "sigmoid and tanh outputs": (hp.internal_activation_bit_width, INTERNAL_BITS),
+        "FC weights": (hp.fc_weight_bit_width, precision.fc_weight),
+        "FC biases": (hp.fc_bias_bit_width, precision.fc_bias),
+    }
+    return tuple(f"{what} from {was} to {bits} bits" for what, (was, bits) in widths.items() if was > bits)
 
 
 def _fitting_scale(model: Recogniser, precision: Precision) -> float:

@@ -48,6 +48,11 @@ _open = option_group("Project for open tools")
 @_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
 @_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
 @folding_options
+@_other(
+    "--allow-narrowing",
+    is_flag=True,
+    help="Export a checkpoint that was trained with more bits than the hardware has, I32 or FC_W32B32.",
+)
 @_image(
     "--test-image",
     metavar="FILE",
@@ -82,6 +87,7 @@ def command(
     dataset_source: dict[str, object],
     design_path: Path | None,
     alphabet: Path | None,
+    allow_narrowing: bool,
 ) -> None:
     """Write a weight header, a hardware project or a test image of a checkpoint or a design.
 
@@ -93,6 +99,8 @@ def command(
 
     A folding option that is not given keeps the design's value; a checkpoint has PE 1 and computes all products of a gate
     in parallel.
+
+    A checkpoint that was trained with more bits than the hardware has is not exported without --allow-narrowing.
     """
     from datapath.files import require_different
     from foldline.datasets import alphabet_source
@@ -116,6 +124,8 @@ def command(
     else:
         _require_test_image(context, test_image)
         _require_own(alphabet, network)
+    if not allow_narrowing and any((output, project, rtl, design_path)):
+        network.require_no_narrowing(source)
     design = network.design.refolded(chosen_folding(design=network.design, **folding))
     for note in network.notes:
         click.echo(note, err=True)

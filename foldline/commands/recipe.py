@@ -34,6 +34,9 @@ from foldline.console.stopping import Stopped
 
 _start = option_group("Start")
 
+DEFAULT_PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
+"""W2A4: the preset with the lowest error rate of those that the published overlays have (docs/training.md)."""
+
 
 @click.command("recipe", cls=GroupedCommand)
 @_start("-i", "--input", "folder", type=FILE, help="Folder of a recipe to resume.")
@@ -72,7 +75,7 @@ def command(
 
     The stages: float; the recurrent layer in the overlay's arithmetic; batch norm fused into the FC layer and everything
     in the overlay's arithmetic. Each is a run of its own in the recipe's folder. The hyperparameters are those of the
-    last stage, such as a preset of params/. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
+    last stage, such as a preset of params/; without -p, QLSTM128_W2B8A4I8_FC_W8B8. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
     """
     from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing
@@ -90,6 +93,8 @@ def command(
     start = None
     if warm_up is not None:
         start = opened_checkpoint(_found_warm_up(warm_up), alphabet=alphabet, dataset=dataset_source)
+    if folder is None and params_file is None:
+        params_file = _default_preset()
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
     started = None if folder is None else RecipeStart.read(folder).data
     if folder is not None and not (started and started.options) and "data" not in given_options(context):
@@ -122,6 +127,16 @@ def command(
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )
     click.echo(f"The design: {result.design}")
+
+
+def _default_preset() -> Path:
+    """The file of the preset that is taken without -p; stderr gets its name."""
+    import params
+
+    click.echo(
+        f"Without -p, the preset {DEFAULT_PRESET} is taken: 2-bit weights, 4-bit pixels and hidden outputs.", err=True
+    )
+    return params.find(Path(DEFAULT_PRESET))
 
 
 def _found_warm_up(path: Path) -> Path:

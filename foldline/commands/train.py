@@ -49,7 +49,13 @@ _start = option_group("Start")
 MODES = {"export_test_image": "export", "export": "export", "evaluate_only": "evaluate", "recipe": "recipe"}
 """Parameter of another mode -> the command that does it. Where two are given, the first one here counts."""
 
-OF_MODES = {"pe": "export", "simd_factor": "export", "test_image_line": "export", "warm_up": "recipe"}
+OF_MODES = {
+    "pe": "export",
+    "allow_narrowing": "export",
+    "simd_factor": "export",
+    "test_image_line": "export",
+    "warm_up": "recipe",
+}
 """Parameter that only another mode takes -> its command."""
 
 WITHOUT_EFFECT = {"export": ("no_cuda", "threads"), "evaluate": (), "recipe": ()}
@@ -69,6 +75,7 @@ def _mode_options(command):
         ("--test-image-line",): {},
         ("--warm-up",): {"type": FILE},
         ("--pe",): {"type": int},
+        ("--allow-narrowing",): {"is_flag": True},
         ("--simd-factor",): {"type": int},
     }.items():
         command = click.option(*declaration, hidden=True, **settings)(command)

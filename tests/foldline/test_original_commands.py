@@ -118,7 +118,12 @@ def test_another_mode_runs_its_command(typed, folder, tmp_path, line, command, w
 def test_export_writes_the_header_beside_the_checkpoint(folder, tmp_path, monkeypatch, folding):
     (tmp_path / "CK.pt").write_bytes((folder / "CK").read_bytes())
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main, ["train", "-i", "CK.pt", "--export", *folding.split()])
+    line = ["train", "-i", "CK.pt", "--export", *folding.split()]
+    refused = CliRunner().invoke(main, line)
+    assert refused.exit_code == 1  # I32 and FC_W32B32: the hardware has 8 bits
+    assert "--allow-narrowing" in refused.stderr.splitlines()[-1]
+    assert not (tmp_path / "CK.hpp").exists()
+    result = CliRunner().invoke(main, [*line, "--allow-narrowing"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "CK.hpp").exists()
     assert "foldline export CK.pt -o CK.hpp" in result.stderr
@@ -225,7 +230,7 @@ def test_the_training_lines_give_its_alphabet(tar, tmp_path):
 
 def test_the_header_of_the_original_is_that_of_its_weights(tar, tmp_path):
     """2-bit weights are multiples of 1/2 in [-1, 1/2], rounded half to even: times 2, as integers -2 to 1."""
-    result = tar(f"export CK -o net.hpp --design net.npz {LETTERS}")
+    result = tar(f"export CK -o net.hpp --design net.npz {LETTERS} --allow-narrowing")
     assert result.exit_code == 0, result.output
     design = Design.load(tmp_path / "net.npz")
     stored = TorchFile(TAR, TAR.read_bytes())
@@ -236,7 +241,7 @@ def test_the_header_of_the_original_is_that_of_its_weights(tar, tmp_path):
         assert np.array_equal(design.weights_input[direction], expected)
     assert design.alphabet.symbols == ("", *"abc defghij")
     assert tar("verify net.npz net.hpp").exit_code == 0
-    assert tar(f"train -i CK --export --simd_factor 2 --pe 1 {LETTERS}").exit_code == 0
+    assert tar(f"train -i CK --export --simd_factor 2 --pe 1 {LETTERS} --allow-narrowing").exit_code == 0
     assert (tmp_path / "CK.hpp").exists()
 
 

@@ -3,12 +3,14 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
+import params
 from datapath import Design
 from datapath.errors import ConfigError, FileError
 from datapath.images import quantize_pixels
@@ -18,6 +20,7 @@ from foldline.recipe import DESIGN, run_recipe, stage_line, stages_of
 from tests.train import tiny
 from tests.train.test_trainer import same_state
 from train.checkpoint import Checkpoint
+from train.config import Hyperparameters
 from train.data.dataset import write_dataset
 from train.evaluation import class_scores
 from train.experiment import BEST_CER
@@ -231,3 +234,20 @@ def test_the_command_goes_on_with_the_folders_hyperparameters_and_no_others(done
     assert same.exit_code == 0, same.output
     other = CliRunner().invoke(main, [*arguments, "--epochs", "11"])
     assert f"{done.folder} was started with other hyperparameters" in other.stderr
+
+
+def test_without_a_preset_it_takes_one_and_says_which(tmp_path, monkeypatch):
+    """W2A4 with three stages: the preset that docs/training.md begins with."""
+    given = {}
+
+    def run_recipe(hyperparameters, dataset, **settings):
+        given.update(hyperparameters=hyperparameters)
+        raise ConfigError("Enough.")
+
+    monkeypatch.setattr("foldline.recipe.run_recipe", run_recipe)
+    data = write_dataset(tiny.dataset(), tmp_path / "lines")
+    result = CliRunner().invoke(main, ["recipe", "--data", str(data), "--epochs", "30", "--no-cuda"])
+    assert "the preset QLSTM128_W2B8A4I8_FC_W8B8 is taken" in result.stderr
+    preset = Hyperparameters.from_json(params.find(Path("QLSTM128_W2B8A4I8_FC_W8B8")))
+    assert given["hyperparameters"] == replace(preset, epochs=30)
+    assert [stage.epochs for stage in (one.hyperparameters for one in stages_of(preset))] == [48, 72, 120]

@@ -166,3 +166,22 @@ def test_an_empty_folder_is_one_sentence_of_every_command(tmp_path):
     ):
         fails(message, *command)
     fails(message.replace("best-cer.pt or last.pt", "last.pt or best-cer.pt"), "train", "-i", tmp_path)
+
+
+def test_a_network_with_more_bits_than_the_hardware_is_exported_on_request_alone(data, tmp_path):
+    hp = tiny.quantized(epochs=1, internal_activation_bit_width=32)
+    folder = train(hp, read_dataset(data), experiments=tmp_path).folder
+    what = "sigmoid and tanh outputs from 32 to 8 bits"
+    header, project = tmp_path / "net.hpp", tmp_path / "project"
+    for arguments in (("-o", header), ("-o", tmp_path / "net.npz"), ("--project", project), ("--rtl", project)):
+        fails((folder, what, "I8_FC_W8B8", "--allow-narrowing"), "export", folder, *arguments)
+    assert not header.exists() and not project.exists()
+    result = run("export", folder, "-o", header, "--allow-narrowing")
+    assert result.exit_code == 0
+    note = f"Narrowed without retraining: {what}."
+    assert note in result.stderr.splitlines()
+    # Other commands measure what it costs, and say so.
+    for command in (("compare", folder, "--data", data), ("estimate", folder), ("inspect", folder, "--bounds")):
+        result = run(*command)
+        assert result.exit_code == 0, result.stderr
+        assert note in result.stderr.splitlines()

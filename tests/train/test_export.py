@@ -200,3 +200,26 @@ def test_the_design_says_where_it_comes_from(tmp_path):
     assert design.provenance.notes["random_seed"] == "123456"
     assert design.limits == Limits(columns=40, labels=9)
     assert design.same_network(design_from_checkpoint(source, folding=FOLDING, limits=design.limits).design)
+
+
+FLOAT_FC = {
+    f"fc_{part}_{kind}": value
+    for part in ("weight", "bias")
+    for kind, value in (("quantization", "FP"), ("bit_width", 32))
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "narrowed"),
+    [
+        ({}, {}, ()),
+        # The sigmoid and tanh tables of the hardware have 8 bits, whatever the network was trained with.
+        ({"internal_activation_bit_width": 32}, {}, ("sigmoid and tanh outputs from 32 to 8 bits",)),
+        ({"internal_activation_bit_width": 12}, {}, ("sigmoid and tanh outputs from 12 to 8 bits",)),
+        ({"internal_activation_bit_width": 6}, {}, ()),  # more bits than in training are no narrowing
+        (FLOAT_FC, {}, ("FC weights from 32 to 8 bits", "FC biases from 32 to 8 bits")),
+        (FLOAT_FC, {"fc_weight_bits": 4}, ("FC weights from 32 to 4 bits", "FC biases from 32 to 8 bits")),
+    ],
+)
+def test_values_with_fewer_bits_than_in_training_are_named(changes, asked, narrowed):
+    assert export(tiny.quantized(**changes), **asked).narrowed == narrowed
