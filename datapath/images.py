@@ -326,7 +326,6 @@ def image_columns(image: Image.Image | str | os.PathLike, *, target_height: int,
     :param bits: A, width of a pixel.
     :returns: int8 [T, I], raw values of ``fixed<bits, 1>``, T even.
     :raises ImageError: see `load_image`, `normalise_image` and `datapath.pixel_text.read_pixel_text`.
-    :raises FileError: a test image cannot be read.
     """
     if not isinstance(image, Image.Image) and Path(image).suffix.lower() == TEST_IMAGE_SUFFIX:
         return read_pixel_text(image, inputs=target_height, bits=bits, most_columns=MAX_COLUMNS)

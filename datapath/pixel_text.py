@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from datapath.errors import ImageError
-from datapath.files import file_errors
+from datapath.files import os_reason
 from datapath.formats import unit_format
 
 TEST_IMAGE_SUFFIX = ".txt"
@@ -48,13 +48,15 @@ def read_pixel_text(path: str | os.PathLike, *, inputs: int, bits: int, most_col
     """
     content = _read(path, limit := most_columns * inputs * _MOST_BYTES)
     if len(content) > limit:
-        raise ImageError(f"{path} has more than {limit} bytes; {most_columns} columns of a test image fit in them.")
+        raise ImageError(
+            f"{path} has more than {limit} bytes; {most_columns} columns of a test image fit in them.", about=path
+        )
     raw: dict[bytes, int] = {}
     values = []
     for number, row in enumerate(content.split(b"\n"), start=1):
         for token in row.split():
             if token not in raw:
-                raw[token] = _raw(token, bits, f"{path} line {number}")
+                raw[token] = _raw(token, bits, path, number)
             values.append(raw[token])
     if not values or len(values) % inputs:
         raise ImageError(
@@ -66,23 +68,28 @@ def read_pixel_text(path: str | os.PathLike, *, inputs: int, bits: int, most_col
 
 def _read(path: str | os.PathLike, limit: int) -> bytes:
     """The content, or its first `limit` + 1 bytes, so that a file of any size takes bounded memory."""
-    with file_errors("read", path), Path(path).open("rb") as handle:
-        return handle.read(limit + 1)
+    try:
+        with Path(path).open("rb") as handle:
+            return handle.read(limit + 1)
+    except OSError as error:
+        raise ImageError(f"Cannot read {path}: {os_reason(error)}.", about=path) from error
 
 
-def _raw(token: bytes, bits: int, where: str) -> int:
-    """The raw value that a decimal means."""
+def _raw(token: bytes, bits: int, path: str | os.PathLike, number: int) -> int:
+    """The raw value that a decimal on line `number` means."""
     shown = token[:40].decode("ascii", "backslashreplace")
     if _DECIMAL.fullmatch(token) is None:
         raise ImageError(
-            f"{where}: {shown!r} is not a decimal; a .txt among images is a test image of LSTM-PYNQ, one decimal per line. "
-            "For a list of images there is --list."
+            f"{path} line {number}: {shown!r} is not a decimal; a .txt among images is a test image of LSTM-PYNQ, one decimal per line. "
+            "For a list of images there is --list.",
+            about=path,
         )
     format, scaled = unit_format(bits), Fraction(token.decode()) * (1 << (bits - 1))
     if not format.min <= scaled <= format.max or scaled.denominator != 1:
         step = Fraction(1, 1 << (bits - 1))
         raise ImageError(
-            f"{where}: {shown} is not a pixel of {bits} bits; allowed are multiples of {float(step)} from -1 to "
-            f"{float(1 - step)}."
+            f"{path} line {number}: {shown} is not a pixel of {bits} bits; allowed are multiples of {float(step)} from -1 to "
+            f"{float(1 - step)}.",
+            about=path,
         )
     return int(scaled)

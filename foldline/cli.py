@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -108,6 +109,8 @@ class FoldlineGroup(SuggestingGroup):
         return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
+        # Of Pillow; foldline refuses such an image in a sentence.
+        warnings.filterwarnings("ignore", "Image size .* exceeds limit of .* pixels")
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
         try:

@@ -143,7 +143,7 @@ class Driver:
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
         """Compute one scanned line, an image or the path of one.
 
-        :param image: a Pillow image, or the path of a file.
+        :param image: a Pillow image, or the path of a file, as `datapath.image_columns` takes it.
         :raises ImageError: the image cannot be read, or gives no columns; other errors as `read_columns`.
         """
         (result,) = self.read_texts([image])

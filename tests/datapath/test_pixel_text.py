@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapath import image_columns
-from datapath.errors import FileError, ImageError
+from datapath.errors import ImageError
 from datapath.images import pictures_of
 from datapath.pixel_text import pixel_text, read_pixel_text
 
@@ -84,8 +84,8 @@ def test_a_file_of_any_size_takes_bounded_memory(tmp_path):
         read_pixel_text(path, inputs=2, bits=4, most_columns=100)
 
 
-def test_a_missing_one_is_a_file_error_and_it_is_one_picture(tmp_path):
-    with pytest.raises(FileError) as caught:
+def test_a_missing_one_is_an_error_and_one_picture(tmp_path):
+    with pytest.raises(ImageError) as caught:
         image_columns(tmp_path / "none.txt", target_height=2, bits=4)
     assert str(caught.value) == f"Cannot read {tmp_path / 'none.txt'}: No such file or directory."
     assert pictures_of(tmp_path / "none.txt") == [tmp_path / "none.txt"]

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -71,13 +73,21 @@ def test_frames_are_counted_beforehand(tmp_path):
 
 def test_decoders_that_fail_do_not_end_the_command(design, saved, tmp_path):
     good = draw_line(tmp_path / "good.png", width=80)
+    large, missing = tmp_path / "large.png", tmp_path / "none.txt"
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 10_000, 10_000, 8, 0, 0, 0, 0)
+    large.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r" + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\0IDAT")
     bad = [CASES / name for name in ("avif_inside.png", "decoder_error_3.png", "decoder_error_6.png", "eps_inside.png")]
-    result = run("simulate", saved, *bad, CASES / "lab.tif", good)
+    result = run("simulate", saved, *bad, CASES / "lab.tif", large, missing, good)
     assert result.stdout == f"{good}\t{text_of(design, good)}\n"
     for path, line in zip(bad, result.stderr.splitlines()[: len(bad)], strict=True):
         assert line.startswith(f"Error: {path} is not an image of kind PNG, ")
     assert f"Error: {CASES / 'lab.tif'} has pixel mode LAB" in result.stderr
-    assert result.stderr.endswith("Error: 5 of 6 lines failed.\n")
+    assert result.stderr.splitlines()[-3:] == [
+        f"Error: {large} has 10000 x 10000 pixels; allowed are 80000000 in all.",  # and no warning of Pillow
+        f"Error: Cannot read {missing}: No such file or directory.",
+        "Error: 7 of 8 lines failed.",
+    ]
+    assert len(result.stderr.splitlines()) == 8
 
 
 def test_the_board_reads_what_the_simulator_reads(design):
