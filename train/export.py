@@ -16,7 +16,7 @@ from datapath.quantities import INTERNAL_BITS, SCORE
 from datapath.version import TOOL
 from train.arithmetic.quantizers import Quantizer, parameter_quantizer
 from train.checkpoint import Checkpoint, opened, require_finite
-from train.config import FLOAT_BITS, SIGNED_FIXED_UNIT, Hyperparameters
+from train.config import FLOAT_BITS, FP, SIGNED_FIXED_UNIT, Hyperparameters
 from train.fusion import fuse_batch_norm
 from train.hardware import supported, unsupported
 from train.model import Recogniser
@@ -93,7 +93,9 @@ def _exportable(checkpoint: Checkpoint) -> Recogniser:
     hp = checkpoint.hyperparameters
     fault = unsupported(hp, {**supported(hp), "bidirectional": (True,)})
     if fault is not None:
-        raise CheckpointError(fault)
+        in_float = FP in (hp.recurrent_weight_quantization, hp.recurrent_activation_quantization)
+        trained = f" `foldline recipe --warm-up {checkpoint.name}` trains a network for it from these weights."
+        raise CheckpointError(fault + (trained if in_float else ""))
     trained = checkpoint.recogniser()
     require_finite(trained)
     fused = fuse_batch_norm(trained)

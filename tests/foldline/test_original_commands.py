@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ import params
 from datapath import Design
 from foldline.cli import main
 from tests.golden_data import REPOSITORY
+from tests.test_docs import commands_of
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset, Line, read_dataset, write_dataset
+from train.model import Recogniser
 from train.torch_file import TorchFile
 from train.trainer import train
 
@@ -309,3 +312,39 @@ def test_the_parts_of_a_dataset_are_enough_without_its_folder(tar):
     result = tar(f"train {parts} --epochs 1 --layer_size 4 --dry_run")
     assert result.exit_code == 0, result.output
     assert "10 training and 3 validation lines" in result.output
+
+
+def write_original(path, hyperparameters):
+    """Write an untrained network of 5 classes as pytorch-ocr did."""
+    names = {
+        "recurrent.": "recurrent_layer.",
+        "batch_norm.": "batch_norm_fc.batch_norm.",
+        "fc.": "batch_norm_fc.linear.",
+    }
+    state = {}
+    for name, one in Recogniser(hyperparameters, 5).state_dict().items():
+        ours = next(prefix for prefix in names if name.startswith(prefix))
+        state[names[ours] + name.removeprefix(ours)] = one
+    torch.save({"trainer_params": hyperparameters.to_dict(), "state_dict": state}, path)
+
+
+def test_the_commands_of_the_page_run_as_they_stand(tar, tmp_path):
+    """With few lines in place of UW3-500: first a checkpoint of the original's second step, then one of its first."""
+    (tmp_path / "uw3-500").symlink_to(tmp_path / "lines")
+    first = Hyperparameters.from_json(params.find(tmp_path / FIRST))
+    fixed = {f"fc_{part}_{kind}": value for part in ("weight", "bias") for kind, value in FC_FIXED.items()}
+    second = replace(first, internal_activation_bit_width=8, prefused_bn_fc=True, **fixed)
+    commands = commands_of("docs/from-pytorch-ocr.md")
+    assert [words[1] for words in commands] == [
+        *("export", "verify", "compare"),
+        *("recipe", "export", "verify"),
+        *("train", "train"),
+    ]
+    for number, words in enumerate(commands):
+        write_original(tmp_path / "epoch_best_cer.tar", second if number < 3 else first)
+        few = {"recipe": ["--epochs", "3", "--no-cuda"], "train": ["--epochs", "1", "--no-cuda"]}.get(words[1], [])
+        result = tar(shlex.join([*words[1:], *few]))
+        assert result.exit_code == 0, (words, result.output)
+
+
+FC_FIXED = {"bit_width": 8, "quantization": "SIGNED_FIXED_UNIT"}

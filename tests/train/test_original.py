@@ -9,10 +9,12 @@ from torch import nn
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError
+from tests.golden_data import published_network
 from tests.train import tiny
 from tests.train.test_checkpoint import checkpoint
 from tests.train.test_torch_file import CASE
 from train.checkpoint import Checkpoint
+from train.export import design_from_checkpoint
 from train.original import load_checkpoint
 from train.starting import Pretrained
 from train.torch_file import TorchFile
@@ -139,6 +141,32 @@ def test_an_unknown_hyperparameter_is_a_note_and_a_wrong_one_an_error(tmp_path):
     assert "layer_size is 0" in said
 
 
+def test_the_published_weights_in_such_a_checkpoint_are_the_published_network(shared_data, tmp_path):
+    """Latent weights that are multiples of the step are what the export rounds to; B8, W2: steps of 1/128 and 1/2."""
+    published = published_network(shared_data, "W2A4")
+    step = {"weights": 2, "biases": 128, "fc": 128}
+    state = {}
+    for direction, suffix in enumerate(("l0", "l0_reverse")):
+        for kind, name in (("weights", "weight"), ("biases", "bias")):
+            for side, short in (("input", "ih"), ("recurrent", "hh")):
+                gates = getattr(published, f"{kind}_{side}")[direction]
+                state[f"recurrent_layer.{name}_{short}_{suffix}"] = torch.tensor(gates).flatten(0, 1) / step[kind]
+    state["batch_norm_fc.linear.weight"] = (
+        torch.cat([torch.tensor(half) for half in published.fc_weights], 1) / step["fc"]
+    )
+    state["batch_norm_fc.linear.bias"] = torch.tensor(published.fc_biases[0]) / step["fc"]
+    widths = {"recurrent_weight": 2, "recurrent_bias": 8, "recurrent_activation": 4, "fc_weight": 8, "fc_bias": 8}
+    params = {f"{part}_bit_width": bits for part, bits in widths.items()}
+    params |= {f"{part}_quantization": "SIGNED_FIXED_UNIT" for part in widths}
+    params |= {"internal_activation_bit_width": 8, "prefused_bn_fc": True}
+    path = write(tmp_path / "x.tar", {"trainer_params": params, "state_dict": state}, legacy=True)
+    exported = design_from_checkpoint(
+        load_checkpoint(path, alphabet=known(published.alphabet)), folding=published.folding
+    )
+    assert exported.design.same_network(published)
+    assert not any(exported.clipped.values())
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -154,7 +182,7 @@ def test_an_unknown_hyperparameter_is_a_note_and_a_wrong_one_an_error(tmp_path):
         ({**Plain().state_dict(), "fc.weight": torch.zeros(5, 9)}, ["fc.weight", "[5, 9]"]),
         ({**Plain().state_dict(), "fc.weight": torch.zeros(5, 12, dtype=torch.int32)}, ["fc.weight", "int32"]),
         (Plain(classes=300).state_dict(), ["300 classes", "256"]),
-        (Plain(hidden=4097, inputs=1, classes=2, norm=False).state_dict(), ["layer_size is 4097", "4096"]),
+        (Plain(hidden=1, inputs=1025, classes=2, norm=False).state_dict(), ["target_height is 1025", "1024"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

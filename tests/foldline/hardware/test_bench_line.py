@@ -189,7 +189,8 @@ def test_invalid_test_images_are_refused(folder, checkpoint, tmp_path):
     floating = train(tiny.hyperparameters(epochs=0), tiny.dataset(), experiments=None).last
     floating.save(tmp_path / "f.pt")
     refuses(
-        f"{tmp_path / 'f.pt'}: recurrent_weight_quantization is FP; the hardware takes SIGNED_FIXED_UNIT.",
+        f"{tmp_path / 'f.pt'}: recurrent_weight_quantization is FP; the hardware takes SIGNED_FIXED_UNIT. "
+        f"`foldline recipe --warm-up {tmp_path / 'f.pt'}` trains a network for it from these weights.",
         export(folder, tmp_path / "f.pt"),
     )
     kept = shutil.copy(checkpoint, tmp_path / "kept.npz")
