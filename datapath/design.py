@@ -17,6 +17,7 @@ from datapath.formats import unit_format
 from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
 from datapath.precision import ExperimentName, Precision, require_integers
 from datapath.quantities import MAX_VECTOR_BITS
+from datapath.text_form import TextForm
 
 FORMAT_VERSION = 2
 """Version of the saved form; a newer one is refused. Version 1 had neither peepholes nor `pe_out`."""
@@ -258,6 +259,18 @@ class Design:
     def experiment(self) -> ExperimentName:
         """The name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
         return ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision)
+
+    @property
+    def text_form(self) -> TextForm:
+        """How the texts are written that the network was trained on, by its provenance; its own texts are in that form."""
+        return TextForm.of(self.provenance.notes)
+
+    def with_text_form(self, form: TextForm) -> Design:
+        """The same network, trained on texts in this form.
+
+        :param form: of the texts.
+        """
+        return replace(self, provenance=replace(self.provenance, notes={**self.provenance.notes, **form.notes()}))
 
     def digest(self, *, folding: bool) -> str:
         """SHA-256, in hex, of all but the provenance: what decides its hardware, or without `folding` its results."""

@@ -132,3 +132,7 @@ class TextForm:
         :param text: in this form.
         """
         return logical_order(text) if self.in_picture_order else text
+
+
+AS_WRITTEN = TextForm()
+"""Texts as they are in their files."""

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from datapath import Alphabet
+from datapath import Alphabet, Design
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import read_text
+from datapath.text_form import NONE, TextForm
+from train.data.characters import text_notes, unreadable_note
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST, Dataset, Progress, read_dataset
+from train.data.forms import in_form
 from train.data.synthetic import MAX_LINES, synthetic_dataset
 
 SYNTHETIC = "synthetic"
@@ -24,6 +27,8 @@ def open_dataset(
     sortedtrain: Path | None = None,
     valid: Path | None = None,
     imgs: Path | None = None,
+    normalisation: str | None = None,
+    bidi: bool = False,
     validation_only: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -35,31 +40,37 @@ def open_dataset(
     :param sortedtrain: list of training lines; None takes the folder's.
     :param valid: list of validation lines; None takes the folder's.
     :param imgs: folder of images; None takes the folder's.
+    :param normalisation: of the texts, one of `NORMALISATIONS`; None takes that of an import, and else leaves them as they are.
+    :param bidi: put the texts in the order of the picture.
     :param validation_only: the caller uses no training lines: a list of them may be missing, and one is rendered.
     :param progress: called with (lines read or rendered, lines in all).
     :raises DataError, FileError: see `train.data.dataset.read_dataset` and `train.data.importing.source_dataset`.
     :raises ConfigError: lists for a number of synthetic lines, or too few lists without a folder.
     """
+    form = TextForm(normalisation=normalisation or NONE, in_picture_order=bidi)
     lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
     given = [f"--{name}" for name, path in lists.items() if path is not None]
     name, _, count = data.partition(":")
     if name == SYNTHETIC and not (given and data == SYNTHETIC):
         if given:
             raise ConfigError(f"Synthetic lines have no {', '.join(given)}; name a folder with --data.")
-        return _synthetic(data, count, seed=seed, validation_only=validation_only, progress=progress)
+        lines = _synthetic(data, count, seed=seed, validation_only=validation_only, progress=progress)
+        return in_form(lines, form)
     if name == SYNTHETIC:
         needed = [f"--{one}" for one in lists if not (validation_only and one == "sortedtrain")]
         if missing := [one for one in needed if one not in given]:
             raise ConfigError(f"{', '.join(given)} needs {' and '.join(missing)}, or a folder by --data.")
     folder = None if name == SYNTHETIC else Path(data)
     if folder is None or given:
-        return read_dataset(folder, sorted_train=sortedtrain, valid=valid, imgs=imgs, validation_only=validation_only)
-    from train.data.importing import source_dataset
+        parts = {"sorted_train": sortedtrain, "valid": valid, "imgs": imgs}
+        return in_form(read_dataset(folder, **parts, validation_only=validation_only), form)
+    from train.data.importing import NORMALISATION, source_dataset
     from train.data.sources.folders import beside_lists
 
     if not _has_layout(folder):
-        return source_dataset(folder, progress=progress)
-    dataset = read_dataset(folder, validation_only=validation_only)
+        form = replace(form, normalisation=normalisation or NORMALISATION)
+        return source_dataset(folder, form=form, progress=progress)
+    dataset = in_form(read_dataset(folder, validation_only=validation_only), form)
     notes = () if validation_only else beside_lists(folder)
     return replace(dataset, problems=(*dataset.problems, *notes))
 
@@ -84,6 +95,7 @@ def _synthetic(data: str, count: str, *, seed: int, validation_only: bool, progr
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:
     """`dataset` with the training lines of `other` as extra lines."""
+    other = in_form(other, dataset.form)
     return replace(
         dataset,
         extra=(*dataset.extra, *other.training),
@@ -152,3 +164,25 @@ def read_alphabet(path: str | os.PathLike) -> Alphabet:
         return Alphabet(("", *text.replace("\r", "").replace("\n", "")))
     except DesignError as error:
         raise error.within(path) from error
+
+
+def lines_for(dataset: Dataset, design: Design) -> tuple[Dataset, Design, list[str]]:
+    """A dataset to measure a network on: its texts in the form that the network was trained on.
+
+    :param dataset: its validation lines are measured on; a form that it has goes before the network's.
+    :param design: of the network.
+    :returns: the dataset, the design with the form of the texts, and notes on the texts of the validation lines.
+    """
+    dataset = in_form(dataset, design.text_form)
+    return dataset, design.with_text_form(dataset.form), validation_notes(dataset, design.alphabet)
+
+
+def validation_notes(dataset: Dataset, alphabet: Alphabet) -> list[str]:
+    """Notes on the texts of validation lines, and on what of them a network cannot output.
+
+    :param dataset: with validation lines.
+    :param alphabet: of the network.
+    """
+    texts = [line.text for line in dataset.validation]
+    unreadable = unreadable_note(texts, alphabet, what="validation lines")
+    return [*text_notes(texts, dataset.form), *([] if unreadable is None else [unreadable])]

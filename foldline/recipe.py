@@ -25,6 +25,7 @@ from foldline.compare.comparison import Comparison, compare
 from train.checkpoint import Checkpoint, opened
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
+from train.data.forms import in_form
 from train.data.record import DataRecord, require_same_lines
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
 from train.export import design_from_checkpoint
@@ -158,6 +159,7 @@ def run_recipe(
     final = results[-1].checkpoint
     chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
     design = design_from_checkpoint(chosen).design
+    dataset = in_form(dataset, design.text_form)
     comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
     notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
     replace(design, provenance=replace(design.provenance, notes=notes)).save(home / DESIGN)

@@ -13,6 +13,7 @@ from datapath import Design, Folding, Limits, Precision, Provenance
 from datapath.errors import CheckpointError, ConfigError
 from datapath.precision import HARDWARE_BITS
 from datapath.quantities import INTERNAL_BITS, SCORE
+from datapath.text_form import TextForm
 from datapath.version import TOOL
 from train.arithmetic.quantizers import Quantizer, parameter_quantizer
 from train.checkpoint import Checkpoint, opened, require_finite
@@ -197,6 +198,7 @@ def _provenance(checkpoint: Checkpoint, scale: float) -> Provenance:
         "trained_with": f"{trained.get('tool', '')}, torch {trained.get('torch', '')}",
         "internal_activation_bit_width": str(checkpoint.hyperparameters.internal_activation_bit_width),
     }
+    notes |= TextForm.of(trained).notes()
     if scale != 1:
         notes["fc_scale"] = repr(scale)
     if not checkpoint.hyperparameters.prefused_bn_fc:

@@ -70,8 +70,13 @@ class Start:
         return self.folder is not None and self.epoch >= self.hyperparameters.epochs
 
 
-def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fusion: bool) -> Start:
-    """Random initial weights, and the alphabet of the training lines; `fusion` needs a checkpoint, else ConfigError."""
+def fresh_start(hyperparameters: Hyperparameters | None, dataset: Dataset, *, fusion: bool, extends: bool) -> Start:
+    """Random initial weights, and the alphabet of the training lines.
+
+    :raises ConfigError: `fusion` or `extends` (of the alphabet), which need a checkpoint.
+    """
+    if extends:
+        raise ConfigError("extend_alphabet extends a checkpoint's network; give the checkpoint to start from.")
     if fusion:
         raise ConfigError("init_bn_fc_fusion fuses a checkpoint's batch norm; give the checkpoint to start from.")
     hyperparameters = hyperparameters or Hyperparameters()

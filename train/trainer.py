@@ -16,10 +16,12 @@ import torch
 
 from datapath import Alphabet
 from datapath.errors import ConfigError, TrainingError
+from datapath.text_form import TextForm
 from datapath.version import TOOL
 from train.checkpoint import Checkpoint, opened
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
+from train.data.forms import in_form
 from train.data.record import DataRecord
 from train.data.training_data import prepare
 from train.distributed import Group, connected, distributed_loss, shard_batch, watching
@@ -78,7 +80,7 @@ def train(
     them stops all after the same batch.
 
     :param hyperparameters: None takes those of `checkpoint`, or the defaults without one.
-    :param dataset: lines to train and validate on.
+    :param dataset: lines to train and validate on; their texts are brought into the form of the checkpoint's.
     :param experiments: folder in which the run's folder is made; None writes nothing (a dry run).
     :param checkpoint: a checkpoint to start from, or its path.
     :param policy: what is taken from it, see `Pretrained`.
@@ -107,18 +109,18 @@ def train(
     # The state of the caller's random numbers is restored.
     with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
         if checkpoint is None:
-            if extend_alphabet:
-                raise ConfigError("extend_alphabet extends a checkpoint's network; give the checkpoint to start from.")
-            start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion)
+            start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion, extends=extend_alphabet)
         else:
-            checkpoint, data = opened(checkpoint), DataRecord.of(dataset)
+            checkpoint = opened(checkpoint)
+            dataset = in_form(dataset, TextForm.of(checkpoint.provenance))
+            data = DataRecord.of(dataset)
             if policy is Pretrained.RESUME:
                 kept_lines(checkpoint, data, change=change_data)  # before messages on their characters
             checkpoint = _with_classes(checkpoint, policy, hyperparameters, dataset, extend=extend_alphabet)
             given = {"fusion": init_bn_fc_fusion, "data": data, "change_data": change_data}
             start = start_from(checkpoint, policy, hyperparameters, writes=writes, **given)
         provenance = {"command": command, "author": author, "dataset": dataset.name, "tool": TOOL}
-        provenance |= {"torch": str(torch.__version__)}
+        provenance |= {"torch": str(torch.__version__)} | dataset.form.notes()
         provenance |= {"processes": str(group.size)} if group.size > 1 else {}
         run = _Run(start, dataset, group=group, provenance=provenance, reporter=reporter)
         torch.set_rng_state(start.rng)

@@ -73,7 +73,7 @@ def command(
     from foldline.compare.tables import as_json as json_of
     from foldline.compare.tables import failure
     from foldline.console.text import counted
-    from foldline.datasets import alphabet_source
+    from foldline.datasets import alphabet_source, lines_for
     from foldline.hardware.board import open_driver
     from foldline.networks import open_network
 
@@ -83,8 +83,9 @@ def command(
     require_same_alphabet(source, network.design.alphabet, alphabet)
     check_backends(backends, has_checkpoint=network.checkpoint is not None)
     trained = network.checkpoint and network.checkpoint.data
-    dataset = validation_lines(context, dataset_source, trained, of=source, seed=seed)
-    for message in (*dataset.problems, *network.notes):
+    lines = validation_lines(context, dataset_source, trained, of=source, seed=seed)
+    dataset, design, notes = lines_for(lines, network.design)
+    for message in (*dataset.problems, *network.notes, *notes):
         click.echo(message, err=True)
     with ExitStack() as stack:
         drivers = {}
@@ -92,13 +93,13 @@ def command(
             from foldline.console.progress import waiting
 
             with waiting("building the RTL simulation"):
-                drivers["rtl"] = stack.enter_context(open_driver(network.design, device="rtl"))
+                drivers["rtl"] = stack.enter_context(open_driver(design, device="rtl"))
         if "board" in driven:
             drivers["board"] = stack.enter_context(
-                open_driver(network.design, device=device, bitstream=bitstream, manifest=manifest)
+                open_driver(design, device=device, bitstream=bitstream, manifest=manifest)
             )
         comparison = compare(
-            network.design,
+            design,
             dataset.validation,
             checkpoint=network.checkpoint,
             backends=backends,
@@ -108,7 +109,7 @@ def command(
             cluster=opened_cluster(stack, scheduler),
             progress=_progress(),
         )
-    experiment = str(network.design.experiment)
+    experiment = str(design.experiment)
     if as_json:
         found = json_of(comparison, experiment=experiment, data=dataset.name, per_line=per_line)
         click.echo(json.dumps(found, ensure_ascii=False))
@@ -156,6 +157,6 @@ def _show(comparison, *, title: str, per_line: bool) -> None:
         return
     console = table_console()
     if per_line:
-        for index, line in enumerate(comparison.lines):
-            show_line(console, line, comparison.results, index, scan=False)
+        for index in range(len(comparison.lines)):
+            show_line(console, comparison, index, scan=False)
     show_comparison(console, comparison, title=title)

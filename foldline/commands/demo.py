@@ -43,7 +43,7 @@ def command(output: Path) -> None:
     ):
         for index in range(min(SHOWN_LINES, len(comparison.lines))):
             console.print()
-            show_line(console, comparison.lines[index], comparison.results, index, scan=True)
+            show_line(console, comparison, index, scan=True)
         console.print()
         show_comparison(console, comparison, title=f"{title} on {len(comparison.lines)} validation lines")
     files = (result.checkpoint, result.trained.design, result.trained.header, result.project)

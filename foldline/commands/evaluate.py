@@ -38,17 +38,19 @@ def command(
     They are given for greedy CTC and for the overlay's label rule. `foldline compare` adds those of the bit-exact
     simulator and of a board.
     """
+    from datapath.text_form import TextForm
+    from foldline.datasets import validation_notes
     from train.data.usable import usable_lines
     from train.evaluation import evaluate_checkpoint
 
     loaded = opened_checkpoint(checkpoint, alphabet=alphabet, dataset=dataset_source)
     seed = loaded.hyperparameters.random_seed
     source = chosen_lines(context, dataset_source, loaded.data, of=loaded.name, seed=seed)
-    dataset = read_dataset(**source, only_validation=True)
+    dataset = read_dataset(**source, only_validation=True, form=TextForm.of(loaded.provenance))
     note_changed_lines(loaded.data, dataset)
     height = loaded.hyperparameters.target_height
     lines, unusable = usable_lines(dataset.validation, target_height=height, what="validation lines")
-    for message in unusable:
+    for message in (*validation_notes(dataset, loaded.alphabet), *unusable):
         click.echo(message, err=True)
     evaluation = evaluate_checkpoint(loaded, lines, device=device_of(no_cuda), threads=threads)
     count = len(dataset.validation)

@@ -212,7 +212,7 @@ def _require_test_image(context: click.Context, test_image: str | None) -> None:
     """:raises click.UsageError: an option of the test image without one."""
     from foldline.commands.training_options import flags
 
-    of_image = ("test_image_line", "data", "sortedtrain", "valid", "imgs")
+    of_image = ("test_image_line", "data", "sortedtrain", "valid", "imgs", "normalisation", "bidi")
     unused = [name for name in given_options(context) if name in of_image]
     if test_image is None and unused:
         raise click.UsageError(
@@ -243,7 +243,8 @@ def _write_test_image(
     image = written.image
     columns = f"{len(image.columns)} columns"
     files = ", ".join(map(str, (written.pixels, written.header, written.decimals, written.expected)))
-    print_note(printable(f"{files}: {image.name}, {columns}, {image.text}"))
+    form = network.design.text_form
+    print_note(printable(f"{files}: {image.name}, {columns}, {form.shown(image.text)}"))
     if network.checkpoint is None:
         return
     from train.evaluation import read_texts
@@ -251,4 +252,6 @@ def _write_test_image(
     (line,) = [one for one in dataset.validation if one.name == image.name]
     (text,) = read_texts(network.checkpoint, [line])
     if text != image.text:
-        click.echo(printable(f"The board computes otherwise than the checkpoint, which reads: {text}"), err=True)
+        click.echo(
+            printable(f"The board computes otherwise than the checkpoint, which reads: {form.shown(text)}"), err=True
+        )

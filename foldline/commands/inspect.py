@@ -87,7 +87,7 @@ def command(
     show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
     for limit in inspection.trace.exceeded:
         print_note(f"Exceeds the overlay: {limit}.")
-    print_note(f"Text: {inspection.trace.text}")
+    print_note(f"Text: {design.text_form.shown(inspection.trace.text)}")
     print_note(f"Picture: {output}")
 
 

@@ -196,7 +196,7 @@ def _summaries(results, design, write_trace, hardware) -> Iterator:
             result = SimulatedLine.of(result)
         if hardware is not None:
             hardware.verified.add(design, columns=result.columns, labels=len(result.labels))
-        yield name, result
+        yield name, replace(result, text=design.text_form.shown(result.text))
 
 
 def _print(results, as_json: bool) -> tuple[int, int]:

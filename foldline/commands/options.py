@@ -26,6 +26,7 @@ from click.core import ParameterSource
 
 from datapath.manifest import Kernel
 from datapath.published import COLUMNS
+from datapath.text_form import NORMALISATIONS
 
 if TYPE_CHECKING:
     from datapath import Alphabet
@@ -105,7 +106,7 @@ _computation = option_group("Computation")
 
 dataset_options = as_one(
     "dataset_source",
-    ("data", "sortedtrain", "valid", "imgs"),
+    ("data", "sortedtrain", "valid", "imgs", "normalisation", "bidi"),
     _dataset(
         "--data",
         metavar="DIR|FILE|synthetic[:LINES]",
@@ -117,6 +118,16 @@ dataset_options = as_one(
     _dataset("--sortedtrain", type=FILE, help="List of training lines [default: DIR/sortedTrain.txt]."),
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
+    _dataset(
+        "--normalisation",
+        type=click.Choice(NORMALISATIONS, case_sensitive=False),
+        help="Unicode normalisation of the texts [default: that of the network's training, or of an import, else none].",
+    ),
+    _dataset(
+        "--bidi",
+        is_flag=True,
+        help="The texts are in the order of reading, right to left in part: put them in the order of the picture.",
+    ),
 )
 """`--data`, and the original trainer's options that replace one part of a dataset folder, for `read_dataset`."""
 

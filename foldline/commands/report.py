@@ -84,7 +84,7 @@ def command(
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
-    from foldline.datasets import alphabet_source
+    from foldline.datasets import alphabet_source, lines_for
     from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
     from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
@@ -102,8 +102,9 @@ def command(
     named = any(name in given_options(context) for name in (*dataset_source, "seed"))
     trained = None if named else shared_lines(opened)
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
-    for problem in dataset.problems:
-        click.echo(problem, err=True)
+    notes = (note for run in opened for note in lines_for(dataset, run.network.design)[2])
+    for message in dict.fromkeys((*dataset.problems, *notes)):
+        click.echo(message, err=True)
     trials = None
     if study is not None:
         from foldline.study.result import read_study

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from foldline.commands.lines import chosen_inputs, input_options, require_no_results_between
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_options, opened_design, option_group
+
+if TYPE_CHECKING:
+    from datapath.text_form import TextForm
 
 _output = option_group("Output")
 
@@ -60,7 +64,7 @@ def command(
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))
         for name, result in read_inputs(driver, inputs):
-            if not _show(name, result, as_json):
+            if not _show(name, result, design.text_form, as_json):
                 failed += 1
                 continue
             throughput.add(result)
@@ -84,7 +88,7 @@ def _building(device: str) -> AbstractContextManager:
     return waiting("building the RTL simulation")
 
 
-def _show(name: str, result, as_json: bool) -> bool:
+def _show(name: str, result, form: TextForm, as_json: bool) -> bool:
     """Print a line's result or error; returns whether it is a result."""
     from datapath.errors import FoldlineError
     from foldline.console.text import printable
@@ -94,12 +98,13 @@ def _show(name: str, result, as_json: bool) -> bool:
         if as_json:
             click.echo(printable(json.dumps({"name": name, "error": str(result)}, ensure_ascii=False)))
         return False
+    text = form.shown(result.text)
     if as_json:
-        entry = {"name": name, "text": result.text, "labels": result.labels.tolist()}
+        entry = {"name": name, "text": text, "labels": result.labels.tolist()}
         entry |= {of: getattr(result, of) for of in ("columns", "milliseconds", "at_most", "modelled", "gops")}
         click.echo(printable(json.dumps(entry, ensure_ascii=False)))
     else:
         most, kind = "at most " if result.at_most else "", " (modelled)" if result.modelled else ""
         time = f"{result.columns} columns, {most}{result.milliseconds:.3f} ms{kind}"
-        click.echo(printable(f"{name}\t{result.text}\t{time}"))
+        click.echo(printable(f"{name}\t{text}\t{time}"))
     return True

@@ -199,16 +199,19 @@ def _url(name: str, storage: str | None, experiments: Path) -> str:
 
 
 def _lines(given: dict[str, object], planned: StudySettings) -> tuple[Dataset, dict[str, str]]:
-    """The dataset, and the paths by which it was opened: those of the command line, or of the study if it has none."""
+    """The dataset, and the options by which it was opened: those of the command line, or of the study if it has none."""
     from foldline.datasets import SYNTHETIC
 
+    options = {"data": SYNTHETIC, **(given or planned.data)}
+    forms = {name: str(options.pop(name)) for name in ("normalisation", "bidi") if name in options}
     paths = {
         name: str(value) if str(value).partition(":")[0] == SYNTHETIC else str(Path(value).resolve())
-        for name, value in {"data": SYNTHETIC, **(given or planned.data)}.items()
+        for name, value in options.items()
     }
     lists = {name: Path(paths[name]) if name in paths else None for name in ("sortedtrain", "valid", "imgs")}
+    form = {"normalisation": forms.get("normalisation"), "bidi": forms.get("bidi") == str(True)}
     seed = planned.hyperparameters.random_seed
-    return read_dataset(paths["data"], seed=seed, extra=paths.get("extra"), **lists), paths
+    return read_dataset(paths["data"], seed=seed, extra=paths.get("extra"), **form, **lists), paths | forms
 
 
 def _show(name: str, url: str, *, max_cer: float | None, complete: bool, as_json: bool) -> None:

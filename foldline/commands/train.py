@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.errors import ConfigError, TrainingError
+from datapath.text_form import TextForm
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
@@ -151,7 +152,7 @@ def command(
         overrides["prefused_bn_fc"] = True
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)
     lines = _lines(context, {**dataset_source, "extra": extra}, start, policy, seed=hyperparameters.random_seed)
-    dataset = read_dataset(**lines, quiet=not group.is_rank_zero)
+    dataset = read_dataset(**lines, quiet=not group.is_rank_zero, form=start and TextForm.of(start.provenance))
     result = _trained(
         group,
         hyperparameters,

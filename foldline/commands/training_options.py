@@ -13,6 +13,7 @@ import click
 
 import params
 from datapath.errors import ConfigError, suggestion
+from datapath.text_form import AS_WRITTEN, TextForm
 from foldline.commands.options import FILE, UpperCaseChoice, all_of, given_options, option_group, require_same_alphabet
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
@@ -148,27 +149,39 @@ def read_dataset(
     extra: str | None = None,
     only_validation: bool = False,
     quiet: bool = False,
-    **lists: Path | None,
+    form: TextForm | None = None,
+    **lists: object,
 ) -> Dataset:
     """The lines that the options under "Dataset" name; what is wrong with them goes to stderr.
 
     :param seed: of synthetic lines.
     :param only_validation: the training lines are not used; see `foldline.datasets.open_dataset`.
     :param quiet: write nothing to stderr.
-    :param lists: sortedtrain, valid and imgs of `open_dataset`.
+    :param form: of the texts of a checkpoint that the run starts from.
+    :param lists: sortedtrain, valid, imgs, normalisation and bidi of `open_dataset`.
     :raises DataError, FileError, ConfigError: see `foldline.datasets.open_dataset`.
     """
     from foldline.console.progress import counting
     from foldline.datasets import open_dataset, with_extra
+    from train.data.characters import text_notes
+    from train.data.forms import in_form
     from train.data.record import recorded_options
 
     with counting("reading lines") as progress:
         dataset = open_dataset(data, seed=seed, **lists, validation_only=only_validation, progress=progress)
         if extra is not None:
-            dataset = with_extra(dataset, open_dataset(extra, seed=seed, progress=progress))
-    dataset = replace(dataset, options=recorded_options({"data": data, "seed": seed, "extra": extra, **lists}))
-    for problem in () if quiet else dataset.problems:
-        click.echo(problem, err=True)
+            forms = {name: lists[name] for name in ("normalisation", "bidi") if name in lists}
+            dataset = with_extra(dataset, open_dataset(extra, seed=seed, **forms, progress=progress))
+    dataset = replace(
+        in_form(dataset, form or AS_WRITTEN),
+        options=recorded_options({"data": data, "seed": seed, "extra": extra, **lists}),
+    )
+    notes = []
+    if not only_validation:  # those on validation lines depend on the network, see `foldline.datasets.validation_notes`
+        texts = [line.text for line in (*dataset.training, *dataset.validation, *dataset.extra)]
+        notes = text_notes(texts, dataset.form)
+    for message in () if quiet else (*dataset.problems, *notes):
+        click.echo(message, err=True)
     return dataset
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
+from datapath.text_form import AS_WRITTEN, TextForm
 from foldline.batch.board_runs import read_inputs
 from foldline.batch.inputs import LineInput
 from foldline.compare.agreement import (
@@ -89,6 +90,7 @@ class Comparison:
     exceeding   number of `lines` that exceed a limit and were computed nevertheless
     failed      lines that failed on the board, each with the error; not in `lines`
     unusable    messages on lines whose image cannot be used; not in `lines`
+    form        of references and texts; error rates are of texts in this form
     agreement   of the bit-exact backends; None where there is only one
     csim        what of the C simulation equals the simulator; None without that backend
     rtl         times of the RTL, as the accelerator of a virtual board; None without that backend
@@ -101,6 +103,7 @@ class Comparison:
     exceeding: int
     failed: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
+    form: TextForm = AS_WRITTEN
     agreement: Agreement | None = None
     csim: Verified | None = None
     rtl: BoardRun | None = None
@@ -157,8 +160,8 @@ def compare(
     RTL and board are compared with it even where `simulated` is not in `backends`.
 
     :param design: the network.
-    :param lines: with references. Lines that exceed a limit of the overlay are left out of every backend and named, unless
-        `ignore_limits`; so are lines that fail on the board, and lines without a usable image.
+    :param lines: with references in the form of the design's texts. Lines that exceed a limit (without `ignore_limits`), fail
+        on the board, or have no usable image are left out of every backend and named.
     :param checkpoint: the one that the design was exported from, for PyTorch's backends.
     :param backends: some of `BACKENDS`; None for `float`, `quantized` (both of a checkpoint) and `simulated`.
     :param board: the open driver of the backend `board`.
@@ -169,8 +172,7 @@ def compare(
     :param threads: threads of this machine, 1 or more; None for one per processor.
     :param cluster: connection to the workers that simulate the lines; None for this machine's threads.
     :param progress: shows the progress.
-    :raises ConfigError: see `check_backends`; or no board for its backend.
-    :raises DataError: no line is left.
+    :raises ConfigError, DataError: see `check_backends`; no board for its backend; no line is left.
     :raises ToolError: the C simulation cannot be compiled or fails, or the cluster fails.
     """
     wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
@@ -206,6 +208,7 @@ def compare(
         exceeding=sum(row.simulated is not None and bool(row.simulated.exceeded) for row in rows),
         failed=tuple(failed),
         unusable=unusable,
+        form=design.text_form,
         agreement=agreement([line.name for line in compared], computed),
         csim=_verified(design, computed[CSIM]) if CSIM in wanted else None,
         rtl=runs.get(RTL),

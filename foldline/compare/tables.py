@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from datapath.text_form import TextForm
 from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
 from foldline.compare.boards import BoardRun
 from foldline.compare.comparison import BackendResult, Comparison
@@ -33,6 +34,8 @@ def table_row(result: BackendResult) -> tuple[str, ...]:
 def notes(comparison: Comparison) -> Iterator[str]:
     """What stands below the table: times, agreement, and which lines are not in it."""
     yield "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+    if comparison.form.in_picture_order:
+        yield "Texts were compared in the order of the picture, from left to right, as the network reads."
     for run in (comparison.rtl, comparison.board):
         if run is not None:
             yield from run.messages
@@ -74,22 +77,22 @@ def agreement_notes(found: Agreement) -> Iterator[str]:
             yield f"    {backend:<{width}}  {text!r} = {' '.join(map(str, labels)) or 'no labels'}"
 
 
-def line_rows(line: Line, results: Sequence[BackendResult], index: int) -> Iterator[str]:
-    """A line's reference, and the text of each backend that has computed it."""
+def line_rows(line: Line, results: Sequence[BackendResult], index: int, form: TextForm) -> Iterator[str]:
+    """A line's reference, and the text of each backend that has computed it, for people: in logical order."""
     shown = [result for result in results if index < len(result.texts)]
     names = [f"{result.title}, {result.decoding}" for result in shown]
     width = max(map(len, names))
-    yield f"{'reference':<{width}}  {line.text}"
+    yield f"{'reference':<{width}}  {form.shown(line.text)}"
     for name, result in zip(names, shown, strict=True):
         mark = "" if result.texts[index] == line.text else "  (differs)"
-        yield f"{name:<{width}}  {result.texts[index]}{mark}"
+        yield f"{name:<{width}}  {form.shown(result.texts[index])}{mark}"
 
 
 def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Iterator[str]:
     """The whole comparison in plain lines of text."""
     for index, line in enumerate(comparison.lines if per_line else ()):
         yield line.name
-        yield from line_rows(line, comparison.results, index)
+        yield from line_rows(line, comparison.results, index, comparison.form)
     yield title
     yield from plain_table([HEADINGS, *map(table_row, comparison.results)], text_columns=TEXT_COLUMNS)
     yield from notes(comparison)
@@ -151,11 +154,11 @@ def _run_json(run: BoardRun) -> dict:
 
 
 def _line_json(comparison: Comparison, index: int) -> dict:
-    line = comparison.lines[index]
+    line, shown = comparison.lines[index], comparison.form.shown
     entry = {
         "name": line.name,
-        "truth": line.text,
-        "texts": [result.texts[index] if index < len(result.texts) else None for result in comparison.results],
+        "truth": shown(line.text),
+        "texts": [shown(result.texts[index]) if index < len(result.texts) else None for result in comparison.results],
     }
     for name, run in ((RTL, comparison.rtl), (BOARD, comparison.board)):
         if run is not None and index < len(run.results):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from foldline.compare.comparison import BackendResult, Comparison
+from foldline.compare.comparison import Comparison
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, line_rows, notes, table_row
-from train.data.dataset import Line
 
 _BRAILLE = 0x2800
 # Bits of the dots of a Braille cell, 4 rows by 2 columns.
@@ -47,10 +44,11 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
         console.print(note, highlight=False, markup=False, soft_wrap=note.startswith(" "))
 
 
-def show_line(console: Console, line: Line, results: Sequence[BackendResult], index: int, *, scan: bool) -> None:
-    """Print line `index` of the results: its name, its scan if wanted, its reference, and the text of each backend."""
+def show_line(console: Console, comparison: Comparison, index: int, *, scan: bool) -> None:
+    """Print line `index` of a comparison: its name, its scan if wanted, its reference, and the text of each backend."""
+    line = comparison.lines[index]
     console.print(line.name, style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
-    for row in line_rows(line, results, index):
+    for row in line_rows(line, comparison.results, index, comparison.form):
         console.print(row, highlight=False, markup=False, soft_wrap=True)

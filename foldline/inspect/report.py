@@ -138,7 +138,7 @@ def inspection_json(inspection: Inspection, design: Design, *, name: str, pictur
         "experiment": str(design.experiment),
         "picture": picture,
         "columns": len(inspection.columns),
-        "text": inspection.trace.text,
+        "text": design.text_form.shown(inspection.trace.text),
         "labels": inspection.trace.labels.tolist(),
         "exceeded": exceeded,
         "best": inspection.best.tolist(),

@@ -6,7 +6,7 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
@@ -79,7 +79,8 @@ def worst_first(runs: Sequence[ReportRun]) -> list[LineView]:
     lines: dict[tuple, Line] = {}
     for number, run in enumerate(runs):
         for key, index in _keys(run):
-            lines.setdefault(key, run.comparison.lines[index])
+            line = run.comparison.lines[index]
+            lines.setdefault(key, replace(line, text=run.comparison.form.shown(line.text)))
             found.setdefault(key, []).append(_on_line(run, number, index))
     views = [LineView(line=lines[key], dataset=key[0], runs=tuple(found[key])) for key in lines]
     return sorted(views, key=lambda view: (-view.errors, -view.rate))
@@ -89,13 +90,13 @@ def _keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
     """A key of each line, equal in all runs, and the line's index; repeated lines get different keys."""
     seen: Counter = Counter()
     for index, line in enumerate(run.comparison.lines):
-        key = (run.dataset_name, line.name, line.text)
+        key = (run.dataset_name, line.name, run.comparison.form.shown(line.text))
         seen[key] += 1
         yield (*key, seen[key]), index
 
 
 def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
-    reference = run.comparison.lines[index].text
+    reference, shown = run.comparison.lines[index].text, run.comparison.form.shown
     by_text: dict[str, dict[str, list[str]]] = {}
     for result in run.comparison.results:
         if index < len(result.texts):
@@ -105,9 +106,9 @@ def _on_line(run: ReportRun, number: int, index: int) -> RunOnLine:
             backends=tuple(f"{title}, {' and '.join(decodings)}" for title, decodings in titles.items())
             if len(by_text) > 1
             else (ALL_BACKENDS,),
-            text=text,
+            text=shown(text),
             errors=edit_distance(reference, text),
-            parts=tuple(differences(reference, text)),
+            parts=tuple(differences(shown(reference), shown(text))),
         )
         for text, titles in by_text.items()
     )

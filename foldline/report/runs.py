@@ -14,6 +14,7 @@ from datapath.errors import ConfigError
 from datapath.files import is_folder
 from foldline.compare.agreement import BOARD, RTL
 from foldline.compare.comparison import TORCH, Progress, check_backends, compare
+from foldline.datasets import lines_for
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
@@ -89,7 +90,8 @@ def compare_run(
     :param progress: shows the progress.
     :raises FoldlineError: see `foldline.compare.comparison.compare`.
     """
-    design, checkpoint = run.network.design, run.network.checkpoint
+    dataset, design, text_notes = lines_for(dataset, run.network.design)
+    checkpoint = run.network.checkpoint
     wanted = backends_of(run, backends, ignore_limits=ignore_limits)
     with ExitStack() as stack:
         drivers = {}
@@ -115,7 +117,7 @@ def compare_run(
         comparison=comparison,
         dataset_name=dataset.name,
         curves=run.curves,
-        notes=run.network.notes,
+        notes=(*run.network.notes, *text_notes),
     )
 
 

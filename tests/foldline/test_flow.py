@@ -102,7 +102,7 @@ def test_lines_and_table_on_a_narrow_terminal(trained, data):
     comparison = compare(open_network(trained[0]).design, design_lines, checkpoint=checkpoint)
     shown = io.StringIO()
     console = Console(width=60, file=shown)
-    show_line(console, comparison.lines[0], comparison.results, 0, scan=True)
+    show_line(console, comparison, 0, scan=True)
     show_comparison(console, comparison, title="three lines")
     text = shown.getvalue()
     assert comparison.lines[0].text in text

@@ -97,7 +97,7 @@ def test_a_resumed_run_keeps_its_classes(checkpoint):
     with pytest.raises(CheckpointError, match="--pretrained-policy RETRAIN with --extend-alphabet"):
         require_classes(checkpoint, ["abc"], resumed=True)
     with pytest.raises(ConfigError, match="RETRAIN"):
-        train(None, tiny.dataset(), experiments=None, checkpoint=checkpoint, extend_alphabet=True)
+        train(None, tiny.dataset(), experiments=None, checkpoint=checkpoint, extend_alphabet=True, change_data=True)
     with pytest.raises(ConfigError, match="give the checkpoint"):
         train(tiny.hyperparameters(), tiny.dataset(), experiments=None, extend_alphabet=True)
 

@@ -3,6 +3,7 @@
     FOLDER/sortedTrain.txt     training lines, one `relative/name,ground truth` each
     FOLDER/valid.txt           validation lines, the same
     FOLDER/imgs/NAME.png       their images, or another suffix of `datapath.images.IMAGE_SUFFIXES`
+    FOLDER/texts.json          the form of the texts, if they are not as people wrote them (see `train.data.forms`)
 
 The ground truth of a line is its reference text, as it is in the file but for the line end and the quotes of CSV (see
 `train.data.lists`). Characters that are not trained are those of `datapath.alphabet.UNTRAINED_CHARACTERS`.
@@ -26,6 +27,8 @@ from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FileError, ImageError
 from datapath.files import file_errors, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
+from datapath.text_form import AS_WRITTEN, TextForm
+from train.data.forms import read_form, write_form
 from train.data.image_files import ImageFiles
 from train.data.left_out import LeftOut
 from train.data.lists import is_inner_path, list_text, read_list, why_not_inner_path
@@ -82,6 +85,7 @@ class Dataset:
     problems    messages for the user: each line that was left out, and what makes results on the lines doubtful
     extra       training lines of other datasets; they add no character to the alphabet
     options     of the command line by which it was read, see `train.data.record.DataRecord`
+    form        in which the texts are, see `train.data.forms.in_form`
     """
 
     training: tuple[Line, ...]
@@ -90,6 +94,7 @@ class Dataset:
     problems: tuple[str, ...] = ()
     extra: tuple[Line, ...] = ()
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    form: TextForm = AS_WRITTEN
 
     def alphabet(self) -> Alphabet:
         """Characters in order of first appearance over the training lines, narrowest image first.
@@ -140,7 +145,8 @@ def read_dataset(
     validation, validation_problems = read_lines(validation_list, images)
     problems = (*training_problems, *validation_problems, *_shared_lines(training, validation, validation_list))
     name = validation_list.stem if folder is None else folder.resolve().name
-    return Dataset(training, validation, name, tuple(dict.fromkeys(problems)))
+    form = AS_WRITTEN if folder is None else read_form(folder)
+    return Dataset(training, validation, name, tuple(dict.fromkeys(problems)), form=form)
 
 
 def read_lines(
@@ -210,6 +216,7 @@ def write_dataset(dataset: Dataset, folder: str | os.PathLike) -> Path:
             (line.source if bilevel else line.image()).save(path, format="PNG")
         for name, lines in ((TRAINING_LIST, widest_first(dataset.training)), (VALIDATION_LIST, dataset.validation)):
             write_text(inside / name, list_text((line.name, line.text) for line in lines))
+        write_form(dataset.form, inside)
     return Path(folder)
 
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import statistics
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -23,7 +24,7 @@ from datapath.alphabet import UNTRAINED_CHARACTERS
 from datapath.design import Limits
 from datapath.errors import ConfigError, DataError
 from datapath.files import write_text
-from datapath.text_form import TextForm
+from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.dataset import (
     IMAGE_FOLDER,
     IMAGE_SUFFIX,
@@ -34,6 +35,7 @@ from train.data.dataset import (
     fresh_folder,
     require_free,
 )
+from train.data.forms import read_form, write_form
 from train.data.lists import list_text
 from train.data.sources.found import FoundLine
 from train.data.sources.reading import ReadSource, SourceLine, read_source
@@ -148,26 +150,39 @@ def import_lines(
     require_free(folder)
     form = form or TextForm(normalisation=NORMALISATION)
     with fresh_folder(folder) as inside:
-        read = read_source(source, form=form.written, keep=partial(_store, inside, Path(folder)), progress=progress)
+        read = read_source(
+            source, form=_writing(source, form), keep=partial(_store, inside, Path(folder)), progress=progress
+        )
         dataset, own_split = _split(read, Path(source), validation=validation, seed=seed)
         for name, lines in ((TRAINING_LIST, dataset.training), (VALIDATION_LIST, dataset.validation)):
             write_text(inside / name, list_text((line.name, line.text) for line in lines))
+        write_form(form, inside)
     return _summary(dataset, read, own_split)
 
 
-def source_dataset(source: str | os.PathLike, *, progress: Progress | None = None) -> Dataset:
-    """The dataset that `import_lines` would write with its defaults, without writing it.
+def source_dataset(
+    source: str | os.PathLike, *, form: TextForm | None = None, progress: Progress | None = None
+) -> Dataset:
+    """The dataset that `import_lines` would write with its default split, without writing it.
 
     :param source: folder or file, see `train.data.sources`. Lines of pages are held in memory.
+    :param form: of the texts; None for NFC.
     :param progress: called with (lines read, lines in all).
     :raises FileError, DataError: see `import_lines`.
     """
-    read = read_source(source, form=TextForm(normalisation=NORMALISATION).written, progress=progress)
+    form = form or TextForm(normalisation=NORMALISATION)
+    read = read_source(source, form=_writing(source, form), progress=progress)
     dataset, own_split = _split(read, Path(source), validation=None, seed=SEED)
     how = "as its lists say" if own_split else f"as `foldline data import` splits them ({SHARE}, seed {SEED})"
     counts = f"{len(dataset.training)} training and {len(dataset.validation)} validation lines"
     problems = (f"{source}: {counts}, {how}.", *read.messages)
-    return Dataset(dataset.training, dataset.validation, dataset.name, problems)
+    return Dataset(dataset.training, dataset.validation, dataset.name, problems, form=form)
+
+
+def _writing(source: str | os.PathLike, form: TextForm) -> Callable[[str], str]:
+    """What brings a text of a source into a form; the texts of a dataset's folder may be in one already."""
+    before = read_form(source) if Path(source).is_dir() else AS_WRITTEN
+    return lambda text: form.written(before.shown(text))
 
 
 def _store(inside: Path, folder: Path, found: FoundLine, image: Image.Image) -> Path:

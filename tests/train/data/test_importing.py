@@ -91,7 +91,7 @@ def test_png_files_are_copied_and_others_become_grey_png(mixed, tmp_path):
         assert (grey.format, grey.mode) == ("PNG", "L")
         assert np.array_equal(np.asarray(grey), np.asarray(jpeg.convert("L")))
     assert set(written) == {
-        *("sortedTrain.txt", "valid.txt", "imgs/a.png", "imgs/scan/1.png", "imgs/scan/2.png"),
+        *("sortedTrain.txt", "valid.txt", "texts.json", "imgs/a.png", "imgs/scan/1.png", "imgs/scan/2.png"),
         *(f"imgs/0001/00000{number}.bin.png" for number in range(10)),
     }
 
