@@ -35,7 +35,7 @@ def import_report(imported: Imported, *, split: str) -> Iterator[str]:
     yield from _characters(imported)
     if read.left_out:
         yield f"left out: {len(read.left_out)}"
-    for message in read.messages:
+    for message in dataset.problems:
         yield f"  {message}"
 
 

@@ -13,7 +13,7 @@ import shutil
 import statistics
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -100,7 +100,7 @@ SEED = 0
 class Imported:
     """What `import_lines` wrote, in numbers.
 
-    dataset      the lines, in the order of the lists
+    dataset      the lines, in the order of the lists; its problems are what was left out, and what is doubtful
     read         what the source gave
     own_split    whether the source's own lists decided which lines are validation lines
     columns      T of every line at the height of the published networks' input
@@ -145,9 +145,11 @@ def import_lines(
     :param form: of the texts; None for NFC.
     :param progress: called with (lines read, lines in all).
     :raises FileError: `folder` is not empty or cannot be written; the source is missing or cannot be read.
-    :raises DataError: the source holds no line that can be used, or only one.
+    :raises DataError: the source holds no line that can be used, or only one; `folder` lies within it.
     """
     require_free(folder)
+    if Path(folder).resolve().is_relative_to(Path(source).resolve()):
+        raise DataError(f"{folder} lies within {source}, so that what is written would be read as lines again.")
     form = form or TextForm(normalisation=NORMALISATION)
     with fresh_folder(folder) as inside:
         read = read_source(
@@ -175,8 +177,7 @@ def source_dataset(
     dataset, own_split = _split(read, Path(source), validation=None, seed=SEED)
     how = "as its lists say" if own_split else f"as `foldline data import` splits them ({SHARE}, seed {SEED})"
     counts = f"{len(dataset.training)} training and {len(dataset.validation)} validation lines"
-    problems = (f"{source}: {counts}, {how}.", *read.messages)
-    return Dataset(dataset.training, dataset.validation, dataset.name, problems, form=form)
+    return replace(dataset, problems=(f"{source}: {counts}, {how}.", *dataset.problems), form=form)
 
 
 def _writing(source: str | os.PathLike, form: TextForm) -> Callable[[str], str]:
@@ -214,8 +215,21 @@ def _split(read: ReadSource, source: Path, *, validation: Share | None, seed: in
     if open_lines:  # the list of a source in the layout of UW3-500 keeps its order
         training.sort(key=_proportion, reverse=True)
     name = source.resolve().name if source.is_dir() else source.stem
-    dataset = Dataset(tuple(one.line for one in training), tuple(one.line for one in chosen), name)
+    problems = (*read.messages, *_same_pictures(training, chosen))
+    dataset = Dataset(tuple(one.line for one in training), tuple(one.line for one in chosen), name, problems)
     return dataset, bool(told)
+
+
+def _same_pictures(training: list[SourceLine], validation: list[SourceLine]) -> tuple[str, ...]:
+    """A message if validation lines have the picture of a training line: their error rates are then too low."""
+    trained = {one.digest: one.line.name for one in training}
+    same = [(one.line.name, trained[one.digest]) for one in validation if one.digest in trained]
+    if not same:
+        return ()
+    return (
+        f"{len(same)} validation lines have the picture of a training line, so that error rates will be too low; the first is "
+        f"{same[0][0]}, as {same[0][1]}.",
+    )
 
 
 def _rank(seed: int, name: str) -> bytes:

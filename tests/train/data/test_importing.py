@@ -149,7 +149,7 @@ def test_lines_beside_the_lists_of_a_dataset_are_pointed_out(tmp_path):
 )
 def test_texts_are_normalised(tmp_path, normalisation, expected):
     for name in "ab":
-        image(tmp_path / "in" / f"{name}.png")
+        image(tmp_path / "in" / f"{name}.png", width=40 + ord(name))
         text(tmp_path / "in" / f"{name}.gt.txt", "cafe\u0301 \ufb01\n")
     written = import_lines(tmp_path / "in", tmp_path / "out", form=TextForm(normalisation=normalisation))
     assert {line.text for line in written.dataset.training} == {expected}
@@ -189,6 +189,24 @@ def test_too_few_lines_to_split(tmp_path):
     with pytest.raises(DataError, match="10 validation lines leave none of the 10"):
         import_lines(CASES / "d_gt", tmp_path / "out", validation=Share.of("10"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_within_the_source_is_refused(tmp_path):
+    shutil.copytree(CASES / "d_gt", tmp_path / "in")
+    with pytest.raises(DataError, match="in/out lies within"):
+        import_lines(tmp_path / "in", tmp_path / "in" / "out")
+    assert not (tmp_path / "in" / "out").exists()
+
+
+def test_validation_lines_with_the_picture_of_a_training_line_are_pointed_out(tmp_path):
+    image(tmp_path / "in" / "a.png", width=30)
+    image(tmp_path / "in" / "b.tif", width=30)  # the same pixels
+    for name in "ab":
+        text(tmp_path / "in" / f"{name}.gt.txt", name)
+    (problem,) = import_lines(tmp_path / "in", tmp_path / "out").dataset.problems
+    assert "1 validation lines have the picture of a training line" in problem
+    image(tmp_path / "in" / "b.tif", width=31)
+    assert import_lines(tmp_path / "in", tmp_path / "other").dataset.problems == ()
 
 
 def test_an_interrupted_import_leaves_nothing_and_a_folder_with_content_is_kept(tmp_path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from datapath.errors import DataError, FileError, ImageError
-from datapath.files import is_folder, os_reason, require_file
+from datapath.files import is_folder, os_reason
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST
 from train.data.image_files import composed, without_image_suffix
 from train.data.lists import parse_list, read_unicode
@@ -92,7 +92,8 @@ def beside_lists(folder: Path) -> tuple[str, ...]:
 def _of_file(source: Path, form: Callable[[str], str]) -> Found:
     found = Found(source.parent, form)
     folder = _Folder(source.parent, PurePosixPath(), [source.name])
-    require_file(source)
+    if not source.exists():
+        raise FileError(f"Cannot read {source}: no such file or folder.")
     if without_image_suffix(source.name) != source.name:
         raise DataError(f"{source} is an image; name the folder that has its text, too.")
     known = _read_file(found, folder, source.name)
@@ -319,7 +320,8 @@ def _folders(path: Path, relative: PurePosixPath, found: Found) -> Iterator[_Fol
                 elif entry.is_file():
                     files.append(entry.name)
                 else:
-                    found.left_out.add("devices", str(path / entry.name), "it is no file.")
+                    reason = "it is a device, or a link whose target is missing."
+                    found.left_out.add("devices and broken links", str(path / entry.name), reason)
     except OSError as error:
         if not relative.parts:
             raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,11 +27,13 @@ class SourceLine:
     line        its name, text and image
     size        width and height of its image in pixels
     validation  whether the source's own lists make it a validation line; None where they do not say
+    digest      of the size and the grey pixels: lines with the same one have the same picture
     """
 
     line: Line
     size: tuple[int, int]
     validation: bool | None
+    digest: bytes
 
     @property
     def columns(self) -> int:
@@ -138,4 +141,5 @@ def _read(found: Found, one: FoundLine, pages: _Pages, keep: Keep) -> SourceLine
         reason = f"its image of {width} x {height} pixels gives {columns} columns at height {HEIGHT}; allowed is 2 to {MAX_COLUMNS}."
         found.left_out.add("lines too narrow or too wide", one.where, reason)
         return None
-    return SourceLine(Line(one.name, one.text, keep(one, image)), (width, height), one.validation)
+    digest = hashlib.sha256(f"{width} {height}\n".encode() + image.tobytes()).digest()
+    return SourceLine(Line(one.name, one.text, keep(one, image)), (width, height), one.validation, digest)
