@@ -233,11 +233,11 @@ def _named_image(found: Found, folder: _Folder, name: str) -> tuple[Path, PurePo
     :raises DataError: there are several, or the name leads outside the source.
     """
     wanted = name.strip().replace("\\", "/")
-    if Path(wanted).is_absolute():
+    if "\0" not in wanted and Path(wanted).is_absolute():
         root, absolute = os.path.realpath(folder.path), os.path.realpath(wanted)
         wanted = os.path.relpath(absolute, root) if os.path.commonpath((root, absolute)) == root else wanted
     inside = posixpath.normpath((folder.relative / wanted).as_posix())
-    if not wanted or "\0" in wanted or PurePosixPath(inside).is_absolute() or inside.split("/")[0] == "..":
+    if not wanted or "\0" in wanted or PurePosixPath(inside).is_absolute() or inside.split("/")[0] in (".", ".."):
         raise DataError(f"{name!r} is not a path within {found.root}.")
     missing = None
     for below in IMAGE_FOLDERS:

@@ -56,11 +56,12 @@ def test_commas_without_quotes_belong_to_the_text_and_are_pointed_out(table):
 
 def test_rows_that_cannot_be_read_are_left_out_with_their_line(table):
     path = table(
-        'image,text\n1.png,one\n2.png\n3.png,"open\n9.png,gone\n../1.png,out\n/etc/1.png,out\n1.png,"a\nb"\n2.png,two\n'
+        'image,text\n1.png,one\n2.png\n3.png,"open\n9.png,gone\n../1.png,out\n/etc/1.png,out\n1.png,"a\nb"\n2.png,two\n.,dot\n'
     )
     found = read(path)
     assert [(one.line.name, one.line.text) for one in found.lines] == [("1", "one"), ("2", "two")]
     why = reasons(found)
+    assert "'.' is not a path" in why["lines.csv line 11 (.)"]
     assert "1 columns in place of 2" in why["lines.csv line 3"]
     assert "quotes" in why["lines.csv line 4"]
     assert "9.png: no such file" in why["lines.csv line 5 (9.png)"]
