@@ -50,11 +50,6 @@ class Kernel(Enum):
         """`HLS` was called "foldline" in earlier manifests."""
         return cls.HLS if value == "foldline" else None
 
-    @classmethod
-    def of(cls, design: Design) -> Kernel:
-        """The kernel that a design of unknown origin is taken to run on; the published one has no `pe_out`."""
-        return cls.PUBLISHED if design.folding.pe_out == 1 else cls.HLS
-
     @property
     def takes_odd_lines(self) -> bool:
         return self is not Kernel.PUBLISHED
@@ -63,6 +58,10 @@ class Kernel(Enum):
     def counts_all_labels(self) -> bool:
         """Whether a line with more labels than fit ends, and its count includes them."""
         return self is not Kernel.PUBLISHED
+
+
+DEFAULT_KERNEL = Kernel.RTL
+"""The kernel of every command that is given none, and that of the projects which `foldline export` writes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,22 +139,21 @@ class Manifest:
         design: Design,
         *,
         answers: tuple[KnownAnswer, ...],
-        kernel: Kernel | None = None,
+        kernel: Kernel = DEFAULT_KERNEL,
         part: str = "xc7z020clg400-1",
         clock_mhz: float = 100,
         control_base: int = CONTROL_BASE,
     ) -> Manifest:
-        """The manifest of a design on an accelerator, the published overlay's facts by default.
+        """The manifest of a design on an accelerator, by default of our projects on a PYNQ-Z1 or Z2.
 
         :param answers: lines and the labels that the network gives for them.
-        :param kernel: whose accelerator; None takes `Kernel.of` the design.
+        :param kernel: whose accelerator.
         :param part: part number as Vivado spells it.
         :param clock_mhz: clock that the accelerator was built for, MHz.
         :param control_base: byte address of its registers.
         :raises DesignError: see `Manifest`.
         """
         accelerator = {"part": part, "clock_mhz": clock_mhz, "control_base": control_base}
-        kernel = kernel or Kernel.of(design)
         return cls(**_network_facts(design), limits=design.limits, kernel=kernel, answers=answers, **accelerator)
 
     def require(self, design: Design, where: str) -> None:

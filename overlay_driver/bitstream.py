@@ -38,6 +38,11 @@ class BitFile:
     time: str
 
     @property
+    def has_published_name(self) -> bool:
+        """Whether its name is one of LSTM-PYNQ's bitstreams, ``DATASET-WxAy-pynq.bit``."""
+        return is_published_name(self.path)
+
+    @property
     def handoff(self) -> Path | None:
         """The hardware handoff file (``.hwh``) of the same name, which PYNQ's `Overlay` needs; None if there is none."""
         return self._with_suffix(".hwh")
@@ -93,6 +98,14 @@ def require_part(bit: BitFile, part: str) -> None:
 def _bare_part(part: str) -> str:
     """Part and package without prefix and speed grade: ``7z020clg400`` of ``xc7z020clg400-1``."""
     return re.sub(r"-\d.*$", "", part.lower().removeprefix("xc"))
+
+
+def is_published_name(path: Path) -> bool:
+    """Whether a ``.bit`` file has the name of one of LSTM-PYNQ's.
+
+    :param path: of the file, which need not exist.
+    """
+    return _PUBLISHED.fullmatch(path.name) is not None
 
 
 def require_named(path: Path, design: Design) -> None:

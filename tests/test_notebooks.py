@@ -248,7 +248,7 @@ def test_text_ocr_runs_as_on_a_board(tmp_path):
         design, vectors = included(network)
         design.save(tmp_path / f"{network}.npz")
         answer = KnownAnswer(vectors["pixels_0"], vectors["labels_0"])
-        Manifest.of(design, answers=(answer,)).write(tmp_path / f"plain-{network}-pynq.json")
+        Manifest.of(design, answers=(answer,), kernel=Kernel.PUBLISHED).write(tmp_path / f"plain-{network}-pynq.json")
         write_bit_file(tmp_path / f"plain-{network}-pynq.bit")
     sources = [source_of(cell) for cell in cells(TEXT_OCR) if cell["cell_type"] == "code"]
     sources[0] = sources[0].replace('"virtual"', '"board"').replace('Path("bitstreams")', 'Path(".")')

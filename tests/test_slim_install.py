@@ -169,7 +169,7 @@ for path in sorted((Path(golden_vectors.__file__).parent / "designs").glob("QLST
         labels = known[columns.tobytes()]  # without a simulator, only the known lines have labels
         return Computed(labels, len(labels))
 
-    manifest = Manifest.of(design, answers=answers)
+    manifest = Manifest.of(design, answers=answers, kernel=Kernel.PUBLISHED)
     board = VirtualBoard(VirtualCore(design, Kernel.PUBLISHED, compute), manifest)
     with Driver(design, board=board, manifest=manifest) as driver:
         for answer in answers:

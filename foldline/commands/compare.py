@@ -50,8 +50,7 @@ def command(
     alphabet: Path | None,
     backends: tuple[str, ...] | None,
     device: str,
-    bitstream: Path | None,
-    manifest: Path | None,
+    loaded: dict[str, object],
     seed: int,
     per_line: bool,
     ignore_limits: bool,
@@ -95,9 +94,7 @@ def command(
             with waiting("building the RTL simulation"):
                 drivers["rtl"] = stack.enter_context(open_driver(design, device="rtl"))
         if "board" in driven:
-            drivers["board"] = stack.enter_context(
-                open_driver(design, device=device, bitstream=bitstream, manifest=manifest)
-            )
+            drivers["board"] = stack.enter_context(open_driver(design, device=device, **loaded))
         comparison = compare(
             design,
             dataset.validation,
@@ -123,7 +120,7 @@ def command(
 
 def _require_used(context: click.Context, *, driven: list[str], ignore_limits: bool) -> None:
     """Refuse options that would have no effect, or contradict each other."""
-    given = [f"--{name}" for name in ("device", "bitstream", "manifest") if name in given_options(context)]
+    given = [f"--{name}" for name in ("device", "bitstream", "manifest", "kernel") if name in given_options(context)]
     if given and "board" not in driven:
         raise click.UsageError(f"{', '.join(given)} needs the backend board in --backends.")
     if driven and ignore_limits:

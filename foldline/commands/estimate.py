@@ -32,14 +32,14 @@ def command(
     board: str,
     clock_mhz: float | None,
     columns: int | None,
-    kernel: str | None,
+    kernel: str,
     labels: int | None,
     as_json: bool,
 ) -> None:
     """Estimate cycles and resources of a design in a folding, without synthesis.
 
-    A folding option that is not given keeps the design's value. LSTM-PYNQ's kernel has no PE_OUT: with PE_OUT above 1 the
-    kernel is that of `foldline export --project --kernel hls`. docs/estimates.md compares estimates with measurements.
+    A folding option that is not given keeps the design's value. LSTM-PYNQ's kernel has no PE_OUT: its is 1.
+    docs/estimates.md compares estimates with measurements.
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
@@ -53,7 +53,7 @@ def command(
     design = design.refolded(chosen_folding(design=design, **folding))
     found = estimate(
         Architecture.of(design),
-        kernel=Kernel.of(design) if kernel is None else Kernel(kernel),
+        kernel=Kernel(kernel),
         board=board,
         clock_mhz=clock_mhz,
         columns=columns,

@@ -34,7 +34,7 @@ class _ExploreCommand(GroupedCommand):
 @click.option("--min-columns-per-second", type=float, metavar="N", help="Name the cheapest folding with this rate.")
 @click.option("--all", "complete", is_flag=True, help="Show the complete front.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, which holds the complete fronts.")
-@target_options(board="pynq-z2", kernel=Kernel.RTL)
+@target_options()
 def command(
     sources: tuple[Path, ...],
     min_columns_per_second: float | None,

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from datapath.boards import DEFAULT_BOARD
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from foldline.commands.options import (
+    BOARD,
     DESIGN,
     FILE,
     GroupedCommand,
@@ -33,10 +36,12 @@ _open = option_group("Project for open tools")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
 @_project("--project", type=FILE, help="Folder to write a hardware project into.")
 @kernel_option(
-    "Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: rtl].",
+    f"Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: "
+    f"{DEFAULT_KERNEL.value}].",
     heading="Project",
+    shown=(Kernel.HLS, Kernel.RTL),
 )
-@_project("--board", metavar="NAME", help="Board of the project [default: pynq-z1].")
+@_project("--board", metavar=BOARD, help=f"Board of the project, or its file [default: {DEFAULT_BOARD}].")
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
 @_project(
     "--lines",
@@ -178,11 +183,10 @@ def _write_rtl(design, folder: Path) -> None:
 
 def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
     from datapath.architecture import Architecture
-    from datapath.manifest import Kernel
     from foldline.hardware.estimate import estimate, too_large
     from foldline.hardware.projects import export_project
 
-    exported = export_project(design, folder, kernel=Kernel(kernel or Kernel.RTL), **options)
+    exported = export_project(design, folder, kernel=Kernel(kernel or DEFAULT_KERNEL), **options)
     fit, rtl = exported.fit, exported.kernel is Kernel.RTL
     lines = f"{exported.lines} lines with {exported.labels} labels"
     print_note(
@@ -190,7 +194,7 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
         f"{exported.kernel.value}. {'Weights' if rtl else 'Weights and buffers'} take {fit.bram36:g} of {fit.board.bram36} "
         f"BRAM36 and {fit.luts} of {fit.board.luts} LUTs. {'The manifest' if rtl else 'The test bench'} has {lines}."
     )
-    found = estimate(Architecture.of(design), kernel=exported.kernel, board=fit.board.name, columns=1)
+    found = estimate(Architecture.of(design), kernel=exported.kernel, board=fit.board, columns=1)
     warning = too_large(found)
     if warning is not None:
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE, kernel_option, print_note
+from datapath.boards import DEFAULT_BOARD
+from foldline.commands.options import BOARD, FILE, given_options, kernel_option, print_note
 
 
 @click.command("manifest")
@@ -16,12 +17,16 @@ from foldline.commands.options import FILE, kernel_option, print_note
 )
 @kernel_option(
     "Kernel in the bitstream: LSTM-PYNQ's (published), or that of a project of `foldline export` (rtl, hls).",
-    default="published",
-    show_default=True,
+    help_default=True,
 )
-@click.option("--board", metavar="NAME", default="pynq-z1", show_default=True, help="Board of the bitstream.")
+@click.option(
+    "--board", metavar=BOARD, default=DEFAULT_BOARD, show_default=True, help="Board of the bitstream, or its file."
+)
 @click.option("--clock-mhz", type=float, help="Clock of the accelerator, in MHz [default: the board's].")
-def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz: float | None) -> None:
+@click.pass_context
+def command(
+    context: click.Context, design_path: Path, output: Path, kernel: str, board: str, clock_mhz: float | None
+) -> None:
     """Write the manifest of a bitstream: the dimensions and digest of its DESIGN, and lines with their labels.
 
     The driver loads NAME.json with NAME.bit, refuses any other design, and first checks the labels of these lines on the
@@ -30,8 +35,13 @@ def command(design_path: Path, output: Path, kernel: str, board: str, clock_mhz:
     from datapath.design import Design
     from datapath.files import require_different
     from foldline.hardware.projects import manifest_on
+    from overlay_driver.bitstream import is_published_name
 
     require_different(DESIGN=design_path, output=output)
+    if "kernel" not in given_options(context) and is_published_name(output.with_suffix(".bit")):
+        raise click.UsageError(
+            f"{output.stem}.bit is the name of a bitstream of LSTM-PYNQ: give --kernel published, or the kernel that it has."
+        )
     design = Design.load(design_path)
     manifest = manifest_on(board, design, kernel=kernel, clock_mhz=clock_mhz)
     manifest.write(output)

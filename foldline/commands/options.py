@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from datapath.manifest import Kernel
+from datapath.boards import DEFAULT_BOARD
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from datapath.text_form import NORMALISATIONS
 
@@ -222,39 +223,54 @@ class UpperCaseChoice(click.Choice):
 
 
 class _KernelName(click.Choice):
-    """The name of a kernel; names that earlier versions wrote are accepted and not shown."""
+    """The name of a kernel; the library refuses kernels that a command does not show, with the reason.
 
-    def __init__(self) -> None:
-        super().__init__([kernel.value for kernel in Kernel])
+    Names that earlier versions wrote are accepted and not shown.
+    """
+
+    def __init__(self, shown: Iterable[Kernel]) -> None:
+        super().__init__([kernel.value for kernel in shown])
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         with suppress(ValueError):
-            value = Kernel(value).value
+            return Kernel(value).value
         return super().convert(value, param, ctx)
 
 
-def kernel_option(text: str, *, heading: str = "Options", **settings: object) -> Callable:
+def kernel_option(
+    text: str,
+    *,
+    heading: str = "Options",
+    shown: Iterable[Kernel] = Kernel,
+    help_default: bool = False,
+    **settings: object,
+) -> Callable:
     """`--kernel`: the accelerator's kernel by its name.
 
     :param text: of the help page.
     :param heading: of its group.
+    :param shown: the kernels that the command takes.
+    :param help_default: whether the option is `DEFAULT_KERNEL` where it is not given, and the help page says so; else it
+        is None.
     :param settings: of `click.option`.
     """
-    return option_group(heading)("--kernel", type=_KernelName(), help=text, **settings)
+    settings |= {"default": DEFAULT_KERNEL.value, "show_default": True} if help_default else {}
+    return option_group(heading)("--kernel", type=_KernelName(shown), help=text, **settings)
 
 
-def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> Callable:
-    """What is modelled: board, clock, width of a line, kernel; see `foldline.hardware.estimate.estimate`.
+BOARD = "NAME|FILE.json"
+"""What `--board` takes, see `datapath.boards.load_board`."""
 
-    :param board: the default.
-    :param kernel: the default; None for the one that `Kernel.of` takes a design to run on.
-    """
-    text = "Kernel: LSTM-PYNQ's (published), or ours in C++ for HLS (hls) or in SystemVerilog (rtl)"
-    usual = {} if kernel is None else {"default": kernel.value, "show_default": True}
-    text += " [default: published if PE_OUT is 1, else hls]." if kernel is None else "."
+
+def target_options() -> Callable:
+    """What is modelled: board, clock, width of a line, kernel; see `foldline.hardware.estimate.estimate`."""
     return all_of(
         _target(
-            "--board", metavar="NAME", default=board, show_default=True, help="Board: decides the FPGA and the clock."
+            "--board",
+            metavar=BOARD,
+            default=DEFAULT_BOARD,
+            show_default=True,
+            help="Board, which decides the FPGA and the clock, or its file.",
         ),
         _target("--clock-mhz", type=float, help="Clock of the accelerator, in MHz [default: the board's]."),
         _target(
@@ -262,11 +278,17 @@ def target_options(*, board: str = "pynq-z1", kernel: Kernel | None = None) -> C
             type=int,
             help=f"Columns of a line [default: {COLUMNS}, or the longest line that the design takes].",
         ),
-        kernel_option(text, heading="Target", **usual),
+        kernel_option(
+            "Kernel: ours in SystemVerilog (rtl) or in C++ for HLS (hls), or LSTM-PYNQ's (published).",
+            heading="Target",
+            help_default=True,
+        ),
     )
 
 
-board_options = all_of(
+board_options = as_one(
+    "loaded",
+    ("bitstream", "manifest", "kernel"),
     _board(
         "--device",
         metavar="board|virtual|rtl[:SEED]|remote:HOST[:PORT]|serial:PATH[:BAUD]",
@@ -284,5 +306,11 @@ board_options = all_of(
         type=FILE,
         help="Manifest of the bitstream [default: the .json file beside the bitstream, if there is one].",
     ),
+    kernel_option(
+        f"Kernel of the virtual board, or of a bitstream without a manifest [default: the manifest's; {DEFAULT_KERNEL.value} "
+        "without a bitstream].",
+        heading="Board",
+        callback=lambda context, parameter, value: value and Kernel(value),
+    ),
 )
-"""Which board is used and what is loaded onto it; see `foldline.hardware.board.open_driver`."""
+"""Which board is used, and `loaded`, what is on it; see `foldline.hardware.board.open_driver`."""

@@ -60,7 +60,7 @@ def command(
     board: str,
     clock_mhz: float | None,
     columns: int | None,
-    kernel: str | None,
+    kernel: str,
     lines: int,
     inspected_lines: int,
     study: str | None,
@@ -95,7 +95,7 @@ def command(
     opened = open_runs(sources, alphabet=alphabet_source(alphabet, **dataset_source))
     if columns is None:  # a line that all designs accept, so that their rates are comparable
         columns = min(line_columns(None, Architecture.of(run.network.design)) for run in opened)
-    target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel and Kernel(kernel))
+    target = Target(board=board, clock_mhz=clock_mhz, columns=columns, kernel=Kernel(kernel))
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)

@@ -31,8 +31,7 @@ def command(
     pixels: Path | None,
     trace: Path | None,
     device: str,
-    bitstream: Path | None,
-    manifest: Path | None,
+    loaded: dict[str, object],
     as_json: bool,
 ) -> None:
     """Read text lines on a board that holds DESIGN, or on the virtual board.
@@ -53,13 +52,15 @@ def command(
     from foldline.hardware.board import open_driver
 
     require_no_results_between(trace)
-    require_different(DESIGN=design_path, pixels=pixels, trace=trace, bitstream=bitstream, manifest=manifest)
+    require_different(
+        DESIGN=design_path, pixels=pixels, trace=trace, bitstream=loaded["bitstream"], manifest=loaded["manifest"]
+    )
     inputs = chosen_inputs(images, list_path, pixels)
     design = opened_design(design_path)
     throughput, failed = Throughput(), 0
     with ExitStack() as stack:
         with _building(device):
-            driver = stack.enter_context(open_driver(design, device=device, bitstream=bitstream, manifest=manifest))
+            driver = stack.enter_context(open_driver(design, device=device, **loaded))
         write = stack.enter_context(npz_writer(trace)) if trace else None
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))

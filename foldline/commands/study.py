@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from datapath.manifest import Kernel
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
@@ -107,7 +106,7 @@ def show(
     help="Stop training a network whose CER is so many times that of a cheaper one at the same epoch "
     f"[default: {StudySettings.prune_factor}].",
 )
-@target_options(board="pynq-z2", kernel=Kernel.HLS)
+@target_options()
 @_values("--weights", "weight", "W, the bits of recurrent weights")
 @_values("--activations", "activation", "A, the bits of pixels and hidden outputs")
 @_values("--biases", "bias", "B, the bits of recurrent biases")
@@ -155,7 +154,7 @@ def run(
     from foldline.console.training import showing
     from foldline.recipe import stages_of
     from foldline.study.joining import join_study, settings_before
-    from foldline.study.settings import planned_settings, preset_of
+    from foldline.study.settings import board_setting, planned_settings, preset_of
     from foldline.study.storage import reaching
     from foldline.study.training import Training, claim_folder
     from foldline.study.worker import Worker
@@ -167,6 +166,8 @@ def run(
     with reaching(url):
         before = settings_before(name, url)
         asked = {setting: given[setting] for setting in settings if setting in given}
+        if "board" in asked:
+            asked["board"] = board_setting(asked["board"])
         if params_file is not None or before is not None:
             overrides = {"epochs": epochs, "extra_lines": extra_lines}
             asked["preset"] = preset_of(hyperparameters_of(params_file, overrides, before and before.hyperparameters))

@@ -92,7 +92,7 @@ def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: s
     """The command that exports a network at a folding: a project for one of our kernels, a header for the published one.
 
     :param source: file of the network.
-    :param board: its name.
+    :param board: its name, or the path of its file.
     """
     named = {f"--{name.replace('_', '-')}": str(value) for name, value in asdict(point.folding).items()}
     folding = [text for option in named.items() for text in option]
@@ -126,5 +126,5 @@ def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
         f"The cheapest folding with {rate:.10g} columns/s or more: {point.folding}, "
         f"{point.columns_per_second:.0f} columns/s (modelled), {share_text(point)} (estimated)."
     )
-    clock, board = front.clock_mhz, front.board.name
+    clock, board = front.clock_mhz, front.board.option
     yield f"  {export_command(source, point, kernel=front.kernel, board=board, clock_mhz=clock)}"

@@ -12,7 +12,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import BoardError, ConfigError, DesignError
 from datapath.files import read_npz
-from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.manifest import DEFAULT_KERNEL, Kernel, KnownAnswer, Manifest
 from datapath.serial_frames import BAUD, BAUDS
 from golden_vectors import FOLDER
 from overlay_driver import BitFile, Board, Driver, SerialDriver, SerialLink, open_port, read_bit_file, this_board
@@ -27,7 +27,12 @@ DEVICES = f"{BOARD}, {VIRTUAL}, {RTL}[:SEED], {REMOTE}:HOST[:PORT] or {SERIAL}:P
 
 
 def open_driver(
-    design: Design, *, device: str = VIRTUAL, bitstream: Path | None = None, manifest: Path | None = None
+    design: Design,
+    *,
+    device: str = VIRTUAL,
+    bitstream: Path | None = None,
+    manifest: Path | None = None,
+    kernel: Kernel | None = None,
 ) -> Driver | SerialDriver:
     """A driver for a design on a device; entering it as a context loads the bitstream, except where it is serial.
 
@@ -36,21 +41,26 @@ def open_driver(
         on its buses where there is a seed.
     :param bitstream: the ``.bit`` file; None for the virtual board.
     :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
-    :raises ConfigError: an unknown device, or no bitstream for one that needs it, or one for a serial device.
-    :raises DesignError: the bitstream holds another design, or the RTL is asked for and the manifest has another kernel.
+    :param kernel: of the accelerator; None for the manifest's, see `manifest_for`.
+    :raises ConfigError: an unknown device, or no bitstream for one that needs it, or one for a serial device; a kernel for
+        a device that has another, or for a serial one.
+    :raises DesignError: the bitstream holds another design, or the manifest has another kernel.
     :raises ToolError: the RTL cannot be built.
     :raises FileError: a file cannot be read.
     :raises BoardError: no board, a bitstream for another board, or no known-answer lines.
     """
     kind, detail = _parse_device(device)
     if kind == SERIAL:
-        if bitstream is not None or manifest is not None:
-            raise ConfigError(f"--device {device} loads no bitstream: leave out --bitstream and --manifest.")
+        if bitstream is not None or manifest is not None or kernel is not None:
+            raise ConfigError(f"--device {device} loads no bitstream: leave out --bitstream, --manifest and --kernel.")
         return serial_driver(design, detail)
     if bitstream is None and kind in (BOARD, REMOTE):
         raise ConfigError(f"--device {device} needs --bitstream FILE.bit.")
+    if kind == RTL and kernel not in (None, Kernel.RTL):
+        raise ConfigError(f"--kernel is {kernel.value}; the accelerator of --device {device} is {Kernel.RTL.value}.")
     bit = None if bitstream is None else read_bit_file(bitstream)
-    facts = manifest_for(design, bit, manifest, kernel=Kernel.RTL if kind == RTL else None)
+    asked_by = f"--device {RTL}" if kind == RTL else "--kernel"
+    facts = manifest_for(design, bit, manifest, kernel=Kernel.RTL if kind == RTL else kernel, asked_by=asked_by)
     if kind == VIRTUAL:
         board: Board = virtual_board(design, facts)
     elif kind == RTL:
@@ -99,25 +109,39 @@ def serial_driver(design: Design, detail: str) -> SerialDriver:
 
 
 def manifest_for(
-    design: Design, bit: BitFile | None = None, path: Path | None = None, *, kernel: Kernel | None = None
+    design: Design,
+    bit: BitFile | None = None,
+    path: Path | None = None,
+    *,
+    kernel: Kernel | None = None,
+    asked_by: str = "--kernel",
 ) -> Manifest:
     """The manifest of a file, else the one beside the bitstream, else one made of the design.
 
     :param design: of the bitstream.
     :param bit: the bitstream; None for the virtual board.
     :param path: of the manifest.
-    :param kernel: that the manifest must have; None for any, and for `Kernel.of` the design where one is made.
+    :param kernel: that the manifest must have; None for any. Where one is made, None takes the published kernel for a
+        bitstream with a published name, and `DEFAULT_KERNEL` where there is no bitstream.
+    :param asked_by: the option that decides `kernel`, for messages.
     :raises FileError: it cannot be read.
     :raises DesignError: it has another kernel.
-    :raises BoardError: there is no file, and no known-answer line.
+    :raises BoardError: there is no file, and no known-answer line; or nothing says which kernel a bitstream has.
     """
     if path is None and bit is not None:
         path = bit.manifest
     if path is None:
-        return Manifest.of(design, answers=known_answers(design), kernel=kernel)
+        if kernel is None and bit is not None:
+            if not bit.has_published_name:
+                raise BoardError(
+                    f"{bit.path} has no manifest beside it, {bit.path.stem}.json: give --manifest FILE, or --kernel "
+                    f"{Kernel.PUBLISHED.value} for a bitstream of LSTM-PYNQ."
+                )
+            kernel = Kernel.PUBLISHED
+        return Manifest.of(design, answers=known_answers(design), kernel=kernel or DEFAULT_KERNEL)
     found = Manifest.read(path)
     if kernel is not None and found.kernel is not kernel:
-        raise DesignError(f"The kernel of {path} is {found.kernel.value!r}; --device {RTL} needs {kernel.value!r}.")
+        raise DesignError(f"The kernel of {path} is {found.kernel.value!r}; {asked_by} needs {kernel.value!r}.")
     return found
 
 

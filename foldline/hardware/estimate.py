@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 import hls_gen.resources
 import rtl_gen.resources
 from datapath.architecture import Architecture
-from datapath.boards import TargetBoard, load_board
+from datapath.boards import DEFAULT_BOARD, TargetBoard, load_board
 from datapath.cycles import Cycles, cycles_of, operations_per_column
 from datapath.errors import ConfigError
-from datapath.manifest import Kernel
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
 from datapath.resources import ResourceEstimate, Resources
 from foldline.console.text import plain_table
@@ -110,8 +110,8 @@ def line_columns(asked: int | None, architecture: Architecture) -> int:
 def estimate(
     architecture: Architecture,
     *,
-    kernel: Kernel,
-    board: str = "pynq-z1",
+    kernel: Kernel = DEFAULT_KERNEL,
+    board: str | TargetBoard = DEFAULT_BOARD,
     clock_mhz: float | None = None,
     columns: int | None = None,
     labels: int | None = None,
@@ -120,14 +120,14 @@ def estimate(
 
     :param architecture: of the design.
     :param kernel: decides cycles and resources.
-    :param board: name, see `load_board`.
+    :param board: name or file, see `load_board`, or a board.
     :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `line_columns`.
     :param labels: of a line; None for as many as the output buffer holds. Only the cycles of the RTL kernel depend on it.
-    :raises ConfigError: no such board, a clock out of range, a line that exceeds the limits, or a folding that the kernel
+    :raises ConfigError: no such board, a clock that it does not make, a line that exceeds the limits, or a folding that the kernel
         does not have.
     """
-    on = load_board(board)
+    on = board if isinstance(board, TargetBoard) else load_board(board)
     most = architecture.limits.labels
     if labels is not None and not 0 <= labels <= most:
         raise ConfigError(f"labels is {labels}; the design's lines have 0 to {most}.")
@@ -168,7 +168,7 @@ def report(found: Estimate) -> Iterator[str]:
             f"{COLUMNS} columns in {overlay.milliseconds:.3f} ms."
         )
     if found.kernel is Kernel.PUBLISHED:
-        yield _on_hls_kernel(found)
+        yield _on_default_kernel(found)
     if found.kernel is Kernel.RTL:
         labels = found.architecture.limits.labels if found.labels is None else found.labels
         yield (
@@ -195,14 +195,14 @@ def too_large(found: Estimate) -> str | None:
     return f"It does not fit, by this estimate: {'; '.join(over)}."
 
 
-def _on_hls_kernel(found: Estimate) -> str:
+def _on_default_kernel(found: Estimate) -> str:
     other = estimate(
-        found.architecture, kernel=Kernel.HLS, board=found.board.name, clock_mhz=found.clock_mhz, columns=found.columns
+        found.architecture, kernel=DEFAULT_KERNEL, board=found.board, clock_mhz=found.clock_mhz, columns=found.columns
     )
     luts, _, bram36, _ = _figures(other.resources.total)
     return (
-        f"In Foldline's HLS kernel, which `export --project --kernel hls` writes and no board has run: {other.columns_per_second:.0f} "
-        f"columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
+        f"In Foldline's {DEFAULT_KERNEL.value} kernel, which `export --project` writes and no board has run: "
+        f"{other.columns_per_second:.0f} columns/s, {luts} LUT, {bram36} BRAM36, modelled and estimated."
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from datapath.architecture import Architecture
-from datapath.boards import load_board
+from datapath.boards import DEFAULT_BOARD, load_board
 from datapath.design import Design
 from datapath.errors import ConfigError, LimitError
 from datapath.kernel_result import KernelResult
-from datapath.manifest import Kernel, Manifest
+from datapath.manifest import DEFAULT_KERNEL, Kernel, Manifest
 from datapath.roms import Rom, design_roms
 from datapath.vivado.project import board_manifest, write_project
 from datapath.vivado.project import known_answers as answers_of
@@ -25,8 +25,6 @@ from hls_gen.project import render
 from hls_gen.resources.fit import FitReport, check_fits
 from hls_gen.resources.kernel_memories import Memory, kernel_memories
 from rtl_gen.project import render_project
-
-DEFAULT_BOARD = "pynq-z1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +49,7 @@ def export_project(
     design: Design,
     folder: Path,
     *,
-    kernel: Kernel = Kernel.RTL,
+    kernel: Kernel = DEFAULT_KERNEL,
     board: str | None = None,
     clock_mhz: float | None = None,
     images: Sequence[Path] = (),
@@ -61,7 +59,7 @@ def export_project(
     :param design: the network in its folding.
     :param folder: a new or empty folder, or one with a project of the same kind.
     :param kernel: `Kernel.RTL`, which Vivado alone makes a bitstream of, or `Kernel.HLS`.
-    :param board: name, see `load_board`; None takes `DEFAULT_BOARD`.
+    :param board: name or file, see `load_board`; None takes `DEFAULT_BOARD`.
     :param clock_mhz: of the accelerator; None takes the board's.
     :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
         lines; of the RTL kernel they are the first that may become known-answer lines.
@@ -104,7 +102,7 @@ def _rtl_memory(rom: Rom) -> Memory:
 def manifest_on(board: str, design: Design, *, kernel: str, clock_mhz: float | None = None) -> Manifest:
     """The manifest of a bitstream from elsewhere, such as a published one.
 
-    :param board: name, see `load_board`.
+    :param board: name or file, see `load_board`.
     :param design: what the bitstream holds.
     :param kernel: value of a `Kernel`.
     :param clock_mhz: of the accelerator; None takes the board's.

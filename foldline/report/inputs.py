@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from datapath.architecture import Architecture
+from datapath.boards import DEFAULT_BOARD
 from datapath.design import Design
 from datapath.errors import ConfigError
-from datapath.manifest import Kernel
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from foldline.compare.agreement import BOARD, SIMULATED
 from foldline.compare.comparison import OVERLAY, BackendResult, Comparison
@@ -61,22 +62,22 @@ class Target:
 
     clock_mhz   clock; None for the board's
     columns     columns of a line
-    kernel      None for `Kernel.of` the design
+    kernel      whose accelerator
     """
 
-    board: str = "pynq-z1"
+    board: str = DEFAULT_BOARD
     clock_mhz: float | None = None
     columns: int = COLUMNS
-    kernel: Kernel | None = None
+    kernel: Kernel = DEFAULT_KERNEL
 
     def estimate_of(self, design: Design) -> Estimate:
         """Estimate cycles and resources of a design.
 
-        :raises ConfigError: an unknown board, or a clock or number of columns outside its range.
+        :raises ConfigError: an unknown board, a clock that it does not make, or a number of columns outside its range.
         """
         return estimate(
             Architecture.of(design),
-            kernel=self.kernel or Kernel.of(design),
+            kernel=self.kernel,
             board=self.board,
             clock_mhz=self.clock_mhz,
             columns=self.columns,

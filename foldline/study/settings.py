@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from datapath.boards import TargetBoard, check_clock, load_board
+from datapath.boards import DEFAULT_BOARD, TargetBoard, check_clock, load_board
 from datapath.design import Limits
 from datapath.errors import ConfigError, FileError
-from datapath.manifest import Kernel
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from foldline.foldings.enumeration import check_rate
 from foldline.study.space import Space
@@ -41,9 +41,9 @@ class StudySettings:
     preset: dict[str, bool | int | float | str]  # hyperparameters by name, without those that the space decides
     dataset: str  # its name
     lines: tuple[int, int, int]  # see `COUNTED`
-    board: str = "pynq-z2"
+    board: str | dict[str, object] = DEFAULT_BOARD  # name, or the fields of a user's own board: others need no file
     clock_mhz: float | None = None  # of the accelerator; None takes the board's
-    kernel: str = Kernel.HLS.value
+    kernel: str = DEFAULT_KERNEL.value
     columns: int = COLUMNS  # of the line that columns/s are modelled for
     weight: tuple[int, ...] = Space.weight  # this and the next four: see `Space`
     activation: tuple[int, ...] = Space.activation
@@ -55,7 +55,7 @@ class StudySettings:
     data: dict[str, str] = field(default_factory=dict)  # the dataset's paths on the first worker; others may differ
 
     def __post_init__(self) -> None:
-        board = load_board(self.board)
+        board = self.on_board
         if self.clock_mhz is None:
             object.__setattr__(self, "clock_mhz", board.clock(None))
         check_clock(self.clock_mhz)
@@ -80,6 +80,8 @@ class StudySettings:
 
     @property
     def on_board(self) -> TargetBoard:
+        if isinstance(self.board, dict):
+            return TargetBoard.from_dict(self.board, source="board of the study")
         return load_board(self.board)
 
     def as_text(self) -> str:
@@ -121,6 +123,15 @@ def preset_of(hyperparameters: Hyperparameters) -> dict[str, bool | int | float 
     """A preset as `StudySettings` has it: without the widths and the size, which the space decides."""
     decided = next(iter(Space())).decided
     return {name: value for name, value in hyperparameters.to_dict().items() if name not in decided}
+
+
+def board_setting(board: str) -> str | dict[str, object]:
+    """What `StudySettings.board` holds: the name of one of our boards, or the fields in a user's own file.
+
+    :param board: name or file, see `load_board`.
+    """
+    found = load_board(board)
+    return found.to_dict() if found.path else found.name
 
 
 def first_settings(given: Mapping[str, object]) -> StudySettings:
@@ -171,6 +182,8 @@ def joined_settings(before: StudySettings, given: Mapping[str, object], *, study
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{value.get('name')!r}, a board of a file"
     if isinstance(value, float):
         return f"{value:.10g}"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else f"{value!r}"

@@ -91,7 +91,8 @@ def _cheapest(study: StudyResult, max_cer: float) -> Iterator[str]:
             f"The cheapest network with a CER of at most {max_cer:g} %: trial {trial.number}, {trial.choice.name}, "
             f"{trial.point.folding}: {trial.error_rates.cer:.2f} %, {share_text(trial.point)} (estimated)."
         )
-        target = {"kernel": Kernel(settings.kernel), "board": settings.board, "clock_mhz": settings.clock_mhz}
+        board = settings.board if isinstance(settings.board, str) else f"{settings.on_board.name}.json"
+        target = {"kernel": Kernel(settings.kernel), "board": board, "clock_mhz": settings.clock_mhz}
         yield f"  {export_command(trial.error_rates.design, trial.point, **target)}"
     elif study.front:
         best = study.front[0]

@@ -16,11 +16,11 @@ from pynq.buffer import PynqBuffer
 
 from datapath.boards import CLOCKS_MHZ
 from datapath.boards.clocks import MAX_DIVIDER, meant_clock, possible_clocks
-from datapath.manifest import Kernel, Manifest
+from datapath.manifest import Manifest
 from datapath.registers import CONTROL_BYTES
 from overlay_driver.bitstream import BitFile
 from overlay_driver.board import Board
-from overlay_driver.virtual.core import Core
+from overlay_driver.virtual.core import Core, VirtualCore
 from overlay_driver.virtual.faults import Faults
 from overlay_driver.virtual.memory import Allocation, PhysicalMemory
 
@@ -185,7 +185,7 @@ class VirtualBoard(Board):
         device = VirtualDevice(core, base=manifest.control_base)
         device.set_io_pll(manifest.clock_mhz)
         super().__init__(device, part=manifest.part, timer=VirtualTime(device))
-        self.kind = "virtual board with the RTL" if core.kernel is Kernel.RTL else "virtual board"
+        self.kind = "virtual board" if isinstance(core, VirtualCore) else "virtual board with the RTL"
 
     @property
     def faults(self) -> Faults:

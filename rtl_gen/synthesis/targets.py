@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from datapath.boards import load_board
+from datapath.boards import DEFAULT_BOARD, load_board
 from datapath.design import Design
 from datapath.errors import ConfigError, suggestion
 from datapath.registers import TOP
@@ -55,7 +55,7 @@ class Target:
 
 
 def _xc7_part() -> Counts:
-    board = load_board("pynq-z1")
+    board = load_board(DEFAULT_BOARD)
     return Counts(luts=board.luts, ffs=board.ffs, bram36=float(board.bram36), dsps=board.dsps)
 
 

@@ -10,6 +10,7 @@ import pytest
 from datapath.boards import Family, TargetBoard, board_names, load_board
 from datapath.boards.clocks import clock_text
 from datapath.errors import ConfigError, FileError
+from tests.golden_data import REPOSITORY
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 
@@ -238,3 +239,11 @@ def test_a_file_that_is_no_board_is_refused(tmp_path, content, message):
 def test_a_file_that_is_missing_is_refused(tmp_path):
     with pytest.raises(FileError, match=r"mine\.json: no such file"):
         load_board(tmp_path / "mine.json")
+
+
+def test_the_board_on_the_documentation_s_page_is_one(tmp_path):
+    page = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
+    path = tmp_path / "zybo.json"
+    path.write_text(page.partition("```json\n")[2].partition("```")[0], encoding="utf-8")
+    board = load_board(path)
+    assert (board.name, board.clock(142.857)) == ("zybo-z7-20", 1000 / 7)

@@ -71,11 +71,11 @@ def test_a_whole_number_of_megahertz_gives_the_same_bytes(manifest, clock):
     assert '"clock_mhz": 100.0,' in replace(manifest, clock_mhz=clock).as_text()
 
 
-def test_the_published_overlay_s_facts_are_the_default(design):
+def test_the_facts_of_a_project_on_a_pynq_board_are_the_default(design):
     manifest = Manifest.of(design, answers=())
     assert (manifest.part, manifest.clock_mhz, manifest.control_base) == ("xc7z020clg400-1", 100, CONTROL_BASE)
-    assert manifest.kernel is Kernel.PUBLISHED
-    assert Manifest.of(design.refolded(OTHER_FOLDING), answers=()).kernel is Kernel.HLS
+    assert manifest.kernel is Kernel.RTL
+    assert Manifest.of(design.refolded(OTHER_FOLDING), answers=()).kernel is Kernel.RTL
 
 
 def test_the_entries_are_those_of_the_design(design, manifest):

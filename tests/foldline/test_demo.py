@@ -77,7 +77,7 @@ def names(comparison):
 def test_the_demo_logs_its_steps_and_keeps_its_files(ran):
     result, messages = ran
     assert [message[0] for message in messages] == ["1", "2", " ", "3", " ", "4", " ", "5", " ", " ", "6"]
-    assert re.search(r"PYNQ-Z1: weights need \d[\d.]* of 140 BRAM36", messages[-5])
+    assert re.search(r"PYNQ-Z2: weights need \d[\d.]* of 140 BRAM36", messages[-5])
     assert messages[-3].startswith(NO_COMPILER)
     assert messages[-2] == f"   RTL simulation skipped: {NO_VERILATOR}"
     assert (result.project / "rtl" / "input_weights.mem").is_file()

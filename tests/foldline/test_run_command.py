@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from datapath import Design
+from datapath.architecture import Architecture
+from datapath.cycles import cycles_of
 from datapath.files import read_npz, write_npz
-from datapath.manifest import KnownAnswer, Manifest
+from datapath.manifest import Kernel, KnownAnswer, Manifest
 from foldline.batch.board_runs import Throughput
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard, reading
@@ -41,7 +43,7 @@ def images(tmp_path) -> list[Path]:
 
 
 def test_lines_are_printed_with_the_milliseconds_of_a_board(images):
-    result = run(DESIGN, *images)
+    result = run(DESIGN, *images, "--kernel", "published")
     # PE 2 and two steps per unit: 2 * (63 * 2 + 30) + 1 cycles per column and 295.6 per line, at 100 MHz.
     assert result.stdout == (
         f"{images[0]}\t1971 been expected\t258 columns, 0.810 ms (modelled)\n"
@@ -51,6 +53,43 @@ def test_lines_are_printed_with_the_milliseconds_of_a_board(images):
         "Virtual board: 2 lines, 570 columns in 1.790 ms, modelled from the cycle count at 100 MHz: 111.9 GOPS.\n"
     )
     assert result.exit_code == 0
+
+
+def test_the_kernel_is_that_of_a_project(images):
+    """The RTL's exact cycles, with the 18 and 16 labels of the two lines."""
+    cycles = cycles_of(Architecture.of(Design.load(DESIGN)), Kernel.RTL)
+    first, second = (cycles.milliseconds(columns, 100, labels) for columns, labels in ((258, 18), (312, 16)))
+    result = run(DESIGN, *images)
+    assert result.stdout == (
+        f"{images[0]}\t1971 been expected\t258 columns, {first:.3f} ms (modelled)\n"
+        f"{images[1]}\t12 describes the\t312 columns, {second:.3f} ms (modelled)\n"
+    )
+    assert result.stderr.startswith("Virtual board: 2 lines, 570 columns in ")
+
+
+def test_a_bitstream_whose_kernel_nothing_says_is_refused(images, tmp_path):
+    """A published bitstream would pair the directions of an odd line wrongly, one of ours takes it."""
+    bitstream = write_bit_file(tmp_path / "mine.bit")
+    fails(
+        f"{bitstream} has no manifest beside it, mine.json: give --manifest FILE, or --kernel published for a bitstream of "
+        "LSTM-PYNQ.",
+        *(DESIGN, images[0], "--bitstream", bitstream),
+    )
+    assert run(DESIGN, images[0], "--bitstream", bitstream, "--kernel", "published").exit_code == 0
+    named = write_bit_file(tmp_path / "plain-W2A4-pynq.bit")  # its name says it
+    assert "0.810 ms" in run(DESIGN, images[0], "--bitstream", named).stdout
+
+
+def test_a_kernel_that_the_device_or_the_manifest_does_not_have_is_refused(images, tmp_path):
+    fails(
+        "--kernel is hls; the accelerator of --device rtl is rtl.",
+        *(DESIGN, images[0], "--device", "rtl", "--kernel", "hls"),
+    )
+    Manifest.of(Design.load(DESIGN), answers=()).write(tmp_path / "mine.json")
+    fails(
+        f"The kernel of {tmp_path / 'mine.json'} is 'rtl'; --kernel needs 'hls'.",
+        *(DESIGN, images[0], "--manifest", tmp_path / "mine.json", "--kernel", "hls"),
+    )
 
 
 def test_json(images):
@@ -99,7 +138,9 @@ def test_with_a_bitstream_and_its_manifest(images, tmp_path):
     bitstream = write_bit_file(tmp_path / "mine.bit")
     vectors = read_npz(VECTORS)
     answer = KnownAnswer(vectors["pixels_1"], vectors["labels_1"])
-    Manifest.of(Design.load(DESIGN), answers=(answer,), clock_mhz=50).write(tmp_path / "mine.json")
+    Manifest.of(Design.load(DESIGN), answers=(answer,), kernel=Kernel.PUBLISHED, clock_mhz=50).write(
+        tmp_path / "mine.json"
+    )
     result = run(DESIGN, images[0], "--bitstream", bitstream)
     assert result.stdout == f"{images[0]}\t1971 been expected\t258 columns, 1.621 ms (modelled)\n"
     assert "modelled from the cycle count at 50 MHz" in result.stderr
@@ -173,7 +214,8 @@ def test_a_board_s_times_are_measured_and_may_be_upper_bounds(images, monkeypatc
 
 
 def test_one_line_is_singular(images):
-    assert run(DESIGN, images[0]).stderr.startswith("Virtual board: 1 line, 258 columns in 0.810 ms, modelled from ")
+    printed = run(DESIGN, images[0], "--kernel", "published").stderr
+    assert printed.startswith("Virtual board: 1 line, 258 columns in 0.810 ms, modelled from ")
 
 
 def test_a_total_is_an_upper_bound_if_any_line_s_time_is():

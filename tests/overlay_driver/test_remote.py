@@ -58,7 +58,7 @@ def pynqs_files_apart(tmp_path, monkeypatch):
 
 def driver_at(server, bit, name=SMALL):
     design = golden_design(name)
-    manifest = Manifest.of(design, answers=(golden_answer(name),))
+    manifest = Manifest.of(design, answers=(golden_answer(name),), kernel=Kernel.PUBLISHED)
     return Driver(design, board=remote.remote_board(server.address), manifest=manifest, bitstream=bit)
 
 
@@ -73,7 +73,9 @@ def require_golden(driver, name=SMALL):
 def test_labels_of_golden_lines_equal_their_vectors(tmp_path):
     bit = write_bit_file(tmp_path / "plain.bit")
     with serve(TRAINED) as server:
-        with open_driver(golden_design(TRAINED), device=f"remote:{server.address}", bitstream=bit) as driver:
+        with open_driver(
+            golden_design(TRAINED), device=f"remote:{server.address}", bitstream=bit, kernel=Kernel.PUBLISHED
+        ) as driver:
             readings = list(driver.read_lines(columns for columns, _ in golden_lines(TRAINED)))
             assert driver.board.kind == "remote board"
             assert driver.board.remote

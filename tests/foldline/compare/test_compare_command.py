@@ -13,6 +13,7 @@ import pytest
 
 from datapath import Limits
 from datapath.errors import BoardError
+from datapath.manifest import Kernel
 from foldline.compare.comparison import BACKENDS, compare
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
 from foldline.console.text import plain_table
@@ -101,11 +102,16 @@ def test_a_design_has_no_pytorch_backends_and_no_board_is_opened_for_them(saved,
 def test_the_board_is_opened_as_the_options_say(saved, data, opened, tmp_path):
     result = run(saved, "--data", data, "--backends", "board")
     assert result.exit_code == 0, result.output
-    assert opened.options == {"device": "virtual", "bitstream": None, "manifest": None}
+    assert opened.options == {"device": "virtual", "bitstream": None, "manifest": None, "kernel": None}
     bit, manifest = tmp_path / "a.bit", tmp_path / "b.json"
-    options = ("--device", "remote:pynq:7967", "--bitstream", bit, "--manifest", manifest)
+    options = ("--device", "remote:pynq:7967", "--bitstream", bit, "--manifest", manifest, "--kernel", "hls")
     assert run(saved, "--data", data, "--backends", "board", *options).exit_code == 0
-    assert opened.options == {"device": "remote:pynq:7967", "bitstream": bit, "manifest": manifest}
+    assert opened.options == {
+        "device": "remote:pynq:7967",
+        "bitstream": bit,
+        "manifest": manifest,
+        "kernel": Kernel.HLS,
+    }
 
 
 # What is printed ----------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def of_command(path, *arguments) -> dict:
 def test_a_published_network_in_its_folding_is_within_three_percent_of_its_board(name):
     pe, steps = FOLDINGS[name]
     path = DESIGNS / f"QLSTM128_W{name[1]}B8A{name[3]}I8_FC_W8B8.npz"
-    found = of_command(path, "--pe", pe, "--simd-factor", steps)
+    found = of_command(path, "--pe", pe, "--simd-factor", steps, "--kernel", "published")
     assert abs(found["cycles_per_column"] / MEASURED[name] - 1) < 0.03
     assert found["kernel"] == "published"
     (overlay,) = (one for one in PUBLISHED if one.name == name)
@@ -54,10 +54,10 @@ def test_a_published_network_in_its_folding_is_within_three_percent_of_its_board
 
 def test_json_is_the_models():
     options = ("--pe", 4, "--simd-input", 8, "--simd-recurrent", 64, "--pe-out", 3, "--clock-mhz", 125)
-    found = of_command(W2A2, *options, "--board", "pynq-z2", "--columns", 400)
+    found = of_command(W2A2, *options, "--kernel", "hls", "--board", "pynq-z2", "--columns", 400)
     folding = Folding(pe=4, simd_input=8, simd_recurrent=64, pe_out=3)
     architecture = Architecture.of(Design.load(W2A2).refolded(folding))
-    cycles = cycles_of(architecture, Kernel.HLS)  # PE_OUT above 1
+    cycles = cycles_of(architecture, Kernel.HLS)
     assert found["folding"] == {"pe": 4, "simd_input": 8, "simd_recurrent": 64, "pe_out": 3}
     assert (found["kernel"], found["board"], found["clock_mhz"], found["columns"]) == ("hls", "pynq-z2", 125, 400)
     assert [(stage["stage"], stage["cycles_per_column"], stage["cycles_per_line"]) for stage in found["stages"]] == [
@@ -83,15 +83,17 @@ def test_without_options_it_is_the_folding_of_the_design():
     found = of_command(W2A2)
     assert found["folding"] == {"pe": 2, "simd_input": 16, "simd_recurrent": 64, "pe_out": 1}
     assert found["columns"] == 520
-    assert found["cycles_per_line"] == cycles_of(Architecture.of(design), Kernel.PUBLISHED).line(520)
-    assert of_command(W2A2, "--kernel", "hls")["cycles_per_line"] < found["cycles_per_line"]
+    assert (found["kernel"], found["board"]) == ("rtl", "pynq-z2")
+    assert found["cycles_per_line"] == cycles_of(Architecture.of(design), Kernel.RTL).line(520)
+    assert of_command(W2A2, "--kernel", "published")["cycles_per_line"] > found["cycles_per_line"]
+    # PE_OUT decides no kernel: what `export --project` writes is the RTL at every folding.
+    assert of_command(W2A2, "--pe-out", 2)["kernel"] == "rtl"
 
 
 def test_report_of_a_published_overlay():
-    lines = run(W2A2, "--pe", 2, "--simd-factor", 1).stdout.splitlines()
+    lines = run(W2A2, "--pe", 2, "--simd-factor", 1, "--kernel", "published").stdout.splitlines()
     assert lines[0] == (
-        "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD 32 and 128, PE_OUT 1, in the published kernel on "
-        "Digilent PYNQ-Z1 at 100 MHz."
+        "QLSTM128_W2B8A2I8_FC_W8B8, PE 2, SIMD 32 and 128, PE_OUT 1, in the published kernel on TUL PYNQ-Z2 at 100 MHz."
     )
     assert [line.split("  ")[0] for line in lines[4:12]] == [
         *("DMA in", "hidden layer", "output layer", "concatenate", "maximum", "label", "DMA out", "all, overlapped"),
@@ -106,15 +108,15 @@ def test_report_of_a_published_overlay():
     assert lines[-2] == "It fits, by this estimate."
 
 
-def test_the_estimate_of_the_published_kernel_names_that_of_the_hls_kernel():
-    ours = of_command(W2A2, "--kernel", "hls")
+def test_the_estimate_of_the_published_kernel_names_that_of_the_kernel_of_a_project():
+    ours = of_command(W2A2)
     message = (
-        "In Foldline's HLS kernel, which `export --project --kernel hls` writes and no board has run: "
+        "In Foldline's rtl kernel, which `export --project` writes and no board has run: "
         f"{ours['columns_per_second']:.0f} columns/s, {ours['resources']['luts']} LUT, "
         f"{ours['resources']['bram36']:g} BRAM36, modelled and estimated."
     )
-    assert message in run(W2A2).stdout.splitlines()
-    assert "HLS kernel" not in run(W2A2, "--kernel", "hls").stdout
+    assert message in run(W2A2, "--kernel", "published").stdout.splitlines()
+    assert "Foldline's rtl kernel" not in run(W2A2, "--kernel", "hls").stdout
 
 
 def test_millions_are_written_out():
@@ -126,7 +128,7 @@ def test_millions_are_written_out():
     assert f"{luts} LUT of 53200" in list(report(found))[-1]
 
 
-@pytest.mark.parametrize("change", [("--pe", 4), ("--kernel", "hls"), ("--pe-out", 2)])
+@pytest.mark.parametrize("change", [("--kernel", "published", "--pe", 4), ("--kernel", "hls"), ()])
 def test_another_folding_or_kernel_was_not_measured(change):
     assert "measured" not in run(W2A2, "--pe", 2, "--simd-factor", 1, *change).stdout
 
@@ -217,7 +219,11 @@ def test_each_kernel_has_its_own_resources():
 @pytest.mark.parametrize(
     ("arguments", "message", "status"),
     [
-        (("--labels", 6), "--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.", 2),
+        (
+            ("--labels", 6, "--kernel", "hls"),
+            "--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.",
+            2,
+        ),
         (("--kernel", "rtl", "--labels", 96), "labels is 96; the design's lines have 0 to 95.", 1),
     ],
 )

@@ -1,5 +1,6 @@
 """`foldline export --project`: files, memories; of the HLS kernel the test bench, compiled and run."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from PIL import Image
 
 from datapath import Design, Folding, Limits, image_columns
 from datapath.architecture import Architecture
+from datapath.boards import load_board
 from datapath.errors import DesignError
 from datapath.manifest import Kernel, Manifest
 from foldline.demo import EMBEDDED
@@ -237,3 +239,52 @@ def test_invalid_exports_are_refused(saved, arguments, message, tmp_path, monkey
     assert result.exit_code != 0
     assert result.output.splitlines()[-1] == message
     assert not (tmp_path / "p").exists()
+
+
+def own_board(tmp_path, **changes):
+    values = (
+        load_board("pynq-z2").to_dict() | {"name": "mine", "title": "My board", "part": "xc7z010clg400-1"} | changes
+    )
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_a_project_for_a_user_s_own_board(saved, tmp_path):
+    """1600 MHz / 13 is 123.077 MHz; the script, the manifest and the README have part, name and clock."""
+    board = own_board(tmp_path, io_pll_mhz=1600)
+    folder = tmp_path / "project"
+    result = run("export", saved, "--project", folder, "--board", board, "--clock-mhz", 123.077)
+    assert result.exit_code == 0 and "files for My board, kernel rtl" in result.stdout
+    script = (folder / "build.tcl").read_text()
+    assert "set part xc7z010clg400-1\n" in script and "set clock_mhz 123.077\n" in script
+    assert Manifest.read(folder / f"{Design.load(saved).experiment}.json").clock_mhz == 1600 / 13
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("export", "--project", "p"),
+        ("export", "--project", "p", "--kernel", "hls"),
+        ("manifest", "-o", "m.json"),
+        ("estimate",),
+        ("explore",),
+        ("report", "-o", "r.html"),
+    ],
+)
+def test_a_clock_that_the_board_cannot_make_is_refused(saved, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    name, *options = command
+    for board in ((), ("--board", own_board(tmp_path))):
+        result = run(name, saved, *options, *board, "--clock-mhz", 175)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "makes 1000 MHz / (d0 * d1) with dividers of 1 to 63. The nearest clocks are 166.667 and 200 MHz." in (
+            result.stderr
+        )
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".npz") == ["mine.json"]
+
+
+def test_explore_names_the_file_of_a_user_s_own_board(saved, tmp_path):
+    board = own_board(tmp_path)
+    printed = run("explore", saved, "--board", board, "--min-columns-per-second", 1000).stdout
+    assert f"--kernel rtl --board {board} --clock-mhz 100" in printed

@@ -26,7 +26,7 @@ def saved(tmp_path):
 
 def test_a_manifest_for_a_published_bitstream_is_written_and_described(tmp_path):
     path = tmp_path / "plain-W2A4-pynq.json"
-    result = run("manifest", GOLDEN, "-o", path)
+    result = run("manifest", GOLDEN, "-o", path, "--kernel", "published")
     manifest = Manifest.read(path)
     design = Design.load(GOLDEN)
     labels = sum(len(answer.labels) for answer in manifest.answers)
@@ -39,6 +39,14 @@ def test_a_manifest_for_a_published_bitstream_is_written_and_described(tmp_path)
     assert (manifest.kernel, manifest.part) == (Kernel.PUBLISHED, "xc7z020clg400-1")
     assert (manifest.clock_mhz, manifest.control_base) == (100, 0x43C0_0000)
     manifest.require(design, "the manifest")
+
+
+def test_a_published_name_without_a_kernel_is_refused(tmp_path):
+    """The default kernel takes odd lines, which the published one pairs wrongly."""
+    path = tmp_path / "plain-W2A4-pynq.json"
+    result = run("manifest", GOLDEN, "-o", path)
+    assert result.exit_code == 2 and "give --kernel published" in result.stderr
+    assert not path.exists()
 
 
 def test_the_driver_finds_it_beside_the_bitstream(saved, tmp_path):
@@ -68,8 +76,12 @@ def test_the_published_kernel_is_given_no_odd_line(inputs):
 def test_kernel_board_and_clock_are_as_asked(saved, tmp_path):
     for arguments, kernel, facts in (
         (("--kernel", "hls"), Kernel.HLS, ("xc7z020clg400-1", 100, 0x43C0_0000)),
-        (("--board", "kv260"), Kernel.PUBLISHED, ("xck26-sfvc784-2LV-c", 1000 / 7, 0xA000_0000)),
-        (("--board", "zcu104", "--clock-mhz", 62.5), Kernel.PUBLISHED, ("xczu7ev-ffvc1156-2-e", 62.5, 0xA000_0000)),
+        (("--board", "kv260"), Kernel.RTL, ("xck26-sfvc784-2LV-c", 1000 / 7, 0xA000_0000)),
+        (
+            ("--board", "zcu104", "--clock-mhz", 62.5, "--kernel", "published"),
+            Kernel.PUBLISHED,
+            ("xczu7ev-ffvc1156-2-e", 62.5, 0xA000_0000),
+        ),
     ):
         assert run("manifest", saved, "-o", tmp_path / "net.json", *arguments).exit_code == 0
         manifest = Manifest.read(tmp_path / "net.json")

@@ -233,7 +233,7 @@ def test_the_same_inputs_give_the_same_bytes(whole):
 def test_cycles_and_resources_are_those_of_the_models():
     run = simulated_run()
     found = estimate(Architecture.of(run.design), kernel=Kernel.PUBLISHED, board="pynq-z2", clock_mhz=50, columns=300)
-    shown = page(run, target=Target(board="pynq-z2", clock_mhz=50, columns=300))
+    shown = page(run, target=Target(board="pynq-z2", clock_mhz=50, columns=300, kernel=Kernel.PUBLISHED))
     cycles, resources = shown.tables["costs"]
     for row, stage in zip(cycles[1:-1], found.cycles.stages, strict=True):
         slowest = "slowest" if stage is found.cycles.bottleneck else ""

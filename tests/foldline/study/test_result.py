@@ -33,7 +33,7 @@ def test_the_report_names_the_cheapest_network_that_reads_well_enough_and_how_to
     text = list(study_report(study, max_cer=5.0, complete=False))
     cheapest = study.cheapest(5.0)
     folding = cheapest.point.folding
-    assert text[0] == "Study tiny: 1000 columns/s on TUL PYNQ-Z2 at 100 MHz, hls kernel, tiny."
+    assert text[0] == "Study tiny: 1000 columns/s on TUL PYNQ-Z2 at 100 MHz, rtl kernel, tiny."
     assert text[1] == (
         f"8 of 8 trials finished (8 complete). The Pareto front in CER and share of the board has {len(study.front)}."
     )
@@ -45,7 +45,7 @@ def test_the_report_names_the_cheapest_network_that_reads_well_enough_and_how_to
         f"The cheapest network with a CER of at most 5 %: trial {cheapest.number}, {cheapest.choice.name}, "
     )
     assert text[-1] == (
-        "  foldline export runs/it/design.npz --project project --kernel hls --board pynq-z2 --clock-mhz 100 "
+        "  foldline export runs/it/design.npz --project project --kernel rtl --board pynq-z2 --clock-mhz 100 "
         f"--pe {folding.pe} --simd-input {folding.simd_input} --simd-recurrent {folding.simd_recurrent} "
         f"--pe-out {folding.pe_out}"
     )

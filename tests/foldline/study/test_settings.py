@@ -56,7 +56,7 @@ def test_settings_are_stored(storage):
     [
         ({"board": "kv260"}, "board is 'kv260', and the study 'tiny' has 'pynq-z2'."),
         ({"clock_mhz": 50.0}, "clock_mhz is 50, and the study 'tiny' has 100."),
-        ({"kernel": "published"}, "kernel is 'published', and the study 'tiny' has 'hls'."),
+        ({"kernel": "published"}, "kernel is 'published', and the study 'tiny' has 'rtl'."),
         (
             {"min_columns_per_second": 5.0},
             "min_columns_per_second is 5, and the study 'tiny' has 1000.",

@@ -89,7 +89,7 @@ def test_a_network_that_no_folding_makes_fast_enough_is_pruned_and_never_compute
 
     fastest = {
         choice: folding_front(
-            choice.architecture(inputs=8, classes=5), settings.on_board, Kernel.HLS
+            choice.architecture(inputs=8, classes=5), settings.on_board, Kernel.RTL
         ).fastest.columns_per_second
         for choice in settings.space
     }
