@@ -98,7 +98,7 @@ class Folding:
 
 
 MAX_LIMIT = (1 << 15) - 1
-"""Most columns, and most labels, of a line in our kernels: their counters have 16 bits."""
+"""Most columns, and most labels, of a line in our kernels: counters of 2 * columns, and of labels, have 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,8 @@ class Limits:
         for limit in fields(self):
             if getattr(self, limit.name) > MAX_LIMIT:
                 raise DesignError(
-                    f"The limit of {limit.name} is {getattr(self, limit.name)}; the kernel takes 1 to {MAX_LIMIT}."
+                    f"The limit of {limit.name} is {getattr(self, limit.name)}; the kernel takes 1 to {MAX_LIMIT}: its "
+                    "counters of 2 * columns and of labels have 16 bits."
                 )
 
 

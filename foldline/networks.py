@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath import Alphabet
-from datapath.design import MEMBER, Design, Folding
+from datapath.design import MEMBER, Design, Folding, Limits
 from datapath.errors import ConfigError, FileError
 from datapath.files import DAMAGE, is_folder, read_bytes, require_file
+from datapath.manifest import DEFAULT_KERNEL, Kernel
 from foldline import runs
 from foldline.datasets import alphabet_source
 
@@ -125,6 +126,45 @@ def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:
     if exported.narrowed:
         notes.append(f"Narrowed without retraining: {', '.join(exported.narrowed)}.")
     return tuple(notes)
+
+
+def with_choices(network: Network, *, folding: dict[str, int | None], limits: dict[str, int | None]) -> Network:
+    """The network whose design has the folding and the limits that a command line asks for.
+
+    :param network: from `open_network`.
+    :param folding: see `chosen_folding`.
+    :param limits: see `chosen_limits`.
+    :raises ConfigError, DesignError: as these.
+    """
+    design = network.design.refolded(chosen_folding(design=network.design, **folding))
+    limited = chosen_limits(design.limits, **limits)
+    return replace(network, design=design if limited == design.limits else replace(design, limits=limited))
+
+
+def chosen_limits(
+    before: Limits, *, max_columns: int | None, max_labels: int | None, kernel: Kernel = DEFAULT_KERNEL
+) -> Limits:
+    """The limits that a command line asks for; one that it leaves out is as before.
+
+    :param before: of the network.
+    :param max_columns: columns that the accelerator's buffers hold; None keeps `before`.
+    :param max_labels: labels that they hold; None keeps `before`.
+    :param kernel: whose buffers; those of the published one are as they were built.
+    :raises ConfigError: a limit is asked for of the published kernel.
+    :raises DesignError: a limit below 1, or beyond the counters of our kernels.
+    """
+    asked = {"columns": max_columns, "labels": max_labels}
+    given = {name: number for name, number in asked.items() if number is not None}
+    if not given:
+        return before
+    if kernel is Kernel.PUBLISHED:
+        raise ConfigError(
+            f"max_{next(iter(given))} needs the kernel rtl or hls: the published overlays are built, and their buffers hold "
+            f"{Limits().columns} columns and {Limits().labels} labels."
+        )
+    limits = replace(before, **given)
+    limits.require_countable()
+    return limits
 
 
 def chosen_folding(

@@ -16,10 +16,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from datapath.errors import CheckpointError, ConfigError, FileError
+from datapath.design import Limits
+from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
 from datapath.files import is_folder, read_text, write_text
 from foldline.compare.comparison import Comparison, compare
 from train.checkpoint import Checkpoint, opened
@@ -114,6 +115,7 @@ def run_recipe(
     change_data: bool = False,
     log: Callable[[str], None],
     reporter: Reporter,
+    limits: Limits | None = None,
     **settings: object,
 ) -> RecipeResult:
     """Run all stages, or those that are left, and write the design.
@@ -130,6 +132,7 @@ def run_recipe(
     :param change_data: whether a resumed recipe may have other lines than it had before.
     :param log: gets a line of text after each stage.
     :param reporter: gets the progress of each stage.
+    :param limits: of the design of a new recipe; None for those of the published overlay, or of `folder`.
     :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`; a resumed recipe has the lines
         that it began with.
@@ -141,7 +144,7 @@ def run_recipe(
     stages_of(target)  # what has no stages is refused before anything is written
     data = DataRecord.of(dataset)
     if home is None:
-        home = _begun(experiments, target, warm_up, str(settings.get("command", "")), data)
+        home = _begun(experiments, target, warm_up, str(settings.get("command", "")), data, limits)
     started = RecipeStart.read(home)
     _keep_lines(home, started, data, change=change_data)
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
@@ -158,7 +161,7 @@ def run_recipe(
         log(stage_line(result))
     final = results[-1].checkpoint
     chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
-    design = design_from_checkpoint(chosen).design
+    design = design_from_checkpoint(chosen, limits=started.limits).design
     dataset = in_form(dataset, design.text_form)
     comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
     notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
@@ -193,6 +196,7 @@ def _begun(
     warm_up: str | os.PathLike | Checkpoint | None,
     command: str,
     data: DataRecord,
+    limits: Limits | None,
 ) -> Path:
     """The folder of a new recipe, with what `RecipeStart.read` and `target_of` read."""
     first = None if warm_up is None else opened(warm_up)  # an invalid one is refused before anything is written
@@ -206,6 +210,7 @@ def _begun(
         warm_up=None if path is None else str(path.resolve()),
         batch_norm=first is None or not first.hyperparameters.prefused_bn_fc,
         data=data,
+        limits=limits,
     ).write(home)
     target.to_json(home / HYPERPARAMETERS)
     return home
@@ -219,17 +224,20 @@ class RecipeStart:
     warm_up     path of the checkpoint that replaced the first stage; None for no such checkpoint
     batch_norm  whether its first stages have batch norm; earlier versions had no recipe without
     data        its lines; None in the folder of an earlier version
+    limits      of its design; None for those of the published overlay
     """
 
     command: str
     warm_up: str | None
     batch_norm: bool = True
     data: DataRecord | None = None
+    limits: Limits | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into the recipe's folder; a FileError if that fails."""
         plain = {"command": self.command, "warm_up": self.warm_up, "batch_norm": self.batch_norm}
         plain |= {} if self.data is None else {"data": self.data.to_plain()}
+        plain |= {} if self.limits is None else {"limits": asdict(self.limits)}
         write_text(folder / START, json.dumps(plain, indent=2) + "\n")
 
     @classmethod
@@ -240,15 +248,16 @@ class RecipeStart:
             plain = json.loads(read_text(path))
             command, warm_up, batch_norm = plain["command"], plain["warm_up"], plain.get("batch_norm", True)
             data = None if plain.get("data") is None else DataRecord.from_plain(plain["data"])
+            limits = None if plain.get("limits") is None else Limits(**plain["limits"])
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
-        except ConfigError as error:
+        except (ConfigError, DesignError) as error:
             raise FileError(f"{path} is damaged: {error}") from error
         if not isinstance(command, str) or not isinstance(warm_up, str | None) or not isinstance(batch_norm, bool):
             raise FileError(
                 f"{path} is damaged: command must be a text, warm_up a path or null, batch_norm true or false."
             )
-        return cls(command=command, warm_up=warm_up, batch_norm=batch_norm, data=data)
+        return cls(command=command, warm_up=warm_up, batch_norm=batch_norm, data=data, limits=limits)
 
 
 def _keep_lines(home: Path, started: RecipeStart, data: DataRecord, *, change: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from foldline.commands.options import (
     FILE,
     GroupedCommand,
     folding_options,
+    limit_options,
     opened_design,
     option_group,
     target_options,
@@ -22,6 +24,7 @@ from foldline.commands.options import (
 @click.argument("source", metavar=DESIGN, type=FILE)
 @folding_options
 @target_options()
+@limit_options
 @option_group("Target")(
     "--labels", type=int, help="Labels of a line, for the rtl kernel [default: the design's limit]."
 )
@@ -34,6 +37,7 @@ def command(
     columns: int | None,
     kernel: str,
     labels: int | None,
+    limits: dict[str, int | None],
     as_json: bool,
 ) -> None:
     """Estimate cycles and resources of a design in a folding, without synthesis.
@@ -45,14 +49,15 @@ def command(
     from datapath.manifest import Kernel
     from foldline.hardware.estimate import as_json as json_of
     from foldline.hardware.estimate import estimate, report
-    from foldline.networks import chosen_folding
+    from foldline.networks import chosen_folding, chosen_limits
 
     if labels is not None and kernel != Kernel.RTL.value:
         raise click.UsageError("--labels needs --kernel rtl: the cycles of the other kernels do not depend on it.")
     design = opened_design(source)
     design = design.refolded(chosen_folding(design=design, **folding))
+    architecture = Architecture.of(design)
     found = estimate(
-        Architecture.of(design),
+        replace(architecture, limits=chosen_limits(architecture.limits, **limits, kernel=Kernel(kernel))),
         kernel=Kernel(kernel),
         board=board,
         clock_mhz=clock_mhz,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from datapath.manifest import Kernel
-from foldline.commands.options import DESIGN, FILE, GroupedCommand, opened_design, target_options
+from foldline.commands.options import DESIGN, FILE, GroupedCommand, limit_options, opened_design, target_options
 
 
 class _ExploreCommand(GroupedCommand):
@@ -35,6 +36,7 @@ class _ExploreCommand(GroupedCommand):
 @click.option("--all", "complete", is_flag=True, help="Show the complete front.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, which holds the complete fronts.")
 @target_options()
+@limit_options
 def command(
     sources: tuple[Path, ...],
     min_columns_per_second: float | None,
@@ -44,6 +46,7 @@ def command(
     clock_mhz: float | None,
     columns: int | None,
     kernel: str,
+    limits: dict[str, int | None],
 ) -> None:
     """Compare all foldings of a design on a board.
 
@@ -54,18 +57,21 @@ def command(
     from datapath.boards import load_board
     from foldline.foldings.enumeration import check_rate, folding_front
     from foldline.foldings.table import folding_json, folding_report
+    from foldline.networks import chosen_limits
 
     rate, target = min_columns_per_second, load_board(board)
     if rate is not None:
         check_rate(rate)
     networks = [Architecture.of(opened_design(source)) for source in sources]
+    networks = [replace(one, limits=chosen_limits(one.limits, **limits, kernel=Kernel(kernel))) for one in networks]
+    asked = {f"--{name.replace('_', '-')}": number for name, number in limits.items() if number is not None}
     found = []
     for source, network in zip(sources, networks, strict=True):
         front = folding_front(network, target, Kernel(kernel), clock_mhz=clock_mhz, columns=columns)
         if not as_json:
             if found:
                 click.echo()
-            for line in folding_report(front, source=str(source), rate=rate, complete=complete):
+            for line in folding_report(front, source=str(source), rate=rate, complete=complete, options=asked):
                 click.echo(line)
         found.append(folding_json(front, source=str(source), rate=rate))
     if as_json:

@@ -18,6 +18,7 @@ from foldline.commands.options import (
     folding_options,
     given_options,
     kernel_option,
+    limit_options,
     option_group,
     print_note,
 )
@@ -50,6 +51,7 @@ _open = option_group("Project for open tools")
     help="Image or folder of images: known-answer lines (rtl), or lines that the test bench computes, too (hls).",
 )
 @option_group("RTL")("--rtl", type=FILE, help="Folder to write the accelerator's SystemVerilog and memory files into.")
+@limit_options
 @_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
 @_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
 @folding_options
@@ -83,6 +85,7 @@ def command(
     clock_mhz: float | None,
     lines: tuple[Path, ...],
     rtl: Path | None,
+    limits: dict[str, int | None],
     target: str | None,
     baud: int | None,
     folding: dict[str, int | None],
@@ -109,7 +112,7 @@ def command(
     """
     from datapath.files import require_different
     from foldline.datasets import alphabet_source
-    from foldline.networks import chosen_folding, open_network
+    from foldline.networks import open_network, with_choices
 
     if target is not None and (project is None or kernel is not None or board is not None or lines):
         raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
@@ -119,6 +122,7 @@ def command(
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
     if baud is not None and target is None:
         raise click.UsageError("--baud needs --target ecp5.")
+    _require_own_buffers(limits, output=output, held=project or rtl or design_path)
     if fast_csim and (output is None or output.suffix == ".npz"):
         raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
     require_different(SOURCE=source, output=output, alphabet=alphabet)
@@ -131,7 +135,8 @@ def command(
         _require_own(alphabet, network)
     if not allow_narrowing and any((output, project, rtl, design_path)):
         network.require_no_narrowing(source)
-    design = network.design.refolded(chosen_folding(design=network.design, **folding))
+    network = with_choices(network, folding=folding, limits=limits)
+    design = network.design
     for note in network.notes:
         click.echo(note, err=True)
     if target is not None:
@@ -148,6 +153,19 @@ def command(
         design.save(design_path)
     if alphabet is not None:
         design.alphabet.write(alphabet)
+
+
+def _require_own_buffers(limits: dict[str, int | None], *, output: Path | None, held: Path | None) -> None:
+    """:raises click.UsageError: limits are asked for, and nothing that is written has buffers of ours, or a header has not."""
+    asked = [f"--{name.replace('_', '-')}" for name, limit in limits.items() if limit is not None]
+    design = output is not None and output.suffix == ".npz"
+    if asked and output is not None and not design:
+        raise click.UsageError(
+            f"{' and '.join(asked)} cannot go with -o {output}: the header is LSTM-PYNQ's, whose overlays are built with fixed "
+            "buffers; write it with a command of its own."
+        )
+    if asked and not (design or held):
+        raise click.UsageError(f"{' and '.join(asked)} needs --project FOLDER, --rtl FOLDER or a design to write.")
 
 
 def _require_own(alphabet: Path | None, network: Network) -> None:

@@ -25,6 +25,7 @@ import click
 from click.core import ParameterSource
 
 from datapath.boards import DEFAULT_BOARD
+from datapath.design import MAX_LIMIT
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from datapath.text_form import NORMALISATIONS
@@ -150,6 +151,25 @@ FOLDING = {
     "simd_factor": "Steps in which a gate's products are computed; replaces --simd-input and --simd-recurrent.",
     "pe_out": "Classes of the output layer computed in parallel, at most C.",
 }
+
+
+limit_options = as_one(
+    "limits",
+    ("max_columns", "max_labels"),
+    option_group("Limits")(
+        "--max-columns",
+        type=int,
+        metavar="N",
+        help=f"Columns that the buffers of our kernels hold, 1 to {MAX_LIMIT} [default: the network's, 732 unless asked for].",
+    ),
+    option_group("Limits")(
+        "--max-labels",
+        type=int,
+        metavar="N",
+        help=f"Labels that the buffers of our kernels hold, 1 to {MAX_LIMIT} [default: the network's, 95 unless asked for].",
+    ),
+)
+"""The longest line of the accelerator, for `foldline.networks.chosen_limits`."""
 
 
 folding_options = as_one(

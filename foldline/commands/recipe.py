@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,7 @@ from foldline.commands.options import (
     alphabet_option,
     dataset_options,
     given_options,
+    limit_options,
     option_group,
 )
 from foldline.commands.training_options import (
@@ -32,6 +34,9 @@ from foldline.commands.training_options import (
 )
 from foldline.console.stopping import Stopped
 
+if TYPE_CHECKING:
+    from datapath.design import Limits
+
 _start = option_group("Start")
 
 DEFAULT_PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
@@ -46,6 +51,7 @@ DEFAULT_PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
     help="Float network that replaces the float stage: a checkpoint, also of pytorch-ocr or a state dict of torch, or the "
     "folder of a run or a recipe.",
 )
+@limit_options
 @extend_alphabet_option
 @change_data_option
 @run_options
@@ -59,6 +65,7 @@ def command(
     context: click.Context,
     folder: Path | None,
     warm_up: Path | None,
+    limits: dict[str, int | None],
     extend_alphabet: bool,
     change_data: bool,
     params_file: Path | None,
@@ -82,8 +89,9 @@ def command(
     from foldline.recipe import RecipeStart, run_recipe, target_of
     from train.distributed import torchrun_group
 
-    if folder is not None and "warm_up" in given_options(context):
-        raise click.UsageError("--warm-up is for a new recipe; -i FOLDER resumes one.")
+    given = [name for name in given_options(context) if name in ("warm_up", *limits)]
+    if folder is not None and given:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} is for a new recipe; -i FOLDER resumes one.")
     if extend_alphabet and folder is None and warm_up is None:
         raise click.UsageError("--extend-alphabet needs --warm-up: a new network has a class for every character.")
     if change_data and folder is None:
@@ -113,6 +121,7 @@ def command(
             change_data=change_data,
             log=reporter.note,
             reporter=reporter,
+            limits=_asked_limits(limits),
             extend_alphabet=extend_alphabet,
             device=device_of(no_cuda),
             threads=threads,
@@ -146,3 +155,11 @@ def _found_warm_up(path: Path) -> Path:
     for message in taken(path, found):
         click.echo(message, err=True)
     return found
+
+
+def _asked_limits(limits: dict[str, int | None]) -> Limits | None:
+    from datapath.design import Limits
+    from foldline.networks import chosen_limits
+
+    chosen = chosen_limits(Limits(), **limits)
+    return None if chosen == Limits() else chosen

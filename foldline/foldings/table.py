@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from datapath.errors import ConfigError
@@ -15,13 +15,16 @@ from foldline.hardware.estimate import RESOURCE_TITLES
 HEADINGS = ("PE", "SIMD_INPUT", "SIMD_RECURRENT", "PE_OUT", "columns/s", *RESOURCE_TITLES.values(), "share", "")
 
 
-def folding_report(front: FoldingFront, *, source: str, rate: float | None, complete: bool) -> Iterator[str]:
+def folding_report(
+    front: FoldingFront, *, source: str, rate: float | None, complete: bool, options: Mapping[str, object] | None = None
+) -> Iterator[str]:
     """The front of a network as lines of text.
 
     :param source: file from which `foldline export` exports the network.
     :param rate: columns/s for which the cheapest folding is named; None names none.
     :param complete: show the complete front; otherwise the front in columns/s and the share of the scarcest resource, and
         the published folding if it is on the complete front.
+    :param options: more options of the command that exports the network, with their values; None for none.
     """
     published = published_point(front)
     named = None if published is None else published.point.folding
@@ -50,7 +53,7 @@ def folding_report(front: FoldingFront, *, source: str, rate: float | None, comp
             yield f"{what} does not fit {front.board.title}, by the estimate: it needs {share_text(point)}."
     if rate is not None:
         yield ""
-        yield from _cheapest(front, rate, source)
+        yield from _cheapest(front, rate, source, options or {})
 
 
 def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dict[str, object]:
@@ -88,14 +91,23 @@ def _cells(point: FoldingPoint) -> tuple[str, ...]:
     )
 
 
-def export_command(source: str, point: FoldingPoint, *, kernel: Kernel, board: str, clock_mhz: float) -> str:
+def export_command(
+    source: str,
+    point: FoldingPoint,
+    *,
+    kernel: Kernel,
+    board: str,
+    clock_mhz: float,
+    options: Mapping[str, object] | None = None,
+) -> str:
     """The command that exports a network at a folding: a project for one of our kernels, a header for the published one.
 
     :param source: file of the network.
     :param board: its name, or the path of its file.
+    :param options: more options with their values; None for none.
     """
-    named = {f"--{name.replace('_', '-')}": str(value) for name, value in asdict(point.folding).items()}
-    folding = [text for option in named.items() for text in option]
+    named = {f"--{name.replace('_', '-')}": value for name, value in asdict(point.folding).items()} | (options or {})
+    folding = [str(text) for option in named.items() for text in option]
     if kernel is Kernel.PUBLISHED:
         target = ["-o", "network.hpp"]
     else:
@@ -116,7 +128,7 @@ def _counts(front: FoldingFront, *, complete: bool) -> str:
     return f"{text}."
 
 
-def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
+def _cheapest(front: FoldingFront, rate: float, source: str, options: Mapping[str, object]) -> Iterator[str]:
     try:
         point = front.cheapest(rate)
     except ConfigError as error:
@@ -126,5 +138,5 @@ def _cheapest(front: FoldingFront, rate: float, source: str) -> Iterator[str]:
         f"The cheapest folding with {rate:.10g} columns/s or more: {point.folding}, "
         f"{point.columns_per_second:.0f} columns/s (modelled), {share_text(point)} (estimated)."
     )
-    clock, board = front.clock_mhz, front.board.option
-    yield f"  {export_command(source, point, kernel=front.kernel, board=board, clock_mhz=clock)}"
+    target = {"kernel": front.kernel, "board": front.board.option, "clock_mhz": front.clock_mhz}
+    yield f"  {export_command(source, point, **target, options=options)}"

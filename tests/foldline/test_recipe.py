@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 import params
-from datapath import Design
+from datapath import Design, Limits
 from datapath.errors import ConfigError, FileError
 from datapath.images import quantize_pixels
 from fixedpoint_sim import simulate
@@ -29,7 +29,7 @@ from train.reporting import Reporter
 TARGET = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
 
 
-def recipe(home, *, hyperparameters=TARGET, folder=None, reporter=None, said=None):
+def recipe(home, *, hyperparameters=TARGET, folder=None, reporter=None, said=None, limits=None):
     said = [] if said is None else said
     return run_recipe(
         hyperparameters,
@@ -38,6 +38,7 @@ def recipe(home, *, hyperparameters=TARGET, folder=None, reporter=None, said=Non
         folder=folder,
         log=said.append,
         reporter=reporter or Reporter(),
+        limits=limits,
         author="test",
         command="test",
     )
@@ -251,3 +252,24 @@ def test_without_a_preset_it_takes_one_and_says_which(tmp_path, monkeypatch):
     preset = Hyperparameters.from_json(params.find(Path("QLSTM128_W2B8A4I8_FC_W8B8")))
     assert given["hyperparameters"] == replace(preset, epochs=30)
     assert [stage.epochs for stage in (one.hyperparameters for one in stages_of(preset))] == [48, 72, 120]
+
+
+def test_the_design_has_the_limits_that_were_asked_for_also_after_resuming(done, tmp_path):
+    limits = Limits(columns=900, labels=95)
+    asked = recipe(tmp_path, hyperparameters=replace(TARGET, epochs=4), limits=limits)
+    assert Design.load(asked.design).limits == limits
+    asked.design.unlink()
+    again = recipe(tmp_path, hyperparameters=None, folder=asked.folder)
+    assert Design.load(again.design).limits == limits
+    assert Design.load(done.design).limits == Limits()
+    assert "limits" not in (done.folder / "recipe.json").read_text()
+    start = asked.folder / "recipe.json"
+    start.write_text(start.read_text().replace("900", "0"))
+    with pytest.raises(FileError, match=r"recipe\.json is damaged: The limit of columns is 0"):
+        recipe(tmp_path, hyperparameters=None, folder=asked.folder)
+
+
+def test_limits_are_for_a_new_recipe(done):
+    result = CliRunner().invoke(main, ["recipe", "-i", str(done.folder), "--max-columns", "900"])
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: --max-columns is for a new recipe; -i FOLDER resumes one."
