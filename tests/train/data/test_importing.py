@@ -155,6 +155,13 @@ def test_texts_are_normalised(tmp_path, normalisation, expected):
     assert {line.text for line in written.dataset.training} == {expected}
 
 
+def test_one_letter_in_two_forms_becomes_one(tmp_path):
+    # The lists spell caf\u00e9 as e + U+0301 and as U+00E9, and cr\u00e8me with e + U+0300: in NFC no combining sign is left.
+    dataset = import_lines(CASES / "d_nfd2", tmp_path / "out").dataset
+    assert [line.text for line in dataset.training[:3]] == ["caf\u00e9 cr\u00e8me", "caf\u00e9", "\u00fcber"]
+    assert dataset.validation[0].text == "caf\u00e9 \u00fcber"
+
+
 def test_names_in_nfd_are_the_names_of_a_list_in_nfc(tmp_path):
     # A list written on Linux names caf\u00e9/0000; the folder, from macOS, has its NFD form.
     folder = tmp_path / unicodedata.normalize("NFD", "caf\u00e9")

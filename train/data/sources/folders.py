@@ -61,6 +61,9 @@ def find_lines(source: Path, form: Callable[[str], str]) -> Found:
             elif not _read_file(found, folder, name):
                 others.append(str(folder.relative / name))
     _unused_images(found, folders)
+    for link in found.links:
+        if not any(image.is_relative_to(link) for image in found.used):
+            found.left_out.add("links to folders", str(link), "links to folders are not followed.")
     if others:
         found.notes.append(f"Files of {source} that hold no lines: {len(others)}, the first is {others[0]}.")
     if not images and not found.lines and not found.left_out:
@@ -264,6 +267,9 @@ def _read_page(found: Found, folder: _Folder, name: str) -> bool:
     if page is None:
         return False
     image = _page_image(found, folder, name, page)
+    other = found.pages.setdefault(image, str(path))
+    if other != str(path):
+        raise DataError(f"the lines of its page {image} are those of {other}, which is read.")
     if not page.lines:
         found.left_out.add("pages without a line", str(path), "it has no text line.")
     for line in page.lines:
@@ -316,7 +322,7 @@ def _folders(path: Path, relative: PurePosixPath, found: Found) -> Iterator[_Fol
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.name)
                 elif entry.is_dir():
-                    found.left_out.add("links to folders", str(path / entry.name), "links to folders are not followed.")
+                    found.links.append(path / entry.name)
                 elif entry.is_file():
                     files.append(entry.name)
                 else:

@@ -94,6 +94,8 @@ class Found:
     left_out   what cannot
     notes      messages on what is doubtful
     kinds      number of lines by kind of file
+    pages      XML file of each image of a page
+    links      links to folders, whose images lists may name
     repeated   places of lines that are described again with the same text, each with the first place
     used       images that belong to a line or are a page
     """
@@ -104,6 +106,8 @@ class Found:
     left_out: LeftOut = field(default_factory=LeftOut)
     notes: list[str] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
+    pages: dict[Path, str] = field(default_factory=dict)
+    links: list[Path] = field(default_factory=list)
     repeated: list[tuple[str, str]] = field(default_factory=list)
     used: set[Path] = field(default_factory=set)
     _first: dict[object, FoundLine] = field(default_factory=dict)
@@ -118,12 +122,18 @@ class Found:
         return self._image_files.setdefault(folder, ImageFiles(folder))
 
     def further_notes(self) -> list[str]:
-        """Messages on lines that are described more than once, and on names with several images."""
+        """Messages on names with several images, spaces that no picture shows, and lines that are described again."""
         notes = [note for images in self._image_files.values() for note in images.notes()]
+        spaced = [line.where for line in self.lines if line.text != line.text.strip()]
+        if spaced:
+            notes.append(
+                f"Texts that begin or end with a space, which no picture shows: {len(spaced)}, the first is {spaced[0]}."
+            )
         if self.repeated:
             again, first = self.repeated[0]
             notes.append(
-                f"{len(self.repeated)} lines are described again with the same image and text; the first is {again}, as {first}."
+                f"Lines that are described again with the same image and text: {len(self.repeated)}, the first is {again}, as "
+                f"{first}."
             )
         return notes
 

@@ -149,7 +149,7 @@ def test_an_image_with_two_texts_keeps_the_first(tmp_path):
     found = read(tmp_path)
     assert [one.line.text for one in found.lines] == ["one", "two"]
     assert "'two', which is taken" in reasons(found)["table.csv line 2 (b.png)"]
-    assert any("1 lines are described again" in message for message in found.messages)
+    assert any("described again with the same image and text: 1" in message for message in found.messages)
 
 
 def test_names_that_a_list_cannot_hold_are_changed_and_stay_unique(tmp_path):
@@ -169,6 +169,19 @@ def test_hidden_files_and_links_to_folders_are_not_read(tmp_path):
     found = read(tmp_path / "in")
     assert len(found.lines) == 1
     assert set(reasons(found)) == {"loop"}
+    text(tmp_path / "in" / "list.txt", "loop/in/a.png,x\n")  # a list may name what lies behind a link
+    assert read(tmp_path / "in").left_out == ()
+
+
+def test_spaces_at_the_ends_of_texts_are_kept_and_pointed_out(tmp_path):
+    for name, content in (("a", "x "), ("b", "x")):
+        image(tmp_path / f"{name}.png")
+        text(tmp_path / f"{name}.gt.txt", content)
+    found = read(tmp_path)
+    assert [one.line.text for one in found.lines] == ["x ", "x"]
+    (note,) = found.messages
+    assert "1, the first is" in note
+    assert "a.gt.txt" in note
 
 
 def test_sources_that_are_refused(tmp_path):

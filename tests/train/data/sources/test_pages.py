@@ -156,6 +156,17 @@ def test_files_that_are_not_trusted(tmp_path, scan, content, part):
     assert (part or "no image of its page, other.png") in why
 
 
+def test_a_page_with_two_xml_files_is_read_once(tmp_path, scan):
+    text(tmp_path / "scan.xml", page_xml(page_line("0,0 50,20", "x")))
+    text(
+        tmp_path / "scan.alto.xml",
+        alto('<TextLine HPOS="0" VPOS="0" WIDTH="51" HEIGHT="20"><String CONTENT="x"/></TextLine>'),
+    )
+    found = read(tmp_path)
+    assert found.kinds == {"ALTO": 1}  # scan.alto.xml comes first
+    assert "scan.alto.xml, which is read" in reasons(found)["scan.xml"]
+
+
 def test_other_xml_files_hold_no_lines(tmp_path):
     image(tmp_path / "a.png")
     text(tmp_path / "a.gt.txt", "x")
