@@ -30,7 +30,7 @@ from train.data.forms import in_form
 from train.data.record import DataRecord, require_same_lines
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
 from train.export import design_from_checkpoint
-from train.reporting import EpochResult, Reporter
+from train.reporting import EpochResult, Reporter, RunStart
 from train.starting import Pretrained
 from train.trainer import train
 
@@ -153,7 +153,8 @@ def run_recipe(
     before = None if started.warm_up is None else Path(started.warm_up)
     results: list[StageResult] = []
     for stage in stages if before is None else stages[1:]:
-        ended = _run_stage(stage, dataset, home / stage.name, before, reporter, settings)
+        later = sum(one.hyperparameters.epochs for one in stages[stages.index(stage) + 1 :])
+        ended = _run_stage(stage, dataset, home / stage.name, before, _StageReporter(reporter, later), settings)
         if ended is None:
             return RecipeResult(folder=home, stages=tuple(results), design=None, comparison=None)
         result, before = ended
@@ -268,6 +269,18 @@ def _keep_lines(home: Path, started: RecipeStart, data: DataRecord, *, change: b
         replace(started, data=data).write(home)
 
 
+class _StageReporter(Reporter):
+    """Passes on the progress of a stage, with the epochs of those that follow."""
+
+    def __init__(self, shown: Reporter, later_epochs: int) -> None:
+        self._shown, self._later_epochs = shown, later_epochs
+        self.batch_done, self.epoch_done = shown.batch_done, shown.epoch_done
+        self.stopping, self.note = shown.stopping, shown.note
+
+    def started(self, run: RunStart) -> None:
+        self._shown.started(replace(run, later_epochs=self._later_epochs))
+
+
 def _run_stage(
     stage: TrainingStage,
     dataset: Dataset,
@@ -303,8 +316,4 @@ def stage_line(result: StageResult) -> str:
     """Error rates at the end of a stage, as one line of text."""
     if result.last_epoch is None:
         return f"{result.stage.name}: done before."
-    greedy, overlay = result.last_epoch.greedy, result.last_epoch.overlay
-    return (
-        f"{result.stage.name}: greedy CTC CER {greedy.cer:.2f} %, overlay labels CER {overlay.cer:.2f} %, "
-        f"{overlay.exact} of {overlay.lines} lines exact."
-    )
+    return f"{result.stage.name}: {result.last_epoch.rates_text}."

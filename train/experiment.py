@@ -110,10 +110,8 @@ class Experiment:
         drawn = result.epoch in (1, self._epochs) or result.epoch % self._interval == 0
         self._tensorboard.add(result, recognised if drawn else ())
         self.log(
-            f"epoch {result.epoch}: loss {result.loss:.4f}, greedy CTC CER {result.greedy.cer:.2f} %, "
-            f"WER {result.greedy.wer:.2f} %, overlay labels CER {result.overlay.cer:.2f} %, "
-            f"WER {result.overlay.wer:.2f} %, {result.rates.exact} of {result.rates.lines} lines exact, "
-            f"learning rate {result.learning_rate:.3g}, {result.seconds:.1f} s"
+            f"epoch {result.epoch}: loss {result.loss:.4f}, learning rate {result.learning_rate:.3g}, "
+            f"{result.seconds:.1f} s; {result.rates_text}"
         )
         self.save_state(checkpoint)
 

@@ -13,9 +13,10 @@ import numpy as np
 from datapath.files import file_errors
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine, draw_line
-from train.reporting import EpochResult
+from train.reporting import GREEDY, OVERLAY, EpochResult
 
-CURVES = ("loss", "CER", "WER", "CER, overlay labels", "WER, overlay labels", "learning rate")
+CURVES = ("loss", *(f"{decoder}/{rate}" for decoder in (GREEDY, OVERLAY) for rate in ("CER", "WER")), "learning rate")
+"""Names of the curves: one group of error rates per decoder."""
 
 HYPERPARAMETERS_FILE = "events.out.tfevents.0000000000.hyperparameters"
 """One file for all sessions, each of which writes it again: a resumed run has its hyperparameters once, those of today.
@@ -42,7 +43,7 @@ class TensorBoardLog:
 
     def add(self, result: EpochResult, recognised: Sequence[RecognisedLine]) -> None:
         """Add a finished epoch, with a picture of each recognised line; a FileError if their font is missing."""
-        rates = (result.greedy.cer, result.greedy.wer, result.overlay.cer, result.overlay.wer)
+        rates = [rate for _, of in result.by_decoder for rate in (of.cer, of.wer)]
         for name, value in zip(CURVES, (result.loss, *rates, result.learning_rate), strict=True):
             self._writer.add_scalar(name, value, result.epoch)
         for line in recognised:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,12 +226,14 @@ class _Run:
                 classes=len(self.alphabet),
                 parameters=sum(parameter.numel() for parameter in self.model.parameters()),
                 batches_per_epoch=self.batches_per_epoch,
+                training_columns=sum(self.data.samples[index].columns for index in self.data.order(self.epoch)),
+                validation_columns=sum(len(pixels) for pixels in self.data.validation_pixels),
             )
         )
         results: list[EpochResult] = []
         best: Checkpoint | None = None
         experiment.save_start(self.checkpoint())
-        with _deferred_interrupt() as interrupted:
+        with _deferred_interrupt(self.reporter.stopping) as interrupted:
             while self.epoch < self.hyperparameters.epochs and not self.group.any(interrupted.is_set()):
                 started_at = time.monotonic()
                 if not self.train_epoch(interrupted):
@@ -270,6 +272,7 @@ class _Run:
                     batches=self.batches_per_epoch,
                     loss=self.loss_sum / (done + lines),
                     lines_per_second=lines / max(time.monotonic() - started_at, 1e-9),
+                    columns=sum(self.data.samples[index].columns for index in indexes),
                 )
             )
             if self.group.any(interrupted.is_set()) and self.batch < self.batches_per_epoch:
@@ -363,8 +366,9 @@ def _copied(state: object) -> object:
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Turn the first SIGINT into an event, so that no step is cut in half; the second one interrupts at once."""
+def _deferred_interrupt(notify: Callable[[], None]) -> Iterator[threading.Event]:
+    """Turn the first SIGINT into an event and a call of `notify`, so that no step is cut in half; the second one interrupts
+    at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # which gets no signals
         yield event
@@ -373,6 +377,7 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
     def note(number: int, frame: object) -> None:
         event.set()
         signal.signal(signal.SIGINT, before)
+        notify()
 
     before = signal.signal(signal.SIGINT, note)
     try:

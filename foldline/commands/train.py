@@ -209,13 +209,18 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
 
 
 def _show_end(context: click.Context, result: TrainingResult, group: Group) -> None:
+    from train.reporting import GREEDY, OVERLAY
+
     if result.interrupted:
         how = "Resume with: " if group.size == 1 else "Resume under torchrun with: -m "
         again = f" {how}{resuming_command(context, result.resume_from)}" if result.folder else ""
         raise Stopped(f"Stopped after {result.last.epoch} whole epochs.{again}")
     if result.folder is not None and result.best is not None:
         best = result.best
-        click.echo(f"Best: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt")
+        decoder = OVERLAY if best.hyperparameters.select_by == "OVERLAY" else GREEDY
+        click.echo(
+            f"Best by {decoder}: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt"
+        )
 
 
 def _require_checkpoint(given: dict[str, object]) -> None:

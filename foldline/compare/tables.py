@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 
 from datapath.text_form import TextForm
 from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
 from foldline.compare.boards import BoardRun
-from foldline.compare.comparison import BackendResult, Comparison
+from foldline.compare.comparison import CTC, OVERLAY, BackendResult, Comparison
 from foldline.console.text import counted, plain_table
 from train.data.dataset import Line
 
@@ -29,6 +30,15 @@ def table_row(result: BackendResult) -> tuple[str, ...]:
         f"{rates.wer_per_line:.1f}",
         f"{rates.exact} of {rates.lines}",
     )
+
+
+def by_decoder(results: Iterable[BackendResult]) -> list[list[BackendResult]]:
+    """Results in groups: those by greedy CTC, then those by overlay labels, each in their order.
+
+    :param results: of a comparison.
+    """
+    groups = [[one for one in results if one.decoding == decoder] for decoder in (CTC, OVERLAY)]
+    return [group for group in groups if group]
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
@@ -79,7 +89,7 @@ def agreement_notes(found: Agreement) -> Iterator[str]:
 
 def line_rows(line: Line, results: Sequence[BackendResult], index: int, form: TextForm) -> Iterator[str]:
     """A line's reference, and the text of each backend that has computed it, for people: in logical order."""
-    shown = [result for result in results if index < len(result.texts)]
+    shown = [result for group in by_decoder(results) for result in group if index < len(result.texts)]
     names = [f"{result.title}, {result.decoding}" for result in shown]
     width = max(map(len, names))
     yield f"{'reference':<{width}}  {form.shown(line.text)}"
@@ -94,7 +104,9 @@ def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Itera
         yield line.name
         yield from line_rows(line, comparison.results, index, comparison.form)
     yield title
-    yield from plain_table([HEADINGS, *map(table_row, comparison.results)], text_columns=TEXT_COLUMNS)
+    yield from plain_table(
+        [HEADINGS, *map(table_row, chain(*by_decoder(comparison.results)))], text_columns=TEXT_COLUMNS
+    )
     yield from notes(comparison)
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from foldline.compare.comparison import Comparison
-from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, line_rows, notes, table_row
+from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, by_decoder, line_rows, notes, table_row
 
 _BRAILLE = 0x2800
 # Bits of the dots of a Braille cell, 4 rows by 2 columns.
@@ -37,8 +37,10 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
     table = Table(title=title, title_justify="left")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right")
-    for result in comparison.results:
-        table.add_row(*table_row(result))
+    for group in by_decoder(comparison.results):
+        for result in group:
+            table.add_row(*table_row(result))
+        table.add_section()
     console.print(table)
     for note in notes(comparison):
         console.print(note, highlight=False, markup=False, soft_wrap=note.startswith(" "))

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TextColumn
 
 from foldline.console.progress import bars_on
+from foldline.console.projection import Projection, duration
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
+
+PROJECTED_SECONDS = 30
+"""A run for which less time is projected needs no projection."""
 
 
 class _Shown(Reporter):
-    def __init__(self, console: Console, bars: Progress) -> None:
-        self._console, self._bars = console, bars
-        self._epochs = bars.add_task("epochs", total=None)
-        self._batches = bars.add_task("batches", total=None)
+    def __init__(self, console: Console, bars: Progress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console, self._bars, self._clock = console, bars, clock
+        self._epochs = bars.add_task("epochs", total=None, left="")
+        self._batches = bars.add_task("batches", total=None, left="")
+        self._run: RunStart | None = None
+        self._projection: Projection | None = None
+        self._projected = False
 
     def started(self, run: RunStart) -> None:
+        self._run, self._projection, self._projected = run, Projection(run, self._clock), False
         self._print(
             f"{run.hyperparameters.experiment_name()}: {run.parameters} parameters, {run.classes} classes, "
             f"{run.training_lines} training and {run.validation_lines} validation lines"
             + (f", in {run.folder}" if run.folder else ", dry run")
         )
-        self._bars.update(self._epochs, total=run.hyperparameters.epochs, completed=run.epoch)
+        self._bars.update(self._epochs, total=run.hyperparameters.epochs, completed=run.epoch, left="")
 
     def batch_done(self, result: BatchResult) -> None:
+        left = self._projection.batch_done(result)
+        if left is not None:
+            self._bars.update(self._epochs, left=f"{duration(left)} left")
+            self._print_projection(left)
         self._bars.update(
             self._batches,
             completed=result.batch,
@@ -34,15 +47,30 @@ class _Shown(Reporter):
             description=f"loss {result.loss:.3f}, {result.lines_per_second:.0f} lines/s",
         )
 
+    def _print_projection(self, left: float) -> None:
+        """Print the projected time once, where it is worth a line."""
+        later = self._run.later_epochs * self._projection.epoch_seconds
+        if self._projected or left + later < PROJECTED_SECONDS:
+            return
+        self._projected = True
+        epochs = self._run.hyperparameters.epochs - self._run.epoch
+        stages = f"; with the {self._run.later_epochs} of the later stages about {duration(left + later)}"
+        self._print(f"Projected: about {duration(left)} for {epochs} epochs{stages if later else ''}.")
+
     def epoch_done(self, result: EpochResult) -> None:
-        best = " *" if result.best_cer else ""
-        self._print(
-            f"epoch {result.epoch:>4}  loss {result.loss:8.3f}  CER {result.greedy.cer:6.2f} %  "
-            f"overlay CER {result.overlay.cer:6.2f} %  WER {result.overlay.wer:6.2f} %  "
-            f"exact {result.overlay.exact:>3} of {result.overlay.lines}  "
-            f"{result.seconds:5.1f} s{best}"
-        )
+        self._projection.epoch_done(result)
+        groups = [
+            f"{decoder}: CER {rates.cer:6.2f} %{'*' if result.best_cer and rates is result.rates else ' '} "
+            f"WER {rates.wer:6.2f} %  exact {rates.exact:>3} of {rates.lines}"
+            for decoder, rates in result.by_decoder
+        ]
+        self._print(f"epoch {result.epoch:>4}  loss {result.loss:8.3f} | {' | '.join(groups)} | {result.seconds:.1f} s")
         self._bars.update(self._epochs, completed=result.epoch)
+
+    def stopping(self) -> None:
+        where = f" {self._run.folder}/last.pt then has the last whole epoch." if self._run and self._run.folder else ""
+        with suppress(RuntimeError):  # the signal came while this stream was being written to
+            self._print(f"Stopping after this batch. Ctrl-C again stops at once;{where or ' nothing is kept.'}")
 
     def note(self, message: str) -> None:
         self._print(message)
@@ -55,5 +83,5 @@ class _Shown(Reporter):
 def showing(*, stderr: bool = False) -> Iterator[Reporter]:
     """A reporter that shows a run on the terminal, on stdout or stderr; the bars vanish when it ends."""
     console = Console(stderr=stderr)
-    with bars_on(console) as bars:
+    with bars_on(console, TextColumn("{task.fields[left]}")) as bars:
         yield _Shown(console, bars)

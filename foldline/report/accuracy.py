@@ -10,10 +10,10 @@ from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, 
 from foldline.compare.tables import agreement_notes, failure, notes
 
 TABLE = (
-    *((FLOAT, CTC), (QUANTIZED, CTC), (QUANTIZED, OVERLAY)),
-    *((SIMULATED, CTC), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
+    *((FLOAT, CTC), (QUANTIZED, CTC), (SIMULATED, CTC)),
+    *((QUANTIZED, OVERLAY), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
 )
-"""Backends, and how labels follow from their scores, in the order of the data flow."""
+"""Backends, and how labels follow from their scores: one group per decoder, each in the order of the data flow."""
 
 NOT_COMPARED = "Fewer than two bit-exact backends were computed; there is nothing to compare."
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from datapath.files import is_folder
 from foldline.report.inputs import CurveStage
 
-LOSS, GREEDY_CER, OVERLAY_CER = "loss", "CER", "CER, overlay labels"
+LOSS, GREEDY_CER, OVERLAY_CER = "loss", "greedy CTC/CER", "overlay labels/CER"
 """Names of the curves in the trace (`train.tensorboard_log.CURVES`)."""
+
+EARLIER = {GREEDY_CER: "CER", OVERLAY_CER: "CER, overlay labels"}
+"""Their names in earlier versions: a run that was resumed since has both."""
 
 
 def read_curves(folder: Path, *, name: str) -> CurveStage:
@@ -25,7 +28,7 @@ def read_curves(folder: Path, *, name: str) -> CurveStage:
     trace = EventAccumulator(str(folder), size_guidance={SCALARS: 0, "images": 1, "tensors": 1})
     trace.Reload()
     traced = {tag: {event.step: event.value for event in trace.Scalars(tag)} for tag in trace.Tags()[SCALARS]}
-    curves = [traced.get(tag, {}) for tag in (LOSS, GREEDY_CER, OVERLAY_CER)]
+    curves = [traced.get(EARLIER.get(tag), {}) | traced.get(tag, {}) for tag in (LOSS, GREEDY_CER, OVERLAY_CER)]
     epochs = sorted(set.intersection(*map(set, curves)))
     loss, greedy_cer, overlay_cer = (tuple(curve[epoch] for epoch in epochs) for curve in curves)
     return CurveStage(name=name, epochs=tuple(epochs), loss=loss, greedy_cer=greedy_cer, overlay_cer=overlay_cer)

@@ -53,7 +53,7 @@ class RunView:
     short: str
     estimate: Estimate
     check: CheckSummary
-    curves: tuple[Markup, Markup] | None
+    curves: tuple[Markup, Markup, Markup] | None
     histograms: Sequence[histograms.Histogram]
     quantities: Sequence[tuple[str, ...]]
     inspected: Sequence[str]

@@ -126,31 +126,36 @@ def _overlap(box: Box, taken: Iterable[tuple[float, ...]]) -> float:
     )
 
 
-def curve_plots(stages: Sequence[CurveStage], *, key: str) -> tuple[Markup, Markup]:
-    """Plot loss, and CER of both decodings, over the epochs of all stages in order."""
-    loss, cer = {"loss": (ACCENT, "-")}, {"greedy_cer": (FAINT, (0, (3, 2))), "overlay_cer": (ACCENT, "-")}
+def curve_plots(stages: Sequence[CurveStage], *, key: str) -> tuple[Markup, Markup, Markup]:
+    """Plot loss, CER by greedy CTC, and CER by overlay labels, over the epochs of all stages in order; one scale for both
+    rates."""
+    rates = ("greedy_cer", "overlay_cer")
     return (
-        _over_epochs(stages, loss, key=f"{key}-loss", y_label="loss, nats per line"),
-        _over_epochs(stages, cer, key=f"{key}-cer", y_label="CER %"),
+        _over_epochs(stages, "loss", ("loss",), key=f"{key}-loss", y_label="loss, nats per line"),
+        _over_epochs(stages, "greedy_cer", rates, key=f"{key}-greedy-cer", y_label="CER %, greedy CTC"),
+        _over_epochs(stages, "overlay_cer", rates, key=f"{key}-overlay-cer", y_label="CER %, overlay labels"),
     )
 
 
-def _over_epochs(stages: Sequence[CurveStage], lines: dict[str, tuple], *, key: str, y_label: str) -> Markup:
-    """Plot curves, each a field of the stages with its colour and style, on a log scale, with a line between stages."""
+def _positive(values: Sequence[float]) -> np.ndarray:
+    """Values that have a logarithm; the others are NaN."""
+    values = np.array(values, dtype=float)
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)
+
+
+def _over_epochs(stages: Sequence[CurveStage], field: str, scaled: Sequence[str], *, key: str, y_label: str) -> Markup:
+    """Plot a field of the stages on a log scale that fits the fields `scaled`, with a line between stages."""
 
     def content(axes: Axes) -> None:
-        before, shown = 0, []
+        before = 0
         for number, stage in enumerate(stages):
             epochs = before + np.array(stage.epochs)
             marker = "o" if len(epochs) < 3 else ""
-            for field, (color, style) in lines.items():
-                values = np.array(getattr(stage, field), dtype=float)
-                shown.append(np.where(np.isfinite(values) & (values > 0), values, np.nan))  # others have no logarithm
-                axes.plot(epochs, shown[-1], color=color, linestyle=style, linewidth=1.4, marker=marker)
+            axes.plot(epochs, _positive(getattr(stage, field)), color=ACCENT, linewidth=1.4, marker=marker)
             if number:
                 axes.axvline(before + 0.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
             before = int(epochs[-1])
-        finite = np.concatenate(shown)
+        finite = np.concatenate([_positive(getattr(stage, name)) for stage in stages for name in scaled])
         finite = finite[np.isfinite(finite)] if np.isfinite(finite).any() else np.ones(1)
         low, high = finite.min() / 1.3, finite.max() * 1.3
         axes.set(xlabel="epoch", ylabel=y_label, xlim=(0, before + 1), yscale="log", ylim=(low, high))

@@ -211,5 +211,8 @@ class _TrialReporter(Reporter):
                     f"board was {best:.2f} %."
                 )
 
+    def stopping(self) -> None:
+        self._shown.stopping()
+
     def note(self, sentence: str) -> None:
         self._shown.note(sentence)

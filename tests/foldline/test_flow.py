@@ -51,7 +51,7 @@ def test_training_prints_each_epoch_and_where_the_best_is(trained):
     lines = printed.splitlines()
     assert lines[0].startswith("QLSTM8_W4B8A4I8_FC_W8B8: ")
     assert sum(line.startswith("epoch ") for line in lines) == 30
-    assert lines[-1].startswith("Best: CER ") and lines[-1].endswith(str(checkpoint))
+    assert lines[-1].startswith("Best by greedy CTC: CER ") and lines[-1].endswith(str(checkpoint))
 
 
 def test_evaluate_reads_the_validation_lines(trained, data):

@@ -108,7 +108,7 @@ def test_the_design_tells_what_it_reads(done):
 def test_each_stage_starts_where_the_one_before_it_ended(done):
     assert [result.checkpoint.parent.parent.name for result in done.stages] == ["1-float", "2-recurrent", "3-hardware"]
     assert [Checkpoint.load(result.checkpoint).epoch for result in done.stages] == [2, 3, 5]
-    assert stage_line(done.stages[0]).startswith("1-float: greedy CTC CER ")
+    assert stage_line(done.stages[0]).startswith("1-float: greedy CTC: CER ")
 
 
 def test_an_interrupted_recipe_ends_as_if_it_had_not_been(done, tmp_path):

@@ -46,15 +46,15 @@ def test_the_issues_example_goes_on_with_its_lines(tmp_path):
     again = run("train", "-i", last, "--epochs", 2, "--random-seed", 6, "--no-cuda")
     assert again.exit_code == 0, again.stderr
     assert again.stderr == (
-        f"The lines are those of {last}: --data synthetic:12 --seed 5 (12 training and 200 validation lines).\n"
+        f"The lines are those of {last}: --data synthetic:12 (seed 5: 12 training and 200 validation lines).\n"
     )
     assert ", 12 training and 200 validation lines" in again.stdout
     assert Checkpoint.load(last).data == before
     fails(
         (
             str(last),
-            "--data synthetic:12 --seed 5 (12 training",
-            "--data synthetic:13 --seed 5 (13 training",
+            "--data synthetic:12 (seed 5: 12 training",
+            "--data synthetic:13 (seed 5: 13 training",
             "--change",
         ),
         *("train", "-i", last, "--epochs", 3, "--data", "synthetic:13"),

@@ -72,8 +72,8 @@ def test_the_trace_has_every_curve_and_the_pictures_of_the_kept_epochs(tmp_path)
     assert steps(accumulator) == same(CURVES, [1, 2, 3, 4, 5, 6, 7]) | same(PICTURED, [1, 3, 6, 7])
     for tag, figure in (
         ("loss", lambda epoch: epoch.loss),
-        ("CER", lambda epoch: epoch.greedy.cer),
-        ("WER, overlay labels", lambda epoch: epoch.overlay.wer),
+        ("greedy CTC/CER", lambda epoch: epoch.greedy.cer),
+        ("overlay labels/WER", lambda epoch: epoch.overlay.wer),
     ):
         shown = [event.value for event in accumulator.Scalars(tag)]
         assert np.array_equal(np.float32(shown), np.float32([figure(epoch) for epoch in run.epochs]))

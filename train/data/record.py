@@ -100,12 +100,12 @@ class DataRecord:
     @property
     def shown(self) -> str:
         """Options and counts, for messages."""
-        options = {name: value for name, value in self.options.items() if name != "seed" or "synthetic" in self.name}
         words = []
-        for name, value in options.items():
-            if value is not False:
+        for name, value in self.options.items():
+            if name != "seed" and value is not False:
                 words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-        counts = f"{self.training.count} training and {self.validation.count} validation lines"
+        counts = f"seed {self.options['seed']}: " if "seed" in self.options and "synthetic" in self.name else ""
+        counts += f"{self.training.count} training and {self.validation.count} validation lines"
         counts += f", {self.extra.count} extra" if self.extra.count else ""
         return f"{shlex.join(words) if words else self.name} ({counts})"
 

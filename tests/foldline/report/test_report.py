@@ -103,8 +103,8 @@ def test_the_accuracy_table_has_the_numbers_of_the_comparisons(whole):
     for name, decoding, title in (
         ("float", "greedy CTC", "float PyTorch"),
         ("quantized", "greedy CTC", "quantized PyTorch"),
-        ("quantized", "overlay labels", "quantized PyTorch"),
         ("simulated", "greedy CTC", "simulated hardware"),
+        ("quantized", "overlay labels", "quantized PyTorch"),
         ("simulated", "overlay labels", "simulated hardware"),
         ("csim", "overlay labels", "C simulation (first 2 lines)"),
         ("rtl", "overlay labels", "RTL simulation"),

@@ -112,7 +112,7 @@ def test_runs_of_one_name_are_named_by_their_paths(saved, tmp_path):
 def write_session(folder, epochs, cer, *, first):
     writer = SummaryWriter(str(folder), purge_step=first)
     for epoch in epochs:
-        for name, value in (("loss", 10.0 / epoch), ("CER", cer), ("CER, overlay labels", cer + 0.5)):
+        for name, value in ((LOSS, 10.0 / epoch), (GREEDY_CER, cer), (OVERLAY_CER, cer + 0.5)):
             writer.add_scalar(name, value, epoch)
     writer.close()
 
