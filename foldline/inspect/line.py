@@ -8,6 +8,7 @@ from pathlib import Path
 from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
 from datapath.files import NpzReader
+from datapath.images import picture_name
 from datapath.streams import is_stream
 from fixedpoint_sim import Inspection, inspect_line
 from foldline.batch.inputs import LineInput
@@ -45,7 +46,8 @@ def picture_path(output: Path | None, *, image: Path | None, pixels: Path | None
     :raises ConfigError: `output` is neither a stream nor ends in .png.
     """
     if output is None:
-        return Path(f"{image.stem}.inspect.png" if image else f"{pixels.stem}-{number}.inspect.png")
+        file, number = picture_name(str(image)) if image else (pixels, number)
+        return Path(f"{Path(file).stem}.inspect.png" if number is None else f"{Path(file).stem}-{number}.inspect.png")
     if output.suffix.lower() != ".png" and not is_stream(output):
         raise ConfigError(f"--output is {output}; the picture is a PNG, so the name must end in .png.")
     return output

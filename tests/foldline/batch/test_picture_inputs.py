@@ -15,6 +15,7 @@ from fixedpoint_sim import simulate
 from foldline.batch.inputs import image_inputs, list_inputs
 from foldline.demo import EMBEDDED
 from foldline.hardware.board import open_driver
+from foldline.inspect.line import picture_path
 from tests.foldline.command_line import draw_line, fails, run
 from train.data.dataset import Line, read_dataset
 
@@ -90,6 +91,7 @@ def test_decoders_that_fail_do_not_end_the_command(design, saved, tmp_path):
     assert len(result.stderr.splitlines()) == 8
 
 
+@pytest.mark.pynq
 def test_the_board_reads_what_the_simulator_reads(design):
     """Path and Pillow image, transparent or of 16 bits; a file with two pictures is refused with their number."""
     with open_driver(design, device="virtual", bitstream=None, manifest=None) as driver:
@@ -130,6 +132,14 @@ def test_an_image_of_a_line_is_read_as_its_file_is():
     assert str(caught.value).startswith("page 1: The image has pixel mode F;")
 
 
+def test_pictures_of_one_file_are_inspected_into_files_of_their_own():
+    """An explicit name is not needed for the second to stay beside the first."""
+    names = {"multi.tif[0]": "multi-0", "multi.tif[1]": "multi-1", "scans/line.png": "line"}
+    for image, stem in names.items():
+        assert picture_path(None, image=Path(image), pixels=None, number=0) == Path(f"{stem}.inspect.png")
+    assert picture_path(None, image=None, pixels=Path("p.npz"), number=3) == Path("p-3.inspect.png")
+
+
 def test_inspect_takes_one_picture(saved, tmp_path):
     path = CASES / "multi.tif"
     fails((f"{path} holds 2 pictures",), "inspect", saved, path, "-o", tmp_path / "out.png")
@@ -144,4 +154,13 @@ def test_a_test_image_of_lstm_pynq_is_read_among_images(design, saved, tmp_path,
     (tmp_path / "list").write_text(f"{path}\n")
     given = {"image": [path], "list": ["--list", tmp_path / "list"]}[how]
     assert run("simulate", saved, *given).stdout == f"{path}\t{expected}\n" and expected
-    assert run("run", saved, *given).stdout.startswith(f"{path}\t{expected}\t40 columns, ")
+
+
+@pytest.mark.pynq
+def test_the_board_takes_a_test_image_and_a_frame(design, saved):
+    """The frame has 520 columns."""
+    path = CASES.parent / "files/test_image.txt"
+    frame = f"{CASES / 'multi.tif'}[0]"
+    first, second = run("run", saved, path, frame).stdout.splitlines()
+    assert first.startswith(f"{path}\t{text_of(design, path)}\t40 columns, ")
+    assert second.startswith(f"{frame}\t{text_of(design, frame)}\t520 columns, ")
