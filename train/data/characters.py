@@ -201,8 +201,9 @@ def _right_to_left(texts: Sequence[str], counts: Counter[str]) -> str | None:
     if not found:
         return None
     return (
-        f"{_holding(texts, found)} of {len(texts)} lines hold characters that are written from right to left, "
-        f"{listed(found)}. A network reads from left to right: texts in the order of reading need --bidi."
+        f"{_holding(texts, found)} of {len(texts)} lines hold characters that are written from right to left, such as "
+        f"{named(max(found, key=found.__getitem__))}. A network reads from left to right: texts in the order of reading "
+        "need --bidi."
     )
 
 

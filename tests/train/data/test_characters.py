@@ -98,7 +98,9 @@ def test_invisible_characters_and_other_spaces_are_counted():
 
 def test_letters_from_right_to_left_are_named_unless_the_texts_have_the_order_of_the_picture():
     (note,) = text_notes(["\u05d0\u05d1", "ab"], AS_WRITTEN)
-    assert note.startswith("1 of 2 lines hold characters that are written from right to left, '\u05d0' (U+05D0 HEBREW ")
+    assert note.startswith(
+        "1 of 2 lines hold characters that are written from right to left, such as '\u05d0' (U+05D0 "
+    )
     assert "--bidi" in note
     assert text_notes(["\u05d1\u05d0"], TextForm(in_picture_order=True)) == []
 
