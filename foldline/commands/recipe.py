@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.errors import ConfigError
+from datapath.text_form import TextForm
 from foldline.commands.options import (
     FILE,
     GroupedCommand,
@@ -110,7 +111,7 @@ def command(
     source = {**dataset_source, "extra": extra}
     resume = folder is not None
     lines = chosen_lines(context, source, started, of=folder, seed=hyperparameters.random_seed, resume=resume)
-    dataset = read_dataset(**lines)
+    dataset = read_dataset(**lines, form=start and TextForm.of(start.provenance))
     with showing() as reporter:
         result = run_recipe(
             hyperparameters,
