@@ -31,7 +31,7 @@ from train.data.record import DataRecord, require_same_lines
 from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
 from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter, RunStart
-from train.starting import Pretrained
+from train.starting import Pretrained, require_same_sizes
 from train.trainer import train
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
@@ -200,7 +200,12 @@ def _begun(
     limits: Limits | None,
 ) -> Path:
     """The folder of a new recipe, with what `RecipeStart.read` and `target_of` read."""
-    first = None if warm_up is None else opened(warm_up)  # an invalid one is refused before anything is written
+    first = None if warm_up is None else opened(warm_up)
+    if first is not None:  # one that does not fit is refused before anything is written
+        try:
+            require_same_sizes(first.hyperparameters, target)
+        except CheckpointError as error:
+            raise error.within(first.name) from error
     home = new_folder(experiments, f"{target.experiment_name()}-recipe")
     path = first and first.path
     if first is not None and (first.origin or path is None):

@@ -62,17 +62,16 @@ def load_checkpoint(path: str | os.PathLike, *, alphabet: AlphabetSource | None 
     path = Path(path)
     require_file(path)
     file = read_bytes(path)
+    if file[:2] == b"PK" and FORMAT.encode() in file:  # torch compresses nothing
+        return Checkpoint.load(path)
     try:
         stored = TorchFile(path, file)
     except CheckpointError as error:
         if file[:2] == b"PK" and not isinstance(error.__cause__, Refused):
-            return Checkpoint.load(path)  # a damaged file of Foldline, or no checkpoint: its message
+            return Checkpoint.load(path)  # an archive, but no checkpoint: its message
         raise
-    content = stored.content
-    if isinstance(content, dict) and content.get("format") == FORMAT:
-        return Checkpoint.load(path)
     try:
-        return _Foreign.of(path, content).checkpoint(stored, alphabet, hashlib.sha256(file).hexdigest())
+        return _Foreign.of(path, stored.content).checkpoint(stored, alphabet, hashlib.sha256(file).hexdigest())
     except (CheckpointError, ConfigError) as error:
         raise CheckpointError(str(error.within(path)), about=path) from error
 

@@ -255,14 +255,19 @@ def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion
         with torch.no_grad():
             source.fc.weight.mul_(factor)
             source.fc.bias.mul_(factor)
-    _require_same_sizes(checkpoint.hyperparameters, hyperparameters)
+    require_same_sizes(checkpoint.hyperparameters, hyperparameters)
     start = _seeded_start(hyperparameters, checkpoint.alphabet)
     load_weights(start.model, source.state_dict())
     return start
 
 
-def _require_same_sizes(trained: Hyperparameters, new: Hyperparameters) -> None:
-    """Refuse a network of another shape, and name the option that builds the checkpoint's."""
+def require_same_sizes(trained: Hyperparameters, new: Hyperparameters) -> None:
+    """Refuse a network of another shape, and name the option that builds the checkpoint's.
+
+    :param trained: of the checkpoint.
+    :param new: of the network that is to start from its weights.
+    :raises CheckpointError: they differ in one of `DECIDE_SHAPES`.
+    """
     for name in DECIDE_SHAPES:
         value, before = getattr(new, name), getattr(trained, name)
         if value != before:

@@ -97,6 +97,8 @@ def command(
         raise click.UsageError("--extend-alphabet needs --warm-up: a new network has a class for every character.")
     if change_data and folder is None:
         raise click.UsageError("--change-data is for a recipe that -i FOLDER resumes.")
+    if alphabet is not None and warm_up is None:
+        raise click.UsageError("--alphabet needs --warm-up CHECKPOINT.")
     if torchrun_group().size > 1:
         raise click.UsageError("A recipe trains in one process; under torchrun, run its stages with `foldline train`.")
     start = None

@@ -230,8 +230,9 @@ def _require_checkpoint(given: dict[str, object]) -> None:
             raise click.UsageError(f"{flags([name])[0]} needs --pretrained-policy RETRAIN.")
     if "change_data" in given and ("checkpoint" not in given or given.get("pretrained_policy") == "RETRAIN"):
         raise click.UsageError("--change-data needs -i CHECKPOINT, and a run that is resumed.")
-    if "pretrained_policy" in given and "checkpoint" not in given:
-        raise click.UsageError("--pretrained-policy needs -i CHECKPOINT.")
+    for name in ("pretrained_policy", "alphabet"):
+        if name in given and "checkpoint" not in given:
+            raise click.UsageError(f"{flags([name])[0]} needs -i CHECKPOINT.")
 
 
 def _run_other_command(context: click.Context, given: dict[str, object]) -> None:

@@ -205,6 +205,7 @@ def test_weights_of_the_original_start_a_run(tar, line):
         ("-i CK --export --alphabet none.txt", ["none.txt"]),
         ("-i CK --eval", ["12 classes", "--alphabet FILE"]),
         (f"-i CK --init_bn_fc_fusion {LETTERS}", ["--pretrained-policy RETRAIN"]),
+        (LETTERS, ["--alphabet needs -i CHECKPOINT"]),
     ],
 )
 def test_what_is_missing_is_named(tar, line, named):
@@ -279,6 +280,13 @@ def test_a_float_network_without_batch_norm_begins_a_recipe_without(tar, tmp_pat
     assert result.exit_code == 0, result.output
     (stage,) = tmp_path.glob("experiments/*-recipe-1/2-recurrent/*/last.pt")
     assert Checkpoint.load(stage).hyperparameters.prefused_bn_fc
+
+
+def test_a_recipe_of_another_size_is_refused_before_anything_is_written(tar, tmp_path):
+    result = tar(f"recipe --warm_up CK {LETTERS} -p demo --epochs 4 --data lines --no_cuda")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("Error: CK: layer_size is 128")
+    assert not (tmp_path / "experiments").exists()
 
 
 def test_an_alphabet_for_a_network_that_has_one_must_be_the_same(tar, folder, tmp_path):
