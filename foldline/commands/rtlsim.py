@@ -73,7 +73,10 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
 def _require_writable(path: Path) -> None:
     """A FileError, before the first line is computed, where a file cannot be written; a new file does not stay."""
     from datapath.files import file_errors
+    from datapath.streams import is_stream
 
+    if is_stream(path):
+        raise click.UsageError("--vcd is written by the simulation, which needs a file, not a stream.")
     with file_errors("write", path):
         new = not path.exists()
         path.open("ab").close()

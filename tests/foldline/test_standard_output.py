@@ -82,6 +82,10 @@ def test_a_trace_goes_to_standard_output_where_no_results_do(saved, image, tmp_p
         fails(("standard output", "--trace"), command, saved, image, "--trace", "-", status=2)
 
 
+def test_a_waveform_needs_a_file(saved, image):
+    fails(("--vcd", "not a stream"), "rtlsim", saved, image, "--vcd", "-", status=2)
+
+
 def foldline(*arguments: object, stdout) -> None:
     subprocess.run([sys.executable, "-m", "foldline", *map(str, arguments)], stdout=stdout, check=True)
 
