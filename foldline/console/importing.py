@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 
+from datapath.alphabet import MAX_LABEL, UNTRAINED_CHARACTERS, Alphabet
 from datapath.design import Limits
 from foldline.console.text import counted
-from train.data.characters import without_ink
+from train.data.characters import text_notes, untrained_note, without_ink
 from train.data.importing import Imported
 from train.data.sources.reading import HEIGHT
 
@@ -33,6 +35,8 @@ def import_report(imported: Imported, *, split: str) -> Iterator[str]:
         f"{imported.too_long} more than {limits.labels} labels"
     )
     yield from _characters(imported)
+    yield from text_notes([one.line.text for one in read.lines], dataset.form)
+    yield from _classes([line.text for line in dataset.training])
     if read.left_out:
         yield f"left out: {len(read.left_out)}"
     for message in dataset.problems:
@@ -52,9 +56,20 @@ def _characters(imported: Imported) -> Iterator[str]:
         yield f"  in no training line, so that a network cannot learn them: {', '.join(untrained)}"
 
 
+def _classes(texts: Sequence[str]) -> Iterator[str]:
+    """That training texts hold characters without a class, or more characters than there are classes."""
+    trained = set().union(*texts).difference(UNTRAINED_CHARACTERS)
+    if len(trained) > MAX_LABEL:
+        yield f"the training lines hold {len(trained)} characters to train; an alphabet has at most {MAX_LABEL}"
+    elif (note := untrained_note(texts, Alphabet.of_texts(texts))) is not None:
+        yield note
+
+
 def _shown(character: str) -> str:
     """A character with its code point; the latter alone where the former has no ink."""
     if character == " ":
         return "space"
     code = f"U+{ord(character):04X}"
+    if unicodedata.category(character).startswith("M"):
+        return f"\u25cc{character} {code}"  # a combining mark stands on a circle
     return code if character.isspace() or without_ink(character) else f"{character} {code}"

@@ -11,6 +11,7 @@ from foldline.datasets import open_dataset
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
+from tests.train.data.sources.places import image, text
 from train.data.dataset import read_dataset, write_dataset
 from train.trainer import train
 
@@ -44,6 +45,27 @@ def test_an_import_is_reported_in_numbers(tmp_path):
     assert "left out: 1" in shown
     assert "000009.bin.png is left out: there is no text for it: no 000009.gt.txt" in shown
     assert len(read_dataset(tmp_path / "lines").validation) == 3
+
+
+def test_an_import_names_doubtful_characters(tmp_path):
+    # Three texts have the letters with their accents as two characters each, two as one.
+    shown = run("data", "import", LINES / "d_nfd2", "-o", tmp_path / "lines", "--normalisation", "none").stdout
+    assert "U+0301 2" in shown
+    assert "\u25cc\u0301" in shown  # a combining mark stands on a circle
+    assert "--normalisation" in shown
+    shown = run("data", "import", LINES / "d_nfd2", "-o", tmp_path / "nfc").stdout
+    assert "U+0301" not in shown
+    assert "--normalisation" not in shown
+
+
+def test_more_characters_than_an_alphabet_has_are_named(tmp_path):
+    # 1 + 300 characters in one training line; a line of `x` validates or trains beside it.
+    for name, content in (("a", "$" + "".join(chr(0x4E00 + number) for number in range(300))), ("b", "x")):
+        image(tmp_path / "in" / f"{name}.png", width=40 + ord(name))
+        text(tmp_path / "in" / f"{name}.gt.txt", content)
+    seeds = ("0", "1", "2", "3")
+    shown = [run("data", "import", tmp_path / "in", "-o", tmp_path / seed, "--seed", seed).stdout for seed in seeds]
+    assert any("300 characters to train; an alphabet has at most 255" in one for one in shown)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def import_lines(
         for name, lines in ((TRAINING_LIST, dataset.training), (VALIDATION_LIST, dataset.validation)):
             write_text(inside / name, list_text((line.name, line.text) for line in lines))
         write_form(form, inside)
-    return _summary(dataset, read, own_split)
+    return _summary(replace(dataset, form=form), read, own_split)
 
 
 def source_dataset(
