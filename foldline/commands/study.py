@@ -158,6 +158,7 @@ def run(
     from foldline.study.storage import reaching
     from foldline.study.training import Training, claim_folder
     from foldline.study.worker import Worker
+    from train.data.record import DataRecord
 
     url, folder = _url(name, storage, experiments), experiments / name
     heartbeats = Heartbeat(interval=heartbeat, grace=grace)
@@ -175,6 +176,7 @@ def run(
         stages_of(planned.hyperparameters)  # refused now rather than after the lines have been read
         dataset, asked["data"] = _lines({one: value for one, value in paths.items() if one in given}, planned)
         asked["dataset"] = dataset.name
+        asked["digest"] = DataRecord.of(dataset).digest
         asked["lines"] = (len(dataset.training), len(dataset.validation), len(dataset.alphabet()))
         claim_folder(folder, planned_settings(before, asked, study=name))
         study, decided = join_study(name, url, asked, heartbeats)
@@ -200,10 +202,11 @@ def _url(name: str, storage: str | None, experiments: Path) -> str:
 
 
 def _lines(given: dict[str, object], planned: StudySettings) -> tuple[Dataset, dict[str, str]]:
-    """The dataset, and the options by which it was opened: those of the command line, or of the study if it has none."""
+    """The dataset, and the options by which it was opened: those of the study, and of the command line in their places."""
     from foldline.datasets import SYNTHETIC
+    from train.data.record import options_with
 
-    options = {"data": SYNTHETIC, **(given or planned.data)}
+    options = {"data": SYNTHETIC, **options_with(planned.data, given, extra=True)}
     forms = {name: str(options.pop(name)) for name in ("normalisation", "bidi") if name in options}
     paths = {
         name: str(value) if str(value).partition(":")[0] == SYNTHETIC else str(Path(value).resolve())

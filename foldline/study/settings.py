@@ -52,6 +52,7 @@ class StudySettings:
     hidden: tuple[int, ...] = Space.hidden
     prune_factor: float = 1.5  # a network is pruned above this multiple of the CER of a cheaper one at the same epoch
     trials: int = 20  # networks to finish, over all workers
+    digest: str = ""  # of the lines' names and texts; empty in a study of an earlier version
     data: dict[str, str] = field(default_factory=dict)  # the dataset's paths on the first worker; others may differ
 
     def __post_init__(self) -> None:
@@ -169,10 +170,16 @@ def joined_settings(before: StudySettings, given: Mapping[str, object], *, study
     ours = {name: value for name, value in given.items() if name not in ("data", "trials", "preset")}
     if ours.get("clock_mhz", before.clock_mhz) != before.clock_mhz:
         ours["clock_mhz"] = before.on_board.clock(ours["clock_mhz"])
+    digest = ours.pop("digest", "")
     theirs = {**asdict(before), **before.preset}
     for name, value in {**ours, **given.get("preset", {})}.items():
         if (tuple(value) if isinstance(value, list) else value) != theirs.get(name):
             raise ConfigError(f"{name} is {_plain(value)}, and the study {study!r} has {_plain(theirs.get(name))}.")
+    if digest and before.digest and digest != before.digest:
+        raise ConfigError(
+            f"The lines {before.dataset} have other names or texts than those that the study {study!r} was begun with, or "
+            "another order."
+        )
     trials = given.get("trials", before.trials)
     if trials < before.trials:
         raise ConfigError(

@@ -161,9 +161,11 @@ def claim_folder(folder: Path, settings: StudySettings) -> None:
     :raises FileError: it holds the networks of another study, or cannot be written to.
     """
     facts = {"dataset": settings.dataset, "lines": settings.lines, "preset": settings.preset}
+    earlier = json.dumps(facts, indent=2, sort_keys=True) + "\n"  # of a version that kept no digest
+    facts |= {"digest": settings.digest} if settings.digest else {}
     text, path = json.dumps(facts, indent=2, sort_keys=True) + "\n", folder / STUDY
     with _lock(folder):
-        if path.exists() and read_text(path) != text:
+        if path.exists() and read_text(path) not in (text, earlier):
             other = "the networks of another study, of other lines or another preset"
             raise FileError(f"{folder} has {other}: see {path}.")
         write_text(path, text)

@@ -66,6 +66,11 @@ class DataRecord:
         lines = {part: LinesRecord.of(getattr(dataset, part)) for part in PARTS}
         return cls(name=dataset.name, options=dict(dataset.options), **lines)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all lines' names and texts."""
+        return hashlib.sha256("".join(getattr(self, part).digest for part in PARTS).encode()).hexdigest()
+
     def to_plain(self) -> dict:
         """Tables of texts and numbers by name, which `from_plain` reads."""
         return asdict(self)

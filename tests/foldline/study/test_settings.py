@@ -74,6 +74,18 @@ def test_a_worker_that_asks_for_something_else_is_refused_with_both_values(stora
     assert str(caught.value) == message
 
 
+def test_lines_of_the_same_name_and_number_with_other_texts_are_refused(storage):
+    join(storage, digest="ab")
+    join(storage, digest="ab")
+    with pytest.raises(ConfigError, match="The lines tiny have other names or texts than those that the study 'tiny'"):
+        join(storage, digest="cd")
+
+
+def test_a_study_of_an_earlier_version_knows_no_digest(storage):
+    join(storage)
+    join(storage, digest="ab")
+
+
 def test_the_hyperparameter_that_differs_is_named(storage):
     join(storage)
     with pytest.raises(ConfigError) as caught:

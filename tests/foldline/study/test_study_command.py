@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from foldline.commands import study as study_command
 from foldline.study.result import read_study
 from foldline.study.settings import first_settings
 from foldline.study.training import claim_folder
@@ -212,3 +213,19 @@ def test_help_imports_nothing_heavy(name):
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: foldline study {name} ")
+
+
+def test_a_worker_that_names_extra_lines_alone_keeps_the_lines_of_the_study(folder, monkeypatch):
+    """It took the default, synthetic lines, in their place."""
+    opened = {}
+
+    def read_dataset(data, **options):
+        opened.update(options, data=data)
+
+    monkeypatch.setattr(study_command, "read_dataset", read_dataset)
+    settings = first_settings(given(data={"data": str(folder / "lines"), "valid": str(folder / "v.txt")}))
+    _, options = study_command._lines({"extra": "synthetic:20"}, settings)
+    assert options == {"data": str(folder / "lines"), "valid": str(folder / "v.txt"), "extra": "synthetic:20"}
+    assert (opened["data"], opened["extra"]) == (str(folder / "lines"), "synthetic:20")
+    _, options = study_command._lines({"data": str(folder)}, settings)
+    assert options == {"data": str(folder)}

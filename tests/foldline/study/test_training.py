@@ -173,6 +173,14 @@ def test_a_worker_waits_for_a_warm_up_that_another_one_trains(done):
     assert looks >= 3
 
 
+def test_a_folder_of_an_earlier_version_gets_the_digest_of_its_lines(tmp_path):
+    claim_folder(tmp_path / "it", first_settings(given()))
+    claim_folder(tmp_path / "it", first_settings(given(digest="ab")))
+    claim_folder(tmp_path / "it", first_settings(given(digest="ab")))
+    with pytest.raises(FileError, match="of other lines"):
+        claim_folder(tmp_path / "it", first_settings(given(digest="cd")))
+
+
 @pytest.mark.parametrize("changes", [{"dataset": "other"}, {"lines": (11, 3, 5)}, {"preset": {"lr": 0.5}}])
 def test_a_folder_belongs_to_one_study(tmp_path, changes):
     for _ in range(2):
