@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import heapq
 import os
 import re
@@ -84,7 +85,9 @@ def image_inputs(paths: Sequence[Path]) -> Inputs:
 
 
 def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
-    """The images that a list names, one path per line; empty lines are skipped, a file with several pictures is several.
+    """The images that a list names, one path per line; a file with several pictures is several.
+
+    Empty lines are skipped, byte order marks and line ends are no part of a path.
 
     :param source: path of the list, or an open stream, which is read once.
     :param name: of the list in errors; None for its path.
@@ -99,7 +102,7 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
         empty = True
         try:
             with source.open("rb") if isinstance(source, Path) else nullcontext(source) as handle:
-                for path in filter(None, (row.rstrip(b"\r\n") for row in handle)):
+                for path in filter(None, (row.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") for row in handle)):
                     empty = False
                     yield from _pictures(Path(os.fsdecode(path)), os.fsdecode(path))
         except OSError as error:

@@ -184,8 +184,8 @@ def test_a_folder_that_cannot_be_read_is_a_line_that_fails(design, tmp_path, mon
 def test_list_file_stdin_folder_and_names_give_the_same(work, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images = [str(draw(Path("scans") / f"{n}.png", 40 + n)) for n in range(4)]
-    listed = "\r\n".join(images) + "\n\n"
-    Path("list.txt").write_text(listed, newline="")
+    listed = "\ufeff" + "\r\n".join(images) + "\n\n"  # as Notepad writes it
+    Path("list.txt").write_text(listed, encoding="utf-8", newline="")
     named = run("simulate", work / "design.npz", *images, "--json")
     assert (named.exit_code, len(named.stdout.splitlines())) == (0, 4)
     assert run("simulate", work / "design.npz", "--list", "list.txt", "--json").stdout == named.stdout
