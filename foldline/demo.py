@@ -10,6 +10,7 @@ from pathlib import Path
 from datapath.design import Design, Folding
 from datapath.errors import MismatchError, ToolError
 from datapath.folded import fold
+from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.comparison import TITLES, TORCH, Comparison, Progress, compare
 from foldline.compare.tables import agreement_notes, failure
@@ -197,7 +198,7 @@ def compare_all(
         )
     wrong = failure(comparison)
     if wrong is not None:
-        raise MismatchError("\n".join((wrong, *agreement_notes(comparison.agreement), *comparison.failed)))
+        raise MismatchError("\n".join((wrong, *agreement_notes(comparison.agreement), *grouped(comparison.failed))))
     return comparison
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from foldline.batch.failures import Failures
 from foldline.commands.options import FILE, all_of, computation_options, opened_design, option_group
 from foldline.console.stopping import Stopped
 
@@ -112,6 +113,7 @@ def compute_lines(
     simulation = replace(
         simulation_of(opened_design(design_path)), ignore_limits=options.ignore_limits, summaries=options.trace is None
     )
+    failures = Failures()
     with ExitStack() as stack:
         write_trace, cluster = None, opened_cluster(stack, options.scheduler)
         with nullcontext() if hardware is None else waiting(f"building the {hardware.title}"):
@@ -123,10 +125,10 @@ def compute_lines(
             return _summaries(start(lines), simulation.design, write_trace, hardware)
 
         if options.output is None:
-            lines, failed = _print(compute(inputs), options.as_json)
+            lines, failed = _print(compute(inputs), options.as_json, failures)
         elif is_stream(options.output):
             with computing_lines(inputs.count) as progress:
-                lines, failed = _stream(compute(inputs), options.output, progress)
+                lines, failed = _stream(compute(inputs), options.output, progress, failures)
         else:
             header = Header.of(
                 simulation.design,
@@ -137,8 +139,9 @@ def compute_lines(
             results_file = ResultsFile(options.output, header)
             with computing_lines(inputs.count) as progress:
                 results = results_file.run(inputs, compute, resume=options.trace is None)
-                _write(results_file, results, progress, resumable=options.trace is None)
+                _write(results_file, results, progress, failures, resumable=options.trace is None)
             lines, failed = results_file.lines, results_file.failed
+        show_summaries(failures, "" if options.output or options.as_json else "-o FILE or --json names each line.")
         if failed == lines == 1:
             raise click.exceptions.Exit(1)  # the error of the only line has been printed
         if failed:
@@ -199,7 +202,22 @@ def _summaries(results, design, write_trace, hardware) -> Iterator:
         yield name, replace(result, text=design.text_form.shown(result.text))
 
 
-def _print(results, as_json: bool) -> tuple[int, int]:
+def show_summaries(failures: Failures, names: str) -> None:
+    """Print what stands for the failures that were not printed by themselves.
+
+    :param failures: of all lines.
+    :param names: where the failed lines are named; empty where they were.
+    """
+    from foldline.console.text import printable
+
+    summaries = list(failures.summaries)
+    for sentence in summaries:
+        click.echo(f"Error: {printable(sentence)}", err=True)
+    if summaries and names:
+        click.echo(names, err=True)
+
+
+def _print(results, as_json: bool, failures: Failures) -> tuple[int, int]:
     """Print results as they come; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
     from foldline.batch.results import result_json
@@ -210,14 +228,17 @@ def _print(results, as_json: bool) -> tuple[int, int]:
         lines += 1
         if isinstance(result, FoldlineError):
             failed += 1
-            click.echo(f"Error: {printable(str(result))}", err=True)
+            if failures.add(name, str(result)):
+                click.echo(f"Error: {printable(str(result))}", err=True)
+            if as_json:
+                click.echo(result_json(name, result))
         else:
             exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in result.exceeded)
             click.echo(result_json(name, result) if as_json else printable(f"{name}\t{result.text}{exceeded}"))
     return lines, failed
 
 
-def _stream(results, output: Path, progress) -> tuple[int, int]:
+def _stream(results, output: Path, progress, failures: Failures) -> tuple[int, int]:
     """Write the lines of a results file to a stream, which is not resumed; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
     from datapath.streams import open_stream
@@ -233,21 +254,21 @@ def _stream(results, output: Path, progress) -> tuple[int, int]:
             stream.write(result_json(name, result).encode() + b"\n")
             stream.flush()
             progress.line_done(lines, 0 if error else result.columns)
-            if error:
+            if error and failures.add(name, str(result)):
                 progress.log(f"Error: {printable(str(result))}")
     return lines, failed
 
 
-def _write(results_file, results, progress, *, resumable: bool) -> None:
+def _write(results_file, results, progress, failures: Failures, *, resumable: bool) -> None:
     """Take the results, which writes them, and show the progress."""
     from datapath.errors import FoldlineError
     from foldline.console.text import printable
 
     try:
-        for _name, result in results:
+        for name, result in results:
             failed = isinstance(result, FoldlineError)
             progress.line_done(results_file.lines, 0 if failed else result.columns)
-            if failed:
+            if failed and failures.add(name, str(result)):
                 progress.log(f"Error: {printable(str(result))}")
     except KeyboardInterrupt:
         count = results_file.written_lines()

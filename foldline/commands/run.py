@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from foldline.commands.lines import chosen_inputs, input_options, require_no_results_between
+from foldline.batch.failures import Failures
+from foldline.commands.lines import chosen_inputs, input_options, require_no_results_between, show_summaries
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_options, opened_design, option_group
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command(
     )
     inputs = chosen_inputs(images, list_path, pixels)
     design = opened_design(design_path)
-    throughput, failed = Throughput(), 0
+    throughput, failures, failed = Throughput(), Failures(), 0
     with ExitStack() as stack:
         with _building(device):
             driver = stack.enter_context(open_driver(design, device=device, **loaded))
@@ -65,12 +66,13 @@ def command(
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))
         for name, result in read_inputs(driver, inputs):
-            if not _show(name, result, design.text_form, as_json):
+            if not _show(name, result, design.text_form, as_json, failures):
                 failed += 1
                 continue
             throughput.add(result)
             if write is not None:
                 write(f"labels_{throughput.lines - 1}", result.labels)
+        show_summaries(failures, "" if as_json else "--json names each line.")
         if throughput.lines:
             click.echo(throughput.summary(capitalised(driver.kind), driver.measured), err=True)
         if failed == 1 and not throughput.lines:
@@ -89,13 +91,14 @@ def _building(device: str) -> AbstractContextManager:
     return waiting("building the RTL simulation")
 
 
-def _show(name: str, result, form: TextForm, as_json: bool) -> bool:
+def _show(name: str, result, form: TextForm, as_json: bool, failures: Failures) -> bool:
     """Print a line's result or error; returns whether it is a result."""
     from datapath.errors import FoldlineError
     from foldline.console.text import printable
 
     if isinstance(result, FoldlineError):
-        click.echo(f"Error: {printable(str(result))}", err=True)
+        if failures.add(name, str(result)):
+            click.echo(f"Error: {printable(str(result))}", err=True)
         if as_json:
             click.echo(printable(json.dumps({"name": name, "error": str(result)}, ensure_ascii=False)))
         return False

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import chain
 
 from datapath.text_form import TextForm
+from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
 from foldline.compare.boards import BoardRun
 from foldline.compare.comparison import CTC, OVERLAY, BackendResult, Comparison
@@ -69,12 +70,12 @@ def notes(comparison: Comparison) -> Iterator[str]:
         verbs = "exceeds the overlay and is" if one else "exceed the overlay and are"
         ignore = "" if comparison.board else f" (--ignore-limits computes {'it' if one else 'them'})"
         yield f"{counted(len(comparison.left_out), 'line')} {verbs} left out{ignore}:"
-        yield from (f"  {line}" for line in comparison.left_out)
+        yield from (f"  {line}" for line in grouped(comparison.left_out))
     yield from comparison.unusable
     if comparison.failed:
         verb = "is" if len(comparison.failed) == 1 else "are"
         yield f"{counted(len(comparison.failed), 'line')} failed on the board and {verb} left out of every backend:"
-        yield from (f"  {line}" for line in comparison.failed)
+        yield from (f"  {line}" for line in grouped(comparison.failed))
 
 
 def agreement_notes(found: Agreement) -> Iterator[str]:

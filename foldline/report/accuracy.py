@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, BackendResult, Comparison
 from foldline.compare.tables import agreement_notes, failure, notes
@@ -53,6 +54,6 @@ def accuracy_rows(comparisons: Sequence[Comparison]) -> Iterator[AccuracyRow]:
 def check_summary(comparison: Comparison) -> CheckSummary:
     agreed = () if comparison.agreement is None else tuple(agreement_notes(comparison.agreement))
     failed = failure(comparison)
-    problems = () if failed is None else (*agreed, *comparison.failed)
+    problems = () if failed is None else (*agreed, *grouped(comparison.failed))
     others = tuple(note for note in tuple(notes(comparison))[1:] if note not in agreed)  # the first one defines CER
     return CheckSummary(problems=problems, headline=failed or (agreed[0] if agreed else NOT_COMPARED), notes=others)

@@ -94,7 +94,7 @@ def test_what_a_user_gets_wrong_with_files(saved, tmp_path):
     fails((empty, "no image"), "simulate", saved, empty)
     fails((tmp_path / "no.npz", "no such file"), "simulate", tmp_path / "no.npz", text)
     fails((empty, "folder"), "simulate", empty, text)
-    fails((text, ".npz"), "simulate", text, text)
+    fails((text, "neither a design nor a checkpoint"), "simulate", text, text)
     fails(("--list", "--pixels"), "simulate", saved, status=2)
 
 
