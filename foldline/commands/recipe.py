@@ -32,6 +32,7 @@ from foldline.commands.training_options import (
     read_dataset,
     resuming_command,
     run_options,
+    stopped_at_once,
 )
 from foldline.console.stopping import Stopped
 
@@ -114,7 +115,7 @@ def command(
     resume = folder is not None
     lines = chosen_lines(context, source, started, of=folder, seed=hyperparameters.random_seed, resume=resume)
     dataset = read_dataset(**lines, form=start and TextForm.of(start.provenance))
-    with showing() as reporter:
+    with showing() as reporter, stopped_at_once(reporter, lambda stage_run: stage_run.parent.parent):
         result = run_recipe(
             hyperparameters,
             dataset,

@@ -35,9 +35,10 @@ from foldline.commands.training_options import (
     read_dataset,
     resuming_command,
     run_options,
+    stopped_at_once,
 )
 from foldline.console.stopping import Stopped
-from foldline.runs import find_checkpoint
+from foldline.runs import LAST, find_checkpoint
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
@@ -200,7 +201,7 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
     from train.trainer import train
 
     if group.is_rank_zero:
-        with showing() as reporter:
+        with showing() as reporter, stopped_at_once(reporter, lambda folder: folder / LAST):
             return train(*arguments, reporter=reporter, group=group, **settings)
     # Every process raises the error. A status of 1 here would make torchrun end rank 0, perhaps before its message.
     with suppress(TrainingError):

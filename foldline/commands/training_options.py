@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from foldline.commands.options import FILE, UpperCaseChoice, all_of, given_optio
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
+    from foldline.console.training import ShownRun
     from train.checkpoint import Checkpoint
     from train.data.dataset import Dataset
     from train.data.record import DataRecord
@@ -321,3 +323,20 @@ def resuming_command(context: click.Context, path: Path) -> str:
         if name in given:
             arguments += flags([name]) + ([] if given[name] is True else [str(given[name])])
     return shlex.join(arguments)
+
+
+@contextmanager
+def stopped_at_once(reporter: ShownRun, resumed: Callable[[Path], Path]) -> Iterator[None]:
+    """Within a ``with``, a second Ctrl-C, which ends a run in a batch, also says how to resume.
+
+    :param reporter: of the run.
+    :param resumed: gives what is resumed, of the folder of the run that went on.
+    :raises KeyboardInterrupt: with the command that resumes.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if reporter.folder is None:
+            raise
+        command = resuming_command(click.get_current_context(), resumed(reporter.folder))
+        raise KeyboardInterrupt(f"Resume with: {command}") from interrupt

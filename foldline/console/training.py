@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, TextColumn
@@ -17,7 +18,9 @@ PROJECTED_SECONDS = 30
 """A run for which less time is projected needs no projection."""
 
 
-class _Shown(Reporter):
+class ShownRun(Reporter):
+    """Shows a run; `folder` is that of the run which goes on, None before it and in a dry run."""
+
     def __init__(self, console: Console, bars: Progress, clock: Callable[[], float] = time.monotonic) -> None:
         self._console, self._bars, self._clock = console, bars, clock
         self._epochs = bars.add_task("epochs", total=None, left="")
@@ -25,6 +28,10 @@ class _Shown(Reporter):
         self._run: RunStart | None = None
         self._projection: Projection | None = None
         self._projected = False
+
+    @property
+    def folder(self) -> Path | None:
+        return None if self._run is None else self._run.folder
 
     def started(self, run: RunStart) -> None:
         self._run, self._projection, self._projected = run, Projection(run, self._clock), False
@@ -68,9 +75,10 @@ class _Shown(Reporter):
         self._bars.update(self._epochs, completed=result.epoch)
 
     def stopping(self) -> None:
-        where = f" {self._run.folder}/last.pt then has the last whole epoch." if self._run and self._run.folder else ""
+        self._projected = True
+        kept = f"{self.folder}/last.pt then has the last whole epoch" if self.folder else "nothing is kept"
         with suppress(RuntimeError):  # the signal came while this stream was being written to
-            self._print(f"Stopping after this batch. Ctrl-C again stops at once;{where or ' nothing is kept.'}")
+            self._print(f"Stopping after this batch. Ctrl-C again stops at once; {kept}.")
 
     def note(self, message: str) -> None:
         self._print(message)
@@ -80,8 +88,8 @@ class _Shown(Reporter):
 
 
 @contextmanager
-def showing(*, stderr: bool = False) -> Iterator[Reporter]:
+def showing(*, stderr: bool = False) -> Iterator[ShownRun]:
     """A reporter that shows a run on the terminal, on stdout or stderr; the bars vanish when it ends."""
     console = Console(stderr=stderr)
     with bars_on(console, TextColumn("{task.fields[left]}")) as bars:
-        yield _Shown(console, bars)
+        yield ShownRun(console, bars)

@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+import signal
 
 import pytest
 import torch
 
+from foldline.console import training
 from tests.foldline.command_line import fails, run
 from tests.train import tiny
 from train.checkpoint import Checkpoint
@@ -157,20 +159,16 @@ def test_a_report_of_runs_on_different_lines_asks_which(trained, tmp_path):
 
 
 def test_a_recipe_goes_on_with_its_lines(data, tmp_path, monkeypatch):
-    from foldline.console import training
-
     target = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", epochs=4)
     target.to_json(tmp_path / "target.json")
     batches = []
 
     def interrupting(self, result):
-        import signal
-
         batches.append(result)
         if len(batches) == 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(training._Shown, "batch_done", interrupting)
+    monkeypatch.setattr(training.ShownRun, "batch_done", interrupting)
     first = run("recipe", "-p", tmp_path / "target.json", "-e", tmp_path / "runs", "--data", data, "--no-cuda")
     (folder,) = (tmp_path / "runs").iterdir()
     assert (first.exit_code, first.stderr.splitlines()[-1]) == (
@@ -191,3 +189,25 @@ def test_a_recipe_goes_on_with_its_lines(data, tmp_path, monkeypatch):
     fails(f"The recipe {old} does not say where its lines are from. Name them with --data.", "recipe", "-i", old)
     assert run("recipe", "-i", old, "--data", data, "--no-cuda").exit_code == 0
     assert json.loads((old / "recipe.json").read_text())["data"]["options"]["data"] == str(data)
+
+
+# Ctrl-C twice --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_ctrl_c_stops_at_once_and_says_how_to_resume(data, tmp_path, monkeypatch):
+    def twice(self, result):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training.ShownRun, "batch_done", twice)
+    target = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", epochs=4)
+    target.to_json(tmp_path / "target.json")
+    for command in ("train", "recipe"):
+        experiments = tmp_path / command
+        result = run(command, "-p", tmp_path / "target.json", "-e", experiments, "--data", data, "--no-cuda")
+        (folder,) = experiments.iterdir()
+        resumed = folder / "last.pt" if command == "train" else folder
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+            130,
+            f"Stopped. Resume with: foldline {command} -i {resumed} --no-cuda",
+        )

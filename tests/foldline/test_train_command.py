@@ -100,7 +100,9 @@ def test_help_states_the_ranges():
 
 
 def test_an_interrupted_run_says_how_to_go_on_as_before(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_progress._Shown, "batch_done", lambda self, result: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        training_progress.ShownRun, "batch_done", lambda self, result: signal.raise_signal(signal.SIGINT)
+    )
     params = tmp_path / "params.json"
     tiny.hyperparameters(epochs=2).to_json(params)
     valid = data / "valid.txt"

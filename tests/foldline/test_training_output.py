@@ -12,7 +12,7 @@ from foldline.compare.comparison import CTC, OVERLAY, BackendResult
 from foldline.compare.tables import by_decoder
 from foldline.console.progress import bars_on
 from foldline.console.projection import Projection, duration
-from foldline.console.training import _Shown
+from foldline.console.training import ShownRun
 from foldline.recipe import run_recipe, stages_of
 from foldline.report.curves import read_curves
 from tests.foldline.command_line import run
@@ -60,7 +60,7 @@ class Clock:
 def shown(clock=None):
     text = io.StringIO()
     console = Console(file=text, width=300)
-    return _Shown(console, bars_on(console), clock or Clock()), text
+    return ShownRun(console, bars_on(console), clock or Clock()), text
 
 
 # Decoders ------------------------------------------------------------------------------------------------------------
