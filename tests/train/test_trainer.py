@@ -280,7 +280,7 @@ def test_a_character_beyond_the_checkpoints_alphabet_is_refused(tmp_path):
     few = Dataset((tiny.line("t", "ab"),), (tiny.line("v", "ab"),), "few")
     last = train(tiny.hyperparameters(epochs=0), few, experiments=tmp_path).resume_from
     with pytest.raises(CheckpointError, match=r"'c' \(U\+0063 .* RETRAIN with --extend-alphabet"):
-        train(None, tiny.dataset(), experiments=tmp_path, checkpoint=last)
+        train(None, tiny.dataset(), experiments=tmp_path, checkpoint=last, change_data=True)
 
 
 def narrow_line(name: str):
