@@ -121,14 +121,17 @@ def test_a_network_is_trained_on_a_source_without_an_import(tmp_path):
 def test_commands_of_the_page_run_as_they_stand(tmp_path, monkeypatch):
     page = (REPOSITORY / "docs" / "your-own-lines.md").read_text(encoding="utf-8")
     commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    foldline ")]
-    assert [words[0] for words in commands] == ["train", "compare", "export", "data"]
+    assert [words[0] for words in commands] == ["train", "compare", "export", "data", "train"]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params").symlink_to(REPOSITORY / "params")
     shutil.copytree(LINES / "d_gt", tmp_path / "scans")
-    trained, compared, *_ = (
-        run(*words, *(("--epochs", 1, "--no-cuda") if words[0] == "train" else ())).stdout for words in commands
-    )
+    few = ("--epochs", 1, "--no-cuda")
+    trained, compared, *_ = (run(*words, *(few if words[0] == "train" else ())).stdout for words in commands[:-1])
     assert "best-cer.pt" in trained
     assert "1 validation line " in compared
     assert (tmp_path / "net.hpp").is_file()
     assert len(read_dataset(tmp_path / "lines").training) == 9
+    (old,) = (tmp_path / "experiments").iterdir()
+    old.rename(tmp_path / "old")
+    run(*commands[-1], *few)
+    assert (tmp_path / "experiments" / old.name / "best-cer.pt").is_file()
