@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def command(
     note_changed_lines(loaded.data, dataset)
     height = loaded.hyperparameters.target_height
     lines, unusable = usable_lines(dataset.validation, target_height=height, what="validation lines")
-    for message in (*validation_notes(dataset, loaded.alphabet), *unusable):
+    for message in (*unusable, *validation_notes(replace(dataset, validation=lines), loaded.alphabet)):
         click.echo(message, err=True)
     evaluation = evaluate_checkpoint(loaded, lines, device=device_of(no_cuda), threads=threads)
     count = len(dataset.validation)

@@ -258,7 +258,7 @@ def _write_test_image(
     seed = int(network.design.provenance.notes.get("random_seed", 0))
     trained = network.checkpoint and network.checkpoint.data
     lines = chosen_lines(context, dataset_source, trained, of=source, seed=seed)
-    dataset = read_dataset(**lines, only_validation=True)
+    dataset = read_dataset(**lines, only_validation=True, form=network.design.text_form)
     note_changed_lines(trained, dataset)
     keep = {"CHECKPOINT": source} | {name: context.params[name] for name in ("output", "design_path", "alphabet")}
     written = export_test_image(network.design, dataset, output, line=line, keep=keep)

@@ -11,7 +11,7 @@ import numpy as np
 
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
-from datapath.errors import DataError, LimitError
+from datapath.errors import DataError, ImageError, LimitError
 from datapath.files import require_different, write_npz, write_text
 from datapath.pixel_text import TEST_IMAGE_SUFFIX, pixel_text
 from fixedpoint_sim import Simulator, Trace
@@ -113,13 +113,16 @@ def _named(design: Design, dataset: Dataset, name: str) -> tuple[Line, np.ndarra
 def _first_fitting(design: Design, dataset: Dataset) -> tuple[Line, np.ndarray, Trace]:
     simulator = Simulator(design)
     for line in dataset.validation:
-        columns = line.columns(design)
+        try:
+            columns = line.columns(design)
+        except ImageError:
+            continue  # as a comparison leaves it out
         if exceeded_before(design, len(columns)):
             continue
         trace = simulator.run(columns, ignore_limits=True)
         if not trace.exceeded:
             return line, columns, trace
     raise LimitError(
-        f"None of the {len(dataset.validation)} validation lines of {dataset.name} is within the overlay's limits of "
+        f"None of the {len(dataset.validation)} validation lines of {dataset.name} has a usable image within the limits of "
         f"{design.limits.columns} columns and {design.limits.labels} labels."
     )

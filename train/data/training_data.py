@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +93,7 @@ def prepare(dataset: Dataset, alphabet: Alphabet, hyperparameters: Hyperparamete
             *left_out.messages(),
             *extra_notes,
             *unusable.messages(),
-            *_character_notes(training, validation, alphabet, measured),
+            *_character_notes(training, [line for line, _ in validated], alphabet, measured),
         ),
         augmentation=Augmentation(**{name: getattr(hp, f"augment_{name}") for name in AUGMENTATIONS}),
         hyperparameters=hp,
@@ -112,7 +113,7 @@ def _validation(
 
 
 def _character_notes(
-    training: tuple[Line, ...], validation: tuple[Line, ...], alphabet: Alphabet, measured: str
+    training: Sequence[Line], validation: Sequence[Line], alphabet: Alphabet, measured: str
 ) -> list[str]:
     """What of the texts the network will never output."""
     notes = (

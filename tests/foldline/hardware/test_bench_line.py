@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,7 +162,9 @@ def test_a_checkpoint_that_computes_otherwise_is_told_of(folder, tmp_path):
 
 
 def test_the_first_line_that_fits_the_overlay_is_taken(folder, checkpoint, tmp_path):
-    lines = (tiny.line("wide", "abc" * 50), tiny.line("fits", "abc"))
+    # 1 x 44 pixels at height 8: ceil(8.1 / 44) = 1 column, rounded down to none.
+    narrow = replace(tiny.line("narrow", "a"), source=tiny.draw("a").resize((1, 44)))
+    lines = (tiny.line("wide", "abc" * 50), narrow, tiny.line("fits", "abc"))
     data = write_dataset(Dataset(lines, lines, "wide"), tmp_path / "data")
     assert export(folder, checkpoint, "--data", data).exit_code == 0
     assert str(read_npz(tmp_path / "test_image.npz")["name_0"]) == "fits"
@@ -171,7 +174,7 @@ def test_the_first_line_that_fits_the_overlay_is_taken(folder, checkpoint, tmp_p
     )
     data = write_dataset(Dataset(lines, lines[:1], "wider"), tmp_path / "more")
     refuses(
-        "None of the 1 validation lines of more is within the overlay's limits of 732 columns and 95 labels.",
+        "None of the 1 validation lines of more has a usable image within the limits of 732 columns and 95 labels.",
         export(folder, checkpoint, "--data", data),
     )
 
