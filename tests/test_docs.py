@@ -185,13 +185,22 @@ def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, 
     """With a small network in place of the recipe's, which takes long to train."""
     text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
     commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == ["recipe", "export", "export", "csim", "export", "csim", "csim"]
+    assert [words[1] for words in commands] == [
+        "recipe",
+        "export",
+        "export",
+        "csim",
+        "export",
+        "export",
+        "csim",
+        "csim",
+    ]
     monkeypatch.chdir(tmp_path)
     save_small_network(Path(commands[1][2]))
     for words in commands[1:]:
         result = CliRunner().invoke(main, words[1:])
         assert result.exit_code == 0, (words, result.output)
-    for folder, of_kernel in (("board", "rtl"), ("board-hls", "run_hls.tcl")):
+    for folder, of_kernel in (("board", "rtl"), ("board-long", "rtl"), ("board-hls", "run_hls.tcl")):
         assert {"README.md", "Makefile", "build.tcl", of_kernel} <= {
             path.name for path in (tmp_path / folder).iterdir()
         }

@@ -1,11 +1,20 @@
 """The settings of a study, and the networks that it draws from."""
 
+import json
+
 import pytest
 
+from datapath.boards import load_board
 from datapath.errors import ConfigError, FileError
 from foldline.study.joining import join_study, settings_before
 from foldline.study.result import SETTINGS
-from foldline.study.settings import check_study_name, first_settings
+from foldline.study.settings import (
+    StudySettings,
+    board_setting,
+    check_study_name,
+    first_settings,
+    joined_settings,
+)
 from foldline.study.space import PUBLISHED, Choice, Space
 from tests.foldline.study.studies import HEARTBEAT, NAME, PRESET, given, join, read
 
@@ -154,3 +163,21 @@ def test_a_study_of_version_0_1_is_refused(storage):
     study.set_user_attr(SETTINGS, study.user_attrs[SETTINGS].replace('"version": 2', '"version": 1'))
     with pytest.raises(FileError, match=r"'tiny' .* another version of Foldline, in form 1; this one reads form 2"):
         read(storage)
+
+
+def test_a_study_holds_the_fields_of_a_user_s_own_board(tmp_path):
+    """Other workers need no file, and one that has another board under the same name is refused."""
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(load_board("pynq-z2").to_dict() | {"name": "mine", "io_pll_mhz": 1600}))
+    settings = first_settings(given(board=board_setting(str(path)), clock_mhz=123.077))
+    assert settings.clock_mhz == 1600 / 13
+    again = StudySettings.from_text(settings.as_text(), study="tiny")
+    assert again == settings and again.on_board == load_board(path)
+    assert joined_settings(again, {"board": board_setting(str(path)), "clock_mhz": 123.077}, study="tiny") == settings
+    with pytest.raises(ConfigError, match=r"board is 'pynq-z2', and the study 'tiny' has 'mine', a board of a file\."):
+        joined_settings(again, {"board": board_setting("pynq-z2")}, study="tiny")
+
+
+def test_a_clock_that_the_board_of_a_new_study_cannot_make_is_refused():
+    with pytest.raises(ConfigError, match=r"The nearest clocks are 166\.667 and 200 MHz\."):
+        first_settings(given(clock_mhz=175))
