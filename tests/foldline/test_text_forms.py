@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from datapath import Alphabet
+from datapath import Alphabet, Design, error_rates
 from datapath.text_form import AS_WRITTEN, TextForm, logical_order, picture_order
 from foldline.compare.comparison import compare
 from foldline.datasets import lines_for, open_dataset
@@ -128,12 +128,22 @@ def test_a_comparison_counts_in_the_order_of_the_picture_and_shows_the_order_of_
     assert remembered == found
 
 
+def test_a_header_has_no_form_and_its_import_can_say_it(design, tmp_path):
+    header, alphabet = tmp_path / "net.hpp", tmp_path / "alphabet.txt"
+    path = tmp_path / "design.npz"
+    design.with_text_form(PICTURE).save(path)
+    assert command_line.run("export", path, "-o", header, "--alphabet", alphabet).exit_code == 0
+    for options, form in (((), AS_WRITTEN), (("--bidi",), PICTURE)):
+        again = tmp_path / f"{form.in_picture_order}.npz"
+        result = command_line.run("import-header", header, "--alphabet", alphabet, "-o", again, *options)
+        assert result.exit_code == 0, result.stderr
+        assert Design.load(again).text_form == form
+
+
 def test_letters_alone_have_the_same_error_rate_in_either_order(design, hebrew):
     dataset, remembering, _ = lines_for(hebrew, design.with_text_form(PICTURE))
     picture = compare(remembering, dataset.validation)
     read = picture.results[-1].texts
-    from datapath import error_rates
-
     reversed_rates = error_rates([line.text[::-1] for line in dataset.validation], [text[::-1] for text in read])
     assert picture.results[-1].rates.cer == reversed_rates.cer
 

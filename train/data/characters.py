@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
 from datapath.text_form import NONE, NORMALISATIONS, TextForm, has_right_to_left
@@ -76,7 +76,7 @@ def unreadable_note(texts: Sequence[str], alphabet: Alphabet, *, what: str) -> s
     :param what: the texts are, in the plural, such as ``validation lines``.
     """
     held = {character for symbol in alphabet.symbols for character in symbol}
-    missing = Counter(character for text in texts for character in text if character not in held)
+    missing = _outside(held, texts)
     if not missing:
         return None
     lines = sum(not held.issuperset(text) for text in texts)
@@ -96,7 +96,7 @@ def _helping_form(texts: Sequence[str], held: set[str], missing: int) -> tuple[s
     best, least = None, missing
     for form in NORMALISATIONS[1:]:
         normal = [unicodedata.normalize(form, text) for text in texts]
-        count = sum(character not in held for text in normal for character in text)
+        count = _outside(held, normal).total()
         if count < least:
             best, least = (form, count / sum(map(len, normal))), count
     return best
@@ -109,7 +109,7 @@ def untrained_note(texts: Sequence[str], alphabet: Alphabet) -> str | None:
     :param alphabet: of the network; a character that it holds is trained.
     """
     without_class = set(UNTRAINED_CHARACTERS).difference(alphabet.symbols)
-    found = Counter(character for text in texts for character in text if character in without_class)
+    found = Counter({one: count for one, count in _counts(texts).items() if one in without_class})
     if not found:
         return None
     lines = sum(not without_class.isdisjoint(text) for text in texts)
@@ -125,9 +125,7 @@ def text_notes(texts: Sequence[str], form: TextForm) -> list[str]:
     :param texts: the reference texts, in `form`.
     :param form: in which they are.
     """
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text)
+    counts = _counts(texts)
     notes = (
         _mixed_forms(texts, counts) if form.normalisation == NONE else None,
         _invisible(texts, counts),
@@ -137,21 +135,34 @@ def text_notes(texts: Sequence[str], form: TextForm) -> list[str]:
     return [note for note in notes if note is not None]
 
 
+def _counts(texts: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    return counts
+
+
+def _outside(held: set[str], texts: Iterable[str]) -> Counter[str]:
+    """The characters that are not in `held`, with their counts."""
+    return Counter({one: count for one, count in _counts(texts).items() if one not in held})
+
+
 def _mixed_forms(texts: Sequence[str], counts: Counter[str]) -> str | None:
     """That characters stand in several canonically equivalent spellings: each of them trains classes of its own."""
-    if all(character.isascii() for character in counts):
+    if all(unicodedata.is_normalized("NFC", text) for text in texts):
         return None
+    clusters = _clusters(texts, counts)
     spellings: dict[str, Counter[str]] = {}
-    for text in texts:
-        for cluster in () if text.isascii() else _clusters(text):
-            spellings.setdefault(unicodedata.normalize("NFC", cluster), Counter())[cluster] += 1
+    for cluster, count in clusters.items():
+        spellings.setdefault(unicodedata.normalize("NFC", cluster), Counter())[cluster] = count
     mixed = {normal: found for normal, found in spellings.items() if len(found) > 1}
     if not mixed:
         return None
     order = sorted(mixed.items(), key=lambda item: (-item[1].total(), item[0]))
     parts = [f"'{normal}' as {_spelled(found)}" for normal, found in order[:NAMED_CHARACTERS]]
     more = len(order) - NAMED_CHARACTERS
-    lines = sum(not mixed.keys().isdisjoint(unicodedata.normalize("NFC", one) for one in _clusters(t)) for t in texts)
+    ways = {way for found in mixed.values() for way in found}
+    lines = sum(any(way in text for way in ways) for text in texts)
     return (
         f"{lines} of {len(texts)} lines hold characters that are written in different code points: {'; '.join(parts)}"
         f"{f'; and {more} more characters' if more > 0 else ''}. Each way has classes of its own; "
@@ -159,15 +170,19 @@ def _mixed_forms(texts: Sequence[str], counts: Counter[str]) -> str | None:
     )
 
 
-def _clusters(text: str) -> Iterator[str]:
-    """The text cut before every character that does not combine with the one before it."""
-    start = 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or not (
-            unicodedata.category(text[place])[0] == "M" or _VOWELS_AND_FINALS.match(text[place])
-        ):
-            yield text[start:place]
-            start = place
+def _clusters(texts: Sequence[str], counts: Counter[str]) -> Counter[str]:
+    """Characters with the marks that combine with them, each with its count."""
+    marks = [one for one in counts if unicodedata.category(one)[0] == "M" or _VOWELS_AND_FINALS.match(one)]
+    clusters, alone = Counter(), Counter(counts)
+    if marks:
+        several = f"[{re.escape(''.join(marks))}]"
+        combined = re.compile(f"[^{several[1:-1]}]?{several}+")
+        for text in texts:
+            clusters.update(combined.findall(text))
+        for cluster, count in clusters.items():
+            for character in cluster:
+                alone[character] -= count
+    return clusters + alone  # of `alone`, what is left
 
 
 def _spelled(found: Counter[str]) -> str:

@@ -116,3 +116,9 @@ def test_an_epoch_shows_a_line_in_its_own_way_and_always_the_same():
 def test_judged_lines_are_shown_as_they_are():
     plain, changed = training_data(), training_data(augment_noise=60.0, augment_thickness=1.0)
     assert all(torch.equal(a, b) for a, b in zip(plain.validation_pixels, changed.validation_pixels, strict=True))
+
+
+def test_a_dollar_in_training_lines_is_a_note():
+    dataset = replace(tiny.dataset(), training=(*tiny.dataset().training, tiny.line("price", "a$")))
+    (note,) = training_data(dataset).notes
+    assert note.startswith("1 of 11 training lines hold characters that are not trained") and "DOLLAR SIGN" in note
