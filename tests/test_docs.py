@@ -29,6 +29,7 @@ from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.rtl_gen.synthesis.stand_ins import report_json, small_netlist
+from train.data.synthetic import synthetic_dataset
 
 pytestmark = pytest.mark.no_numpy2
 
@@ -158,6 +159,10 @@ def test_commands_for_large_jobs_run_as_they_stand(workplace):
 def test_commands_of_the_readme_run_as_they_stand(workplace):
     commands = commands_of("README.md")
     assert [words[1] for words in commands] == ["data", "recipe", "compare", "export"]
+    (workplace / "scans").mkdir()
+    for number, line in enumerate(synthetic_dataset(seed=0, training=24, validation=1).training):
+        line.image().save(workplace / "scans" / f"{number}.png")
+        (workplace / "scans" / f"{number}.gt.txt").write_text(line.text + "\n", encoding="utf-8")
     for words in commands:
         runs(*with_few_lines(words))
     assert (workplace / "board" / "rtl" / "topLevel_BLSTM_CTC.v").is_file()
