@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ TEST_IMAGE_SUFFIX = ".txt"
 _MOST_BYTES = 32
 """Of a decimal and its line end."""
 
+_WORD = re.compile(rb"\S+")
 _DECIMAL = re.compile(rb"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?")
 
 
@@ -52,12 +56,17 @@ def read_pixel_text(path: str | os.PathLike, *, inputs: int, bits: int, most_col
             f"{path} has more than {limit} bytes; {most_columns} columns of a test image fit in them.", about=path
         )
     raw: dict[bytes, int] = {}
-    values = []
-    for number, row in enumerate(content.split(b"\n"), start=1):
-        for token in row.split():
-            if token not in raw:
-                raw[token] = _raw(token, bits, path, number)
-            values.append(raw[token])
+    values = array("b")
+    for word in _WORD.finditer(content):
+        token = word[0]
+        if token not in raw:
+            raw[token] = _raw(token, bits, path, partial(content.count, b"\n", 0, word.start()))
+        values.append(raw[token])
+        if len(values) > most_columns * inputs:
+            raise ImageError(
+                f"{path} has more than {most_columns * inputs} values; allowed are {most_columns} columns of {inputs}.",
+                about=path,
+            )
     if not values or len(values) % inputs:
         raise ImageError(
             f"{path} has {len(values)} values; it must be a multiple of {inputs}, the pixels of a column, and not 0.",
@@ -75,12 +84,12 @@ def _read(path: str | os.PathLike, limit: int) -> bytes:
         raise ImageError(f"Cannot read {path}: {os_reason(error)}.", about=path) from error
 
 
-def _raw(token: bytes, bits: int, path: str | os.PathLike, number: int) -> int:
-    """The raw value that a decimal on line `number` means."""
+def _raw(token: bytes, bits: int, path: str | os.PathLike, breaks_before: Callable[[], int]) -> int:
+    """The raw value that a decimal means; `breaks_before` counts the line breaks before it, for errors."""
     shown = token[:40].decode("ascii", "backslashreplace")
     if _DECIMAL.fullmatch(token) is None:
         raise ImageError(
-            f"{path} line {number}: {shown!r} is not a decimal; a .txt among images is a test image of LSTM-PYNQ, one decimal per line. "
+            f"{path} line {breaks_before() + 1}: {shown!r} is not a decimal; a .txt among images is a test image of LSTM-PYNQ, one decimal per line. "
             "For a list of images there is --list.",
             about=path,
         )
@@ -88,7 +97,7 @@ def _raw(token: bytes, bits: int, path: str | os.PathLike, number: int) -> int:
     if not format.min <= scaled <= format.max or scaled.denominator != 1:
         step = Fraction(1, 1 << (bits - 1))
         raise ImageError(
-            f"{path} line {number}: {shown} is not a pixel of {bits} bits; allowed are multiples of {float(step)} from -1 to "
+            f"{path} line {breaks_before() + 1}: {shown} is not a pixel of {bits} bits; allowed are multiples of {float(step)} from -1 to "
             f"{float(1 - step)}.",
             about=path,
         )

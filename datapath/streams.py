@@ -16,6 +16,7 @@ STANDARD_OUTPUT = "-"
 """The name of standard output as the output of a command."""
 
 _MOST_LINKS = 40  # as the system
+_MOST_DIGITS = 9  # of a descriptor; the system's are far below
 
 
 def is_stream(path: str | os.PathLike) -> bool:
@@ -59,7 +60,7 @@ def _descriptor(path: str | os.PathLike) -> int | None:
     place = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the descriptor to its file
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(place)
-        if name.isdecimal() and os.path.realpath(folder) in folders:
+        if name.isdecimal() and len(name) <= _MOST_DIGITS and os.path.realpath(folder) in folders:
             return int(name)
         if not os.path.islink(place):  # noqa: PTH114 - Path.is_symlink fails for a name that is too long
             return None

@@ -67,6 +67,8 @@ def test_what_is_written_is_read(values, bits, tmp_path_factory):
         ("0\n0\n0\n", ("has 3 values; it must be a multiple of 2, the pixels of a column",)),
         ("", ("has 0 values",)),
         ("0.0000000000\n" * 600, ("has more than 6400 bytes; 100 columns",)),
+        ("0\n" * 202, ("has more than 200 values; allowed are 100 columns of 2",)),
+        ("0 " * 202, ("has more than 200 values",)),
     ],
 )
 def test_what_is_not_a_test_image_is_refused(read, tmp_path, text, named):

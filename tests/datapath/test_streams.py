@@ -56,6 +56,8 @@ def test_a_descriptor_that_is_closed_or_read_only(tmp_path):
     with pytest.raises(FileError) as caught:
         write_text("/dev/fd/1234567", "new")
     assert str(caught.value) == "Cannot write /dev/fd/1234567: Bad file descriptor."
+    with pytest.raises(FileError, match=r"^Cannot write /dev/fd/99999999999: "):  # no integer of C
+        write_text("/dev/fd/99999999999", "new")
     assert (tmp_path / "file").read_text() == "old"
 
 
