@@ -19,6 +19,9 @@ from train.config import shown
 MAX_PICKLE = 4 * 2**20
 """Limit of a pickle, in bytes: it holds names and shapes, some kilobytes; the numbers lie outside it."""
 
+MAX_COPIED = MAX_PICKLE
+"""Limit of the items that calls and states copy: in a file of torch each of them also stands in the pickle."""
+
 MAX_DIMENSIONS = 8
 
 DTYPES = {
@@ -109,6 +112,7 @@ class PickleParser:
         self._stack: list[object] = []
         self._marks: list[int] = []
         self._memo: dict[int, object] = {}
+        self._copied = 0
         self.storages: dict[str, Storage] = {}
 
     def load(self) -> object:
@@ -184,12 +188,15 @@ class PickleParser:
 
     def _push_global(self) -> None:
         module, name = self._taken(2)
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("a name that is not text")
         self._stack.append(_named(f"{module}.{name}"))
 
     def _call(self) -> None:
         function, arguments = self._taken(2)
         if not isinstance(function, _Name) or not isinstance(arguments, tuple):
             raise ValueError("a call of what is not a name")
+        self._count_copied(arguments[0] if arguments else ())
         self._stack.append(_value_of(function.name, arguments))
 
     def _set_state(self) -> None:
@@ -198,7 +205,14 @@ class PickleParser:
         if not isinstance(target, Unread) and not (isinstance(target, dict) and isinstance(state, dict)):
             raise ValueError("a state of what has none")
         if isinstance(target, _Fields):
+            self._count_copied(state)
             target.update(state)  # that of an OrderedDict has versions of modules, which are not read
+
+    def _count_copied(self, items: object) -> None:
+        """A list can be named again and again in a few bytes each, and copied each time."""
+        self._copied += len(items) if isinstance(items, tuple | list | dict) else 0
+        if self._copied > MAX_COPIED:
+            raise Refused(f"copies more than {MAX_COPIED} items, which torch does not write")
 
     def _push_storage(self) -> None:
         (identity,) = self._taken(1)

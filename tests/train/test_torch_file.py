@@ -221,6 +221,19 @@ def test_a_declared_size_takes_no_memory(file, named):
     assert named in refusal(file)
 
 
+@pytest.mark.parametrize("made", [b"ctorch\nSize\n", b"ccollections\nOrderedDict\n"])
+def test_items_that_are_copied_again_and_again_are_refused(made):
+    """A list of 1000 pairs, which 5000 calls of 6 bytes would copy into 5 million items."""
+    pairs = b"\x80\x02" + made + b"q\x01]q\x02(" + b"K\x01K\x02\x86" * 1000 + b"e"
+    assert "copies more than 4194304 items" in refusal(legacy_file(pairs + b"h\x01h\x02\x85R" * 5000 + b".", [], b""))
+
+
+def test_a_name_that_is_no_text_is_not_written_out():
+    """A tuple of itself twice, 40 times: 2**40 items if it is written out."""
+    nested = b"\x80\x02K\x01" + b"".join(b"q%ch%c\x86" % (place, place) for place in range(40))
+    refusal(legacy_file(nested + b"q\x40h\x40\x93.", [], b""))
+
+
 def test_a_place_in_the_memo_takes_no_memory():
     """Python's own unpickler makes a table of 2**32 entries for it."""
     assert TorchFile("x", legacy_file(b"\x80\x02]r\xff\xff\xff\x7f.", [], b"")).content == []
