@@ -18,11 +18,12 @@ from train.data.image_files import ImageFiles, without_image_suffix
 from train.data.left_out import LeftOut
 from train.data.lists import BYTE_ORDER_MARK
 
-UNSAFE = re.compile(r'[,\\:"\x00-\x1f\x7f\ufeff]')
-"""What the name of a line must not hold: it stands before the comma of a list, and names a file on any system."""
+UNSAFE = re.compile('[,\\\\:"\x00-\x1f\x7f\ufeff\ud800-\udfff]')
+"""What the name of a line must not hold: it stands before the comma of a list, and names a file on any system. Surrogates
+are bytes of a file name that is not UTF-8."""
 
-LONGEST_PART = 100
-"""Characters of a folder or file in the name of a line."""
+LONGEST_PART = 200
+"""Bytes in UTF-8 of a folder or file in the name of a line; with a number and a suffix it is a file's name, of at most 255."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,8 @@ class Found:
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
 
     def _unique(self, name: PurePosixPath | str) -> str:
-        parts = [
-            UNSAFE.sub("_", unicodedata.normalize("NFC", part))[:LONGEST_PART] for part in PurePosixPath(name).parts
-        ]
+        safe = [UNSAFE.sub("_", unicodedata.normalize("NFC", part)) for part in PurePosixPath(name).parts]
+        parts = [part.encode()[:LONGEST_PART].decode(errors="ignore") for part in safe]
         plain = unique = str(line_name("/".join("_" if part == ".." else part for part in parts)))
         number = 1
         while unique in self._names:

@@ -99,7 +99,8 @@ def _records(lines: list[str], delimiter: str, left_out: LeftOut, path: Path) ->
     """(number of the first line, fields) of each row; a row whose quotes are wrong is left out."""
     start = 0
     while start < len(lines):
-        reader = csv.reader(lines[start:], delimiter=delimiter, strict=True)
+        rest = (lines[index] for index in range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter, strict=True)
         done = 0
         try:
             for row in reader:

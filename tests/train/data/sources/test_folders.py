@@ -1,5 +1,7 @@
 """Folders of images with a .gt.txt each, lists, and folders that mix; what is left out is named with its reason."""
 
+import os
+
 import pytest
 
 from datapath.errors import DataError, FileError
@@ -159,6 +161,14 @@ def test_names_that_a_list_cannot_hold_are_changed_and_stay_unique(tmp_path):
     image(tmp_path / "c.tif")
     text(tmp_path / "c.gt.txt", "x")
     assert {name for name, _ in lines(tmp_path)} == {"a_b", "a_b-2", "c", "c-2"}
+
+
+def test_a_file_name_that_is_not_utf_8_becomes_the_name_of_a_line(tmp_path):
+    """The byte E9, an accented e in Latin-1, is no UTF-8; a list could not hold it."""
+    name = os.fsdecode(b"l\xe9")
+    image(tmp_path / f"{name}.png")
+    text(tmp_path / f"{name}.gt.txt", "x")
+    assert lines(tmp_path) == [("l_", "x")]
 
 
 def test_hidden_files_and_links_to_folders_are_not_read(tmp_path):

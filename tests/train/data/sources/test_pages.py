@@ -156,6 +156,14 @@ def test_files_that_are_not_trusted(tmp_path, scan, content, part):
     assert (part or "no image of its page, other.png") in why
 
 
+def test_identifiers_of_any_length_are_names_of_files(tmp_path, scan):
+    """A character of Chinese has 3 bytes in UTF-8: 66 of them are 198 bytes, and a 67th would exceed 200."""
+    long = "\u6f22" * 100
+    here = [page_line("0,0 10,9", "a", identifier=long), page_line("0,0 10,8", "b", identifier=long)]
+    text(tmp_path / "scan.xml", page_xml(*here))
+    assert lines(tmp_path) == [(f"scan/{long[:66]}", "a"), (f"scan/{long[:66]}-2", "b")]
+
+
 def test_a_page_with_two_xml_files_is_read_once(tmp_path, scan):
     text(tmp_path / "scan.xml", page_xml(page_line("0,0 50,20", "x")))
     text(
