@@ -145,7 +145,7 @@ def read_dataset(
     validation, validation_problems = read_lines(validation_list, images)
     problems = (*training_problems, *validation_problems, *_shared_lines(training, validation, validation_list))
     name = validation_list.stem if folder is None else folder.resolve().name
-    form = AS_WRITTEN if folder is None else read_form(folder)
+    form = read_form(validation_list.parent if folder is None else folder)
     return Dataset(training, validation, name, tuple(dict.fromkeys(problems)), form=form)
 
 

@@ -12,7 +12,6 @@ import re
 import shutil
 import statistics
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -24,7 +23,7 @@ from datapath.alphabet import UNTRAINED_CHARACTERS
 from datapath.design import Limits
 from datapath.errors import ConfigError, DataError
 from datapath.files import write_text
-from datapath.text_form import AS_WRITTEN, TextForm
+from datapath.text_form import TextForm
 from train.data.dataset import (
     IMAGE_FOLDER,
     IMAGE_SUFFIX,
@@ -35,7 +34,7 @@ from train.data.dataset import (
     fresh_folder,
     require_free,
 )
-from train.data.forms import read_form, write_form
+from train.data.forms import write_form
 from train.data.lists import list_text
 from train.data.sources.found import FoundLine
 from train.data.sources.reading import ReadSource, SourceLine, read_source
@@ -152,9 +151,7 @@ def import_lines(
         raise DataError(f"{folder} lies within {source}, so that what is written would be read as lines again.")
     form = form or TextForm(normalisation=NORMALISATION)
     with fresh_folder(folder) as inside:
-        read = read_source(
-            source, form=_writing(source, form), keep=partial(_store, inside, Path(folder)), progress=progress
-        )
+        read = read_source(source, form=form.written, keep=partial(_store, inside, Path(folder)), progress=progress)
         dataset, own_split = _split(read, Path(source), validation=validation, seed=seed)
         for name, lines in ((TRAINING_LIST, dataset.training), (VALIDATION_LIST, dataset.validation)):
             write_text(inside / name, list_text((line.name, line.text) for line in lines))
@@ -173,17 +170,11 @@ def source_dataset(
     :raises FileError, DataError: see `import_lines`.
     """
     form = form or TextForm(normalisation=NORMALISATION)
-    read = read_source(source, form=_writing(source, form), progress=progress)
+    read = read_source(source, form=form.written, progress=progress)
     dataset, own_split = _split(read, Path(source), validation=None, seed=SEED)
     how = "as its lists say" if own_split else f"as `foldline data import` splits them ({SHARE}, seed {SEED})"
     counts = f"{len(dataset.training)} training and {len(dataset.validation)} validation lines"
     return replace(dataset, problems=(f"{source}: {counts}, {how}.", *dataset.problems), form=form)
-
-
-def _writing(source: str | os.PathLike, form: TextForm) -> Callable[[str], str]:
-    """What brings a text of a source into a form; the texts of a dataset's folder may be in one already."""
-    before = read_form(source) if Path(source).is_dir() else AS_WRITTEN
-    return lambda text: form.written(before.shown(text))
 
 
 def _store(inside: Path, folder: Path, found: FoundLine, image: Image.Image) -> Path:

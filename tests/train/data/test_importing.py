@@ -249,6 +249,24 @@ def test_right_to_left_texts_in_the_order_of_the_picture(tmp_path):
     assert {line.text for line in written.dataset.training} == {"12 \u05d2\u05d1\u05d0"}
 
 
+@pytest.mark.parametrize("source", ["out", "out/lines.txt", "."])
+def test_texts_of_an_import_are_brought_into_its_form_once(tmp_path, source):
+    """The folder's texts.json counts for its lists, however they are named; as in the picture: 12, then gimel, bet, alef."""
+    pytest.importorskip("bidi")
+    for name in "abcd":
+        image(tmp_path / "in" / f"{name}.png", ink=ord(name) - 90)
+        text(tmp_path / "in" / f"{name}.gt.txt", "\u05d0\u05d1\u05d2 12\n")
+    form = TextForm(normalisation="NFC", in_picture_order=True)
+    import_lines(tmp_path / "in", tmp_path / "out", form=form)
+    both = [(tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("sortedTrain.txt", "valid.txt")]
+    text(tmp_path / "out/lines.txt", "".join(both))
+    shutil.rmtree(tmp_path / "in")
+    again = source_dataset(tmp_path / source, form=form)
+    assert {line.text for line in (*again.training, *again.validation)} == {"12 \u05d2\u05d1\u05d0"}
+    lists = {"sorted_train": tmp_path / "out/sortedTrain.txt", "valid": tmp_path / "out/valid.txt"}
+    assert read_dataset(None, **lists, imgs=tmp_path / "out/imgs").form == form
+
+
 def test_a_source_dataset_keeps_images_where_they_are():
     dataset = source_dataset(CASES / "d_gt")
     assert all(line.source.is_relative_to(CASES) for line in dataset.training)

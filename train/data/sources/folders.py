@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from datapath.errors import DataError, FileError, ImageError
 from datapath.files import is_folder, os_reason
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST
+from train.data.forms import read_form
 from train.data.image_files import composed, without_image_suffix
 from train.data.lists import parse_list, read_unicode
 from train.data.sources.found import Found, PageCut, line_name
@@ -177,7 +178,7 @@ def _plain(name: str) -> str:
 
 
 def _read_list(found: Found, folder: _Folder, name: str, content: str) -> None:
-    path = folder.path / name
+    path, before = folder.path / name, read_form(folder.path)
     listed = parse_list(content, name=str(path))
     found.notes.extend(listed.notes)
     for number, reason in listed.malformed:
@@ -190,7 +191,7 @@ def _read_list(found: Found, folder: _Folder, name: str, content: str) -> None:
         validation = name == VALIDATION_LIST
     for row in listed.rows:
         where = f"{path} line {row.number} ({row.name})"
-        _add_named(found, folder, row.name, row.text, where=where, kind="list", validation=validation)
+        _add_named(found, folder, row.name, before.shown(row.text), where=where, kind="list", validation=validation)
 
 
 def _read_other_list(found: Found, folder: _Folder, name: str) -> bool:
