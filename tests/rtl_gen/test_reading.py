@@ -103,7 +103,7 @@ TOOLS = {
 def complaints(tool: str, files: list[str], folder: Path) -> str:
     """What the tool prints when it reads the files; the test fails if it does not take them."""
     find, command = TOOLS[tool]
-    done = subprocess.run(command(find(), files), cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command(find(), files), cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return "".join(line for line in (done.stdout + done.stderr).splitlines(True) if "warning" in line.lower())
 
