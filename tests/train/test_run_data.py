@@ -31,6 +31,13 @@ def test_a_record_counts_lines_and_digests_their_names_and_texts_in_order():
     assert DataRecord.from_plain(record.to_plain()) == record
 
 
+@pytest.mark.parametrize("options", [{"seed": "1"}, {"seed": True}, {"data": 1.5}, {1: "x"}, []])
+def test_a_record_with_values_of_other_types_is_refused(options):
+    plain = DataRecord.of(tiny.dataset()).to_plain()
+    with pytest.raises(ConfigError, match="of another type"):
+        DataRecord.from_plain({**plain, "options": options})
+
+
 @pytest.fixture(scope="module")
 def last(tmp_path_factory):
     """`last.pt` of a run that was interrupted in its second epoch, after the first of three batches."""

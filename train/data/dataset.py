@@ -31,7 +31,7 @@ from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.forms import read_form, write_form
 from train.data.image_files import ImageFiles
 from train.data.left_out import LeftOut
-from train.data.lists import is_inner_path, list_text, read_list, why_not_inner_path
+from train.data.lists import Row, is_inner_path, list_text, read_list, why_not_inner_path
 
 TRAINING_LIST = "sortedTrain.txt"
 VALIDATION_LIST = "valid.txt"
@@ -170,6 +170,7 @@ def read_lines(
     for number, reason in listed.malformed:
         left_out.add(f"rows of {list_file}", f"{list_file} line {number}", reason)
     first_seen: dict[str, int] = {}
+    first_with: dict[Path, Row] = {}
     for row in listed.rows:
         line, unusable = None, why_not_inner_path(row.name)
         if row.name in first_seen:
@@ -180,9 +181,13 @@ def read_lines(
                 line = Line(row.name, row.text, images.find(row.name))
             except (DataError, ImageError) as error:
                 line, unusable = Line(row.name, row.text, imgs / row.name), str(error)
+            else:
+                if (first := first_with.get(line.source)) is not None:
+                    unusable = f"its image is that of {first.name}, which is on line {first.number}."
             unusable = _why_unusable_text(line, trained) or unusable or _why_unusable_image(line)
         if unusable is None:
             lines.append(line)
+            first_with[line.source] = row
         else:
             left_out.add(f"lines of {list_file}", f"{list_file} line {row.number} ({row.name})", unusable)
     problems = (*listed.notes, *left_out.messages(), *images.notes())

@@ -90,7 +90,7 @@ class DataRecord:
         texts = (name, *options, *(one.digest for one in lines.values())) if isinstance(options, dict) else (None,)
         values = [*options.values(), *(one.count for one in lines.values())] if isinstance(options, dict) else []
         fits = all(isinstance(one, str) for one in texts) and all(isinstance(one, Option) for one in values)
-        if not fits or any(type(one.count) is not int for one in lines.values()):
+        if not fits or any(type(one) is not int for one in (options.get("seed", 0), *values[len(options) :])):
             raise ConfigError("data has a name, an option, a count or a digest of another type.")
         return cls(name=name, options=dict(options), **lines)
 

@@ -121,6 +121,13 @@ def test_malformed_rows_are_left_out_and_the_others_read(folder):
     )
 
 
+def test_one_image_under_two_names_is_one_line(folder):
+    path = rewrite(folder, "a/1,$\na/1.png,x\n./a/1,y\na/3,ca\n")
+    dataset = read_dataset(folder)
+    assert [(line.name, line.text) for line in dataset.training] == [("a/1.png", "x"), ("a/3", "ca")]
+    assert f"{path} line 3 (./a/1) is left out: its image is that of a/1.png, which is on line 2." in dataset.problems
+
+
 def test_many_lines_left_out_are_one_message(folder):
     path = rewrite(folder, "a/1,x\n" + "".join(f"gone/{number},x\n" for number in range(7)))
     # Six or more of one list are grouped: lines 2 to 8 name images that do not exist.
