@@ -44,7 +44,7 @@ def meant_clock(asked_mhz: float, clocks: tuple[Fraction, ...]) -> Fraction | No
     """The clock that a number means; None where it means none of them.
 
     A number with decimals means the nearest clock if that rounds to the same decimals: 142.857 and 142.9 mean 1000/7 MHz.
-    A whole number means exactly itself.
+    An integer means exactly itself.
 
     >>> clocks = possible_clocks(1000, (63, 63), 10, 250)
     >>> meant_clock(142.857, clocks), meant_clock(142.9, clocks), meant_clock(143, clocks), meant_clock(142.856, clocks)

@@ -1,6 +1,6 @@
-"""Notes on the characters of reference texts: what a network cannot output, and what cannot be told from a picture.
+"""Notes on the characters of reference texts: what a network cannot output, and what no picture shows.
 
-Pure functions over texts. Each gives a sentence for the user, or None where there is nothing to say.
+Pure functions over texts. Each gives a message for the user, or None where there is nothing to say.
 """
 
 from __future__ import annotations

@@ -191,10 +191,10 @@ def _store(inside: Path, folder: Path, found: FoundLine, image: Image.Image) -> 
 def _split(read: ReadSource, source: Path, *, validation: Share | None, seed: int) -> tuple[Dataset, bool]:
     """Training lines, widest first, and validation lines; whether the source's own lists decided."""
     lines = read.lines
-    told = [one for one in lines if one.validation is not None] if validation is None else []
-    open_lines = lines if not told else [one for one in lines if one.validation is None]
-    held_out = {one.line.name for one in told if one.validation}
-    if open_lines and (not told or len(open_lines) > 1):
+    assigned = [one for one in lines if one.validation is not None] if validation is None else []
+    open_lines = lines if not assigned else [one for one in lines if one.validation is None]
+    held_out = {one.line.name for one in assigned if one.validation}
+    if open_lines and (not assigned or len(open_lines) > 1):
         share = validation or SHARE
         ranked = sorted((one.line.name for one in open_lines), key=lambda name: _rank(seed, name))
         held_out |= set(ranked[: share.count(len(open_lines))])
@@ -208,7 +208,7 @@ def _split(read: ReadSource, source: Path, *, validation: Share | None, seed: in
     name = source.resolve().name if source.is_dir() else source.stem
     problems = (*read.messages, *_same_pictures(training, chosen))
     dataset = Dataset(tuple(one.line for one in training), tuple(one.line for one in chosen), name, problems)
-    return dataset, bool(told)
+    return dataset, bool(assigned)
 
 
 def _same_pictures(training: list[SourceLine], validation: list[SourceLine]) -> tuple[str, ...]:

@@ -153,8 +153,8 @@ def _doubts(name: str, plain: dict[int, tuple[str, str]], quoted: dict[int, tupl
         open_row = next(number for number, fields in quoted.items() if fields is None)
         if closed:
             yield (
-                f"{name} is not read as CSV, as the quote on line {open_row} does not close. The quotes of "
-                f"{len(closed)} rows that would be CSV are read as characters, the first on line {closed[0]}."
+                f"{name} is not read as CSV, as the quote on line {open_row} does not close. Rows whose "
+                f"quotes close, and are read as characters: {len(closed)}, the first is line {closed[0]}."
             )
         return
     needed = any("," in text or '"' in text or plain[number][0].startswith('"') for number, (_, text) in quoted.items())

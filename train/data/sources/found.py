@@ -51,8 +51,8 @@ class PageCut:
         if not self.pixels:
             across, down = page.width / self.size[0], page.height / self.size[1]
         elif self.size is not None and (round(self.size[0]), round(self.size[1])) != page.size:
-            told, found = (f"{round(width)} x {round(height)}" for width, height in (self.size, page.size))
-            raise DataError(f"its page {self.page} has {found} pixels, but the XML file says {told}.")
+            stated, found = (f"{round(width)} x {round(height)}" for width, height in (self.size, page.size))
+            raise DataError(f"its page {self.page} has {found} pixels, but the XML file says {stated}.")
         left, top, right, bottom = self.box
         inside = (
             max(math.floor(left * across), 0),

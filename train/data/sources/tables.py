@@ -72,8 +72,8 @@ def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, n
             left_out.add(f"rows of {path}", f"{path} line {number}", why)
     if unquoted:
         notes.append(
-            f"{path}: the texts of {len(unquoted)} rows hold {delimiter!r} without quotes, the first on line "
-            f"{unquoted[0]}; they are read up to the end of the row."
+            f"{path}: texts that hold {delimiter!r} without quotes are read up to the end of the row: {len(unquoted)}, the "
+            f"first is on line {unquoted[0]}."
         )
 
 

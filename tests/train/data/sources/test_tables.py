@@ -52,7 +52,7 @@ def test_commas_without_quotes_belong_to_the_text_and_are_pointed_out(table):
     found = read(table("1.png,one, two\n2.png,two\n"))
     assert [one.line.text for one in found.lines] == ["one, two", "two"]
     (note,) = found.messages
-    assert "texts of 1 rows" in note
+    assert "end of the row: 1, the first" in note
     assert "line 1" in note
 
 
