@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from datapath.errors import DataError, FileError, ImageError
 from datapath.files import is_folder, os_reason
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST
-from train.data.forms import read_form
+from train.data.forms import FORM_FILE, read_form
 from train.data.image_files import composed, without_image_suffix
 from train.data.lists import parse_list, read_unicode
 from train.data.sources.found import Found, PageCut, line_name
@@ -59,7 +59,7 @@ def find_lines(source: Path, form: Callable[[str], str]) -> Found:
         for name in folder.files:
             if without_image_suffix(name) != name:
                 images += 1
-            elif not _read_file(found, folder, name):
+            elif not _read_file(found, folder, name) and name != FORM_FILE:
                 others.append(str(folder.relative / name))
     _unused_images(found, folders)
     for link in found.links:
@@ -183,12 +183,9 @@ def _read_list(found: Found, folder: _Folder, name: str, content: str) -> None:
     found.notes.extend(listed.notes)
     for number, reason in listed.malformed:
         found.left_out.add(f"rows of {path}", f"{path} line {number}", reason)
-    validation = None
-    if all((folder.path / one).is_file() for one in (TRAINING_LIST, VALIDATION_LIST)) and name in (
-        TRAINING_LIST,
-        VALIDATION_LIST,
-    ):
-        validation = name == VALIDATION_LIST
+    both = (TRAINING_LIST, VALIDATION_LIST)
+    # A list that is itself the source is split, also where the other one lies beside it.
+    validation = name == VALIDATION_LIST if name in both and all(one in folder.files for one in both) else None
     for row in listed.rows:
         where = f"{path} line {row.number} ({row.name})"
         _add_named(found, folder, row.name, before.shown(row.text), where=where, kind="list", validation=validation)

@@ -142,6 +142,17 @@ def test_a_folder_that_mixes_sources(tmp_path):
     assert (found.left_out, found.messages) == ((), ())
 
 
+def test_a_list_that_is_itself_the_source_is_split(tmp_path):
+    """Beside the other list, too: only a folder with both says which lines are validation lines."""
+    image(tmp_path / "imgs" / "a.png")
+    image(tmp_path / "imgs" / "b.png")
+    text(tmp_path / "sortedTrain.txt", "a,one\n")
+    text(tmp_path / "valid.txt", "b,two\n")
+    assert [one.validation for one in read(tmp_path).lines] == [False, True]
+    assert [one.validation for one in read(tmp_path / "sortedTrain.txt").lines] == [None]
+    assert [one.validation for one in read(tmp_path / "valid.txt").lines] == [None]
+
+
 def test_an_image_with_two_texts_keeps_the_first(tmp_path):
     image(tmp_path / "a.png")
     image(tmp_path / "b.png")
