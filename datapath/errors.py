@@ -101,7 +101,8 @@ def suggestion(name: object, known: Sequence[str]) -> str:
     ("; did you mean 'pynq-z1'?", '; known are pynq-z1, zcu104.')
 
     :param name: the unknown name.
-    :param known: the names that exist, in lower case.
+    :param known: the names that exist; case does not count.
     """
-    near = difflib.get_close_matches(str(name).lower(), known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
+    spelled = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(str(name).lower(), spelled, n=1)
+    return f"; did you mean {spelled[near[0]]!r}?" if near else f"; known are {', '.join(known)}."

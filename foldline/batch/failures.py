@@ -52,12 +52,10 @@ class _Kind:
     count     their number
     worst     (figure, name) of the worst
     most      the limit, as text
-    first     name of the first
-    message   of the first, without its name
+    message   of the first, which names it
     """
 
     sentence: str | None
-    first: str
     message: str
     count: int = 0
     worst: tuple[int, str] = (-1, "")
@@ -80,17 +78,18 @@ class Failures:
             if found := limit.pattern.search(message):
                 figures = found.groupdict()
                 most = figures.get("most") or ""
-                kind = self._kind(f"{limit.sentence} {most}", limit.sentence, name, message)
+                kind = self._kind(f"{limit.sentence} {most}", limit.sentence, message)
                 kind.most, kind.worst = most, max(kind.worst, (int(figures["actual"]), name), key=lambda one: one[0])
                 break
         else:
             plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "...", message) if name else message
-            kind = self._kind(_NUMBER.sub("#", plain), None, name, plain.removeprefix("...: "))
+            named = message if plain != message else f"{name}: {message}"
+            kind = self._kind(_NUMBER.sub("#", plain), None, named)
         kind.count += 1
         return kind.count <= SHOWN
 
-    def _kind(self, key: str, sentence: str | None, name: str, message: str) -> _Kind:
-        return self._kinds.setdefault(key, _Kind(sentence=sentence, first=name, message=message))
+    def _kind(self, key: str, sentence: str | None, message: str) -> _Kind:
+        return self._kinds.setdefault(key, _Kind(sentence=sentence, message=message))
 
     @property
     def summaries(self) -> Iterator[str]:
@@ -99,7 +98,7 @@ class Failures:
             if kind.count <= SHOWN:
                 continue
             if kind.sentence is None:
-                yield f"{kind.count} lines fail alike, the first {kind.first}: {kind.message.rstrip('.')}."
+                yield f"{kind.count} lines fail alike. The first: {kind.message.rstrip('.')}."
             else:
                 actual, name = kind.worst
                 yield kind.sentence.format(count=kind.count, most=kind.most, name=name, actual=actual) + "."

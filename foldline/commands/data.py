@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from datapath.text_form import NORMALISATIONS
+from foldline.commands.options import FILE, NEW_FOLDER, AnyCaseChoice
 from foldline.console.groups import SuggestingGroup
 
 
@@ -16,7 +17,7 @@ def command() -> None:
 
 
 @command.command("synth")
-@click.option("-o", "--output", required=True, type=FILE, help="Folder to write; must not exist or be empty.")
+@click.option("-o", "--output", required=True, type=NEW_FOLDER, help="Folder to write; must not exist or be empty.")
 @click.option(
     "--training", type=click.IntRange(min=1), default=2000, show_default=True, help="Training lines to render."
 )
@@ -49,7 +50,7 @@ def synth_command(
 
 @command.command("import")
 @click.argument("source", metavar="SOURCE", type=FILE)
-@click.option("-o", "--output", required=True, type=FILE, help="Folder to write; must not exist or be empty.")
+@click.option("-o", "--output", required=True, type=NEW_FOLDER, help="Folder to write; must not exist or be empty.")
 @click.option(
     "--validation",
     metavar="SHARE|LINES",
@@ -61,7 +62,7 @@ def synth_command(
 )
 @click.option(
     "--normalisation",
-    type=click.Choice(["NFC", "NFKC", "none"]),
+    type=AnyCaseChoice(NORMALISATIONS),
     default="NFC",
     show_default=True,
     help="Unicode normalisation of the texts.",
@@ -92,7 +93,7 @@ def import_command(
 
 @command.command("fetch")
 @click.argument("name", metavar="NAME", type=click.Choice(["uw3-500"]))
-@click.option("-o", "--output", required=True, type=FILE, help="Folder to write; must not exist or be empty.")
+@click.option("-o", "--output", required=True, type=NEW_FOLDER, help="Folder to write; must not exist or be empty.")
 @click.option("--archive", type=FILE, help="Archive to unpack instead of a download, .tar.gz or .zip.")
 @click.option("--url", help="Address of the archive [default: GitHub].")
 @click.option("--sha256", help="SHA-256 digest that the archive must have, in hex.")

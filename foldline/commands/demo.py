@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from foldline.commands.options import FILE
+from foldline.commands.options import NEW_FOLDER
 
 SHOWN_LINES = 2
 
 
 @click.command("demo")
 @click.option(
-    "-o", "--output", type=FILE, default="demo-run", show_default=True, help="Folder in which the run's folder is made."
+    "-o",
+    "--output",
+    type=NEW_FOLDER,
+    default="demo-run",
+    show_default=True,
+    help="Folder in which the run's folder is made.",
 )
 def command(output: Path) -> None:
     """Train, export, verify and compare a small network, in a few minutes and without downloads.

@@ -13,7 +13,9 @@ from foldline.commands.options import (
     BOARD,
     DESIGN,
     FILE,
+    NEW_FOLDER,
     GroupedCommand,
+    SeveralFiles,
     dataset_options,
     folding_options,
     given_options,
@@ -35,7 +37,7 @@ _open = option_group("Project for open tools")
 @click.argument("source", metavar=DESIGN, type=FILE)
 @_header("-o", "--output", type=FILE, help="Weight header to write, .hpp; with .npz, the design. - is standard output.")
 @_header("--fast-csim", is_flag=True, help="Write a header that a C simulation compiles in seconds.")
-@_project("--project", type=FILE, help="Folder to write a hardware project into.")
+@_project("--project", type=NEW_FOLDER, help="Folder to write a hardware project into.")
 @kernel_option(
     f"Kernel of the project: ours in SystemVerilog (rtl), which needs Vivado alone, or ours in C++ (hls) [default: "
     f"{DEFAULT_KERNEL.value}].",
@@ -50,7 +52,9 @@ _open = option_group("Project for open tools")
     type=FILE,
     help="Image or folder of images: known-answer lines (rtl), or lines that the test bench computes, too (hls).",
 )
-@option_group("RTL")("--rtl", type=FILE, help="Folder to write the accelerator's SystemVerilog and memory files into.")
+@option_group("RTL")(
+    "--rtl", type=NEW_FOLDER, help="Folder to write the accelerator's SystemVerilog and memory files into."
+)
 @limit_options
 @_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
 @_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
@@ -62,6 +66,7 @@ _open = option_group("Project for open tools")
 )
 @_image(
     "--test-image",
+    type=SeveralFiles(),
     metavar="FILE",
     help="Test image to write, a validation line: FILE.npz, .hpp, and .txt and _gt.txt as LSTM-PYNQ's make-hw.sh reads them.",
 )

@@ -28,6 +28,7 @@ from datapath.boards import DEFAULT_BOARD
 from datapath.design import MAX_LIMIT
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
+from datapath.streams import STANDARD_OUTPUT
 from datapath.text_form import NORMALISATIONS
 
 if TYPE_CHECKING:
@@ -38,6 +39,26 @@ FILE = click.Path(path_type=Path)
 
 DESIGN = "RUN|CHECKPOINT|DESIGN.npz"
 """What commands take that need a network for the board: see `foldline.networks.open_network`."""
+
+
+class SeveralFiles(click.Path):
+    """A folder to write, or what the names of several files begin with; standard output, -, takes one file."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        if value == STANDARD_OUTPUT:
+            self.fail("- is standard output, which takes one file; several are written here.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+NEW_FOLDER = SeveralFiles(path_type=Path)
+
+
+class AnyCaseChoice(click.Choice):
+    """One of several words, which may be typed in either case; click's own choice of this kind shows them in lower case."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
+        spelled = {str(one).lower(): one for one in self.choices}
+        return super().convert(spelled.get(str(value).lower(), value), param, ctx)
 
 
 class GroupedOption(click.Option):
@@ -122,7 +143,7 @@ dataset_options = as_one(
     _dataset("--imgs", type=FILE, help="Folder of images [default: DIR/imgs]."),
     _dataset(
         "--normalisation",
-        type=click.Choice(NORMALISATIONS, case_sensitive=False),
+        type=AnyCaseChoice(NORMALISATIONS),
         help="Unicode normalisation of the texts [default: that of the network's training, or of an import, else none].",
     ),
     _dataset(
@@ -233,13 +254,6 @@ def parse_backends(context: click.Context, parameter: click.Parameter, value: st
     for name in (name for name in names if name not in BACKENDS):
         raise click.BadParameter(f"{name!r} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas.")
     return names
-
-
-class UpperCaseChoice(click.Choice):
-    """One of several words in upper case, which may be typed in lower case."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
-        return super().convert(value.upper() if isinstance(value, str) else value, param, ctx)
 
 
 class _KernelName(click.Choice):

@@ -83,8 +83,8 @@ def command(
     """Train a network for the board in three stages, and write its design.
 
     The stages: float; the recurrent layer in the overlay's arithmetic; batch norm fused into the FC layer and everything
-    in the overlay's arithmetic. Each is a run of its own in the recipe's folder. The hyperparameters are those of the
-    last stage, such as a preset of params/; without -p, QLSTM128_W2B8A4I8_FC_W8B8. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
+    in the overlay's arithmetic. Each is a run of its own in the recipe's folder. -p, or else QLSTM128_W2B8A4I8_FC_W8B8,
+    has the hyperparameters of the last stage. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
     """
     from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing

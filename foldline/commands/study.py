@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from foldline.commands.options import (
-    FILE,
+    NEW_FOLDER,
     GroupedCommand,
     all_of,
     dataset_options,
@@ -82,7 +82,7 @@ def command() -> None:
 
 @command.command("show", cls=GroupedCommand)
 @_common_options
-@_storage("-e", "--experiments", type=FILE, default="experiments", show_default=True, help="Folder of --storage.")
+@_storage("-e", "--experiments", type=NEW_FOLDER, default="experiments", show_default=True, help="Folder of --storage.")
 def show(
     name: str, storage: str | None, experiments: Path, max_cer: float | None, complete: bool, as_json: bool
 ) -> None:

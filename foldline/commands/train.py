@@ -13,8 +13,8 @@ from datapath.errors import ConfigError, TrainingError
 from datapath.text_form import TextForm
 from foldline.commands.options import (
     FILE,
+    AnyCaseChoice,
     GroupedCommand,
-    UpperCaseChoice,
     alphabet_option,
     dataset_options,
     given_options,
@@ -88,7 +88,7 @@ def _mode_options(command):
 @_start("-i", "--input", "checkpoint", type=FILE, help="Checkpoint to start from, or the folder of its run.")
 @_start(
     "--pretrained-policy",
-    type=UpperCaseChoice(["RESUME", "RETRAIN"]),
+    type=AnyCaseChoice(["RESUME", "RETRAIN"]),
     default="RESUME",
     show_default=True,
     help="RESUME the run of the checkpoint in its folder, or RETRAIN its weights in a new run.",
@@ -210,12 +210,13 @@ def _trained(group: Group, *arguments: object, **settings: object) -> TrainingRe
 
 
 def _show_end(context: click.Context, result: TrainingResult, group: Group) -> None:
+    from foldline.console.text import counted
     from train.reporting import GREEDY, OVERLAY
 
     if result.interrupted:
         how = "Resume with: " if group.size == 1 else "Resume under torchrun with: -m "
         again = f" {how}{resuming_command(context, result.resume_from)}" if result.folder else ""
-        raise Stopped(f"Stopped after {result.last.epoch} whole epochs.{again}")
+        raise Stopped(f"Stopped after {counted(result.last.epoch, 'whole epoch')}.{again}")
     if result.folder is not None and result.best is not None:
         best = result.best
         decoder = OVERLAY if best.hyperparameters.select_by == "OVERLAY" else GREEDY

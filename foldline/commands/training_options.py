@@ -15,7 +15,15 @@ import click
 import params
 from datapath.errors import ConfigError, suggestion
 from datapath.text_form import AS_WRITTEN, TextForm
-from foldline.commands.options import FILE, UpperCaseChoice, all_of, given_options, option_group, require_same_alphabet
+from foldline.commands.options import (
+    FILE,
+    NEW_FOLDER,
+    AnyCaseChoice,
+    all_of,
+    given_options,
+    option_group,
+    require_same_alphabet,
+)
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
@@ -78,7 +86,7 @@ run_options = all_of(
     ),
     _run(
         *("-e", "--experiments"),
-        type=FILE,
+        type=NEW_FOLDER,
         default="experiments",
         show_default=True,
         help="Folder in which a new run makes its own.",
@@ -111,7 +119,7 @@ def hyperparameter_options(command: Callable) -> Callable:
         for name in names:
             one = by_name[name]
             choices = one.metadata["choices"]
-            kind = UpperCaseChoice(choices) if choices else type(one.default)
+            kind = AnyCaseChoice(choices) if choices else type(one.default)
             flag = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
             limits = f"; {range_text(one)}" if range_text(one) else ""
             default = str(one.default).lower() if kind is bool else one.default
@@ -135,8 +143,7 @@ def hyperparameters_of(
     if params_file is not None:
         found = params.find(params_file)
         if not found.exists():
-            names = {name.lower(): name for name in params.presets()}
-            near = suggestion(params_file.name.removesuffix(".json"), list(names))
+            near = suggestion(params_file.name.removesuffix(".json"), list(params.presets()))
             raise ConfigError(f"{params_file} is neither a file nor a preset (--list-presets){near}")
         if found != params_file:
             click.echo(f"{params_file}: no such file; the preset {found} is taken.", err=True)

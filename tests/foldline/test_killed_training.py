@@ -16,6 +16,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.compat.proto.event_pb2 import SessionLog
 
+from foldline.console.text import counted
 from tests.foldline.processes import Running, forked, interpreter
 from tests.golden_data import REPOSITORY
 from tests.train import tiny
@@ -217,7 +218,7 @@ def test_an_interrupted_process_goes_on_with_the_command_it_names(folder, whole,
         assert process.end() == 130
         message, again = process.said.splitlines()[-1].split(" Resume with: ")
     saved = Checkpoint.load(last_of(experiments))
-    assert message == f"Stopped after {saved.epoch} whole epochs."
+    assert message == f"Stopped after {counted(saved.epoch, 'whole epoch')}."
     assert 1 <= saved.epoch < EPOCHS
     # The command as it stands, where `foldline` is the one under test.
     shell = f'foldline() {{ {shlex.quote(sys.executable)} -m foldline "$@"; }}; {again}'

@@ -311,7 +311,7 @@ def test_presets_are_listed_with_one_line_each():
 def test_a_preset_that_there_is_not_gets_a_suggestion():
     result = CliRunner().invoke(main, ["train", "-p", "QLSTM128_W2B8A4I32_FC_W32"])
     assert result.exit_code == 1
-    assert "did you mean 'qlstm128_w2b8a4i32_fc_w32b32'" in result.stderr
+    assert "did you mean 'QLSTM128_W2B8A4I32_FC_W32B32'" in result.stderr
 
 
 def test_the_parts_of_a_dataset_are_enough_without_its_folder(tar):

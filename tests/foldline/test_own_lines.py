@@ -73,7 +73,8 @@ def test_more_characters_than_an_alphabet_has_are_named(tmp_path):
     [
         (("--validation", "ten"), "'ten'"),
         (("--validation", "10"), "10 validation lines leave none of the 10 lines"),
-        (("--normalisation", "NFD"), "NFD"),
+        (("--normalisation", "NFD"), "'NFD' is not one of 'none', 'NFC', 'NFKC'"),
+        (("-o", "-"), "- is standard output, which takes one file"),
     ],
 )
 def test_an_import_that_is_refused(tmp_path, arguments, named):

@@ -36,7 +36,7 @@ def test_two_of_a_kind_are_shown_and_the_rest_is_one_sentence(saved, images, com
     assert [str(images[number]) in errors[number] for number in range(2)] == [True, True]
     columns = json.loads(run("simulate", saved, images[1], "--ignore-limits", "--json").stdout)["columns"]
     assert errors[4] == f"Error: 5 lines are wider than 100 columns, widest {images[1]} with {columns}."
-    assert errors[5] == f"Error: 3 lines fail alike, the first {images[6]}: Cannot read ...: no such file."
+    assert errors[5] == f"Error: 3 lines fail alike. The first: Cannot read {images[6]}: no such file."
     assert errors[6] == "Error: 8 of 9 lines failed."
     assert "names each line." in result.stderr
     assert result.exit_code == 1
@@ -84,7 +84,7 @@ def test_a_comparison_names_the_widest_and_its_json_every_line(tmp_path):
             [f"The line has {odd} columns; the published overlay takes an even number of them." for odd in (3, 5, 7)],
             "3 lines have an odd number of columns, widest 2 with 7.",
         ),
-        (["It is damaged at byte 7."] * 3, "3 lines fail alike, the first 0: It is damaged at byte 7."),
+        (["It is damaged at byte 7."] * 3, "3 lines fail alike. The first: 0: It is damaged at byte 7."),
     ],
 )
 def test_the_sentence_of_a_kind(messages, sentence):

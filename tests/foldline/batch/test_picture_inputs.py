@@ -82,7 +82,7 @@ def test_decoders_that_fail_do_not_end_the_command(design, saved, tmp_path):
     assert result.stdout == f"{good}\t{text_of(design, good)}\n"
     for path, line in zip(bad[:2], result.stderr.splitlines()[:2], strict=True):
         assert line.startswith(f"Error: {path} is not an image of kind PNG, ")
-    assert f"Error: 4 lines fail alike, the first {bad[0]}: ... is not an image of kind PNG, " in result.stderr
+    assert f"Error: 4 lines fail alike. The first: {bad[0]} is not an image of kind PNG, " in result.stderr
     assert f"Error: {CASES / 'lab.tif'} has pixel mode LAB" in result.stderr
     assert [line for line in result.stderr.splitlines() if "alike" not in line][-4:] == [
         f"Error: {large} has 10000 x 10000 pixels; allowed are 80000000 in all.",  # and no warning of Pillow
