@@ -96,7 +96,7 @@ def _of_folder(folder: Path, folding: Folding | None) -> Network:
         path = stages[-1] / name
         if path.is_file():
             trained = open_network(path, folding=network.design.folding)
-            if trained.design.same_network(network.design):
+            if replace(trained.design, limits=network.design.limits).same_network(network.design):
                 return Network(design=network.design, checkpoint=trained.checkpoint, notes=(*notes, *trained.notes))
     missing = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."
     return replace(network, notes=(*notes, missing))

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from datapath import Design
+from datapath.design import Limits
 from datapath.errors import ConfigError, FileError
 from foldline import recipe as recipes
 from foldline import runs
@@ -143,12 +144,13 @@ def test_a_resumed_run_is_named_by_its_folder(trained, data, tmp_path):
     assert Checkpoint.load(tmp_path / "run" / "last.pt").epoch == 3
 
 
-def test_a_recipe_is_compared_by_its_design_with_its_checkpoint(trained, data, tmp_path):
+@pytest.mark.parametrize("limits", [Limits(), Limits(columns=900, labels=120)])  # a checkpoint has none of its own
+def test_a_recipe_is_compared_by_its_design_with_its_checkpoint(trained, data, tmp_path, limits):
     stage = tmp_path / "recipe" / "3-hardware" / "run-1"
     shutil.copytree(trained, stage)
     files(tmp_path / "recipe", "recipe.json")
     Hyperparameters().to_json(tmp_path / "recipe" / "hyperparameters.json")
-    design_from_checkpoint(stage / "last.pt").design.save(tmp_path / "recipe" / "design.npz")
+    design_from_checkpoint(stage / "last.pt", limits=limits).design.save(tmp_path / "recipe" / "design.npz")
     result = run("compare", tmp_path / "recipe", "--data", data, "--json")
     assert result.stderr.splitlines()[0] == f"{tmp_path / 'recipe'}: design.npz is taken."
     assert result.stdout == run("compare", stage / "last.pt", "--data", data, "--json").stdout
