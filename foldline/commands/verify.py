@@ -30,6 +30,8 @@ def command(
 
     if images and pixels is not None:
         raise click.UsageError("Give images, or --pixels FILE.npz, and not both.")
+    if design_path.suffix == ".hpp" and header.suffix != ".hpp":
+        raise click.UsageError(f"The design comes before the header: foldline verify {header} {design_path}")
     design = opened_design(design_path)
     lines = None
     if images or pixels is not None:

@@ -25,7 +25,7 @@ MAX_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a list: its number, from 1, and what it says."""
+    """One row of a list or table: the number of its first line, from 1, the name of an image, its text."""
 
     number: int
     name: str

@@ -81,3 +81,9 @@ def test_import_refuses_an_alphabet_of_another_size(design, saved, tmp_path):
 def test_a_file_that_is_neither_design_nor_checkpoint(image, tmp_path):
     fails(f"{image} is neither a design nor a checkpoint, or it is cut off.", "export", image, "-o", tmp_path / "h.hpp")
     fails((f"{tmp_path} is not the folder of a run or a recipe",), "export", tmp_path, "-o", tmp_path / "h.hpp")
+
+
+def test_verify_with_its_files_exchanged_names_the_right_order(saved, tmp_path):
+    result = run("verify", tmp_path / "net.hpp", saved)
+    assert result.exit_code == 2
+    assert f"The design comes before the header: foldline verify {saved} {tmp_path / 'net.hpp'}" in result.stderr

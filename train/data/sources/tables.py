@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.data.left_out import LeftOut
-from train.data.lists import read_unicode
+from train.data.lists import Row, read_unicode
 
 IMAGE_COLUMNS = (
     *("image", "file", "filename", "file_name", "path", "image_path", "image_name", "image_file", "img", "name"),
@@ -25,22 +25,13 @@ DELIMITERS = (",", "\t", ";")
 
 
 @dataclass(frozen=True)
-class TableRow:
-    """One row: the number of its first line in the file, the name of an image, a text."""
-
-    number: int
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
 class _Columns:
     image: int
     text: int
     count: int  # of a row
 
 
-def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, notes: list[str]) -> Iterator[TableRow]:
+def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, notes: list[str]) -> Iterator[Row]:
     """The rows of a table.
 
     The columns are those whose names in the first row are among `IMAGE_COLUMNS` and `TEXT_COLUMNS`, else the first two.
@@ -66,7 +57,7 @@ def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, n
             unquoted.append(number)
             row = [row[0], delimiter.join(row[1:])]
         if len(row) == columns.count:
-            yield TableRow(number, row[columns.image], row[columns.text])
+            yield Row(number, row[columns.image], row[columns.text])
         else:
             why = f"it has {len(row)} columns in place of {columns.count}; a {delimiter!r} in a text needs quotes."
             left_out.add(f"rows of {path}", f"{path} line {number}", why)
