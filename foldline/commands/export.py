@@ -206,12 +206,13 @@ def _write_rtl(design, folder: Path) -> None:
 
 def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
     from datapath.architecture import Architecture
+    from foldline.console.text import counted
     from foldline.hardware.estimate import estimate, too_large
     from foldline.hardware.projects import export_project
 
     exported = export_project(design, folder, kernel=Kernel(kernel or DEFAULT_KERNEL), **options)
     fit, rtl = exported.fit, exported.kernel is Kernel.RTL
-    lines = f"{exported.lines} lines with {exported.labels} labels"
+    lines = f"{counted(exported.lines, 'line')} with {counted(exported.labels, 'label')}"
     print_note(
         f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for {fit.board.title}, kernel "
         f"{exported.kernel.value}. {'Weights' if rtl else 'Weights and buffers'} take {fit.bram36:g} of {fit.board.bram36} "

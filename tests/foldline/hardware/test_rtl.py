@@ -248,7 +248,7 @@ def test_an_interrupt_writes_no_waveform(rtl_builds, saved, pixels, tmp_path, mo
     run_line = WaveformSimulator.run
     calls = iter([run_line, interrupted, interrupted])
     monkeypatch.setattr(WaveformSimulator, "run", lambda *a, **b: next(calls)(*a, **b))
-    assert run("rtlsim", saved, "--pixels", pixels, "--vcd", "w.vcd", *output).exit_code == 1
+    assert run("rtlsim", saved, "--pixels", pixels, "--vcd", "w.vcd", *output).exit_code == 130
     assert not (tmp_path / "w.vcd").exists()
 
 
