@@ -15,6 +15,7 @@ from datapath.architecture import Architecture
 from datapath.boards import load_board
 from datapath.errors import DesignError
 from datapath.manifest import Kernel, Manifest
+from foldline.console.text import counted
 from foldline.demo import EMBEDDED
 from foldline.hardware.estimate import resources_of
 from foldline.hardware.known_answer_lines import random_lines, synthetic_lines
@@ -51,7 +52,7 @@ def test_an_hls_project_is_written_and_described(saved, tmp_path):
     assert result.output == (
         f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 22 files for AMD Kria KV260, kernel hls. "
         "Weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
-        f"The test bench has 4 lines with {labels} labels.\n"
+        f"The test bench has 4 lines with {counted(labels, 'label')}.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
@@ -75,7 +76,7 @@ def test_without_an_option_the_project_is_of_the_rtl_kernel(saved, tmp_path):
     assert result.output == (
         f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, {len(contents(folder))} files for AMD "
         "Kria KV260, kernel rtl. Weights take 0 of 144 BRAM36 and 236 of 117120 LUTs. "
-        f"The manifest has {len(manifest.answers)} lines with {labels} labels.\n"
+        f"The manifest has {counted(len(manifest.answers), 'line')} with {counted(labels, 'label')}.\n"
     )
     assert design == Design.load(saved).refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
     assert (manifest.part, manifest.clock_mhz, manifest.kernel) == ("xck26-sfvc784-2LV-c", 1000 / 7, Kernel.RTL)
