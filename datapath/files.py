@@ -94,14 +94,22 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
+def new_mode(mode: int) -> int:
+    """The mode that a new file or folder gets from this process: without the bits of its umask.
+
+    :param mode: that is asked for, such as 0o666.
+    """
+    umask = os.umask(0)
+    os.umask(umask)
+    return mode & ~umask
+
+
 def _give_rights(temporary: Path, target: Path) -> None:
     """Mode, owner and group of the file that is replaced; of a new file the mode that a plain open would give."""
     try:
         old = target.stat()
     except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(new_mode(0o666))
         return
     mode, group_kept = old.st_mode & 0o777, True
     mine = temporary.stat()

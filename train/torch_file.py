@@ -46,7 +46,7 @@ class TorchFile:
             raise CheckpointError(f"{path} is not a checkpoint, or it is damaged or cut off.") from error
 
     def tensor(self, stored: StoredTensor) -> Tensor:
-        """Read a tensor, contiguous; its memory is no part of the file's."""
+        """Read a tensor, contiguous; its memory is not that of the file."""
         storage = stored.storage
         if storage.count == 0 or 0 in stored.shape:
             return torch.zeros(stored.shape, dtype=storage.dtype)

@@ -280,7 +280,7 @@ def _named(name: str) -> _Name:
     if name in STORAGES or name in UNREAD or name in _REBUILT or name in (_PARAMETER, _SIZE) or _is_table(name):
         return _Name(name)
     raise Refused(
-        f"names {name!r:.100}, which is no part of weights, and nothing of it was executed; a file with weights alone is "
+        f"names {name!r:.100}, which does not belong to weights, and nothing of it was executed; a file with weights alone is "
         f"written by torch.save(model.state_dict(), FILE)"
     )
 

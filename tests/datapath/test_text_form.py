@@ -71,7 +71,7 @@ def test_forms_of_a_provenance():
 
 
 def test_a_text_is_normalised_before_it_is_reordered():
-    # Shin and shin dot, U+05E9 U+05C1: NFC keeps them apart; e and its accent become one.
+    # Shin and shin dot, U+05E9 U+05C1: NFC does not join them; e and its accent become one.
     form = TextForm(normalisation="NFC", in_picture_order=True)
     assert form.written("e\u0301" + ALEF + BET) == BET + ALEF + "\u00e9"
     assert form.shown(BET + ALEF) == ALEF + BET

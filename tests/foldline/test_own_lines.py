@@ -1,4 +1,4 @@
-"""Lines of one's own on the command line: `foldline data import`, and what `--data`, `--valid` and `--imgs` take."""
+"""A user's own lines on the command line: `foldline data import`, and what `--data`, `--valid` and `--imgs` take."""
 
 import shutil
 

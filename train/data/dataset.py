@@ -25,7 +25,7 @@ from PIL import Image
 from datapath.alphabet import UNTRAINED_CHARACTERS, Alphabet
 from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FileError, ImageError
-from datapath.files import file_errors, os_reason, write_text
+from datapath.files import file_errors, new_mode, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
 from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.forms import read_form, write_form
@@ -265,9 +265,7 @@ def fresh_folder(folder: str | os.PathLike) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         yield temporary
         # mkdtemp makes the folder private; give it the rights that a plain mkdir would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        temporary.chmod(new_mode(0o777))
         temporary.replace(target)
     except OSError as error:
         raise FileError(f"Cannot write {folder}: {os_reason(error)}.") from error

@@ -33,7 +33,7 @@ def test_a_list_without_suffixes_finds_jpeg_images():
         (("a/1.png",), "a/1", "a/1.png"),
         (("a/1.PNG",), "a/1", "a/1.PNG"),
         (("a/1.Tif",), "a/1", "a/1.Tif"),
-        (("a/1.bin.png",), "a/1.bin", "a/1.bin.png"),  # .bin is no suffix of an image
+        (("a/1.bin.png",), "a/1.bin", "a/1.bin.png"),  # .bin is not a suffix of an image
         (("1.jpg",), "1.jpg", "1.jpg"),
         (("1.jpg", "1.png"), "1.jpg", "1.jpg"),  # as it stands comes first
         (("1.jpg.png", "1.png"), "1.jpg", "1.jpg.png"),  # then with a suffix added, as UW3-500 has it

@@ -109,7 +109,7 @@ def _of_file(source: Path, form: Callable[[str], str]) -> Found:
 
 
 def _read_file(found: Found, folder: _Folder, name: str) -> bool:
-    """Read a file that is no image; False if it is none of the kinds that hold lines."""
+    """Read a file that is not an image; False if it is not of a kind that holds lines."""
     lower = name.lower()
     try:
         if lower.endswith(TEXT_SUFFIX):

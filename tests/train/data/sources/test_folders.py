@@ -175,7 +175,7 @@ def test_names_that_a_list_cannot_hold_are_changed_and_stay_unique(tmp_path):
 
 
 def test_a_file_name_that_is_not_utf_8_becomes_the_name_of_a_line(tmp_path):
-    """The byte E9, an accented e in Latin-1, is no UTF-8; a list could not hold it."""
+    """The byte E9, an accented e in Latin-1, is not UTF-8; a list could not hold it."""
     name = os.fsdecode(b"l\xe9")
     image(tmp_path / f"{name}.png")
     text(tmp_path / f"{name}.gt.txt", "x")

@@ -111,7 +111,7 @@ def test_the_image_of_a_page_in_the_folder_above(tmp_path, scan):
     text(tmp_path / "page" / "scan.xml", page_xml(page_line("0,0 50,20", "x")))
     assert lines(tmp_path) == [("page/scan/l1", "x")]
     assert lines(tmp_path / "page") == [("scan/l1", "x")]
-    assert read(tmp_path).left_out == ()  # the image of a page is no image without a text
+    assert read(tmp_path).left_out == ()  # the image of a page is not a line image that lacks a text
 
 
 def test_what_cannot_be_cut_is_left_out(tmp_path, scan):
