@@ -12,8 +12,11 @@ command's own spelling). Anything else is a defect of Foldline and shows its tra
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Sequence
+
+from datapath.quoting import message_text, quoted
 
 
 class FoldlineError(Exception):
@@ -23,22 +26,33 @@ class FoldlineError(Exception):
     >>> error, error.contexts
     (DataError('a.png: column 3: It is empty.'), ('a.png', 'column 3'))
 
-    :param message: the text.
+    No character of the text commands a terminal, whatever a file put into it; see `datapath.quoting.escaped`.
+
+    :param message: the text; what is beyond some thousands of characters is cut off.
     :param about: a file or other context that the message names already.
+    :param details: lines that stand below the message, such as those of a compiler.
     """
 
     contexts: tuple[str, ...]
     """Where the error arose, outermost first; the text names each once."""
 
-    def __init__(self, message: str, *, about: object = None) -> None:
-        super().__init__(message)
+    details: tuple[str, ...]
+    """Lines below the message."""
+
+    def __init__(self, message: str, *, about: object = None, details: Sequence[str] = ()) -> None:
+        super().__init__(message_text(message))
         self.contexts = () if about is None else (str(about),)
+        self.details = tuple(map(message_text, details))
+
+    def __str__(self) -> str:
+        return "\n".join((self.args[0], *self.details))
 
     def within(self, context: object) -> FoldlineError:
         """The same error, its text after `context` (a path, "column 3") unless the text names that already."""
-        known = str(context) in self.contexts
-        error = type(self)(str(self) if known else f"{context}: {self}")
-        error.contexts = self.contexts if known else (str(context), *self.contexts)
+        error = copy.copy(self)
+        if str(context) not in self.contexts:
+            error.args = (f"{message_text(str(context))}: {self.args[0]}",)
+            error.contexts = (str(context), *self.contexts)
         return error
 
 
@@ -94,6 +108,15 @@ class MismatchError(FoldlineError):
     """Two results that must be equal and are not."""
 
 
+MAX_SEARCHED_NAME = 100
+"""Characters of a name to which the nearest known name is searched for."""
+
+MAX_SEARCHED_NAMES = 1000
+"""Names among which it is searched for."""
+
+_MAX_LISTED = 50
+
+
 def suggestion(name: object, known: Sequence[str]) -> str:
     """How a message on an unknown name ends: with the nearest known name, or with all of them.
 
@@ -103,6 +126,10 @@ def suggestion(name: object, known: Sequence[str]) -> str:
     :param name: the unknown name.
     :param known: the names that exist; case does not count.
     """
-    spelled = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(str(name).lower(), spelled, n=1)
-    return f"; did you mean {spelled[near[0]]!r}?" if near else f"; known are {', '.join(known)}."
+    text = name if isinstance(name, str) else ""
+    if len(text) <= MAX_SEARCHED_NAME and len(known) <= MAX_SEARCHED_NAMES:
+        spelled = {one.lower(): one for one in known}
+        if near := difflib.get_close_matches(text.lower(), spelled, n=1):
+            return f"; did you mean {quoted(spelled[near[0]])}?"
+    more = f" and {len(known) - _MAX_LISTED} more" if len(known) > _MAX_LISTED else ""
+    return f"; known are {', '.join(known[:_MAX_LISTED])}{more}."

@@ -6,12 +6,15 @@ import errno
 import importlib
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from datapath.errors import FoldlineError
 from datapath.files import os_reason
+from datapath.quoting import message_text
 from datapath.version import VERSION
 from foldline.console.groups import SuggestingGroup
 from foldline.console.stopping import stopping
@@ -106,7 +109,8 @@ class FoldlineGroup(SuggestingGroup):
                 formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _current_names(args))
+        with _escaping():
+            return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         # Of Pillow; foldline refuses such an image in a sentence.
@@ -114,7 +118,7 @@ class FoldlineGroup(SuggestingGroup):
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
         try:
-            with stopping():
+            with stopping(), _escaping():
                 result = super().invoke(ctx)
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -133,6 +137,16 @@ class FoldlineGroup(SuggestingGroup):
                 raise
             how = f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
             raise click.ClickException(how) from error
+
+
+@contextmanager
+def _escaping() -> Iterator[None]:
+    """Escape the messages of click: they name arguments and paths as they were given."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = message_text(error.message)
+        raise
 
 
 def _current_names(arguments: list[str]) -> list[str]:

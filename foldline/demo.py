@@ -198,7 +198,8 @@ def compare_all(
         )
     wrong = failure(comparison)
     if wrong is not None:
-        raise MismatchError("\n".join((wrong, *agreement_notes(comparison.agreement), *grouped(comparison.failed))))
+        details = (*agreement_notes(comparison.agreement), *grouped(comparison.failed))
+        raise MismatchError(wrong, details=details)
     return comparison
 
 

@@ -52,7 +52,8 @@ class CSimProgram:
             command = [str(self.program), str(vectors), str(results)]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
             if done.returncode:
-                raise ToolError(f"The C simulation failed: {done.stderr.strip() or f'status {done.returncode}'}")
+                first, *others = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+                raise ToolError(f"The C simulation failed: {first}", details=others)
             for line in done.stdout.splitlines():
                 if "WARNING" in line:  # a stream that was read while empty, or in which something was left
                     raise ToolError(f"The C simulation printed a warning: {line.strip()}")

@@ -21,7 +21,8 @@ from datapath import Alphabet
 from datapath.design import MEMBER
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import atomic_write, read_bytes, require_file
-from train.config import MAX_COUNT, Hyperparameters, shown
+from datapath.quoting import quoted
+from train.config import MAX_COUNT, Hyperparameters
 from train.data.record import DataRecord
 from train.model import Recogniser
 
@@ -114,7 +115,7 @@ class Checkpoint:
             raise CheckpointError(f"{path} is a file of torch, but not a Foldline checkpoint.")
         if plain.get("version") != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path} is a checkpoint of version {shown(plain.get('version'))}; "
+                f"{path} is a checkpoint of version {quoted(plain.get('version'))}; "
                 f"this Foldline reads version {FORMAT_VERSION}."
             )
         for name in _FIELD_TYPES:
@@ -178,10 +179,10 @@ def _require_types(values: dict[str, object]) -> None:
     """Refuse a field that is not what `save` writes; whether the values fit together is not checked here."""
     for name, (fits, what) in _FIELD_TYPES.items():
         if not fits(values[name]):
-            raise CheckpointError(f"{name} is {shown(values[name])}; it must be {what}.")
+            raise CheckpointError(f"{name} is {quoted(values[name])}; it must be {what}.")
     for name, weights in values["model"].items():
         if not _is_plain_tensor(weights):
-            raise CheckpointError(f"model[{name!r}] is {shown(weights)}; it must be a tensor.")
+            raise CheckpointError(f"model[{name!r}] is {quoted(weights)}; it must be a tensor.")
 
 
 def _is_table(value: object) -> bool:

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import reprlib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from datapath.errors import ConfigError, suggestion
 from datapath.files import read_text, write_text
 from datapath.precision import INTERNAL_BITS, NEURON_TYPES, ExperimentName
+from datapath.quoting import quoted
 from train.hardware import FIXED_BITS, FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT, supported, unsupported
 
 SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
@@ -272,7 +272,7 @@ class Hyperparameters:
         known = [one.name for one in fields(cls)]
         for name in values:
             if name not in known:
-                raise ConfigError(f"{source}: there is no hyperparameter {shown(name)}{suggestion(name, known)}")
+                raise ConfigError(f"{source}: there is no hyperparameter {quoted(name)}{suggestion(name, known)}")
         try:
             return cls(**values)
         except ConfigError as error:
@@ -316,20 +316,8 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ConfigError(f"{shown(next(name for name in names if names.count(name) > 1))} occurs twice.")
+        raise ConfigError(f"{quoted(next(name for name in names if names.count(name) > 1))} occurs twice.")
     return values
-
-
-def shown(value: object) -> str:
-    """A value of any type as an error message shows it: short and on one line.
-
-    >>> shown("W" * 100), shown(10**5000)
-    ("'WWWWWWWWWWWW...WWWWWWWWWWWWW'", 'an integer of thousands of digits')
-    """
-    try:
-        return " ".join(reprlib.repr(value).split())
-    except ValueError:
-        return "an integer of thousands of digits"
 
 
 def range_text(one: Field) -> str:
@@ -353,18 +341,18 @@ def checked_value(one: Field, value: object) -> object:
         try:
             value = float(value)
         except OverflowError as error:
-            raise ConfigError(f"{one.name} is {shown(value)}; it must be finite.") from error
+            raise ConfigError(f"{one.name} is {quoted(value)}; it must be finite.") from error
     if type(value) is not kind:
-        raise ConfigError(f"{one.name} is {shown(value)}; it must be {_KINDS[kind]}.")
+        raise ConfigError(f"{one.name} is {quoted(value)}; it must be {_KINDS[kind]}.")
     choices, at_least, at_most, above = (one.metadata[key] for key in ("choices", "at_least", "at_most", "above"))
     if choices is not None and value.upper() in choices:
         return value.upper()
     if choices is not None:
-        raise ConfigError(f"{one.name} is {shown(value)}; allowed is {', '.join(choices)}.")
+        raise ConfigError(f"{one.name} is {quoted(value)}; allowed is {', '.join(choices)}.")
     if kind is float and not math.isfinite(value):
         raise ConfigError(f"{one.name} is {value}; it must be finite.")
     if at_least is not None and not at_least <= value <= at_most:
-        raise ConfigError(f"{one.name} is {shown(value)}; allowed is {range_text(one)}.")
+        raise ConfigError(f"{one.name} is {quoted(value)}; allowed is {range_text(one)}.")
     if above is not None and not (above < value and (at_most is None or value <= at_most)):
         raise ConfigError(f"{one.name} is {value}; it must be {range_text(one)}.")
     return value

@@ -21,8 +21,9 @@ from datapath import Alphabet
 from datapath.alphabet import MAX_CLASSES
 from datapath.errors import CheckpointError, ConfigError
 from datapath.files import read_bytes, require_file
+from datapath.quoting import quoted
 from train.checkpoint import FORMAT, Checkpoint, load_weights
-from train.config import MAX_COUNT, Hyperparameters, shown
+from train.config import MAX_COUNT, Hyperparameters
 from train.model import Recogniser
 from train.torch_file import TorchFile
 from train.torch_pickle import Refused, StoredTensor
@@ -99,7 +100,7 @@ class _Foreign:
     def of(cls, path: Path, content: object) -> _Foreign:
         """:raises CheckpointError, ConfigError: it is not a network that Foldline has, or has unknown values."""
         if not isinstance(content, dict):
-            raise CheckpointError(f"it holds {shown(content)}; a checkpoint is a table of weights by name.")
+            raise CheckpointError(f"it holds {quoted(content)}; a checkpoint is a table of weights by name.")
         state = next((content[key] for key in WEIGHTS if isinstance(content.get(key), dict)), content)
         weights = _our_weights(state)
         origin, notes = STATE_DICT, []
@@ -108,13 +109,13 @@ class _Foreign:
             origin = PYTORCH_OCR
             values = content[HYPERPARAMETERS]
             if not isinstance(values, dict):
-                raise CheckpointError(f"{HYPERPARAMETERS} is {shown(values)}; it must be a table.")
+                raise CheckpointError(f"{HYPERPARAMETERS} is {quoted(values)}; it must be a table.")
             known = {one.name for one in fields(Hyperparameters)}
             hyperparameters = Hyperparameters.from_dict(
                 {name: value for name, value in values.items() if name in known}, source=HYPERPARAMETERS
             )
             notes += [
-                f"{path}: {HYPERPARAMETERS} has {shown(name)} = {shown(value)}, which Foldline does not have; it is left out."
+                f"{path}: {HYPERPARAMETERS} has {quoted(name)} = {quoted(value)}, which Foldline does not have; it is left out."
                 for name, value in values.items()
                 if name not in known
             ]
@@ -194,7 +195,7 @@ def _our_weights(state: Mapping[str | int, object]) -> dict[str, StoredTensor]:
     left = {}
     for name, one in state.items():
         if not isinstance(name, str) or not isinstance(one, StoredTensor):
-            raise CheckpointError(f"it has no weights under {shown(name)}, but {shown(one)}.")
+            raise CheckpointError(f"it has no weights under {quoted(name)}, but {quoted(one)}.")
         left[name] = one
     lstm = _only([name.removesuffix(FIRST) for name in left if name.endswith(FIRST)], "LSTM layer (weight_ih_l0)")
     ours = {name: f"recurrent.{name.removeprefix(lstm)}" for name in left if LSTM_WEIGHT.fullmatch(name, len(lstm))}
@@ -207,7 +208,7 @@ def _our_weights(state: Mapping[str | int, object]) -> dict[str, StoredTensor]:
     ours |= {linear + part: f"fc.{part}" for part in ("weight", "bias") if linear + part in rest}
     for name, one in left.items():
         if name not in ours:
-            raise CheckpointError(f"it has weights {shown(name)}, which are no part of {NETWORK}.")
+            raise CheckpointError(f"it has weights {quoted(name)}, which are no part of {NETWORK}.")
         if one.storage.dtype.is_floating_point == (ours[name] == BATCHES):
             raise CheckpointError(f"{name} holds {one.storage.dtype}; weights are floating point.")
     return {ours[name]: one for name, one in left.items()}

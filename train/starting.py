@@ -12,8 +12,9 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
+from datapath.quoting import quoted
 from train.checkpoint import Checkpoint, load_weights
-from train.config import QUANTIZED_PARTS, Hyperparameters, shown
+from train.config import QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
 from train.data.record import DataRecord, require_same_lines
 from train.experiment import HYPERPARAMETERS, LAST
@@ -176,7 +177,7 @@ def _resume(
         new, trained = getattr(hyperparameters, name), getattr(checkpoint.hyperparameters, name)
         if new != trained:
             raise CheckpointError(
-                f"{name} is {shown(new)}, but the checkpoint was trained with {shown(trained)}; a resumed run has "
+                f"{name} is {quoted(new)}, but the checkpoint was trained with {quoted(trained)}; a resumed run has "
                 f"the same network, use RETRAIN for another."
             )
     if checkpoint.optimiser is None:
@@ -229,7 +230,7 @@ def _require_adam_state(state: dict, model: Recogniser) -> None:
                 raise CheckpointError(f"optimiser: {key} of {name} holds values that it cannot have.")
     unknown = [index for index in state if index not in parameters]
     if unknown:
-        raise CheckpointError(f"optimiser has a state of parameter {shown(unknown[0])}; there are {len(parameters)}.")
+        raise CheckpointError(f"optimiser has a state of parameter {quoted(unknown[0])}; there are {len(parameters)}.")
 
 
 def _retrain(checkpoint: Checkpoint, hyperparameters: Hyperparameters, *, fusion: bool) -> Start:
@@ -273,6 +274,6 @@ def require_same_sizes(trained: Hyperparameters, new: Hyperparameters) -> None:
         if value != before:
             option = f"--{name.replace('_', '-')} {str(before).lower() if isinstance(before, bool) else before}"
             raise CheckpointError(
-                f"{name} is {shown(value)}, and the checkpoint's weights are those of {shown(before)}; {option} builds the "
+                f"{name} is {quoted(value)}, and the checkpoint's weights are those of {quoted(before)}; {option} builds the "
                 f"same network."
             )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datapath.errors import CheckpointError
-from train.config import shown
+from datapath.quoting import quoted
 from train.torch_pickle import MAX_PICKLE, PickleParser, Refused, Storage, StoredTensor
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -71,7 +71,7 @@ class TorchFile:
             # Without compression, no entry is larger than the file.
             packed = [name for name, one in entries.items() if one.compress_type != zipfile.ZIP_STORED]
             if packed:
-                raise Refused(f"has a compressed entry, {shown(packed[0])}, which torch does not write")
+                raise Refused(f"has a compressed entry, {quoted(packed[0])}, which torch does not write")
             parser = PickleParser(io.BytesIO(archive.read(pickled[0])))
             content = parser.load()
             self._swapped = f"{folder}byteorder" in entries and archive.read(f"{folder}byteorder") == b"big"
@@ -91,7 +91,7 @@ class TorchFile:
             raise Refused("is not a checkpoint, or it is cut off")
         protocol = pickled().load()
         if protocol != LEGACY_PROTOCOL:
-            raise Refused(f"is a file of torch in form {shown(protocol)}; Foldline reads form {LEGACY_PROTOCOL}")
+            raise Refused(f"is a file of torch in form {quoted(protocol)}; Foldline reads form {LEGACY_PROTOCOL}")
         pickled().load()  # the machine that wrote it; numbers are stored with the low byte first on every one
         parser = pickled()
         content, keys = parser.load(), pickled().load()
@@ -114,6 +114,6 @@ class TorchFile:
 def _require_size(storage: Storage, size: int) -> None:
     if size != storage.count * storage.dtype.itemsize:
         raise Refused(
-            f"is damaged: block {shown(storage.key)} has {size} bytes, and its {shown(storage.count)} numbers take "
-            f"{shown(storage.count * storage.dtype.itemsize)}"
+            f"is damaged: block {quoted(storage.key)} has {size} bytes, and its {quoted(storage.count)} numbers take "
+            f"{quoted(storage.count * storage.dtype.itemsize)}"
         )

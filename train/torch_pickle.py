@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from train.config import shown
+from datapath.quoting import quoted
 
 MAX_PICKLE = 4 * 2**20
 """Limit of a pickle, in bytes: it holds names and shapes, some kilobytes; the numbers lie outside it."""
@@ -94,11 +94,11 @@ class StoredTensor:
     def __post_init__(self) -> None:
         numbers = (self.offset, *self.shape, *self.stride)
         if not all(type(one) is int and one >= 0 for one in numbers) or len(self.shape) != len(self.stride):
-            raise Refused(f"holds a tensor of shape {shown(self.shape)} and stride {shown(self.stride)}")
+            raise Refused(f"holds a tensor of shape {quoted(self.shape)} and stride {quoted(self.stride)}")
         elements = math.prod(self.shape) if len(self.shape) <= MAX_DIMENSIONS else math.inf
         last = self.offset + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
         if elements > self.storage.count or (elements and last >= self.storage.count):
-            raise Refused(f"holds a tensor of shape {shown(self.shape)} in {shown(self.storage.count)} numbers")
+            raise Refused(f"holds a tensor of shape {quoted(self.shape)} in {quoted(self.storage.count)} numbers")
 
 
 class PickleParser:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from datapath.quoting import escaped
+
 SHOWN = 2
 """Failures of a kind that are shown by themselves; more of them are one sentence."""
 
@@ -74,6 +76,7 @@ class Failures:
         :param name: of the line.
         :param message: why it failed; it may name the line.
         """
+        name = escaped(name)  # as the message has it
         for limit in _LIMITS:
             if found := limit.pattern.search(message):
                 figures = found.groupdict()

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.errors import FoldlineError
+from datapath.quoting import json_line
 from fixedpoint_sim.trace import ExceededLimit, LineCycles, Trace
-from foldline.console.text import printable
 
 FORMAT_VERSION = 4
 """Version of the header; a file of another version is refused."""
@@ -63,18 +63,14 @@ def result_json(name: str, result: SimulatedLine | FoldlineError) -> str:
     '{"name": "a.png", "error": "a.png is not an image."}'
     """
     if isinstance(result, FoldlineError):
-        return _dumps({"name": name, "error": str(result)})
+        return json_line({"name": name, "error": str(result)})
     exceeded = [{"limit": limit.name, "actual": limit.actual, "allowed": limit.allowed} for limit in result.exceeded]
     line = {key: getattr(result, key) for key in ("text", "labels", "columns")}
     cycles = {}
     if result.cycles is not None:
         per_column = {"steady": result.cycles.steady, "line": result.cycles.line / result.columns}
         cycles = {"cycles": result.cycles.line, "cycles_per_column": per_column}
-    return _dumps({"name": name, **line, "exceeded": exceeded, **cycles})
-
-
-def _dumps(entry: dict) -> str:
-    return printable(json.dumps(entry, ensure_ascii=False))
+    return json_line({"name": name, **line, "exceeded": exceeded, **cycles})
 
 
 def result_entry(line: bytes) -> dict | None:
@@ -117,7 +113,7 @@ class Header:
 
     def line(self) -> bytes:
         """The header as it stands in the file."""
-        return _dumps(self._entry()).encode() + b"\n"
+        return json_line(self._entry()).encode() + b"\n"
 
     def difference(self, line: bytes) -> str:
         """Why another file's first line is not this header, in the words of a message."""

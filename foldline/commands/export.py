@@ -257,8 +257,8 @@ def _write_test_image(
     dataset_source: dict[str, object],
 ) -> None:
     """Write a validation line as a test image; say where the trained network reads another text."""
+    from datapath.quoting import displayed
     from foldline.commands.training_options import chosen_lines, note_changed_lines, read_dataset
-    from foldline.console.text import printable
     from foldline.hardware.bench_line import export_test_image
 
     seed = int(network.design.provenance.notes.get("random_seed", 0))
@@ -272,7 +272,7 @@ def _write_test_image(
     columns = f"{len(image.columns)} columns"
     files = ", ".join(map(str, (written.pixels, written.header, written.decimals, written.expected)))
     form = network.design.text_form
-    print_note(printable(f"{files}: {image.name}, {columns}, {form.shown(image.text)}"))
+    print_note(displayed(f"{files}: {image.name}, {columns}, {form.shown(image.text)}"))
     if network.checkpoint is None:
         return
     from train.evaluation import read_texts
@@ -281,5 +281,5 @@ def _write_test_image(
     (text,) = read_texts(network.checkpoint, [line])
     if text != image.text:
         click.echo(
-            printable(f"The board computes otherwise than the checkpoint, which reads: {form.shown(text)}"), err=True
+            displayed(f"The board computes otherwise than the checkpoint, which reads: {form.shown(text)}"), err=True
         )

@@ -208,11 +208,9 @@ def show_summaries(failures: Failures, names: str) -> None:
     :param failures: of all lines.
     :param names: where the failed lines are named; empty where they were.
     """
-    from foldline.console.text import printable
-
     summaries = list(failures.summaries)
     for sentence in summaries:
-        click.echo(f"Error: {printable(sentence)}", err=True)
+        click.echo(f"Error: {sentence}", err=True)
     if summaries and names:
         click.echo(names, err=True)
 
@@ -220,8 +218,8 @@ def show_summaries(failures: Failures, names: str) -> None:
 def _print(results, as_json: bool, failures: Failures) -> tuple[int, int]:
     """Print results as they come; how many, and how many of them failed."""
     from datapath.errors import FoldlineError
+    from datapath.quoting import displayed
     from foldline.batch.results import result_json
-    from foldline.console.text import printable
 
     lines = failed = 0
     for name, result in results:
@@ -229,12 +227,13 @@ def _print(results, as_json: bool, failures: Failures) -> tuple[int, int]:
         if isinstance(result, FoldlineError):
             failed += 1
             if failures.add(name, str(result)):
-                click.echo(f"Error: {printable(str(result))}", err=True)
+                click.echo(f"Error: {result}", err=True)
             if as_json:
                 click.echo(result_json(name, result))
         else:
-            exceeded = "".join(f"\texceeds the overlay: {limit}" for limit in result.exceeded)
-            click.echo(result_json(name, result) if as_json else printable(f"{name}\t{result.text}{exceeded}"))
+            exceeded = (f"exceeds the overlay: {limit}" for limit in result.exceeded)
+            plain = "\t".join((displayed(name), displayed(result.text), *exceeded))
+            click.echo(result_json(name, result) if as_json else plain)
     return lines, failed
 
 
@@ -243,7 +242,6 @@ def _stream(results, output: Path, progress, failures: Failures) -> tuple[int, i
     from datapath.errors import FoldlineError
     from datapath.streams import open_stream
     from foldline.batch.results import result_json
-    from foldline.console.text import printable
 
     lines = failed = 0
     with open_stream(output) as stream:
@@ -255,21 +253,20 @@ def _stream(results, output: Path, progress, failures: Failures) -> tuple[int, i
             stream.flush()
             progress.line_done(lines, 0 if error else result.columns)
             if error and failures.add(name, str(result)):
-                progress.log(f"Error: {printable(str(result))}")
+                progress.log(f"Error: {result}")
     return lines, failed
 
 
 def _write(results_file, results, progress, failures: Failures, *, resumable: bool) -> None:
     """Take the results, which writes them, and show the progress."""
     from datapath.errors import FoldlineError
-    from foldline.console.text import printable
 
     try:
         for name, result in results:
             failed = isinstance(result, FoldlineError)
             progress.line_done(results_file.lines, 0 if failed else result.columns)
             if failed and failures.add(name, str(result)):
-                progress.log(f"Error: {printable(str(result))}")
+                progress.log(f"Error: {result}")
     except KeyboardInterrupt:
         count = results_file.written_lines()
         kept = f" {results_file.partial} holds {count} lines; the same command continues from there."

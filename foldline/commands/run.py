@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,21 +93,21 @@ def _building(device: str) -> AbstractContextManager:
 def _show(name: str, result, form: TextForm, as_json: bool, failures: Failures) -> bool:
     """Print a line's result or error; returns whether it is a result."""
     from datapath.errors import FoldlineError
-    from foldline.console.text import printable
+    from datapath.quoting import displayed, json_line
 
     if isinstance(result, FoldlineError):
         if failures.add(name, str(result)):
-            click.echo(f"Error: {printable(str(result))}", err=True)
+            click.echo(f"Error: {result}", err=True)
         if as_json:
-            click.echo(printable(json.dumps({"name": name, "error": str(result)}, ensure_ascii=False)))
+            click.echo(json_line({"name": name, "error": str(result)}))
         return False
     text = form.shown(result.text)
     if as_json:
         entry = {"name": name, "text": text, "labels": result.labels.tolist()}
         entry |= {of: getattr(result, of) for of in ("columns", "milliseconds", "at_most", "modelled", "gops")}
-        click.echo(printable(json.dumps(entry, ensure_ascii=False)))
+        click.echo(json_line(entry))
     else:
         most, kind = "at most " if result.at_most else "", " (modelled)" if result.modelled else ""
         time = f"{result.columns} columns, {most}{result.milliseconds:.3f} ms{kind}"
-        click.echo(printable(f"{name}\t{text}\t{time}"))
+        click.echo(f"{displayed(name)}\t{displayed(text)}\t{time}")
     return True

@@ -1,18 +1,9 @@
-"""Plain text output: escapes, dates, tables."""
+"""Plain text output: dates, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-
-
-def printable(text: str) -> str:
-    r"""The text with bytes of a file name that are not UTF-8 as escapes, which JSON can decode.
-
-    >>> printable("a\udcff")
-    'a\\udcff'
-    """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def capitalised(text: str) -> str:

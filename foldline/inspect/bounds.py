@@ -12,7 +12,7 @@ from datapath.design import Design, Folding, Gate
 from datapath.formats import bring_into_range, unit_format
 from datapath.quantities import ACCUMULATOR
 from fixedpoint_sim import inspect_line
-from foldline.console.text import counted, plain_table, printable
+from foldline.console.text import counted, plain_table
 from foldline.inspect.layout import writable
 from foldline.inspect.report import real_text
 
@@ -233,7 +233,7 @@ def _class_rows(design: Design, bounds: SumBounds) -> Iterator[tuple[str, ...]]:
         "bits",
     )
     for number, symbol in enumerate(design.alphabet.symbols):
-        text = printable(writable(symbol, number, str.isprintable)) if symbol else "blank"
+        text = writable(symbol, number, str.isprintable) if symbol else "blank"
         ends = [end for direction in range(2) for end in _ends(_within(halves, np.s_[direction, number : number + 1]))]
         score = _within(bounds.scores, np.s_[number : number + 1])
         yield (str(number), text, *ends, *_ends(score), str(score.bits.max()))

@@ -75,7 +75,7 @@ def test_a_pickle_nested_too_deeply_is_refused(saved):
     plain = torch.load(saved, weights_only=True)
     torch.save({**plain, "provenance": nested}, saved)
     assert outcome(saved) == (
-        f"{saved} is not a valid checkpoint: provenance is [[[[[[[...]]]]]]]; it must be a table of texts by name."
+        f"{saved} is not a valid checkpoint: provenance is [[[[...]]]]; it must be a table of texts by name."
     )
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from datapath.errors import DataError, ImageError
+from datapath.quoting import escaped
 from train.data.dataset import Line
 from train.data.left_out import LeftOut
 
@@ -80,4 +81,4 @@ def require_usable(usable: Sequence[object], left_out: LeftOut, what: str) -> No
 
 def _reason(line: Line, error: ImageError) -> str:
     """The error as a clause: without the line's name, which stands before it."""
-    return str(error).removeprefix(f"{line.name}: ")
+    return str(error).removeprefix(f"{escaped(line.name)}: ")

@@ -19,13 +19,13 @@ from PIL import Image
 from datapath import Design, Limits
 from datapath.errors import FileError
 from datapath.files import npz_writer, read_npz, write_npz
+from datapath.quoting import displayed
 from fixedpoint_sim import simulate, trace_writer
 from foldline.batch import inputs as inputs_module
 from foldline.batch.inputs import LineInput, image_inputs, pixel_inputs
 from foldline.batch.results import Header, SimulatedLine, result_json
 from foldline.batch.results_file import ResultsFile
 from foldline.batch.simulation import Simulation
-from foldline.console.text import printable
 from tests.designs import random_design
 from tests.foldline.command_line import fails, run
 from tests.golden_data import REPOSITORY
@@ -208,7 +208,7 @@ def test_a_name_that_is_no_utf8_comes_back_from_json(design, tmp_path):
     name = os.fsdecode(b"caf\xe9.png")
     line = result_json(name, FileError(f"Cannot read {name}: no such file."))
     assert json.loads(line.encode("utf-8"))["name"] == name
-    assert printable(f"{name}") == "caf\\udce9.png"
+    assert displayed(name) == "caf\\udce9.png"
 
 
 # Bounded memory -----------------------------------------------------------------------------------------------------
