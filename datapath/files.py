@@ -23,6 +23,7 @@ import numpy as np
 
 from datapath.errors import FileError
 from datapath.streams import STANDARD_OUTPUT, is_standard_output, is_stream, open_stream
+from datapath.temporaries import temporary_file
 
 SPOOLED_BYTES = 1 << 24
 """Output for a stream up to this size is held in memory, and beyond it in a temporary file."""
@@ -79,19 +80,12 @@ def _spooled(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary, replaced = Path(name), False
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
+    with temporary_file(target) as (handle, temporary):
+        yield handle
+        handle.flush()
+        os.fsync(handle.fileno())
         _give_rights(temporary, target)
         temporary.replace(target)
-        replaced = True
-    finally:
-        if not replaced:
-            temporary.unlink(missing_ok=True)
 
 
 def new_mode(mode: int) -> int:

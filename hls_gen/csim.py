@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ToolError
 from datapath.kernel_result import KernelResult
+from datapath.temporaries import scratch_folder
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
 from hls_gen.toolchain import Toolchain
 from hls_gen.vectors import parse_results, render_line
@@ -46,8 +46,8 @@ class CSimProgram:
         :raises DataError: a pixel outside the range, or more columns than the design's limit.
         :raises ToolError: the program fails.
         """
-        with tempfile.TemporaryDirectory(prefix="foldline-csim-") as folder:
-            vectors, results = Path(folder) / "vectors.txt", Path(folder) / "results.txt"
+        with scratch_folder("csim") as folder:
+            vectors, results = folder / "vectors.txt", folder / "results.txt"
             vectors.write_text(render_line(columns, bits=self.design.precision.activation), encoding="ascii")
             command = [str(self.program), str(vectors), str(results)]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

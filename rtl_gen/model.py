@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import struct
 import subprocess
-import tempfile
 import weakref
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import ToolError
 from datapath.rtl_cycles import MEMORY_LATENCY
+from datapath.temporaries import scratch_folder
 from rtl_gen.memory import Memory
 from rtl_gen.sources import TOP_FILE, parameters, render_rtl
 from rtl_gen.verilator import built_program
@@ -96,19 +96,20 @@ class RtlModel:
         self.memory = memory
         self._design = design
         program, roms = built_rtl(design, trace=trace)
-        self._folder = tempfile.TemporaryDirectory(prefix="foldline-rtl-")
+        self._held = ExitStack()
+        folder = self._held.enter_context(scratch_folder("rtl"))
         for name, text in roms.items():
-            Path(self._folder.name, name).write_text(text, encoding="ascii")
-        self._errors = Path(self._folder.name, "errors.txt")
+            (folder / name).write_text(text, encoding="ascii")
+        self._errors = folder / "errors.txt"
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 [str(program), *INITIAL_VALUES],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                cwd=self._folder.name,
+                cwd=folder,
             )
-        self.close = weakref.finalize(self, _end, self._process, self._folder)
+        self.close = weakref.finalize(self, _end, self._process, self._held)
         """End the process; nothing else may be called afterwards."""
         self.reset()
 
@@ -220,8 +221,8 @@ class RtlModel:
         return lines[0].strip() if lines else ""
 
 
-def _end(process: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None:
-    """End a harness by the end of its input, so that it closes its files, and remove its folder."""
+def _end(process: subprocess.Popen, held: ExitStack) -> None:
+    """End a harness by the end of its input, so that it closes its files, and remove its folder, which is held."""
     with suppress(BrokenPipeError):
         process.stdin.close()
     process.stdout.close()
@@ -230,7 +231,7 @@ def _end(process: subprocess.Popen, folder: tempfile.TemporaryDirectory) -> None
     except subprocess.TimeoutExpired:  # it was left within a long run
         process.kill()
         process.wait()
-    folder.cleanup()
+    held.close()
 
 
 def built_rtl(design: Design, *, trace: bool) -> tuple[Path, dict[str, str]]:

@@ -12,8 +12,6 @@ The ground truth of a line is its reference text, as it is in the file but for t
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +25,7 @@ from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FileError, ImageError
 from datapath.files import file_errors, new_mode, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
+from datapath.temporaries import temporary_folder
 from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.forms import read_form, write_form
 from train.data.image_files import ImageFiles
@@ -259,19 +258,14 @@ def fresh_folder(folder: str | os.PathLike) -> Iterator[Path]:
     """
     require_free(folder)
     target = Path(folder).resolve()
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        yield temporary
-        # mkdtemp makes the folder private; give it the rights that a plain mkdir would have given.
-        temporary.chmod(new_mode(0o777))
-        temporary.replace(target)
+        with temporary_folder(target) as temporary:
+            yield temporary
+            temporary.chmod(new_mode(0o777))  # a temporary is private
+            temporary.replace(target)
     except OSError as error:
         raise FileError(f"Cannot write {folder}: {os_reason(error)}.") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _require_writable(lines: Sequence[Line]) -> None:

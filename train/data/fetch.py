@@ -12,7 +12,6 @@ import lzma
 import os
 import stat
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from typing import BinaryIO
 
 from datapath.errors import DataError, FileError, FoldlineError
 from datapath.files import file_digest, os_reason
+from datapath.temporaries import scratch_folder
 from train.data.dataset import (
     IMAGE_FOLDER,
     TRAINING_LIST,
@@ -76,8 +76,8 @@ def fetch_uw3_500(
     :raises DataError: the archive holds no dataset, more than one, or an incomplete one.
     """
     require_free(folder)
-    with tempfile.TemporaryDirectory(prefix="foldline-fetch-") as temporary:
-        packed = _download(url, Path(temporary), progress) if archive is None else Path(archive)
+    with scratch_folder("fetch") as temporary:
+        packed = _download(url, temporary, progress) if archive is None else Path(archive)
         source = url if archive is None else str(archive)
         found = None if sha256 is None else file_digest(packed)
         if sha256 is not None and found != sha256.lower():
