@@ -7,7 +7,6 @@ SHA-256; an entry that differs from its list is built again. The cache belongs t
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import platform
@@ -15,14 +14,15 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from datapath.errors import FileError
 from datapath.files import os_reason
+from datapath.locks import locked
 
-BUILDING = "building-"
+BUILDING, LOCK = "building-", "lock"
 STALE_SECONDS = 24 * 3600
 """Age at which an unfinished build is removed: its process was killed."""
 
@@ -150,14 +150,7 @@ def _publish(folder: Path, entry: Path) -> None:
                 raise
         if _is_intact(entry):
             return
-        with _lock(entry.parent), suppress(FileNotFoundError):  # which another process may have moved away
+        # No other process moves the entry away between this one's check of it and its move.
+        with locked(entry.parent / LOCK, wait=True), suppress(FileNotFoundError):
             if not _is_intact(entry):
                 entry.rename(Path(tempfile.mkdtemp(dir=folder.parent)) / "damaged")
-
-
-@contextmanager
-def _lock(cache: Path) -> Iterator[None]:
-    """Keep other processes from moving an entry away between this one's check of it and its move."""
-    with (cache / "lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -20,10 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-try:
-    import fcntl
-except ImportError:  # a system without file locks: nothing is removed
-    fcntl = None
+from datapath.locks import is_at, try_lock
 
 SUFFIX = ".foldline-tmp"
 STALE_SECONDS = 24 * 3600
@@ -98,21 +95,6 @@ def clear_abandoned(target: Path) -> None:
             _remove_abandoned(path, here=machine == _machine())
 
 
-def try_lock(descriptor: int) -> bool | None:
-    """Lock an open file or folder until it is closed, or its process ends; None where there are no locks.
-
-    :param descriptor: of the file or folder.
-    :returns: whether it is locked now; False: another process holds the lock.
-    """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (OSError, AttributeError):  # AttributeError: no fcntl
-        return None
-    return True
-
-
 def _cut(name: str) -> str:
     """The start of a temporary's name: that of its target, without what is too long."""
     while len(os.fsencode(name)) > _NAME_BYTES:
@@ -130,18 +112,10 @@ def _machine() -> str:
 
 def _hold(descriptor: int, path: str) -> bool:
     """Lock a temporary that was just made; False, and closed, where another process removes it or has done so."""
-    if try_lock(descriptor) is not False and _is_at(descriptor, path):
+    if try_lock(descriptor) is not False and is_at(descriptor, path):
         return True
     os.close(descriptor)
     return False
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Whether an open file is the one that lies at a path."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))  # noqa: PTH116
-    except FileNotFoundError:
-        return False
 
 
 def _remove_abandoned(path: str, *, here: bool) -> None:
@@ -153,7 +127,7 @@ def _remove_abandoned(path: str, *, here: bool) -> None:
     # Over NFS a lock needs a file that is open for writing.
     descriptor = os.open(path, (os.O_RDONLY if folder else os.O_RDWR) | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not try_lock(descriptor) or not _is_at(descriptor, path):
+        if not try_lock(descriptor) or not is_at(descriptor, path):
             return
         if not here and time.time() - _last_change(path) < STALE_SECONDS:
             return

@@ -28,7 +28,7 @@ from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
 from train.data.forms import in_form
 from train.data.record import DataRecord, require_same_lines
-from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, new_folder
+from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, locked_folder, new_folder
 from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter, RunStart
 from train.starting import Pretrained, require_same_sizes
@@ -135,7 +135,7 @@ def run_recipe(
     :param limits: of the design of a new recipe; None for those of the published overlay, or of `folder`.
     :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`; a resumed recipe has the lines
-        that it began with.
+        that it began with, and no other process trains in its folder.
     """
     home = None if folder is None else Path(folder)
     target = (hyperparameters or Hyperparameters()) if home is None else target_of(home)
@@ -145,10 +145,26 @@ def run_recipe(
     data = DataRecord.of(dataset)
     if home is None:
         home = _begun(experiments, target, warm_up, str(settings.get("command", "")), data, limits)
+    with locked_folder(home):
+        settings |= {"change_data": change_data}
+        return _completed(home, target, dataset, data, log=log, reporter=reporter, settings=settings)
+
+
+def _completed(
+    home: Path,
+    target: Hyperparameters,
+    dataset: Dataset,
+    data: DataRecord,
+    *,
+    log: Callable[[str], None],
+    reporter: Reporter,
+    settings: dict[str, object],
+) -> RecipeResult:
+    """Run the stages that are left of a begun recipe, and write the design; see `run_recipe`."""
     started = RecipeStart.read(home)
-    _keep_lines(home, started, data, change=change_data)
+    _keep_lines(home, started, data, change=bool(settings["change_data"]))
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
-    settings |= {"command": started.command, "change_data": change_data}
+    settings = {**settings, "command": started.command}
     stages = stages_of(target, batch_norm=started.batch_norm)
     before = None if started.warm_up is None else Path(started.warm_up)
     results: list[StageResult] = []

@@ -8,6 +8,7 @@ tensorboard/                     loss, CER, WER and learning rate per epoch; hyp
 last.pt                          after every epoch, and where a run was interrupted: resume from here
 best-cer.pt, best-wer.pt         at every improvement on the validation lines
 epoch-0010.pt, ...               every ``checkpoint_interval`` epochs
+.lock                            while it is trained in: the process
 ================================ ==========================================================================
 """
 
@@ -16,11 +17,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from datapath.errors import FileError
 from datapath.files import file_errors, os_reason, read_text, write_text
+from datapath.locks import holder, locked
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine
@@ -28,7 +31,7 @@ from train.reporting import EpochResult
 from train.tensorboard_log import TensorBoardLog
 
 HYPERPARAMETERS, ARGUMENTS, LOG, TENSORBOARD = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
-LAST, BEST_CER, BEST_WER = "last.pt", "best-cer.pt", "best-wer.pt"
+LAST, BEST_CER, BEST_WER, LOCK = "last.pt", "best-cer.pt", "best-wer.pt", ".lock"
 
 
 def new_folder(experiments: str | os.PathLike, name: str) -> Path:
@@ -49,6 +52,32 @@ def new_folder(experiments: str | os.PathLike, name: str) -> Path:
             number += 1
         except OSError as error:
             raise FileError(f"Cannot make the folder {folder}: {os_reason(error)}.") from error
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder within a ``with``, which ends with the process in any case.
+
+    :param folder: of a run or a recipe.
+    :raises FileError: another process trains in it, or it cannot be written to.
+    """
+    lock = folder / LOCK
+    with ExitStack() as held:
+        with file_errors("write", lock):
+            mine = held.enter_context(locked(lock))
+        if not mine:
+            raise FileError(f"{folder} is in use: {holder(lock)} trains in it.")
+        yield
+
+
+def require_unlocked(folder: Path) -> None:
+    """Raise a FileError if another process trains in a folder at this moment.
+
+    :param folder: of a run or a recipe; one that is never locked passes.
+    """
+    if (folder / LOCK).exists():
+        with locked_folder(folder):
+            pass
 
 
 class Experiment:
@@ -114,8 +143,3 @@ class Experiment:
             f"{result.seconds:.1f} s; {result.rates_text}"
         )
         self.save_state(checkpoint)
-
-    def close(self) -> None:
-        """Finish the TensorBoard log."""
-        if self._tensorboard is not None:
-            self._tensorboard.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -12,12 +14,13 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
+from datapath.files import file_digest
 from datapath.quoting import quoted
 from train.checkpoint import Checkpoint, load_weights
 from train.config import QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
 from train.data.record import DataRecord, require_same_lines
-from train.experiment import HYPERPARAMETERS, LAST
+from train.experiment import HYPERPARAMETERS, LAST, locked_folder
 from train.fusion import fuse_batch_norm
 from train.model import Recogniser
 
@@ -98,7 +101,6 @@ def start_from(
     hyperparameters: Hyperparameters | None,
     *,
     fusion: bool,
-    writes: bool,
     data: DataRecord | None = None,
     change_data: bool = False,
 ) -> Start:
@@ -107,11 +109,10 @@ def start_from(
     :param policy: what is taken from it.
     :param hyperparameters: None takes the checkpoint's.
     :param fusion: fuse its batch norm into the fully connected layer; needs RETRAIN.
-    :param writes: whether the run writes to disk.
     :param data: the lines that the run trains on from now; None for those of the checkpoint.
     :param change_data: whether they may be others than those of the run that is resumed.
     :raises ConfigError: options that contradict each other, or a resumed run has other lines.
-    :raises CheckpointError: it does not fit the hyperparameters, or is not the last one of its run.
+    :raises CheckpointError: it does not fit the hyperparameters.
     """
     hyperparameters = hyperparameters or checkpoint.hyperparameters
     try:
@@ -127,8 +128,6 @@ def start_from(
         if checkpoint.path is None:
             raise ConfigError("A checkpoint in memory has no run to resume; give its file, or use RETRAIN.")
         folder = checkpoint.path.resolve().parent
-        if writes and (folder / HYPERPARAMETERS).is_file():
-            _require_latest(checkpoint, folder / LAST)
         return _resume(checkpoint, hyperparameters, folder, data, change_data=change_data)
     except CheckpointError as error:
         raise error.within(checkpoint.name) from error
@@ -150,9 +149,34 @@ def kept_lines(checkpoint: Checkpoint, data: DataRecord | None, *, change: bool)
     return before.same_training(data), before.same_lines(data)
 
 
+@contextmanager
+def resumed_folder(checkpoint: Checkpoint, hyperparameters: Hyperparameters | None) -> Iterator[Path | None]:
+    """The folder in which a run is resumed, locked within a ``with``; None if the checkpoint does not lie in one.
+
+    :param checkpoint: of the run.
+    :param hyperparameters: of the run from now on; None for the checkpoint's.
+    :raises FileError: another process trains in it.
+    :raises CheckpointError: the run has a later state, which would be overwritten.
+    """
+    folder = None if checkpoint.path is None or checkpoint.origin else checkpoint.path.resolve().parent
+    if folder is None or not (folder / HYPERPARAMETERS).is_file():
+        yield None
+    elif checkpoint.epoch >= (hyperparameters or checkpoint.hyperparameters).epochs:
+        yield folder  # in which nothing is left to do
+    else:
+        with locked_folder(folder):
+            try:
+                _require_latest(checkpoint, folder / LAST)
+            except CheckpointError as error:
+                raise error.within(checkpoint.name) from error
+            yield folder
+
+
 def _require_latest(checkpoint: Checkpoint, last: Path) -> None:
     """Refuse to resume from an earlier state than the folder's last: that one would be overwritten."""
     if checkpoint.path.resolve() == last:
+        if file_digest(last) != checkpoint.sha256:
+            raise CheckpointError("another process has trained in its folder since it was read; start again.")
         return
     try:
         latest = Checkpoint.load(last)

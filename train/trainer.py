@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +26,12 @@ from train.data.record import DataRecord
 from train.data.training_data import prepare
 from train.distributed import Group, connected, distributed_loss, shard_batch, watching
 from train.evaluation import evaluate
-from train.experiment import HYPERPARAMETERS, LAST, Experiment, new_folder
+from train.experiment import LAST, Experiment, locked_folder, new_folder
 from train.extension import require_classes, with_new_classes
 from train.line_pictures import recognised_lines
 from train.model import Recogniser, require_device
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
-from train.starting import Pretrained, Start, fresh_start, kept_lines, start_from
+from train.starting import Pretrained, Start, fresh_start, kept_lines, resumed_folder, start_from
 from train.threads import THREADS, computing_threads
 
 NAMED_LINES = 5
@@ -95,7 +95,7 @@ def train(
     :param reporter: gets progress and messages; None ignores them.
     :raises ConfigError: contradicting options, no such device, no thread, processes that do not connect or differ, other
         lines than those of the resumed run.
-    :raises FileError: the checkpoint is missing, or something cannot be written.
+    :raises FileError: the checkpoint is missing, another process trains in its folder, or something cannot be written.
     :raises CheckpointError: damaged, not fitting the hyperparameters, or not the last one of the run that is resumed.
     :raises DataError: no line to train on, no word to validate on, or a character that the alphabet lacks.
     :raises ImageError: an image cannot be read.
@@ -106,30 +106,37 @@ def train(
     if reporter is None or not group.is_rank_zero:
         reporter = Reporter()
     writes = experiments is not None and group.is_rank_zero
+    folder: Path | None = None
     # The state of the caller's random numbers is restored.
-    with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group):
+    with computing_threads(threads), torch.random.fork_rng(devices=[]), connected(group), ExitStack() as held:
         if checkpoint is None:
             start = fresh_start(hyperparameters, dataset, fusion=init_bn_fc_fusion, extends=extend_alphabet)
         else:
             checkpoint = opened(checkpoint)
+            if writes and policy is Pretrained.RESUME:
+                folder = held.enter_context(resumed_folder(checkpoint, hyperparameters))
             dataset = in_form(dataset, TextForm.of(checkpoint.provenance))
             data = DataRecord.of(dataset)
             if policy is Pretrained.RESUME:
                 kept_lines(checkpoint, data, change=change_data)  # before messages on their characters
             checkpoint = _with_classes(checkpoint, policy, hyperparameters, dataset, extend=extend_alphabet)
             given = {"fusion": init_bn_fc_fusion, "data": data, "change_data": change_data}
-            start = start_from(checkpoint, policy, hyperparameters, writes=writes, **given)
-        provenance = {"command": command, "author": author, "dataset": dataset.name, "tool": TOOL}
-        provenance |= {"torch": str(torch.__version__)} | dataset.form.notes()
-        provenance |= {"processes": str(group.size)} if group.size > 1 else {}
+            start = start_from(checkpoint, policy, hyperparameters, **given)
+        provenance = {"command": command, "author": author, **_provenance(dataset, group)}
         run = _Run(start, dataset, group=group, provenance=provenance, reporter=reporter)
         torch.set_rng_state(start.rng)
         if start.finished:
-            reporter.note(
-                f"Nothing is left to do: {checkpoint.name} has {start.epoch} of {run.hyperparameters.epochs} epochs."
-            )
-            return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
-        return _recorded(run, _folder(start, experiments) if writes else None)
+            return _nothing_left(run, checkpoint.name)
+        if writes and folder is None:
+            folder = new_folder(experiments, str(start.hyperparameters.experiment_name()))
+            held.enter_context(locked_folder(folder))
+        return _recorded(run, folder)
+
+
+def _provenance(dataset: Dataset, group: Group) -> dict[str, str]:
+    """What the checkpoints of a run say of it, besides its command and its author."""
+    known = {"dataset": dataset.name, "tool": TOOL, "torch": str(torch.__version__)} | dataset.form.notes()
+    return known | ({"processes": str(group.size)} if group.size > 1 else {})
 
 
 def _with_classes(
@@ -151,6 +158,12 @@ def _with_classes(
     return checkpoint
 
 
+def _nothing_left(run: _Run, checkpoint: str) -> TrainingResult:
+    """The result of a run whose epochs are all done."""
+    run.reporter.note(f"Nothing is left to do: {checkpoint} has {run.epoch} of {run.hyperparameters.epochs} epochs.")
+    return TrainingResult(folder=None, last=run.checkpoint(), best=None, epochs=(), interrupted=False)
+
+
 def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
     """Train, and record the run in `folder`."""
     experiment = Experiment(folder, run.hyperparameters, epoch=run.epoch)
@@ -166,15 +179,6 @@ def _recorded(run: _Run, folder: Path | None) -> TrainingResult:
     except TrainingError as error:
         experiment.log(str(error))
         raise
-    finally:
-        experiment.close()
-
-
-def _folder(start: Start, experiments: str | os.PathLike) -> Path:
-    """The folder of the resumed run, or a new one."""
-    if start.folder is not None and (start.folder / HYPERPARAMETERS).is_file():
-        return start.folder
-    return new_folder(experiments, str(start.hyperparameters.experiment_name()))
 
 
 class _Run:

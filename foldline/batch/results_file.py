@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from datapath.errors import ConfigError, FileError, FoldlineError
 from datapath.files import atomic_write, file_errors
+from datapath.locks import is_at, try_lock
 from foldline.batch.inputs import LineInput
 from foldline.batch.results import Header, SimulatedLine, result_entry, result_json
 
@@ -138,20 +139,8 @@ def _open_partial(path: Path, *, mode: int) -> Iterator[BinaryIO]:
     with file_errors("write", path):
         handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode), "r+b")
     with handle:
-        if not _locked(handle, path):
+        if try_lock(handle.fileno()) is False or not is_at(
+            handle.fileno(), path
+        ):  # or the other run has just finished it
             raise FileError(f"Cannot write {path}: another run is writing it.")
         yield handle
-
-
-def _locked(handle: BinaryIO, path: Path) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # this system has no locks: the user must not start two runs
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return path.stat().st_ino == os.fstat(handle.fileno()).st_ino  # else the other run has just finished it
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    except OSError:  # a file system without locks
-        return True

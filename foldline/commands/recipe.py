@@ -38,6 +38,7 @@ from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
     from datapath.design import Limits
+    from train.data.record import DataRecord
 
 _start = option_group("Start")
 
@@ -88,7 +89,7 @@ def command(
     """
     from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing
-    from foldline.recipe import RecipeStart, run_recipe, target_of
+    from foldline.recipe import run_recipe, target_of
     from train.distributed import torchrun_group
 
     given = [name for name in given_options(context) if name in ("warm_up", *limits)]
@@ -108,7 +109,7 @@ def command(
     if folder is None and params_file is None:
         params_file = _default_preset()
     hyperparameters = hyperparameters_of(params_file, overrides, None if folder is None else target_of(folder))
-    started = None if folder is None else RecipeStart.read(folder).data
+    started = None if folder is None else _lines_of(folder)
     if folder is not None and not (started and started.options) and "data" not in given_options(context):
         raise ConfigError(f"The recipe {folder} does not say where its lines are from. Name them with --data.")
     source = {**dataset_source, "extra": extra}
@@ -140,6 +141,15 @@ def command(
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )
     click.echo(f"The design: {result.design}")
+
+
+def _lines_of(folder: Path) -> DataRecord | None:
+    """The lines of a recipe that is to be resumed, before they are read."""
+    from foldline.recipe import RecipeStart
+    from train.experiment import require_unlocked
+
+    require_unlocked(folder)
+    return RecipeStart.read(folder).data
 
 
 def _default_preset() -> Path:

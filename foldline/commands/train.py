@@ -130,6 +130,7 @@ def command(
     -p are in params/. `foldline recipe` trains a network for the board, in several runs.
     """
     from train.distributed import torchrun_group
+    from train.experiment import require_unlocked
     from train.starting import Pretrained
 
     given = given_options(context)
@@ -149,6 +150,8 @@ def command(
             dataset=dataset_source,
             quiet=not group.is_rank_zero,
         )
+        if policy is Pretrained.RESUME and not dry_run and group.is_rank_zero:
+            require_unlocked(start.path.parent)  # before the lines are read
     if init_bn_fc_fusion:
         overrides["prefused_bn_fc"] = True
     hyperparameters = hyperparameters_of(params_file, overrides, start and start.hyperparameters)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datapath import files, temporaries
+from datapath import files, locks, temporaries
 from datapath.files import atomic_write, npz_writer, write_text
 from datapath.temporaries import SUFFIX, scratch_folder, temporary_folder
 from tests.golden_data import REPOSITORY
@@ -127,11 +127,11 @@ def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):
         raise OSError(38, "Function not implemented")
 
     left = leave(tmp_path)
-    monkeypatch.setattr(temporaries.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
     write_text(tmp_path / "file", "text")
     assert left.exists()
     assert (tmp_path / "file").read_text() == "text"
-    monkeypatch.setattr(temporaries, "fcntl", None)
+    monkeypatch.setattr(locks, "fcntl", None)
     write_text(tmp_path / "file", "again")
     assert left.exists()
     assert (tmp_path / "file").read_text() == "again"
@@ -142,7 +142,7 @@ def test_where_there_are_no_locks_nothing_is_removed(tmp_path, monkeypatch):
 def test_one_that_another_process_removes_before_it_is_locked_is_made_again(tmp_path, monkeypatch, kind, locked):
     """`locked`: the other process still holds the lock."""
     make = getattr(temporaries.tempfile, "mkstemp" if kind == "file" else "mkdtemp")
-    flock, made, held = temporaries.fcntl.flock, [], []
+    flock, made, held = locks.fcntl.flock, [], []
 
     def make_and_lose(**names):
         found = make(**names)
@@ -150,7 +150,7 @@ def test_one_that_another_process_removes_before_it_is_locked_is_made_again(tmp_
         if not made:
             if locked:
                 held.append(os.open(path, os.O_RDONLY))
-                flock(held[0], temporaries.fcntl.LOCK_EX)
+                flock(held[0], locks.fcntl.LOCK_EX)
             else:
                 (os.unlink if kind == "file" else os.rmdir)(path)
         made.append(path)

@@ -14,16 +14,18 @@ import params
 from datapath import Design, Limits
 from datapath.errors import ConfigError, FileError
 from datapath.images import quantize_pixels
+from datapath.locks import locked
 from fixedpoint_sim import simulate
 from foldline.cli import main
 from foldline.recipe import DESIGN, run_recipe, stage_line, stages_of
+from tests.foldline.command_line import fails
 from tests.train import tiny
 from tests.train.test_trainer import same_state
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import write_dataset
 from train.evaluation import class_scores
-from train.experiment import BEST_CER
+from train.experiment import BEST_CER, LOCK
 from train.reporting import Reporter
 
 TARGET = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=10)
@@ -273,3 +275,18 @@ def test_limits_are_for_a_new_recipe(done):
     result = CliRunner().invoke(main, ["recipe", "-i", str(done.folder), "--max-columns", "900"])
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1] == "Error: --max-columns is for a new recipe; -i FOLDER resumes one."
+
+
+def test_a_recipe_that_another_process_trains_is_refused_at_once(done, tmp_path):
+    home = done.folder
+    with locked(home / LOCK):
+        with pytest.raises(FileError, match=rf"^{re.escape(str(home))} is in use: process \d+ on .* trains in it\.$"):
+            recipe(None, hyperparameters=None, folder=home)
+        # Before the lines are read, which are not there.
+        fails((f"{home} is in use: process",), "recipe", "-i", home, "--data", tmp_path / "missing")
+
+
+def test_a_run_that_another_process_trains_is_refused_at_once(done, tmp_path):
+    last = done.stages[0].checkpoint
+    with locked(last.parent / LOCK):
+        fails((f"{last.parent} is in use: process",), "train", "-i", last, "--data", tmp_path / "missing")

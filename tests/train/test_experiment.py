@@ -4,8 +4,9 @@ import dataclasses
 import io
 import json
 import logging
-import time
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from train.config import Hyperparameters
 from train.data.batches import read_pixels
 from train.evaluation import evaluate_checkpoint
 from train.line_pictures import draw_line, recognised_lines
+from train.reporting import Reporter
 from train.starting import Pretrained
 from train.tensorboard_log import CURVES, HYPERPARAMETERS_FILE, PICTURES, hyperparameter_table
 from train.trainer import train
@@ -36,11 +38,6 @@ def _quiet():
 def traced(run) -> EventAccumulator:
     accumulator = EventAccumulator(str(run.folder / "tensorboard"), size_guidance={"scalars": 0, "images": 0})
     return accumulator.Reload()
-
-
-def session_later() -> None:
-    """Wait for the next second: within one, TensorBoard may read the sessions' files in another order."""
-    time.sleep(1.01 - time.time() % 1)
 
 
 def steps(accumulator: EventAccumulator) -> dict[str, list[int]]:
@@ -113,7 +110,6 @@ def test_a_resumed_run_leaves_the_trace_of_one_that_never_stopped(tmp_path, batc
     hp = tiny.hyperparameters(epochs=5, checkpoint_interval=2)
     whole = steps(traced(train(hp, tiny.dataset(), experiments=tmp_path / "whole")))
     stopped = train(hp, tiny.dataset(), experiments=tmp_path, reporter=Recorder(interrupt_at=batch))
-    session_later()
     resumed = train(None, tiny.dataset(), experiments=tmp_path, checkpoint=stopped.resume_from)
     assert resumed.folder == stopped.folder
     accumulator = traced(resumed)
@@ -126,7 +122,6 @@ def test_an_epoch_that_is_done_again_stands_in_the_trace_once(tmp_path):
     run = train(hp, tiny.dataset(), experiments=tmp_path)
     # As if it had been killed within epoch 3, when its trace was written but not its state.
     (run.folder / "epoch-0002.pt").replace(run.resume_from)
-    session_later()
     again = train(None, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from)
     assert steps(traced(again)) == same((*CURVES, *PICTURED), [1, 2, 3])
 
@@ -182,3 +177,29 @@ def test_a_trace_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(FileError) as caught:
         train(tiny.hyperparameters(epochs=2), tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from)
     assert str(caught.value) == f"Cannot write {path}: Is a directory."
+
+
+class Removing(Reporter):
+    """Removes what `chosen` gives of the run's folder, after the first epoch."""
+
+    def __init__(self, chosen: Callable[[Path], Path]) -> None:
+        self._chosen, self._folder = chosen, None
+
+    def started(self, run):
+        self._folder = run.folder
+
+    def epoch_done(self, result):
+        if result.epoch == 1:
+            shutil.rmtree(self._chosen(self._folder))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [(lambda run: run, "-1/"), (lambda run: run.parent, "-1/"), (lambda run: run / "tensorboard", "tfevents")],
+    ids=["run", "all runs", "trace"],
+)
+def test_a_folder_that_is_removed_while_it_is_trained_in_ends_the_run_and_is_named(tmp_path, chosen, named):
+    experiments = tmp_path / "runs"
+    hp = tiny.hyperparameters(epochs=3, checkpoint_interval=1)
+    with pytest.raises(FileError, match=rf"^Cannot write {experiments}/.*{named}.*: No such file or directory\.$"):
+        train(hp, tiny.dataset(), experiments=experiments, reporter=Removing(chosen))

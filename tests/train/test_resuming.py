@@ -180,7 +180,7 @@ def test_another_score_scale_leaves_what_the_loss_sees(tmp_path, fusion):
     trained = train(tiny.hyperparameters(epochs=1), tiny.dataset(), experiments=tmp_path).resume_from
     before = Checkpoint.load(trained).recogniser()
     scaled = tiny.hyperparameters(epochs=1, score_scale=4.0, prefused_bn_fc=fusion)
-    after = start_from(Checkpoint.load(trained), Pretrained.RETRAIN, scaled, fusion=fusion, writes=False).model.eval()
+    after = start_from(Checkpoint.load(trained), Pretrained.RETRAIN, scaled, fusion=fusion).model.eval()
     lines = [torch.from_numpy(line.pixels(tiny.HEIGHT).copy()) for line in tiny.dataset().validation]
     for one, other in zip(
         class_scores(before, lines, batch_size=2), class_scores(after, lines, batch_size=2), strict=True
@@ -192,7 +192,7 @@ def test_another_score_scale_leaves_what_the_loss_sees(tmp_path, fusion):
 def test_best_scores_count_only_where_epochs_are_judged_alike(run):
     def best(**changes):
         hp = dataclasses.replace(tiny.hyperparameters(epochs=9, checkpoint_interval=1), **changes)
-        return start_from(Checkpoint.load(run.resume_from), Pretrained.RESUME, hp, fusion=False, writes=False).best_cer
+        return start_from(Checkpoint.load(run.resume_from), Pretrained.RESUME, hp, fusion=False).best_cer
 
     assert best() == best(lr=0.5) < float("inf")
     assert best(select_by="OVERLAY") == best(selection_lines=2) == float("inf")

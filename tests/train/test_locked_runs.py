@@ -1,0 +1,74 @@
+"""A run's folder is trained in by one process at a time, and a later state is never overwritten."""
+
+import pytest
+
+from datapath.errors import CheckpointError, FileError
+from datapath.locks import locked
+from tests.train import tiny
+from train.checkpoint import Checkpoint
+from train.experiment import LOCK, require_unlocked
+from train.reporting import Reporter
+from train.starting import Pretrained
+from train.trainer import train
+
+HP = tiny.hyperparameters(epochs=2)
+LONGER = tiny.hyperparameters(epochs=3)
+
+
+class Meanwhile(Reporter):
+    """Calls a function with the folder of the run, while that is trained in."""
+
+    def __init__(self, call):
+        self._call, self.called = call, 0
+
+    def started(self, run):
+        self._folder = run.folder
+
+    def batch_done(self, result):
+        self.called += 1
+        self._call(self._folder)
+
+
+def in_use(folder, checkpoint):
+    with pytest.raises(FileError, match=rf"^{folder} is in use: process \d+ on .* trains in it\.$"):
+        train(LONGER, tiny.dataset(), experiments=folder.parent, checkpoint=checkpoint)
+    with pytest.raises(FileError, match="is in use"):
+        require_unlocked(folder)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    new = Meanwhile(lambda folder: in_use(folder, folder / "last.pt"))
+    run = train(HP, tiny.dataset(), experiments=tmp_path, reporter=new)
+    resumed = Meanwhile(lambda folder: in_use(folder, folder / "best-cer.pt"))
+    train(LONGER, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from, reporter=resumed)
+    assert (new.called, resumed.called) == (6, 3)
+    assert not (run.folder / LOCK).exists()
+    require_unlocked(run.folder)
+
+
+def test_its_weights_can_be_taken_meanwhile(tmp_path):
+    def others(folder):
+        dry = train(LONGER, tiny.dataset(), experiments=None, checkpoint=folder / "last.pt")
+        new = {"checkpoint": folder / "last.pt", "policy": Pretrained.RETRAIN}
+        assert dry.last.epoch == 3
+        assert train(HP, tiny.dataset(), experiments=tmp_path, **new).folder != folder
+
+    train(
+        tiny.hyperparameters(epochs=1, batch_size=10), tiny.dataset(), experiments=tmp_path, reporter=Meanwhile(others)
+    )
+
+
+def test_a_run_that_another_process_has_trained_since_it_was_read_is_refused(tmp_path):
+    run = train(HP, tiny.dataset(), experiments=tmp_path)
+    read = Checkpoint.load(run.resume_from)
+    train(LONGER, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from)
+    later = run.resume_from.read_bytes()
+    with pytest.raises(CheckpointError, match=r"last\.pt: another process has trained in its folder"):
+        train(tiny.hyperparameters(epochs=4), tiny.dataset(), experiments=tmp_path, checkpoint=read)
+    assert run.resume_from.read_bytes() == later
+
+
+def test_a_finished_run_needs_no_lock(tmp_path):
+    run = train(HP, tiny.dataset(), experiments=tmp_path)
+    with locked(run.folder / LOCK):
+        assert train(None, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from).folder is None
