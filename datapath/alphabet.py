@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from datapath.errors import DataError, DesignError
-from datapath.files import read_text, write_text
+from datapath.files import write_text
+from datapath.reading import read_text
 
 BLANK = 0
 """Class of the CTC blank."""
 
 MAX_CLASSES = 256
 """Labels are stored in 8 bits."""
+
+MAX_BYTES = 2**20
+"""Limit of an alphabet file; 256 characters have at most 1280 bytes."""
 
 MAX_LABEL = MAX_CLASSES - 1
 
@@ -69,11 +73,20 @@ class Alphabet:
         :raises FileError: the file cannot be read.
         :raises DesignError: its lines are not an alphabet; the path is named.
         """
-        lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+        text = read_text(path, limit=MAX_BYTES, pipes=True)
         try:
-            return cls(tuple(lines))
+            return cls.of_lines(text)
         except DesignError as error:
             raise error.within(path) from error
+
+    @classmethod
+    def of_lines(cls, text: str) -> Alphabet:
+        """The alphabet in the text of an alphabet file.
+
+        :param text: class n on line n, line 0 (the blank) empty; line breaks may be LF or CRLF.
+        :raises DesignError: its lines are not an alphabet.
+        """
+        return cls(tuple(text.replace("\r\n", "\n").removesuffix("\n").split("\n")))
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the file that `read` reads.

@@ -11,19 +11,13 @@ from enum import IntEnum
 import numpy as np
 
 from datapath.alphabet import Alphabet
+from datapath.design_file import PEEPHOLES, read_design_file, write_design_file
 from datapath.errors import DesignError, FileError
-from datapath.files import read_npz, write_npz
 from datapath.formats import unit_format
 from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
 from datapath.precision import ExperimentName, Precision, require_integers
 from datapath.quantities import MAX_VECTOR_BITS
 from datapath.text_form import TextForm
-
-FORMAT_VERSION = 2
-"""Version of the saved form; a newer one is refused. Version 1 had neither peepholes nor `pe_out`."""
-
-MEMBER = "design.npy"
-"""Member of a design file, which is an archive, that no other file of Foldline has."""
 
 FORWARD, BACKWARD = 0, 1
 
@@ -321,10 +315,9 @@ class Design:
 
         :param path: the file.
         :raises FileError: it cannot be written.
+        :raises DesignError: its alphabet and provenance have more text than `load` reads.
         """
         description = {
-            "format": "foldline design",
-            "version": FORMAT_VERSION,
             "precision": asdict(self.precision),
             "folding": asdict(self.folding),
             "limits": asdict(self.limits),
@@ -332,27 +325,19 @@ class Design:
             "alphabet": self.alphabet.symbols,
             "peepholes": self.peepholes and asdict(self.peepholes.format),
         }
-        text = json.dumps(description, ensure_ascii=False, sort_keys=True)
-        write_npz(path, {"design": np.array(text), **self.arrays})
+        write_design_file(path, description, self.arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Design:
         """Read what `save` wrote; `Design.load(path)` after `design.save(path)` equals `design`.
 
         :param path: the file.
-        :raises FileError: missing, cut off, or not a design file.
+        :raises FileError: missing, cut off, not a design file, or with a larger array or another one than a design has.
         :raises DesignError: a design file whose contents are not a valid design, or of a newer version.
         """
-        arrays = read_npz(path)
-        if "design" not in arrays:
-            raise FileError(f"{path} is not a design: it holds {', '.join(arrays) or 'nothing'} but no 'design' entry.")
+        description, arrays = read_design_file(path, weights=WEIGHTS)
         try:
-            description = json.loads(str(arrays["design"]))
-            if description["format"] != "foldline design":
-                raise FileError(f"{path} is not a design: its format is {description['format']!r}.")
-            version, readable = description["version"], f"this Foldline reads versions 1 to {FORMAT_VERSION}"
-            if version not in range(1, FORMAT_VERSION + 1):
-                raise DesignError(f"{path} is a design of version {version!r}; {readable}.", about=path)
+            peepholes = description.get("peepholes")
             return cls(
                 precision=Precision(**description["precision"]),
                 folding=Folding(**description["folding"]),
@@ -360,18 +345,11 @@ class Design:
                 provenance=Provenance(**description["provenance"]),
                 alphabet=Alphabet(tuple(description["alphabet"])),
                 **{name: arrays[name] for name in WEIGHTS},
-                peepholes=_described_peepholes(description, arrays),
+                peepholes=None
+                if peepholes is None
+                else Peepholes(format=PeepholeFormat(**peepholes), weights=arrays[PEEPHOLES]),
             )
-        except KeyError as error:
-            raise FileError(f"{path} is not a whole design: it has no {error}.") from error
-        except (ValueError, TypeError, RecursionError) as error:  # not JSON, or of another structure
+        except (ValueError, TypeError) as error:  # of another structure
             raise FileError(f"{path} is not a design: its description cannot be read ({error}).") from error
         except DesignError as error:
             raise error.within(path) from error
-
-
-def _described_peepholes(description: dict, arrays: dict[str, np.ndarray]) -> Peepholes | None:
-    """The peepholes of a design file; version 1 has no entry for them, in a later one it must stand (KeyError)."""
-    if description["version"] == 1 or description["peepholes"] is None:
-        return None
-    return Peepholes(format=PeepholeFormat(**description["peepholes"]), weights=arrays["peepholes"])

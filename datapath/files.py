@@ -1,22 +1,15 @@
-"""Read and write files: a failure is one clear sentence, and never leaves half a file."""
+"""Write files: a failure is one clear sentence, and never leaves half a file. `datapath.reading` reads them."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 import stat
-import struct
 import tempfile
-import tokenize
-import weakref
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -136,14 +129,6 @@ def is_folder(path: str | os.PathLike) -> bool:
         raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
 
 
-def require_file(path: str | os.PathLike) -> None:
-    """Raise FileError unless `path` is a file (or a device or pipe) that exists."""
-    if is_folder(path):
-        raise FileError(f"Cannot read {path}: it is a folder.")
-    if not Path(path).exists():
-        raise FileError(f"Cannot read {path}: no such file.")
-
-
 def require_different(**paths: str | os.PathLike | None) -> None:
     """Raise FileError if two of the named files are the same, so that none is written over another."""
     seen: dict[Path, str] = {}
@@ -154,28 +139,6 @@ def require_different(**paths: str | os.PathLike | None) -> None:
         other = seen.setdefault(place, name)
         if other != name:
             raise FileError(f"{other} and {name} are the same file, {path}; one would be written over the other.")
-
-
-def read_bytes(path: str | os.PathLike) -> bytes:
-    """Read a whole file; FileError where it is missing or unreadable."""
-    with file_errors("read", path):
-        return Path(path).read_bytes()
-
-
-def read_text(path: str | os.PathLike) -> str:
-    """Read a whole UTF-8 text file, line ends as they are; a byte order mark in front is left out.
-
-    :raises FileError: it is missing, unreadable or not UTF-8.
-    """
-    try:
-        return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not a UTF-8 text file (byte {error.start}).") from error
-
-
-def file_digest(path: str | os.PathLike) -> str:
-    """SHA-256 of a file, in hex: how provenance names a source."""
-    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 class _PassingError(Exception):
@@ -211,66 +174,3 @@ def write_npz(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None
     with npz_writer(path) as write:
         for name, array in arrays.items():
             write(name, array)
-
-
-DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error),  # the archive; OSError: a seek outside the file
-    *(RuntimeError, NotImplementedError, KeyError),  # an encrypted entry, an unknown compression, a missing entry
-    *(ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError),  # an array's header, which is text
-    *(MemoryError, OverflowError),  # a size that no file of this length can have
-)
-"""What reading a damaged or hostile ``.npz`` raises."""
-
-
-class NpzReader:
-    """The arrays of an ``.npz``, each read when it is asked for, from any thread; nothing is ever unpickled.
-
-    :raises FileError: missing, cut off, not an ``.npz``; an array that is damaged or holds Python objects.
-    """
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path, self._lock = path, Lock()
-        require_file(path)
-        with file_errors("read", path):
-            handle = Path(path).open("rb")  # noqa: SIM115 - closed when the reader goes
-        weakref.finalize(self, handle.close)
-        if not zipfile.is_zipfile(handle):
-            raise FileError(f"{path} is not an .npz file, or it is cut off.")
-        handle.seek(0)
-        with self._reading():
-            self._archive = np.load(handle, allow_pickle=False)
-
-    @property
-    def names(self) -> list[str]:
-        return self._archive.files
-
-    def read(self, name: str) -> np.ndarray:
-        with self._lock, self._reading():
-            array = self._archive[name]
-        if not isinstance(array, np.ndarray):
-            raise FileError(
-                f"{self._path} is damaged or holds more than plain arrays: {name} is not a plain array.", about=name
-            )
-        return array
-
-    def digest(self, pattern: str) -> str:
-        """SHA-256, in hex, of the file's checksums of the arrays whose names match; no array is read."""
-        digest = hashlib.sha256()
-        for entry in self._archive.zip.infolist():
-            if re.fullmatch(pattern, entry.filename.removesuffix(".npy")):
-                digest.update(f"{entry.filename} {entry.CRC:08x} {entry.file_size}\n".encode())
-        return digest.hexdigest()
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except DAMAGE as error:
-            reason = str(error).rstrip(".") or type(error).__name__
-            raise FileError(f"{self._path} is damaged or holds more than plain arrays: {reason}.") from error
-
-
-def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read every array of an ``.npz``; errors as of `NpzReader`."""
-    reader = NpzReader(path)
-    return {name: reader.read(name) for name in reader.names}

@@ -18,12 +18,18 @@ import numpy as np
 from datapath.alphabet import MAX_LABEL
 from datapath.design import Design, Limits
 from datapath.errors import DataError, DesignError, FileError, suggestion
-from datapath.files import read_text, write_text
+from datapath.files import write_text
+from datapath.json_text import parse_json
 from datapath.packing import WORD_DTYPE, pack_columns, unpack_columns
 from datapath.precision import Precision
+from datapath.quoting import quoted
+from datapath.reading import read_text
 from datapath.registers import CONTROL_BASE, require_register_base
 
 FORMAT, VERSION = "foldline manifest", 1
+
+MAX_BYTES = 32 * 2**20
+"""Limit of a manifest; a known answer of the published overlay has some 25 KB."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PART = re.compile(r"[0-9A-Za-z-]+")
@@ -205,15 +211,12 @@ class Manifest:
 
         :raises FileError: missing, unreadable, not a manifest, of another version, or a field out of its range.
         """
-        try:
-            entries = json.loads(read_text(path))
-        except (ValueError, RecursionError) as error:
-            raise FileError(f"{path} is not a manifest: it is not JSON ({error}).") from error
+        entries = parse_json(read_text(path, limit=MAX_BYTES), name=f"{path} is not a manifest")
         if not isinstance(entries, dict) or entries.get("format") != FORMAT:
             raise FileError(f"{path} is not a manifest: it has no format {FORMAT!r}.")
         version = entries.get("version")
-        if version != VERSION:
-            raise FileError(f"{path} is a manifest of version {version!r}; this Foldline reads {VERSION}.")
+        if type(version) is not int or version != VERSION:
+            raise FileError(f"{path} is a manifest of version {quoted(version)}; this Foldline reads {VERSION}.")
         try:
             return cls._of_entries(entries)
         except (DataError, DesignError) as error:

@@ -27,6 +27,14 @@ def is_stream(path: str | os.PathLike) -> bool:
     return target.exists() and not target.is_file() and not target.is_dir()
 
 
+def is_descriptor(path: str | os.PathLike) -> bool:
+    """Whether `path` names an open descriptor: ``/dev/stdin``, ``/dev/fd/3``, or ``<(...)`` of a shell.
+
+    :param path: of a file.
+    """
+    return _descriptor(path) is not None
+
+
 def is_standard_output(path: str | os.PathLike | None) -> bool:
     """Whether `path` names standard output, so that nothing else may be printed there."""
     return path is not None and (os.fspath(path) == STANDARD_OUTPUT or _descriptor(path) == 1)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from datapath import Alphabet, Design
+from datapath.alphabet import MAX_BYTES
 from datapath.errors import CheckpointError, ConfigError, DesignError
-from datapath.files import read_text
+from datapath.reading import read_text
 from datapath.text_form import NONE, TextForm
 from train.data.characters import text_notes, unreadable_note
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST, Dataset, Progress, read_dataset
@@ -157,10 +158,10 @@ def read_alphabet(path: str | os.PathLike) -> Alphabet:
     :raises FileError: it cannot be read.
     :raises DesignError: its characters are not an alphabet, one occurs twice for example; the path is named.
     """
-    text = read_text(path)
-    if text.startswith(("\n", "\r\n")):
-        return Alphabet.read(path)
+    text = read_text(path, limit=MAX_BYTES, pipes=True)
     try:
+        if text.startswith(("\n", "\r\n")):
+            return Alphabet.of_lines(text)
         return Alphabet(("", *text.replace("\r", "").replace("\n", "")))
     except DesignError as error:
         raise error.within(path) from error

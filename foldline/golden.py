@@ -19,15 +19,16 @@ from PIL import Image
 from datapath.alphabet import BLANK, Alphabet
 from datapath.design import Design, Folding, Gate, Limits, Provenance
 from datapath.errors import DataError, FileError
-from datapath.files import read_npz, write_npz
+from datapath.files import write_npz
 from datapath.folded import fold, unfold
 from datapath.formats import unit_format
 from datapath.images import image_columns, load_image
+from datapath.npz import read_npz
 from datapath.packing import pack_columns, unpack_columns
 from datapath.precision import Precision
 from fixedpoint_sim import simulate, simulate_folded
 from foldline.differences import describe_difference
-from golden_vectors import FOLDER
+from golden_vectors import FOLDER, MAX_VECTOR_BYTES
 from hls_gen import parse_header, render_header
 
 DEFAULT_FOLDER = FOLDER
@@ -150,7 +151,7 @@ def make(folder: Path = DEFAULT_FOLDER) -> list[str]:
         changes.append(_replace(folder, name, design, _numbered(lines)))
     for name in trained_names(folder):
         design = Design.load(folder / "designs" / f"{name}.npz")
-        stored = read_npz(folder / "vectors" / f"{name}.npz")
+        stored = read_npz(folder / "vectors" / f"{name}.npz", limit=MAX_VECTOR_BYTES)
         images = [stored[f"image_{i}"] for i in range(len(stored)) if f"image_{i}" in stored]
         changes.append(_replace(folder, name, design, _numbered([_image_line(design, grey) for grey in images])))
     return changes
@@ -194,7 +195,7 @@ def _replace(folder: Path, name: str, design: Design, vectors: dict[str, np.ndar
     if not vectors_path.exists():
         changes.append("vectors are new")
     else:
-        stored = read_npz(vectors_path)
+        stored = read_npz(vectors_path, limit=MAX_VECTOR_BYTES)
         for key in sorted(stored.keys() | vectors.keys()):
             if key not in vectors or key not in stored:
                 changes.append(f"{key} is {'gone' if key in stored else 'new'}")
@@ -230,7 +231,7 @@ def check(folder: Path = DEFAULT_FOLDER) -> Iterator[CheckedDesign]:
 
 def _check_design(name: str, folder: Path) -> CheckedDesign:
     design = Design.load(folder / "designs" / f"{name}.npz")
-    stored = read_npz(folder / "vectors" / f"{name}.npz")
+    stored = read_npz(folder / "vectors" / f"{name}.npz", limit=MAX_VECTOR_BYTES)
     network = parse_header(render_header(fold(design)), name=f"{name}.hpp")
     differences = []
     if unfold(network, alphabet=design.alphabet, provenance=design.provenance) != design:

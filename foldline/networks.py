@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath import Alphabet
-from datapath.design import MEMBER, Design, Folding, Limits
+from datapath.design import Design, Folding, Limits
+from datapath.design_file import MEMBER, PICKLE
 from datapath.errors import ConfigError, FileError
-from datapath.files import DAMAGE, is_folder, read_bytes, require_file
+from datapath.files import is_folder
 from datapath.manifest import DEFAULT_KERNEL, Kernel
+from datapath.npz import DAMAGE
+from datapath.reading import read_start
 from foldline import runs
 from foldline.datasets import alphabet_source
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
     from train.export import ExportResult
-
-
-PICKLE = b"\x80"
-"""First byte of the files that torch wrote before version 1.6."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,12 +103,12 @@ def _of_folder(folder: Path, folding: Folding | None) -> Network:
 
 def _holds_design(path: str | os.PathLike) -> bool:
     """Whether the file is a saved design, else it may be a checkpoint; no array is loaded."""
-    require_file(path)
+    pickled = read_start(path, limit=len(PICKLE)) == PICKLE
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except DAMAGE as error:
-        if read_bytes(path)[:1] == PICKLE:
+        if pickled:
             return False
         raise FileError(f"{path} is neither a design nor a checkpoint, or it is cut off.") from error
     return MEMBER in names

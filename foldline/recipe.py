@@ -21,7 +21,9 @@ from pathlib import Path
 
 from datapath.design import Limits
 from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
-from datapath.files import is_folder, read_text, write_text
+from datapath.files import is_folder, write_text
+from datapath.json_text import parse_json
+from datapath.reading import read_text
 from foldline.compare.comparison import Comparison, compare
 from train.checkpoint import Checkpoint, opened
 from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
@@ -33,6 +35,9 @@ from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter, RunStart
 from train.starting import Pretrained, require_same_sizes
 from train.trainer import train
+
+MAX_START_BYTES = 2**20
+"""Limit of `START`, which has some 2 KB."""
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
 DESIGN, START, WARM_UP = "design.npz", "recipe.json", "warm-up.pt"
@@ -267,7 +272,7 @@ class RecipeStart:
         """Read what `write` wrote; a FileError if it is missing or damaged."""
         path = folder / START
         try:
-            plain = json.loads(read_text(path))
+            plain = parse_json(read_text(path, limit=MAX_START_BYTES), name=f"{path} is damaged")
             command, warm_up, batch_norm = plain["command"], plain["warm_up"], plain.get("batch_norm", True)
             data = None if plain.get("data") is None else DataRecord.from_plain(plain["data"])
             limits = None if plain.get("limits") is None else Limits(**plain["limits"])

@@ -12,7 +12,8 @@ import numpy as np
 from datapath.bounds import SumWidths, sum_bounds
 from datapath.design import Design
 from datapath.errors import FileError
-from datapath.files import file_errors, read_text, write_text
+from datapath.files import file_errors, write_text
+from datapath.reading import first_line
 from datapath.registers import CONTROL_BYTES, TOP
 from datapath.roms import Rom, design_roms
 from datapath.tables import SIGMOID, TANH
@@ -136,7 +137,7 @@ def write_rtl(folder: Path, files: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         present = sorted(entry.name for entry in folder.iterdir())
     top = folder / TOP_FILE
-    ours = top.is_file() and _MARK in read_text(top).partition("\n")[0]
+    ours = top.is_file() and _MARK in first_line(top)
     others = [name for name in present if not ours or not (name.endswith(SOURCES) or name == BOUNDS_FILE)]
     if others:
         raise FileError(f"{folder} holds {others[0]}, which is not of the RTL; name a new or an empty folder.")

@@ -18,8 +18,8 @@ from PIL import Image
 from datapath import Design, Folding
 from datapath.architecture import Architecture
 from datapath.cycles import cycles_of, operations_per_column
-from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.npz import read_npz
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 
@@ -60,7 +60,7 @@ def printed(executed: list[dict]) -> str:
 def included(network: str) -> tuple[Design, dict[str, np.ndarray]]:
     """The included design with the widths of a published network, and its golden vectors."""
     name = f"QLSTM128_W{network[1]}B8A{network[3]}I8_FC_W8B8.npz"
-    return Design.load(GOLDEN / "designs" / name), read_npz(GOLDEN / "vectors" / name)
+    return Design.load(GOLDEN / "designs" / name), read_npz(GOLDEN / "vectors" / name, limit=1 << 30)
 
 
 # Stored outputs -----------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ sys.path.insert(0, sys.argv[1])
 import foldline.hardware.board
 import golden_vectors
 from datapath import Design
-from datapath.files import read_npz
+from datapath.npz import read_npz
 from datapath.manifest import Manifest
 from overlay_driver.virtual import Computed, VirtualCore
 from overlay_driver.virtual.device import VirtualBoard
@@ -221,7 +221,7 @@ class StandIn(VirtualBoard):
 
     def known(self, network):
         design, manifest = Design.load(f"{network}.npz"), Manifest.read(f"plain-{network}-pynq.json")
-        vectors = read_npz(golden / "vectors" / f"{design.experiment}.npz")
+        vectors = read_npz(golden / "vectors" / f"{design.experiment}.npz", limit=1 << 30)
         self.lines = {vectors[f"pixels_{n}"].tobytes(): vectors[f"labels_{n}"] for n in range(3)}
         return design, manifest
 

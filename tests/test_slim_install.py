@@ -120,7 +120,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import datapath, overlay_driver, golden_vectors
+import datapath, datapath.npz, overlay_driver, golden_vectors
 from datapath.packing import pack_columns
 
 for package in ("torch", "numba", "rich", "jinja2", "matplotlib", "pynq"):
@@ -131,7 +131,7 @@ folder = Path(golden_vectors.__file__).parent
 for path in sorted(folder.glob("vectors/*.npz")):
     design = datapath.Design.load(folder / "designs" / path.name)
     bits = design.precision.activation
-    vectors = datapath.files.read_npz(path)
+    vectors = datapath.npz.read_npz(path, limit=1 << 30)
     lines = sum(name.startswith("pixels_") for name in vectors)
     images = 0
     for i in range(lines):

@@ -18,13 +18,17 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet
-from datapath.design import MEMBER
+from datapath.design_file import MEMBER
 from datapath.errors import CheckpointError, ConfigError, DesignError
-from datapath.files import atomic_write, read_bytes, require_file
+from datapath.files import atomic_write
 from datapath.quoting import quoted
+from datapath.reading import read_bytes, require_file
 from train.config import MAX_COUNT, Hyperparameters
 from train.data.record import DataRecord
 from train.model import Recogniser
+
+MAX_CHECKPOINT_BYTES = 4 * 2**30
+"""Limit of a checkpoint; that of the largest network with its optimiser has some 2 GB."""
 
 FORMAT = "foldline checkpoint"
 FORMAT_VERSION = 1
@@ -109,7 +113,7 @@ class Checkpoint:
         """
         path = Path(path)
         require_file(path)
-        content = read_bytes(path)
+        content = read_bytes(path, limit=MAX_CHECKPOINT_BYTES)
         plain = _read_plain(path, content)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise CheckpointError(f"{path} is a file of torch, but not a Foldline checkpoint.")

@@ -10,13 +10,18 @@ from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
-from datapath.errors import ConfigError, suggestion
-from datapath.files import read_text, write_text
+from datapath.errors import ConfigError, FileError, suggestion
+from datapath.files import write_text
+from datapath.json_text import parse_json
 from datapath.precision import INTERNAL_BITS, NEURON_TYPES, ExperimentName
 from datapath.quoting import quoted
+from datapath.reading import read_text
 from train.hardware import FIXED_BITS, FLOAT_BITS, FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT, supported, unsupported
 
 SCHEMES = (FP, SIGNED_FIXED_UNIT, UNSIGNED_FIXED_UNIT)
+
+MAX_BYTES = 2**20
+"""Limit of a params file, which has some 2 KB."""
 
 MAX_COUNT = 1_000_000
 """Limit of epochs and of batches, far above what a run takes: a larger number is a mistake."""
@@ -285,16 +290,11 @@ class Hyperparameters:
         :raises FileError: the file cannot be read.
         :raises ConfigError: not a JSON object, a name that is unknown or comes twice, or a value out of range.
         """
+        text = read_text(path, limit=MAX_BYTES, pipes=True)
         try:
-            values = json.loads(_without_comments(read_text(path)), object_pairs_hook=_without_repeats)
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{path}: line {error.lineno} column {error.colno} is not JSON: {error.msg}.") from error
-        except RecursionError as error:
-            raise ConfigError(f"{path}: the file is nested too deeply; it must be one object, {{...}}.") from error
-        except ValueError as error:  # Python refuses to read a whole number of thousands of digits
-            raise ConfigError(f"{path}: a number in it has too many digits.") from error
-        except ConfigError as error:
-            raise error.within(path) from error
+            values = parse_json(_without_comments(text), name=path)
+        except FileError as error:
+            raise ConfigError(str(error), about=path) from error
         if not isinstance(values, dict):
             raise ConfigError(f"{path}: the file holds a {type(values).__name__}; it must be one object, {{...}}.")
         return cls.from_dict(values, source=str(path))
@@ -304,20 +304,13 @@ class Hyperparameters:
         write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
 
 
-_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|(?:#|//)[^\n]*')
+# A text that is not closed ends with its line: were it no text, each quote in it would be tried as the beginning of one.
+_TEXT_OR_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"?|(?:#|//)[^\n]*')
 
 
 def _without_comments(text: str) -> str:
     """JSON with spaces for its comments, so that every place in it stays; texts are left as they are."""
     return _TEXT_OR_COMMENT.sub(lambda one: one[0] if one[0][0] == '"' else " " * len(one[0]), text)
-
-
-def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ConfigError(f"{quoted(next(name for name in names if names.count(name) > 1))} occurs twice.")
-    return values
 
 
 def range_text(one: Field) -> str:

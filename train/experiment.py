@@ -22,8 +22,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from datapath.errors import FileError
-from datapath.files import file_errors, os_reason, read_text, write_text
+from datapath.files import file_errors, os_reason, write_text
 from datapath.locks import holder, locked
+from datapath.reading import read_text
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine
@@ -31,6 +32,9 @@ from train.reporting import EpochResult
 from train.tensorboard_log import TensorBoardLog
 
 HYPERPARAMETERS, ARGUMENTS, LOG, TENSORBOARD = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
+MAX_ARGUMENTS_BYTES = 16 * 2**20
+"""Limit of `ARGUMENTS`, which grows by some 500 bytes whenever a run is started or resumed."""
+
 LAST, BEST_CER, BEST_WER, LOCK = "last.pt", "best-cer.pt", "best-wer.pt", ".lock"
 
 
@@ -112,7 +116,7 @@ class Experiment:
         session = {"started": time.strftime("%Y-%m-%d %H:%M:%S"), **checkpoint.provenance}
         session |= {"epoch": checkpoint.epoch, "batch": checkpoint.batch}
         path = self.folder / ARGUMENTS
-        before = read_text(path) if path.exists() else ""
+        before = read_text(path, limit=MAX_ARGUMENTS_BYTES) if path.exists() else ""
         write_text(path, f"{before}{json.dumps(session, ensure_ascii=False)}\n")
 
     def save_state(self, checkpoint: Checkpoint) -> None:

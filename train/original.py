@@ -20,9 +20,9 @@ from torch import Tensor
 from datapath import Alphabet
 from datapath.alphabet import MAX_CLASSES
 from datapath.errors import CheckpointError, ConfigError
-from datapath.files import read_bytes, require_file
 from datapath.quoting import quoted
-from train.checkpoint import FORMAT, Checkpoint, load_weights
+from datapath.reading import read_bytes, require_file
+from train.checkpoint import FORMAT, MAX_CHECKPOINT_BYTES, Checkpoint, load_weights
 from train.config import MAX_COUNT, Hyperparameters
 from train.model import Recogniser
 from train.torch_file import TorchFile
@@ -62,7 +62,7 @@ def load_checkpoint(path: str | os.PathLike, *, alphabet: AlphabetSource | None 
     """
     path = Path(path)
     require_file(path)
-    file = read_bytes(path)
+    file = read_bytes(path, limit=MAX_CHECKPOINT_BYTES)
     if file[:2] == b"PK" and FORMAT.encode() in file:  # torch compresses nothing
         return Checkpoint.load(path)
     try:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, ConfigError, FileError
-from datapath.files import file_digest
 from datapath.quoting import quoted
+from datapath.reading import file_digest
 from train.checkpoint import Checkpoint, load_weights
 from train.config import QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset

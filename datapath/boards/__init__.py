@@ -17,7 +17,8 @@ from pathlib import Path
 
 from datapath.boards.clocks import MAX_DIVIDER, PLL_MHZ, clock_text, meant_clock, nearest_clocks, possible_clocks
 from datapath.errors import ConfigError, suggestion
-from datapath.files import file_errors, require_file
+from datapath.files import file_errors
+from datapath.reading import require_file
 
 DEFAULT_BOARD = "pynq-z2"
 """The board of every command that is given none."""

@@ -13,9 +13,10 @@ from datapath.architecture import Architecture
 from datapath.boards import TargetBoard
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
-from datapath.files import file_errors, os_reason, read_text, write_text
+from datapath.files import file_errors, os_reason, write_text
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.reading import first_line
 from datapath.version import TOOL
 
 MAX_ANSWERS = 3
@@ -150,7 +151,7 @@ def write_project(folder: Path, files: Mapping[str, str], design: Design) -> Non
     except OSError as error:
         raise FileError(f"Cannot use {folder} as the folder of a project: {os_reason(error)}.") from error
     readme = folder / "README.md"
-    if present and not (readme.is_file() and _MARK in read_text(readme).partition("\n")[0]):
+    if present and not (readme.is_file() and _MARK in first_line(readme)):
         raise FileError(f"{folder} holds {present[0]} and is not a Foldline project; name a new or an empty folder.")
     for name in sorted(_OF_ONE_KIND.keys() & present):
         if not any(path == name or path.startswith(f"{name}/") for path in files):

@@ -17,8 +17,13 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import DataError, FileError
-from datapath.files import NpzReader, is_folder, os_reason, require_file
+from datapath.files import is_folder, os_reason
 from datapath.images import IMAGE_SUFFIXES, image_columns, pictures_of
+from datapath.npz import NpzReader
+from datapath.reading import require_file
+
+MAX_PIXEL_BYTES = 128 * 2**20
+"""Limit of the raw pixels of a line: more than 100 000 columns of 1024 pixels in 8 bits."""
 
 SORTED_AT_ONCE = 50_000
 """Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
@@ -130,7 +135,7 @@ def pixel_inputs(path: str | os.PathLike) -> Inputs:
 
     def lines() -> Iterator[LineInput]:
         for number in range(count):
-            yield LineInput(f"pixels_{number}", partial(reader.read, f"pixels_{number}"))
+            yield LineInput(f"pixels_{number}", partial(reader.read, f"pixels_{number}", limit=MAX_PIXEL_BYTES))
 
     return Inputs(lines, lambda: count, reader.digest(r"pixels_\d+"))
 

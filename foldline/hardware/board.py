@@ -11,10 +11,10 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import BoardError, ConfigError, DesignError
-from datapath.files import read_npz
 from datapath.manifest import DEFAULT_KERNEL, Kernel, KnownAnswer, Manifest
+from datapath.npz import read_npz
 from datapath.serial_frames import BAUD, BAUDS
-from golden_vectors import FOLDER
+from golden_vectors import FOLDER, MAX_VECTOR_BYTES
 from overlay_driver import BitFile, Board, Driver, SerialDriver, SerialLink, open_port, read_bit_file, this_board
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def known_answers(design: Design) -> tuple[KnownAnswer, ...]:
     """
     for path in sorted((FOLDER / "designs").glob("*.npz")):
         if Design.load(path).same_network(design):
-            return _golden_answers(design, read_npz(FOLDER / "vectors" / path.name))
+            return _golden_answers(design, read_npz(FOLDER / "vectors" / path.name, limit=MAX_VECTOR_BYTES))
     if importlib.util.find_spec("numba") is None:
         raise BoardError(
             "There is no known-answer line for this design, and the simulator is not installed here: make a manifest where "

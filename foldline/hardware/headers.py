@@ -11,9 +11,9 @@ import numpy as np
 from datapath.alphabet import Alphabet
 from datapath.design import Design, Provenance
 from datapath.errors import DesignError, MismatchError
-from datapath.files import file_digest
 from datapath.folded import SHAPE, unfold
 from datapath.formats import unit_format
+from datapath.reading import file_digest
 from datapath.version import TOOL
 from foldline.differences import Verified, describe_difference
 from hls_gen import read_header

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
-from datapath.files import NpzReader
 from datapath.images import picture_name
+from datapath.npz import NpzReader
 from datapath.streams import is_stream
 from fixedpoint_sim import Inspection, inspect_line
-from foldline.batch.inputs import LineInput
+from foldline.batch.inputs import MAX_PIXEL_BYTES, LineInput
 
 
 def pixel_input(path: Path, number: int) -> LineInput:
@@ -26,7 +26,7 @@ def pixel_input(path: Path, number: int) -> LineInput:
         arrays = [other for other in reader.names if other.startswith("pixels_")]
         found = f"{arrays[0]} to {arrays[-1]}" if arrays else "none"
         raise DataError(f"{path} has no {name}; its pixel arrays are: {found}.")
-    return LineInput(name, partial(reader.read, name))
+    return LineInput(name, partial(reader.read, name, limit=MAX_PIXEL_BYTES))
 
 
 def inspect_input(design: Design, line: LineInput, *, ignore_limits: bool) -> Inspection:

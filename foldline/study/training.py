@@ -25,7 +25,8 @@ from filelock import FileLock, Timeout
 from optuna import TrialPruned
 
 from datapath.errors import FileError, TrainingError
-from datapath.files import file_errors, read_text, write_text
+from datapath.files import file_errors, write_text
+from datapath.reading import read_text
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY
 from foldline.recipe import TrainingStage, run_recipe, stages_of
@@ -39,6 +40,9 @@ from train.experiment import HYPERPARAMETERS, LAST
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained
 from train.trainer import train
+
+MAX_STUDY_BYTES = 2**20
+"""Limit of `STUDY`, which has some 3 KB."""
 
 WARM_UPS, NETWORKS, STUDY = "warm-up", "networks", "study.json"
 
@@ -165,7 +169,7 @@ def claim_folder(folder: Path, settings: StudySettings) -> None:
     facts |= {"digest": settings.digest} if settings.digest else {}
     text, path = json.dumps(facts, indent=2, sort_keys=True) + "\n", folder / STUDY
     with _lock(folder):
-        if path.exists() and read_text(path) not in (text, earlier):
+        if path.exists() and read_text(path, limit=MAX_STUDY_BYTES) not in (text, earlier):
             other = "the networks of another study, of other lines or another preset"
             raise FileError(f"{folder} has {other}: see {path}.")
         write_text(path, text)

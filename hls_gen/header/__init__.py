@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 
 from datapath import FoldedNetwork
-from datapath.files import read_bytes, write_text
+from datapath.files import write_text
+from datapath.reading import read_bytes
 from hls_gen.header.parse import parse_header
 from hls_gen.header.render import render_header
 from hls_gen.header.tokenizer import decoded
@@ -17,14 +18,18 @@ from hls_gen.header.tokenizer import decoded
 __all__ = ["parse_header", "read_header", "render_header", "write_header"]
 
 
+MAX_HEADER_BYTES = 128 * 2**20
+"""Limit of a weight header; the published ones have 1 to 3 MB, and one of the largest design some 90 MB."""
+
+
 def read_header(path: str | os.PathLike) -> FoldedNetwork:
     """Parse a file, see `parse_header`.
 
     :param path: of the weight header.
-    :raises FileError: the file is missing or unreadable.
+    :raises FileError: the file is missing, unreadable, or larger than `MAX_HEADER_BYTES`.
     :raises HeaderError: its text is not a weight header, contradicts itself, or is not UTF-8 outside comments.
     """
-    return parse_header(decoded(read_bytes(path), str(path)).text, name=str(path))
+    return parse_header(decoded(read_bytes(path, limit=MAX_HEADER_BYTES), str(path)).text, name=str(path))
 
 
 def write_header(path: str | os.PathLike, network: FoldedNetwork, *, csim_bytes: bool = False) -> None:

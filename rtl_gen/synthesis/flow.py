@@ -16,7 +16,8 @@ from pathlib import Path
 from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ConfigError
-from datapath.files import read_text, write_text
+from datapath.files import write_text
+from datapath.reading import read_text
 from rtl_gen.synthesis.counting import Counts, count_by_stage
 from rtl_gen.synthesis.levels import Depth, logic_depth
 from rtl_gen.synthesis.netlist import Netlist
@@ -25,6 +26,9 @@ from rtl_gen.synthesis.targets import PINS, SCRIPT, Target, target_of
 from rtl_gen.synthesis.tools import Progress, Tool, find_nextpnr, find_yosys, no_progress, run_tool
 
 NETLIST, SUMMARY, REPORT = "netlist.json.gz", "summary.json", "report.json"
+MAX_PINS_BYTES = 2**20
+"""Limit of the file that places the pins; one pin takes a line."""
+
 COMPRESSION = 3
 """Of gzip: a netlist has 20 to 100 MB, and takes a tenth of that."""
 
@@ -124,7 +128,7 @@ def place(
     def route(folder: Path) -> None:
         netlist = folder / "netlist.json"
         netlist.write_bytes(gzip.decompress((synthesis.entry / NETLIST).read_bytes()))
-        write_text(folder / PINS, read_text(synthesis.entry / PINS))
+        write_text(folder / PINS, read_text(synthesis.entry / PINS, limit=MAX_PINS_BYTES))
         files = {"netlist": netlist.name, "pins": PINS, "report": REPORT}
         place_and_route(nextpnr, folder, **files, seed=seed, progress=progress)
         netlist.unlink()

@@ -83,7 +83,7 @@ def test_a_missing_and_a_binary_alphabet_file(tmp_path):
     path = tmp_path / "alphabet.txt"
     with pytest.raises(FileError) as caught:
         Alphabet.read(path)
-    assert str(caught.value) == f"Cannot read {path}: No such file or directory."
+    assert str(caught.value) == f"Cannot read {path}: no such file."
     path.write_bytes(b"\na\n\xff\n")
     with pytest.raises(FileError) as caught:
         Alphabet.read(path)

@@ -1,6 +1,5 @@
 """Files appear whole or not at all, and every failure is one sentence."""
 
-import hashlib
 import os
 import resource
 import signal
@@ -13,7 +12,9 @@ import numpy as np
 import pytest
 
 from datapath.errors import FileError
-from datapath.files import atomic_write, file_digest, read_bytes, read_npz, read_text, write_npz, write_text
+from datapath.files import atomic_write, write_npz, write_text
+from datapath.npz import read_npz
+from datapath.reading import read_bytes, read_text
 
 ARRAYS = {
     "words": np.arange(300, dtype=np.uint64),
@@ -44,8 +45,8 @@ def test_text_is_written_as_it_is(tmp_path):
     path = tmp_path / "text.txt"
     write_text(path, "a\r\nü\n")
     assert path.read_bytes() == b"a\r\n\xc3\xbc\n"
-    assert read_text(path) == "a\r\nü\n"
-    assert read_bytes(path) == b"a\r\n\xc3\xbc\n"
+    assert read_text(path, limit=1000) == "a\r\nü\n"
+    assert read_bytes(path, limit=1000) == b"a\r\n\xc3\xbc\n"
 
 
 def test_a_written_file_has_the_rights_of_a_plain_one(tmp_path):
@@ -98,7 +99,7 @@ def test_a_disk_that_is_full_at_any_point_leaves_the_old_file_and_nothing_else(t
         assert names_in(tmp_path) == ["file.npz"]
     with disk_of(size):
         write_npz(path, ARRAYS)
-    assert set(read_npz(path)) == set(ARRAYS)
+    assert set(read_npz(path, limit=1 << 30)) == set(ARRAYS)
 
 
 FULL_DISK = Path("/dev/full")
@@ -144,7 +145,7 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
 
 def test_arrays_survive_the_round_trip_with_their_types(tmp_path):
     write_npz(tmp_path / "a.npz", ARRAYS)
-    read = read_npz(tmp_path / "a.npz")
+    read = read_npz(tmp_path / "a.npz", limit=1 << 30)
     assert list(read) == list(ARRAYS)
     for name, array in ARRAYS.items():
         assert read[name].dtype == array.dtype
@@ -172,10 +173,8 @@ def test_python_objects_are_neither_written_nor_read(tmp_path):
     path = tmp_path / "b.npz"
     np.savez(path, objects=objects)
     with pytest.raises(FileError) as caught:
-        read_npz(path)
-    assert str(caught.value) == (
-        f"{path} is damaged or holds more than plain arrays: Object arrays cannot be loaded when allow_pickle=False."
-    )
+        read_npz(path, limit=1 << 30)
+    assert str(caught.value) == (f"{path} is damaged or holds more than plain arrays: objects holds Python objects.")
 
 
 def test_a_truncated_npz_is_refused_at_every_length(tmp_path):
@@ -185,7 +184,7 @@ def test_a_truncated_npz_is_refused_at_every_length(tmp_path):
     for length in range(0, len(content), 9):
         cut.write_bytes(content[:length])
         with pytest.raises(FileError) as caught:
-            read_npz(cut)
+            read_npz(cut, limit=1 << 30)
         assert str(caught.value) == f"{cut} is not an .npz file, or it is cut off."
 
 
@@ -201,7 +200,7 @@ def test_a_damaged_npz_gives_a_file_error_or_the_arrays(tmp_path):
         damaged[random.integers(len(damaged))] ^= 1 << random.integers(8)
         path.write_bytes(bytes(damaged))
         try:
-            arrays = read_npz(path)
+            arrays = read_npz(path, limit=1 << 30)
         except FileError as error:
             assert str(path) in str(error)
             refused += 1
@@ -222,39 +221,8 @@ def test_an_encrypted_npz(tmp_path):
     content[directory + 8] |= 1
     path.write_bytes(bytes(content))
     with pytest.raises(FileError) as caught:
-        read_npz(path)
+        read_npz(path, limit=1 << 30)
     assert str(caught.value) == (
         f"{path} is damaged or holds more than plain arrays: "
         "File 'a.npy' is encrypted, password required for extraction."
     )
-
-
-# Reading ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("read", [read_bytes, read_text, file_digest])
-def test_a_missing_file_and_a_folder(tmp_path, read):
-    for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
-        with pytest.raises(FileError) as caught:
-            read(path)
-        assert str(caught.value) == f"Cannot read {path}: {reason}."
-
-
-def test_a_missing_npz_and_a_folder(tmp_path):
-    for path, reason in ((tmp_path / "none.npz", "no such file"), (tmp_path, "it is a folder")):
-        with pytest.raises(FileError) as caught:
-            read_npz(path)
-        assert str(caught.value) == f"Cannot read {path}: {reason}."
-
-
-def test_a_file_that_is_not_utf8(tmp_path):
-    path = tmp_path / "latin1.txt"
-    path.write_bytes(b"gr\xfcn")
-    with pytest.raises(FileError) as caught:
-        read_text(path)
-    assert str(caught.value) == f"{path} is not a UTF-8 text file (byte 2)."
-
-
-def test_the_digest_is_sha256(tmp_path):
-    (tmp_path / "file").write_bytes(b"abc")
-    assert file_digest(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()

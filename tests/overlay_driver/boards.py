@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from datapath import Design, Limits
-from datapath.files import read_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.npz import read_npz
 from fixedpoint_sim import simulate
 from foldline.hardware.board import simulated_core
 from foldline.hardware.rtl_core import RtlCore
@@ -29,7 +29,7 @@ def golden_design(name: str) -> Design:
 
 def golden_lines(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Columns and labels of a design's golden vectors."""
-    vectors = read_npz(GOLDEN / "vectors" / f"{name}.npz")
+    vectors = read_npz(GOLDEN / "vectors" / f"{name}.npz", limit=1 << 30)
     count = sum(entry.startswith("pixels_") for entry in vectors)
     return [(vectors[f"pixels_{number}"], vectors[f"labels_{number}"]) for number in range(count)]
 

@@ -9,9 +9,9 @@ from PIL import Image
 from datapath.architecture import Architecture
 from datapath.cycles import cycles_of
 from datapath.errors import BoardError, ConfigError, DataError, DesignError, FoldlineError, ImageError, LimitError
-from datapath.files import read_npz
 from datapath.images import image_columns
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.npz import read_npz
 from fixedpoint_sim import simulate
 from foldline.hardware.board import DEVICES, known_answers, open_driver
 from overlay_driver import Driver
@@ -52,7 +52,7 @@ def test_labels_of_every_golden_line_equal_its_vector(name):
 
 @pytest.mark.pynq_versions
 def test_an_image_gives_the_labels_of_its_columns():
-    vectors = read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz")
+    vectors = read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz", limit=1 << 30)
     images = [Image.fromarray(vectors[f"image_{number}"]) for number in range(2)]
     with driver_of(golden_design(TRAINED)) as driver:
         assert [reading.text for reading in driver.read_texts(images)] == [str(vectors[f"text_{n}"]) for n in range(2)]
@@ -278,7 +278,7 @@ def test_all_small_networks_are_named():
 
 
 def test_columns_of_an_image_are_those_of_the_datapath():
-    image = Image.fromarray(read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz")["image_0"])
+    image = Image.fromarray(read_npz(GOLDEN / "vectors" / f"{TRAINED}.npz", limit=1 << 30)["image_0"])
     design = golden_design(TRAINED)
     columns = image_columns(image, target_height=design.inputs, bits=design.precision.activation)
     with driver_of(design) as driver:

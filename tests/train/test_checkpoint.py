@@ -9,7 +9,7 @@ import torch
 
 from datapath import Alphabet
 from datapath.errors import CheckpointError, FileError
-from datapath.files import file_digest
+from datapath.reading import file_digest
 from tests.train import tiny
 from train.checkpoint import Checkpoint
 from train.model import Recogniser

@@ -185,8 +185,8 @@ def test_a_choice_may_be_in_lower_case():
         ('{"layersize": 64}', ["'layersize'", "'layer_size'"]),
         ('{"lr": 1, "lr": 2}', ["'lr'", "twice"]),
         ('{"lr": -1}', ["lr is -1.0", "more than 0 and at most 1000"]),
-        ('{"lr": 1' + "0" * 400 + "}", ["lr is an integer of 401 digits", "finite"]),
-        ('{"lr": -1' + "0" * 400 + "}", ["lr is -10000000000000000...0000000000000000000", "finite"]),
+        ('{"lr": 1' + "0" * 400 + "}", ["401 digits"]),
+        ('{"lr": -1' + "0" * 400 + "}", ["402 digits"]),
         ('{"batch_size": 1' + "0" * 5000 + "}", ["digits"]),
         ("[" * 100_000, ["nested"]),
         ('{"lr": "' + "x" * 100 + '"}', ["lr is 'xxxxxxxxxxxx...xxxxxxxxxxxxx'", "a number"]),
@@ -228,7 +228,7 @@ def test_every_whole_number_has_a_range():
 def test_a_missing_params_file_is_named(tmp_path):
     with pytest.raises(FileError) as caught:
         Hyperparameters.from_json(tmp_path / "none.json")
-    assert str(caught.value) == f"Cannot read {tmp_path / 'none.json'}: No such file or directory."
+    assert str(caught.value) == f"Cannot read {tmp_path / 'none.json'}: no such file."
 
 
 def test_learning_rate_steps_only_with_the_step_schedule():

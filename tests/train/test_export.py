@@ -9,7 +9,7 @@ import torch
 
 from datapath import Folding, Limits
 from datapath.errors import CheckpointError, ConfigError
-from datapath.files import file_digest
+from datapath.reading import file_digest
 from tests.train import tiny
 from tests.train.test_checkpoint import checkpoint
 from train.export import ExportResult, design_from_checkpoint

@@ -23,7 +23,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from datapath.errors import DataError, FileError, FoldlineError
-from datapath.files import file_digest, os_reason
+from datapath.files import os_reason
+from datapath.reading import file_digest
 from datapath.temporaries import scratch_folder
 from train.data.dataset import (
     IMAGE_FOLDER,

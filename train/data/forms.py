@@ -9,12 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datapath.errors import DataError
-from datapath.files import read_text, write_text
+from datapath.errors import DataError, FileError
+from datapath.files import write_text
+from datapath.json_text import parse_json
+from datapath.reading import read_text
 from datapath.text_form import AS_WRITTEN, NONE, TextForm
 
 if TYPE_CHECKING:
     from train.data.dataset import Dataset, Line
+
+MAX_BYTES = 2**16
+"""Limit of `FORM_FILE`, which has some 100 bytes."""
 
 FORM_FILE = "texts.json"
 """In the folder of a dataset whose texts were brought into a form, so that this is not done twice."""
@@ -70,9 +75,9 @@ def read_form(folder: str | os.PathLike) -> TextForm:
     if not path.is_file():
         return AS_WRITTEN
     try:
-        notes = json.loads(read_text(path))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}.") from error
+        notes = parse_json(read_text(path, limit=MAX_BYTES), name=path)
+    except FileError as error:
+        raise DataError(str(error), about=path) from error
     if not isinstance(notes, dict) or not all(isinstance(one, str) for one in notes.values()):
         raise DataError(f"{path} is not a table of texts by name.")
     try:

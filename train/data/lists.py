@@ -7,20 +7,21 @@ or text begins with a quote, that quote closes at the end of the name or text; e
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from datapath.errors import FileError
-from datapath.files import file_errors, is_folder
+from datapath.reading import BYTE_ORDER_MARK, read_text
 
-BYTE_ORDER_MARK = "\ufeff"
-MAX_BYTES = 256 * 2**20
-"""Largest list or table that is read: some millions of lines."""
+MAX_BYTES = 64 * 2**20
+"""Limit of a list or table: a million lines of 64 bytes."""
+
+MAX_ROWS = 1_000_000
+MAX_ROW = 2**16
+"""Characters of a row; longer ones are left out."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,6 @@ class ListFile:
     notes: tuple[str, ...] = ()
 
 
-def read_unicode(path: str | os.PathLike, *, limit: int = MAX_BYTES) -> str:
-    """Read a text file that people wrote: UTF-8, or UTF-16 with a byte order mark, which is left out.
-
-    :param path: of the file.
-    :param limit: most bytes that it may have.
-    :raises FileError: it is missing, unreadable, larger, or in another encoding.
-    """
-    if is_folder(path):
-        raise FileError(f"Cannot read {path}: it is a folder.")
-    with file_errors("read", path), Path(path).open("rb") as handle:
-        content = handle.read(limit + 1)
-    if len(content) > limit:
-        raise FileError(f"{path} has more than {limit} bytes, the most that is read of such a file.", about=path)
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if wide else "utf-8").lstrip(BYTE_ORDER_MARK)
-    except UnicodeDecodeError as error:
-        encoding = "UTF-16" if wide else "UTF-8"
-        raise FileError(f"{path} is not a {encoding} text file (byte {error.start}).", about=path) from error
-
-
 def rows_of(text: str) -> list[str]:
     """The rows of a text, without line ends (LF, CRLF, or CR if the text has no other) and byte order marks."""
     if "\n" not in text:
@@ -78,9 +58,9 @@ def read_list(path: str | os.PathLike) -> ListFile:
     """Read a list file.
 
     :param path: of the list.
-    :raises FileError: see `read_unicode`.
+    :raises FileError: see `datapath.reading.read_text`, or it has more than `MAX_ROWS` rows.
     """
-    return parse_list(read_unicode(path), name=str(path))
+    return parse_list(read_text(path, limit=MAX_BYTES, pipes=True), name=str(path))
 
 
 def parse_list(text: str, *, name: str) -> ListFile:

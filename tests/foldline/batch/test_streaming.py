@@ -18,7 +18,8 @@ from PIL import Image
 
 from datapath import Design, Limits
 from datapath.errors import FileError
-from datapath.files import npz_writer, read_npz, write_npz
+from datapath.files import npz_writer, write_npz
+from datapath.npz import read_npz
 from datapath.quoting import displayed
 from fixedpoint_sim import simulate, trace_writer
 from foldline.batch import inputs as inputs_module
@@ -78,7 +79,7 @@ def draw(path: Path, width: int) -> Path:
 
 
 def test_the_file_holds_the_lines_in_order_as_json_prints_them(design, work, whole, command):
-    pixels = read_npz(work / "pixels.npz")
+    pixels = read_npz(work / "pixels.npz", limit=1 << 30)
     entries = [json.loads(line) for line in whole.splitlines()]
     assert [entry["name"] for entry in entries] == [f"pixels_{n}" for n in range(LINES)]
     printed = iter(run(*command, "--json", "--threads", 3).stdout.splitlines())
@@ -233,7 +234,7 @@ def test_an_endless_stream_is_taken_a_bounded_number_ahead(design, threads):
 
 
 def test_traces_stream_and_equal_those_of_the_command(design, work, command, tmp_path):
-    pixels = read_npz(work / "pixels.npz")
+    pixels = read_npz(work / "pixels.npz", limit=1 << 30)
     traces = [simulate(design, columns, ignore_limits=True) for columns in pixels.values()]
     result = run(*command, "--ignore-limits", "--trace", tmp_path / "t.npz", "-o", tmp_path / "o.jsonl")
     assert result.exit_code == 0
@@ -258,7 +259,7 @@ def test_no_trace_where_a_line_failed(command, tmp_path):
 def test_a_trace_starts_an_unfinished_job_over(command, whole, tmp_path):
     unfinished(command, tmp_path / "o.jsonl", whole, lines=9)
     run(*command, "--trace", tmp_path / "t.npz", "--ignore-limits", "-o", tmp_path / "b.jsonl")
-    assert len(read_npz(tmp_path / "t.npz")) == 3 * LINES + 1
+    assert len(read_npz(tmp_path / "t.npz", limit=1 << 30)) == 3 * LINES + 1
     fails(
         "2 of 23 lines failed. No trace was written to t.npz.", *command, "--trace", "t.npz", "-o", tmp_path / "o.jsonl"
     )
@@ -409,7 +410,7 @@ def test_another_run_is_refused_in_one_sentence(design, work, command, whole, tm
     random_design(4, inputs=32, hidden=8, classes=5, limits=design.limits).save(tmp_path / "other.npz")
     refused("the design", "simulate", tmp_path / "other.npz", *command[2:])
     refused("--ignore-limits", *command, "--ignore-limits")
-    pixels = read_npz(work / "pixels.npz")
+    pixels = read_npz(work / "pixels.npz", limit=1 << 30)
     write_npz(tmp_path / "pixels.npz", pixels | {"pixels_22": np.zeros((2, 32), dtype=np.int8)})
     refused("the pixels file", *command[:3], tmp_path / "pixels.npz")
     for content in (b"my notes\n", b'{"foldline": "shard", "version": 2}\n', b"notes"):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from datapath.errors import DesignError
-from datapath.files import read_npz
+from datapath.npz import read_npz
 from foldline.cli import main
 from foldline.networks import open_network
 from hls_gen.bench_line import BenchLine, render_bench_line
@@ -76,7 +76,7 @@ def test_simulate_reads_on_the_exported_pixels_what_the_file_states(folder, chec
     line = f"validation/{name}"
     result = export(folder, checkpoint, "--test-image-line", line)
     assert result.exit_code == 0
-    arrays = read_npz(tmp_path / "test_image.npz")
+    arrays = read_npz(tmp_path / "test_image.npz", limit=1 << 30)
     text = str(arrays["text_0"])
     files = ", ".join(str(tmp_path / f"test_image{ending}") for ending in (".npz", ".hpp", ".txt", "_gt.txt"))
     assert result.stdout.splitlines()[-1] == f"{files}: {line}, {len(arrays['pixels_0'])} columns, {text}"
@@ -96,7 +96,10 @@ def test_simulate_reads_on_the_exported_pixels_what_the_file_states(folder, chec
 
 def test_the_header_holds_the_same_numbers(folder, checkpoint, tmp_path):
     export(folder, checkpoint)
-    arrays, header = read_npz(tmp_path / "test_image.npz"), parsed((tmp_path / "test_image.hpp").read_text())
+    arrays, header = (
+        read_npz(tmp_path / "test_image.npz", limit=1 << 30),
+        parsed((tmp_path / "test_image.hpp").read_text()),
+    )
     design = open_network(checkpoint).design
     assert arrays["pixels_0"].shape == (header["TEST_IMAGE_COLUMNS"], header["TEST_IMAGE_ROWS"])
     assert header["TEST_IMAGE_PIXELWIDTH"] == design.precision.activation
@@ -113,7 +116,7 @@ def test_the_header_holds_the_same_numbers(folder, checkpoint, tmp_path):
 def test_the_files_of_lstm_pynq_hold_the_same_line(folder, checkpoint, tmp_path):
     """Its test bench divides the decimals by 2^(1-A) to raw pixels, column by column, and expects the text."""
     export(folder, checkpoint)
-    arrays = read_npz(tmp_path / "test_image.npz")
+    arrays = read_npz(tmp_path / "test_image.npz", limit=1 << 30)
     step = 2.0 ** (1 - open_network(checkpoint).design.precision.activation)
     rows = (tmp_path / "test_image.txt").read_text().splitlines()
     assert [float(row) / step for row in rows] == arrays["pixels_0"].ravel().tolist()
@@ -156,7 +159,7 @@ def test_a_checkpoint_that_computes_otherwise_is_told_of(folder, tmp_path):
         result = export(folder, tmp_path / "o.pt", "--test-image-line", line.name)
         assert result.exit_code == 0
         (read,) = evaluate_checkpoint(state, [line]).overlay_texts
-        differs = read != str(read_npz(tmp_path / "test_image.npz")["text_0"])
+        differs = read != str(read_npz(tmp_path / "test_image.npz", limit=1 << 30)["text_0"])
         told = f"The board computes otherwise than the checkpoint, which reads: {read}" in result.stderr.splitlines()
         assert told == differs
 
@@ -167,7 +170,7 @@ def test_the_first_line_that_fits_the_overlay_is_taken(folder, checkpoint, tmp_p
     lines = (tiny.line("wide", "abc" * 50), narrow, tiny.line("fits", "abc"))
     data = write_dataset(Dataset(lines, lines, "wide"), tmp_path / "data")
     assert export(folder, checkpoint, "--data", data).exit_code == 0
-    assert str(read_npz(tmp_path / "test_image.npz")["name_0"]) == "fits"
+    assert str(read_npz(tmp_path / "test_image.npz", limit=1 << 30)["name_0"]) == "fits"
     refuses(
         "wide: The line exceeds the overlay: 1066 columns, allowed at most 732.",
         export(folder, checkpoint, "--data", data, "--test-image-line", "wide"),

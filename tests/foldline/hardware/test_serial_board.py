@@ -12,7 +12,7 @@ import pytest
 
 from datapath import Design, Folding
 from datapath.errors import BoardError, DesignError, LimitError
-from datapath.files import read_npz
+from datapath.npz import read_npz
 from datapath.serial_frames import Command, LinkStatus, request
 from fixedpoint_sim import simulate
 from foldline.hardware.board import known_answers
@@ -71,7 +71,7 @@ def driver(board, odd) -> SerialDriver:
 
 
 def golden_lines(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    vectors = read_npz(GOLDEN / "vectors" / f"{name}.npz")
+    vectors = read_npz(GOLDEN / "vectors" / f"{name}.npz", limit=1 << 30)
     return [(vectors[f"pixels_{n}"], vectors[f"labels_{n}"]) for n in range(len(vectors)) if f"pixels_{n}" in vectors]
 
 

@@ -142,7 +142,7 @@ def test_a_byte_outside_comments_is_utf_8(tmp_path, text, place):
 def test_a_missing_file_is_a_file_error(tmp_path):
     with pytest.raises(FileError) as error:
         read_header(tmp_path / "none.hpp")
-    assert str(error.value) == f"Cannot read {tmp_path / 'none.hpp'}: No such file or directory."
+    assert str(error.value) == f"Cannot read {tmp_path / 'none.hpp'}: no such file."
 
 
 @pytest.mark.parametrize(

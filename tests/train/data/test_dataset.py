@@ -180,7 +180,7 @@ def test_a_list_that_is_not_utf_8(folder):
 @pytest.mark.parametrize("missing", ["", "sortedTrain.txt", "valid.txt", "imgs"])
 def test_a_missing_part(folder, tmp_path, missing):
     (folder / missing).rename(tmp_path / "elsewhere")
-    reason = "No such file or directory" if missing.endswith(".txt") else "no such folder"
+    reason = "no such file" if missing.endswith(".txt") else "no such folder"
     with pytest.raises(FileError) as refused:
         read_dataset(folder)
     assert str(refused.value) == f"Cannot read {folder / missing}: {reason}."

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from datapath.errors import FileError
 from tests.golden_data import REPOSITORY
 from train.data.dataset import read_dataset
-from train.data.lists import list_text, parse_list, read_list, read_unicode
+from train.data.lists import list_text, parse_list, read_list
 
 LINES = REPOSITORY / "tests" / "cases" / "lines"
 
@@ -99,13 +99,6 @@ def test_another_encoding_is_refused_with_the_place(tmp_path, content, named):
     with pytest.raises(FileError) as refused:
         read_list(tmp_path / "list.txt")
     assert all(part in str(refused.value) for part in (str(tmp_path / "list.txt"), *named))
-
-
-def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"a,xyz\n")
-    assert read_unicode(tmp_path / "list.txt", limit=6) == "a,xyz\n"
-    with pytest.raises(FileError, match="more than 5 bytes"):
-        read_unicode(tmp_path / "list.txt", limit=5)
 
 
 # Writing

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from datapath.errors import DataError, FileError, ImageError
 from datapath.files import is_folder, os_reason
+from datapath.reading import read_text
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST
 from train.data.forms import FORM_FILE, read_form
 from train.data.image_files import composed, without_image_suffix
-from train.data.lists import parse_list, read_unicode
+from train.data.lists import MAX_BYTES, parse_list
 from train.data.sources.found import Found, PageCut, line_name
 from train.data.sources.pages import PageFile, read_page_file
 from train.data.sources.tables import read_table
@@ -102,7 +103,7 @@ def _of_file(source: Path, form: Callable[[str], str]) -> Found:
         raise DataError(f"{source} is an image; name the folder that has its text, too.")
     known = _read_file(found, folder, source.name)
     if not known and source.suffix.lower() != ".xml":
-        _read_list(found, folder, source.name, read_unicode(source))
+        _read_list(found, folder, source.name, read_text(source, limit=MAX_BYTES, pipes=True))
     if not found.lines and not found.left_out:
         raise DataError(f"{source} describes no lines; see docs/your-own-lines.md for what is read.")
     return found
@@ -119,7 +120,7 @@ def _read_file(found: Found, folder: _Folder, name: str) -> bool:
         elif lower.endswith(".xml"):
             return _read_page(found, folder, name)
         elif name in (TRAINING_LIST, VALIDATION_LIST):
-            _read_list(found, folder, name, read_unicode(folder.path / name))
+            _read_list(found, folder, name, read_text(folder.path / name, limit=MAX_BYTES))
         elif lower.endswith(".txt"):
             return _read_other_list(found, folder, name)
         else:
@@ -146,7 +147,7 @@ def _read_pair(found: Found, folder: _Folder, name: str) -> None:
         found.left_out.add("texts without an image", str(path), reason)
         return
     try:
-        text = read_unicode(path, limit=MAX_TEXT_BYTES)
+        text = read_text(path, limit=MAX_TEXT_BYTES)
     except FileError as error:
         found.used.add(image)
         found.left_out.add("texts that cannot be read", str(path), str(error))
@@ -193,7 +194,7 @@ def _read_list(found: Found, folder: _Folder, name: str, content: str) -> None:
 
 def _read_other_list(found: Found, folder: _Folder, name: str) -> bool:
     """A .txt is a list if its first row names an image; else it is a text of another kind, such as a README."""
-    content = read_unicode(folder.path / name)
+    content = read_text(folder.path / name, limit=MAX_BYTES)
     first = next(iter(parse_list(content, name="").rows), None)
     if first is None or not _is_image(found, folder, first.name):
         return False

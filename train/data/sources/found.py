@@ -14,9 +14,9 @@ from PIL import Image
 from datapath.alphabet import UNTRAINED_CHARACTERS
 from datapath.errors import DataError
 from datapath.images import picture_name
+from datapath.reading import BYTE_ORDER_MARK
 from train.data.image_files import ImageFiles, without_image_suffix
 from train.data.left_out import LeftOut
-from train.data.lists import BYTE_ORDER_MARK
 
 UNSAFE = re.compile('[,\\\\:"\x00-\x1f\x7f\ufeff\ud800-\udfff]')
 """What the name of a line must not hold: it stands before the comma of a list, and names a file on any system. Surrogates

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from datapath.reading import read_text
 from train.data.left_out import LeftOut
-from train.data.lists import Row, read_unicode
+from train.data.lists import MAX_BYTES, Row
 
 IMAGE_COLUMNS = (
     *("image", "file", "filename", "file_name", "path", "image_path", "image_name", "image_file", "img", "name"),
@@ -44,7 +45,7 @@ def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, n
     :param notes: takes a message on rows whose texts have delimiters without quotes.
     :raises FileError: the file cannot be read.
     """
-    lines = io.StringIO(read_unicode(path), newline="").readlines()
+    lines = io.StringIO(read_text(path, limit=MAX_BYTES), newline="").readlines()
     delimiter, columns = _form(path, lines, is_image)
     records = list(_records(lines, delimiter, left_out, path))
     if columns is None:  # no header; a text without quotes may hold the delimiter
