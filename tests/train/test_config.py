@@ -189,7 +189,7 @@ def test_a_choice_may_be_in_lower_case():
         ('{"lr": -1' + "0" * 400 + "}", ["402 digits"]),
         ('{"batch_size": 1' + "0" * 5000 + "}", ["digits"]),
         ("[" * 100_000, ["nested"]),
-        ('{"lr": "' + "x" * 100 + '"}', ["lr is 'xxxxxxxxxxxx...xxxxxxxxxxxxx'", "a number"]),
+        ('{"lr": "' + "x" * 100 + '"}', ["lr is 'xxxxxxxx", "a number"]),
         ("[1]", ["list", "object"]),
         ('{"lr": }', ["line 1 column 8", "Expecting value"]),
     ],
