@@ -178,3 +178,20 @@ class Accelerator:
         with self._board.wrap_errors(f"write the registers at 0x{self.base:08X}"):
             for register, value in values.items():
                 self._mmio.write(int(register), int(value))  # pynq accepts only Python's int
+
+
+def hang_message(columns: int, state: Control, allowed: float, *, labels: int) -> str:
+    """What a time-out means.
+
+    :param columns: of the line.
+    :param state: of the control register.
+    :param allowed: the time-out, seconds.
+    :param labels: most labels that the accelerator writes.
+    """
+    message = f"The accelerator did not finish a line of {columns} columns within {allowed:g} s (control register {int(state):#x})."
+    if Control.IDLE in state:
+        return f"{message} It never started: the bitstream has its registers elsewhere, or is not this accelerator."
+    return (
+        f"{message} It started and hangs: the line may have more than {labels} labels (the published overlay then never "
+        "finishes), or the bitstream is for another design or clock."
+    )

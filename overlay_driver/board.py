@@ -126,9 +126,17 @@ class Board:
         :raises BoardError: the actual clock deviates by more than `CLOCK_TOLERANCE`.
         """
         with self.wrap_errors("set FCLK0"):
-            clocks = self._clocks()
-            clocks.fclk0_mhz = mhz
-            actual = float(clocks.fclk0_mhz)
+            self._clocks().fclk0_mhz = mhz
+        return self.require_clock(mhz)
+
+    def require_clock(self, mhz: float) -> float:
+        """Read clock 0 of the programmable logic, MHz, which another program may have set since `set_clock`.
+
+        :param mhz: frequency that was set, MHz.
+        :raises BoardError: it deviates by more than `CLOCK_TOLERANCE`.
+        """
+        with self.wrap_errors("read FCLK0"):
+            actual = float(self._clocks().fclk0_mhz)
         if abs(actual - mhz) > CLOCK_TOLERANCE * mhz:
             raise BoardError(f"FCLK0 was set to {mhz:g} MHz and reads {actual:g} MHz; the accelerator needs {mhz:g}.")
         return actual

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -12,15 +13,23 @@ import numpy as np
 from PIL import Image
 
 from datapath.architecture import Architecture
-from datapath.cycles import cycles_of, operations_per_column
+from datapath.cycles import cycles_of
 from datapath.design import Design
-from datapath.errors import BoardError, DataError, FoldlineError, LimitError
+from datapath.errors import BoardError, FoldlineError
 from datapath.images import image_columns
-from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.manifest import Kernel, Manifest
 from datapath.registers import Control
-from overlay_driver.accelerator import Accelerator, LineBuffer
+from overlay_driver.accelerator import Accelerator, LineBuffer, hang_message
 from overlay_driver.bitstream import read_bit_file, require_named, require_part
 from overlay_driver.board import Board
+from overlay_driver.checks import (
+    HeldLines,
+    lines_until_error,
+    notes_on,
+    require_answer,
+    require_interval,
+    require_line,
+)
 from overlay_driver.results import BoardResult
 
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
@@ -35,17 +44,34 @@ class Driver:
 
     Entering it loads the bitstream, sets the clock, allocates two buffers, and computes the known-answer lines.
 
+    **What is guaranteed:** a result is given out after the known-answer lines, computed again behind it, had their labels at
+    the clock of the manifest. Otherwise the bitstream is loaded again, and the line is computed and confirmed once more; if
+    that fails, its result is a `BoardError`. A fault that comes and goes between two checks is not detected, and none is
+    where the manifest has no known-answer lines (see `notes`).
+
     :param design: the network that the bitstream holds.
     :param board: this board, a remote board or the virtual board.
     :param manifest: describes the bitstream; its network must be the design's.
     :param bitstream: the .bit file; optional on the virtual board.
+    :param check_every: lines between two checks, 1 to 1000, which is how many results wait for one; None: as many as let the
+        checks take at most one hundredth of the time. A further check is at the end of the lines.
+    :raises ConfigError: `check_every` is outside its range.
     :raises DesignError: the bitstream or the manifest belongs to another design.
     :raises FileError: the bitstream cannot be read.
     :raises BoardError: the bitstream is for another part. On entering: it cannot be loaded, the clock cannot be set,
         there is no memory, or a known-answer line fails or gives other labels.
     """
 
-    def __init__(self, design: Design, *, board: Board, manifest: Manifest, bitstream: Path | None = None) -> None:
+    def __init__(
+        self,
+        design: Design,
+        *,
+        board: Board,
+        manifest: Manifest,
+        bitstream: Path | None = None,
+        check_every: int | None = None,
+    ) -> None:
+        self._check_every = require_interval(check_every)
         self.design = design
         self.board = board
         self.manifest = manifest
@@ -59,7 +85,8 @@ class Driver:
         self._buffers: list[LineBuffer] = []
         self._running: LineBuffer | None = None
         self._iterator: object = None
-        self._needs_check = False
+        self._needs_check = self._sound = False  # whether a check has passed since it was loaded again, and was entered
+        self._loads, self._check_seconds = 0, 0.0
 
     @property
     def kind(self) -> str:
@@ -76,11 +103,16 @@ class Driver:
         """What the times are measured at, for a summary."""
         return f"at {self.clock_mhz:g} MHz"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the checks cannot find, one sentence each."""
+        return notes_on(self.manifest.answers, "in the manifest")
+
     def __enter__(self) -> Driver:
         with ExitStack() as unless_ready:
             unless_ready.callback(self.close)
             self._load()
-            self._needs_check = False
+            self._sound = False
             for _ in range(2):
                 self._buffers.append(LineBuffer(self.board, self.design))
             self.check()
@@ -111,6 +143,7 @@ class Driver:
         In versions of XRT that fail while buffers are allocated, these are freed, and allocated with the same contents.
         """
         self._needs_check = True
+        self._loads += 1
         try:
             self._load()
         except BoardError:
@@ -124,24 +157,38 @@ class Driver:
                 raise
 
     def check(self) -> None:
-        """Compute the known-answer lines; a BoardError if one fails or gives other labels than the design."""
-        for answer in self.manifest.answers:
-            (result,) = self.read_lines([answer.columns])
-            self._require_answer(answer, result)
+        """Compute the known-answer lines.
 
-    def _require_answer(self, answer: KnownAnswer, result: BoardResult | FoldlineError) -> None:
-        where, columns = self._bit.path.name if self._bit else "the board", len(answer.columns)
-        if isinstance(result, FoldlineError):
-            raise BoardError(f"On {where}, a known-answer line of {columns} columns fails: {result}") from result
-        if not np.array_equal(result.labels, answer.labels):
-            expected = self.design.alphabet.text(answer.labels)
-            raise BoardError(
-                f"This bitstream does not hold this design: a known-answer line of {columns} columns gives "
-                f"{result.text!r} on {where}, and {expected!r} with the design."
-            )
+        :raises BoardError: one fails or gives other labels than the design, the clock is another one, or an iterator of
+            this driver is not exhausted.
+        """
+        self._require_free()
+        self._check_in(self._buffers[0])
+
+    def _check_in(self, buffer: LineBuffer) -> None:
+        """As `check`, in a buffer that is not used, with the accelerator idle."""
+        began, where = self.board.timer.now(), self._bit.path.name if self._bit else "the board"
+        self._needs_check = True
+        self.board.require_clock(self.manifest.clock_mhz)
+        for answer in self.manifest.answers:
+            result = self._compute_in(buffer, answer.columns)
+            require_answer(answer, result, self.design, where=where, sound=self._sound)
+        self._needs_check, self._sound = False, bool(self.manifest.answers)
+        self._check_seconds = self.board.timer.now() - began
+
+    def _compute_in(self, buffer: LineBuffer, columns: np.ndarray) -> BoardResult | FoldlineError:
+        """The result of one line, with the accelerator idle."""
+        filled = self._fill(buffer, columns)
+        if isinstance(filled, FoldlineError):
+            return filled
+        try:
+            self._start(filled)
+        except BoardError as error:
+            return error
+        return self._finish()
 
     def read_text(self, image: Image.Image | str | os.PathLike) -> BoardResult:
-        """Compute one scanned line, an image or the path of one.
+        """Compute one scanned line, an image or the path of one, and the known-answer lines behind it.
 
         :param image: a Pillow image, or the path of a file, as `datapath.image_columns` takes it.
         :raises ImageError: the image cannot be read, or gives no columns; other errors as `read_columns`.
@@ -153,7 +200,7 @@ class Driver:
         """Compute scanned lines; while the accelerator computes one, the driver prepares the next in a second buffer.
 
         :param images: Pillow images or paths of files.
-        :raises: as `read_text`, at the first line that fails.
+        :raises: as `read_text`, at the first line that fails. The results before it are confirmed, see `Driver`.
         """
         for result in self.read_lines(self._columns_or_error(image) for image in images):
             if isinstance(result, FoldlineError):
@@ -161,12 +208,13 @@ class Driver:
             yield result
 
     def read_columns(self, columns: np.ndarray) -> BoardResult:
-        """Compute one line of raw pixels, integers [T, I].
+        """Compute one line of raw pixels, and the known-answer lines behind it; for many lines `read_lines` takes less time.
 
         :param columns: int8 [T, I], raw values of ``fixed<A, 1>``.
         :raises LimitError: T is not accepted by the accelerator, or the line has more labels than it writes.
         :raises DataError: another shape or type, or a pixel outside its range.
-        :raises BoardError: the accelerator does not finish in time, or its output cannot be a result.
+        :raises BoardError: the accelerator does not finish in time, its output cannot be a result, or a known-answer line
+            fails after it.
         """
         (result,) = self.read_lines([columns])
         if isinstance(result, FoldlineError):
@@ -176,26 +224,56 @@ class Driver:
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         """Compute lines of raw pixels, as `read_texts`; yields for each its result or its error, in order.
 
-        :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index.
+        Results are yielded after the check that confirms them, see `Driver`: up to `check_every` lines later.
+
+        :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index. Where
+            it raises a FoldlineError, that follows the results of the lines before.
         :raises BoardError: another iterator of this driver is not exhausted.
         """
-        if self._running is not None:
-            raise BoardError("The driver is reading other lines; exhaust or close their iterator first.")
+        self._require_free()
         self._iterator = iterator = object()
+        errors: list[FoldlineError] = []
+        every, now, seconds = self._check_every, self.board.timer.now, self._check_seconds
+        held = HeldLines(self.manifest.answers, every=every, now=now, check_seconds=seconds)
+        running = None  # the pixels of the running line
         try:
-            for number, line in enumerate(lines):
+            for number, line in enumerate(lines_until_error(lines, errors)):
                 filled = self._fill(self._buffers[number % 2], line)
-                previous = None if self._running is None else self._finish()
+                ready = self._ready(held, running, self._buffers[(number + 1) % 2])
                 error = filled if isinstance(filled, FoldlineError) else self._start_checked(filled)
-                if previous is not None:
-                    yield previous
-                if error is not None:
-                    yield error
-            if self._running is not None:
-                yield self._finish()
+                if error is None:
+                    running = np.array(line, dtype=np.int8)  # the caller may use its array for the next line
+                else:
+                    held.add(error)
+                yield from ready
+            yield from self._ready(held, running, self._buffers[0])
+            if held.waits:
+                yield from held.settle(_Spare(self, self._buffers[0]), loaded=False)
+            if errors:
+                raise errors[0]
         finally:
             if self._iterator is iterator:  # else the running line belongs to a later iterator
                 self._stop()
+
+    def _ready(
+        self, held: HeldLines, running: np.ndarray | None, spare: LineBuffer
+    ) -> list[BoardResult | FoldlineError]:
+        """Finish the running line, if any; the results that can be given out.
+
+        :param running: the line.
+        :param spare: a buffer that holds no line which is still to be computed; it may be the running line's.
+        """
+        loaded = False
+        if self._running is not None:
+            held.add(self._finish(), running)
+            loaded = self._needs_check
+        if held.due or (held.waits and loaded):
+            return held.settle(_Spare(self, spare), loaded=loaded)
+        return held.ready()
+
+    def _require_free(self) -> None:
+        if self._running is not None:
+            raise BoardError("The driver is reading other lines; exhaust or close their iterator first.")
 
     def _columns_or_error(self, image: Image.Image | str | os.PathLike) -> np.ndarray | FoldlineError:
         """The columns or the error, so that the previous line, which is still running, is not lost."""
@@ -211,38 +289,19 @@ class Driver:
             return BoardError(NOT_LOADED)
         columns = np.asarray(line)
         try:
-            self._require_within(columns)
+            require_line(columns, self.design, self.manifest.limits, odd=self.manifest.kernel.takes_odd_lines)
             buffer.fill(columns)
         except FoldlineError as error:
             return error
         return buffer
-
-    def _require_within(self, columns: np.ndarray) -> None:
-        """Refuse a line on which the hardware would hang."""
-        inputs, limits = self.design.inputs, self.manifest.limits
-        if columns.ndim != 2 or columns.shape[1] != inputs or not np.issubdtype(columns.dtype, np.integer):
-            raise DataError(
-                f"The line has shape {list(columns.shape)} and type {columns.dtype}; it must be integers [T, {inputs}]."
-            )
-        if not 1 <= len(columns) <= limits.columns:
-            raise LimitError(f"The line has {len(columns)} columns; the accelerator takes 1 to {limits.columns}.")
-        if len(columns) % 2 and not self.manifest.kernel.takes_odd_lines:
-            raise LimitError(
-                f"The line has {len(columns)} columns; the published overlay takes an even number of them."
-            )
 
     def _start_checked(self, buffer: LineBuffer) -> FoldlineError | None:
         """Start a line, after a hang the known-answer lines first; returns the error if that fails."""
         if self._accelerator is None:
             return BoardError(NOT_LOADED)
         try:
-            if self._needs_check:  # as `check`, in the other buffer
-                other = next(other for other in self._buffers if other is not buffer)
-                for answer in self.manifest.answers:
-                    other.fill(answer.columns)
-                    self._start(other)
-                    self._require_answer(answer, self._finish())
-                self._needs_check = False
+            if self._needs_check:
+                self._check_in(next(other for other in self._buffers if other is not buffer))
             self._start(buffer)
         except BoardError as error:
             return error
@@ -274,14 +333,9 @@ class Driver:
             except BoardError as second:
                 return BoardError(f"{error} Recovery failed: {second}")
             return error
-        return BoardResult(
-            text=self.design.alphabet.text(labels),
-            labels=labels,
-            columns=buffer.columns,
-            milliseconds=1000 * seconds,
-            at_most=at_most,
-            modelled=self.board.timer.modelled,
-            operations=operations_per_column(self.design) * buffer.columns,
+        modelled = self.board.timer.modelled
+        return BoardResult.of(
+            self.design, labels, columns=buffer.columns, seconds=seconds, at_most=at_most, modelled=modelled
         )
 
     def _wait(self, buffer: LineBuffer) -> tuple[float, bool]:
@@ -293,24 +347,12 @@ class Driver:
             if Control.DONE in state:
                 return elapsed, poll == 0 or self.board.remote
             if elapsed > allowed:
-                raise BoardError(self._no_answer(buffer.columns, state, allowed))
+                raise BoardError(hang_message(buffer.columns, state, allowed, labels=self.manifest.limits.labels))
             self.board.timer.pause()
 
     def _timeout(self, columns: int) -> float:
         expected = self._cycles.milliseconds(columns, self.manifest.clock_mhz) / 1000
         return max(TIMEOUT_SECONDS, TIMEOUT_FACTOR * expected)
-
-    def _no_answer(self, columns: int, state: Control, allowed: float) -> str:
-        message = (
-            f"The accelerator did not finish a line of {columns} columns within {allowed:g} s "
-            f"(control register {int(state):#x})."
-        )
-        if Control.IDLE in state:
-            return f"{message} It never started: the bitstream has its registers elsewhere, or is not this accelerator."
-        return (
-            f"{message} It started and hangs: the line may have more than {self.manifest.limits.labels} labels (the "
-            "published overlay then never finishes), or the bitstream is for another design or clock."
-        )
 
     def _stop(self) -> None:
         """Make the accelerator idle: wait for the running line, or load the bitstream again.
@@ -340,3 +382,16 @@ class Driver:
             return False
         self._wait(buffer)
         return True
+
+
+class _Spare:
+    """The driver's board, with a buffer that holds no line; see `overlay_driver.checks.Checkable`."""
+
+    def __init__(self, driver: Driver, buffer: LineBuffer) -> None:
+        self._driver, self._buffer, self._loads = driver, buffer, driver._loads
+        self.check = partial(driver._check_in, buffer)
+        self.compute = partial(driver._compute_in, buffer)
+
+    def load_again(self) -> None:
+        if self._driver._loads == self._loads:  # else it has been, when a known-answer line failed
+            self._driver._load_again()

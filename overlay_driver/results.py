@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datapath.cycles import operations_per_column
+from datapath.design import Design
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoardResult:
@@ -27,6 +30,29 @@ class BoardResult:
     at_most: bool
     modelled: bool
     operations: int
+
+    @classmethod
+    def of(
+        cls, design: Design, labels: np.ndarray, *, columns: int, seconds: float, at_most: bool, modelled: bool
+    ) -> BoardResult:
+        """The result of a line of a design.
+
+        :param design: that the board holds.
+        :param labels: of the line, uint8 [n].
+        :param columns: of the line.
+        :param seconds: its time.
+        :param at_most: whether that is an upper bound.
+        :param modelled: whether that comes from the cycle model.
+        """
+        return cls(
+            text=design.alphabet.text(labels),
+            labels=labels,
+            columns=columns,
+            milliseconds=1000 * seconds,
+            at_most=at_most,
+            modelled=modelled,
+            operations=operations_per_column(design) * columns,
+        )
 
     @property
     def gops(self) -> float:

@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 
-from datapath.cycles import operations_per_column
 from datapath.design import Design
 from datapath.errors import BoardError, DataError, DesignError, FoldlineError, LimitError
 from datapath.files import os_reason
@@ -33,6 +32,14 @@ from datapath.serial_frames import (
     parse_identity,
     payload_bytes,
     request,
+)
+from overlay_driver.checks import (
+    HeldLines,
+    lines_until_error,
+    notes_on,
+    require_answer,
+    require_interval,
+    require_line,
 )
 from overlay_driver.results import BoardResult
 
@@ -190,11 +197,14 @@ class SerialLink:
 class SerialDriver:
     """Computes lines on a board behind a serial port, within a `with` statement, which closes the port.
 
-    Entering it asks the board for its network, and computes the known-answer lines.
+    Entering it asks the board for its network, and computes the known-answer lines. A result is given out after both have
+    been done again behind it, as `overlay_driver.Driver` says; a board with a serial port is not loaded again.
 
     :param design: the network that the board holds.
     :param link: to the board.
     :param answers: known-answer lines.
+    :param check_every: lines between two checks, see `overlay_driver.Driver`.
+    :raises ConfigError: `check_every` is outside its range.
     :raises DesignError: on entering: the board holds another network.
     :raises BoardError: on entering: the board does not answer, or gives other labels for a known-answer line.
     """
@@ -203,21 +213,30 @@ class SerialDriver:
     clock_mhz = None
     """The board does not say its clock."""
 
-    def __init__(self, design: Design, link: SerialLink, *, answers: tuple[KnownAnswer, ...]) -> None:
+    def __init__(
+        self, design: Design, link: SerialLink, *, answers: tuple[KnownAnswer, ...], check_every: int | None = None
+    ) -> None:
+        self._check_every = require_interval(check_every)
         self.design = design
         self._link = link
         self._answers = answers
+        self._check_seconds = 0.0
+        self._needs_check = False
 
     @property
     def measured(self) -> str:
         """What the times are measured with, for a summary."""
         return f"with the transfer at {self._link.baud} bit/s"
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the checks cannot find, one sentence each."""
+        return notes_on(self._answers, f"for the board at {self._link.name}")
+
     def __enter__(self) -> SerialDriver:
         ready = False
         try:
             self._link.wait_until_quiet()
-            self.require_network()
             self.check()
             ready = True
         finally:
@@ -243,60 +262,87 @@ class SerialDriver:
             )
 
     def check(self) -> None:
-        """Compute the known-answer lines; a BoardError if one gives other labels than the design."""
+        """Ask the board for its network, and compute the known-answer lines.
+
+        :raises DesignError: it holds another network.
+        :raises BoardError: a known-answer line fails or gives other labels than the design.
+        """
+        began, where = time.perf_counter(), f"the board at {self._link.name}"
+        self._needs_check = True
+        self.require_network()
         for answer in self._answers:
-            result = self.read_columns(answer.columns)
-            if not np.array_equal(result.labels, answer.labels):
-                expected = self.design.alphabet.text(answer.labels)
-                raise BoardError(
-                    f"The board at {self._link.name} computes wrongly: a known-answer line of {len(answer.columns)} columns "
-                    f"gives {result.text!r}, and {expected!r} with the design."
-                )
+            result = self.compute(answer.columns)
+            require_answer(answer, result, self.design, where=where, sound=True)
+        self._needs_check = False
+        self._check_seconds = time.perf_counter() - began
+
+    def load_again(self) -> None:
+        """End what may be left of a request; another tool loads the board."""
+        self._link.wait_until_quiet()
 
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         """Compute lines of raw pixels; yields for each its result or its error, in order.
 
-        :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index.
+        Results are yielded after the check that confirms them: up to `check_every` lines later.
+
+        :param lines: integers [T, I] each; an error, e.g. of an image that cannot be read, is yielded at its index. Where
+            it raises a FoldlineError, that follows the results of the lines before.
         """
-        for line in lines:
-            if isinstance(line, FoldlineError):
-                yield line
-                continue
-            try:
-                yield self.read_columns(line)
-            except FoldlineError as error:
-                yield error
+        errors: list[FoldlineError] = []
+        held = HeldLines(
+            self._answers, every=self._check_every, now=time.perf_counter, check_seconds=self._check_seconds
+        )
+        for line in lines_until_error(lines, errors):
+            error = line if isinstance(line, FoldlineError) else self._failed_check()
+            if error is not None:
+                held.add(error)
+            else:
+                held.add(self.compute(line), line)
+            yield from held.settle(self, loaded=False) if held.due else held.ready()
+        if held.waits:
+            yield from held.settle(self, loaded=False)
+        if errors:
+            raise errors[0]
 
     def read_columns(self, columns: np.ndarray) -> BoardResult:
-        """Compute one line of raw pixels.
+        """Compute one line of raw pixels, and the known-answer lines behind it; for many lines `read_lines` takes less time.
 
         :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
         :raises LimitError: T is outside the accelerator's range, or the line has more labels than it stores.
         :raises DataError: another shape or type, or a pixel outside its range.
-        :raises BoardError: no answer, a damaged one, or one that cannot be a result.
+        :raises BoardError: no answer, a damaged one, or one that cannot be a result, or a known-answer line fails after it.
         """
-        line = np.asarray(columns)
-        inputs, limits = self.design.inputs, self.design.limits
-        if line.ndim != 2 or line.shape[1] != inputs or not np.issubdtype(line.dtype, np.integer):
-            raise DataError(
-                f"The line has shape {list(line.shape)} and type {line.dtype}; it must be integers [T, {inputs}]."
-            )
-        if not 1 <= len(line) <= limits.columns:
-            raise LimitError(f"The line has {len(line)} columns; the accelerator takes 1 to {limits.columns}.")
-        records = line_records(line, self.design)
-        started = time.perf_counter()
-        answer = self._link.ask(Command.LINE, columns=len(line), records=records, answer_bytes=limits.labels)
-        seconds = time.perf_counter() - started
-        labels = self._labels(answer, len(line))
-        return BoardResult(
-            text=self.design.alphabet.text(labels),
-            labels=labels,
-            columns=len(line),
-            milliseconds=1000 * seconds,
-            at_most=True,
-            modelled=False,
-            operations=operations_per_column(self.design) * len(line),
-        )
+        (result,) = self.read_lines([columns])
+        if isinstance(result, FoldlineError):
+            raise result
+        return result
+
+    def _failed_check(self) -> FoldlineError | None:
+        """The error of a check, which is made where the last one has failed; None where it passes."""
+        try:
+            if self._needs_check:
+                self.check()
+        except FoldlineError as error:
+            return error
+        return None
+
+    def compute(self, columns: np.ndarray) -> BoardResult | FoldlineError:
+        """The result of one line of raw pixels without a check behind it, or its error.
+
+        :param columns: see `read_columns`.
+        """
+        try:
+            line = np.asarray(columns)
+            require_line(line, self.design, self.design.limits)
+            records = line_records(line, self.design)
+            started = time.perf_counter()
+            most = self.design.limits.labels
+            answer = self._link.ask(Command.LINE, columns=len(line), records=records, answer_bytes=most)
+            seconds = time.perf_counter() - started
+            labels = self._labels(answer, len(line))
+        except FoldlineError as error:
+            return error
+        return BoardResult.of(self.design, labels, columns=len(line), seconds=seconds, at_most=True, modelled=False)
 
     def _labels(self, answer: Answer, columns: int) -> np.ndarray:
         """The labels of an answer, uint8 [n]; raises as `read_columns`."""

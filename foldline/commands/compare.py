@@ -95,6 +95,8 @@ def command(
                 drivers["rtl"] = stack.enter_context(open_driver(design, device="rtl"))
         if "board" in driven:
             drivers["board"] = stack.enter_context(open_driver(design, device=device, **loaded))
+            for note in drivers["board"].notes:
+                click.echo(note, err=True)
         comparison = compare(
             design,
             dataset.validation,

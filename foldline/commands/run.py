@@ -15,13 +15,20 @@ from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_option
 if TYPE_CHECKING:
     from datapath.text_form import TextForm
 
-_output = option_group("Output")
+_board, _output = option_group("Board"), option_group("Output")
 
 
 @click.command("run", cls=GroupedCommand)
 @click.argument("design_path", metavar=DESIGN, type=FILE)
 @input_options
 @board_options
+@_board(
+    "--check-every",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Compute the known-answer lines after every N lines, and print results after that [default: when they take at most "
+    "1 % of the time].",
+)
 @_output("--json", "as_json", is_flag=True, help="Print one JSON object per text line.")
 @_output("--trace", type=FILE, help="Write the labels of all lines to this .npz file.")
 def command(
@@ -32,6 +39,7 @@ def command(
     trace: Path | None,
     device: str,
     loaded: dict[str, object],
+    check_every: int | None,
     as_json: bool,
 ) -> None:
     """Read text lines on a board that holds DESIGN, or on the virtual board.
@@ -42,7 +50,9 @@ def command(
     The virtual board is the pynq library with the bit-exact simulator as the accelerator; its milliseconds come from
     the cycle model. With --device rtl the accelerator is the SystemVerilog, simulated clock by clock behind its buses.
     With --device serial:PATH a ULX3S is at a serial port, see docs/ecp5.md; its milliseconds are those of the request.
-    Known-answer lines are computed first, and a bitstream with another network is refused.
+
+    Known-answer lines are computed first, again from time to time, and at the end. A bitstream with another network is refused.
+    A result is printed when the known-answer lines, computed behind it, had their labels; else it is an error of its line.
     """
     import numpy as np
 
@@ -60,7 +70,9 @@ def command(
     throughput, failures, failed = Throughput(), Failures(), 0
     with ExitStack() as stack:
         with _building(device):
-            driver = stack.enter_context(open_driver(design, device=device, **loaded))
+            driver = stack.enter_context(open_driver(design, device=device, check_every=check_every, **loaded))
+        for note in driver.notes:
+            click.echo(note, err=True)
         write = stack.enter_context(npz_writer(trace)) if trace else None
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))

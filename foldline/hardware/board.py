@@ -33,6 +33,7 @@ def open_driver(
     bitstream: Path | None = None,
     manifest: Path | None = None,
     kernel: Kernel | None = None,
+    check_every: int | None = None,
 ) -> Driver | SerialDriver:
     """A driver for a design on a device; entering it as a context loads the bitstream, except where it is serial.
 
@@ -42,6 +43,7 @@ def open_driver(
     :param bitstream: the ``.bit`` file; None for the virtual board.
     :param manifest: of the bitstream; None for the ``.json`` file beside it, or else for that of `manifest_for`.
     :param kernel: of the accelerator; None for the manifest's, see `manifest_for`.
+    :param check_every: lines between two checks of the known-answer lines, see `overlay_driver.Driver`.
     :raises ConfigError: an unknown device, or no bitstream for one that needs it, or one for a serial device; a kernel for
         a device that has another, or for a serial one.
     :raises DesignError: the bitstream holds another design, or the manifest has another kernel.
@@ -53,7 +55,7 @@ def open_driver(
     if kind == SERIAL:
         if bitstream is not None or manifest is not None or kernel is not None:
             raise ConfigError(f"--device {device} loads no bitstream: leave out --bitstream, --manifest and --kernel.")
-        return serial_driver(design, detail)
+        return serial_driver(design, detail, check_every=check_every)
     if bitstream is None and kind in (BOARD, REMOTE):
         raise ConfigError(f"--device {device} needs --bitstream FILE.bit.")
     if kind == RTL and kernel not in (None, Kernel.RTL):
@@ -71,7 +73,7 @@ def open_driver(
         from overlay_driver.remote import remote_board
 
         board = remote_board(detail)
-    return Driver(design, board=board, manifest=facts, bitstream=bitstream)
+    return Driver(design, board=board, manifest=facts, bitstream=bitstream, check_every=check_every)
 
 
 def _parse_device(device: str) -> tuple[str, str]:
@@ -90,22 +92,24 @@ def _parse_device(device: str) -> tuple[str, str]:
     return kind, detail
 
 
-def serial_driver(design: Design, detail: str) -> SerialDriver:
+def serial_driver(design: Design, detail: str, *, check_every: int | None = None) -> SerialDriver:
     """The driver of a board at a serial port, which is opened now.
 
     :param design: that the board must hold.
     :param detail: path of the port, and behind a colon the rate in bit/s, `BAUD` where there is none.
+    :param check_every: see `open_driver`.
     :raises ConfigError: a rate outside `BAUDS`.
     :raises BoardError: the port cannot be opened.
     """
     path, colon, last = detail.rpartition(":")
-    rated = colon != "" and last.isdecimal()
-    path, baud = (path, int(last)) if rated else (detail, BAUD)
+    rated = colon != "" and re.fullmatch("[0-9]+", last) is not None
     least, most = BAUDS
-    if not least <= baud <= most:
-        raise ConfigError(f"The rate of --device is {baud} bit/s; it must be {least} to {most}.")
+    if rated and not (len(last.lstrip("0")) <= len(str(most)) and least <= int(last) <= most):
+        raise ConfigError(f"The rate of --device is {last[:40]} bit/s; it must be {least} to {most}.")
+    path, baud = (path, int(last)) if rated else (detail, BAUD)
     answers = known_answers(design)
-    return SerialDriver(design, SerialLink(open_port(path, baud), name=path, baud=baud), answers=answers)
+    link = SerialLink(open_port(path, baud), name=path, baud=baud)
+    return SerialDriver(design, link, answers=answers, check_every=check_every)
 
 
 def manifest_for(

@@ -64,6 +64,8 @@ class StandInBoard:
     def measured(self) -> str:
         return f"at {self.clock_mhz:g} MHz"
 
+    notes = ()
+
     def read_lines(self, lines: Iterable[np.ndarray | FoldlineError]) -> Iterator[BoardResult | FoldlineError]:
         for number, columns in enumerate(lines):
             self.lengths.append(len(columns))

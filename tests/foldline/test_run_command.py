@@ -16,6 +16,8 @@ from datapath.files import write_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.npz import read_npz
 from foldline.batch.board_runs import Throughput
+from foldline.hardware import board
+from overlay_driver import virtual
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard, reading
 from tests.golden_data import REPOSITORY
@@ -198,9 +200,9 @@ def test_pixels_of_a_wrong_shape(tmp_path):
 @pytest.mark.parametrize(("at_most", "most", "least"), [(False, "", ""), (True, "at most ", "at least ")])
 def test_a_board_s_times_are_measured_and_may_be_upper_bounds(images, monkeypatch, at_most, most, least):
     def opened(design, **_):
-        board = StandInBoard(design, kind="board", modelled=False, at_most=at_most)
-        board.manifest.clock_mhz = 50.0
-        return board
+        stand_in = StandInBoard(design, kind="board", modelled=False, at_most=at_most)
+        stand_in.manifest.clock_mhz = 50.0
+        return stand_in
 
     monkeypatch.setattr("foldline.hardware.board.open_driver", opened)
     result = run(DESIGN, *images)
@@ -258,3 +260,70 @@ def test_json_has_unescaped_text(images, tmp_path):
     named = tmp_path / "Straße.png"
     images[0].rename(named)
     assert f'"name": "{named}"' in run(DESIGN, named, "--json").stdout
+
+
+# A board that goes wrong -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def going_wrong(monkeypatch):
+    """A virtual board whose output is stuck from its fifth line on; the first three are the known-answer lines."""
+    computed = []
+
+    def stuck(design, kernel):
+        core = simulated_core(design, kernel)
+        compute = core._compute
+
+        def changed(columns):
+            computed.append(len(columns))
+            return compute(columns) if len(computed) <= 4 else virtual.Computed(np.array([1, 2], np.uint8), 2)
+
+        core._compute = changed
+        return core
+
+    simulated_core = board.simulated_core
+    monkeypatch.setattr(board, "simulated_core", stuck)
+
+
+@pytest.mark.parametrize("every", [(), ("--check-every", 2)])
+def test_a_board_that_goes_wrong_prints_no_wrong_text(images, going_wrong, tmp_path, every):
+    command = (DESIGN, images[0], images[1], images[0], "--kernel", "hls", *every)
+    result = fails(
+        f"3 of 3 lines failed. No trace was written to {tmp_path / 'labels.npz'}.",
+        *(*command, "--json", "--trace", tmp_path / "labels.npz"),
+    )
+    entries = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [set(entry) for entry in entries] == [{"name", "error"}] * 3
+    assert entries[1]["error"].startswith(f"{images[1]}: The result is not reliable: ")
+    assert "The board computes wrongly: a known-answer line of" in entries[1]["error"]
+    assert not (tmp_path / "labels.npz").exists()
+
+
+def test_the_first_line_is_printed_where_it_was_confirmed(images, going_wrong, monkeypatch):
+    monkeypatch.setattr(board, "known_answers", lambda design: (answer,))
+    vectors = read_npz(VECTORS)
+    answer = KnownAnswer(vectors["pixels_0"], vectors["labels_0"])
+    # Known answer, line, known answer, line; then the output is stuck.
+    result = fails("1 of 2 lines failed.", DESIGN, images[0], images[1], "--kernel", "hls", "--check-every", 1)
+    assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["1971 been expected"]
+    assert f"Error: {images[1]}: The result is not reliable: 1 line was computed after " in result.stderr
+
+
+def test_lines_between_checks_have_a_range(images):
+    fails("check_every is 1001; it must be an integer of 1 to 1000, or None.", DESIGN, images[0], "--check-every", 1001)
+
+
+def test_known_answers_that_say_nothing_are_noted(images, tmp_path):
+    design, manifest = Design.load(DESIGN), tmp_path / "silent.json"
+    for answers, note in (
+        ((), "There is no known-answer line in the manifest: nothing shows whether the board computes this network."),
+        (
+            (KnownAnswer(np.zeros((2, 32), np.int8), np.zeros(0, np.uint8)),),
+            "The known-answer lines in the manifest have no labels: a board that computes nothing gives the same, and is not "
+            "detected.",
+        ),
+    ):
+        Manifest.of(design, answers=answers).write(manifest)
+        result = run(DESIGN, images[0], "--manifest", manifest)
+        assert result.exit_code == 0
+        assert result.stderr.splitlines()[0] == note

@@ -18,6 +18,7 @@ from foldline.compare.comparison import BACKENDS, compare
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
 from foldline.console.text import plain_table
 from foldline.hardware import board as board_module
+from overlay_driver.virtual import Computed
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard
@@ -266,7 +267,7 @@ LABELS = [[2, 1, 1, 2, 2], [2, 2, 2], [2]]
 class Board:
     def __init__(self, design):
         self.design = design
-        self.kind, self.clock_mhz, self.measured = "board", 100.0, "at 100 MHz"
+        self.kind, self.clock_mhz, self.measured, self.notes = "board", 100.0, "at 100 MHz", ()
     def __enter__(self):
         return self
     def __exit__(self, *error):
@@ -333,3 +334,30 @@ def test_simulator_and_virtual_board_agree(design, data, tmp_path):
     assert found["left_out"] == ["validation/ac b: The line has 32 columns; the accelerator takes 1 to 30."]
     assert found["levels"][0]["lines"] == 2
     assert np.isfinite(found["board"]["gops"])
+
+
+@pytest.mark.pynq
+def test_no_rate_of_a_board_that_goes_wrong_is_printed(design, data, tmp_path, monkeypatch):
+    """Its output is stuck from the first line of the dataset on: none of its texts counts."""
+    path = tmp_path / "design.npz"
+    held = replace(design, limits=Limits(columns=60, labels=95))
+    held.save(path)
+    core_of, computed = board_module.simulated_core, []
+
+    def stuck(design, kernel):
+        core = core_of(design, kernel)
+        compute = core._compute
+
+        def changed(columns):
+            computed.append(columns)
+            return compute(columns) if len(computed) <= known else Computed(np.array([1], np.uint8), 1)
+
+        core._compute = changed
+        return core
+
+    known = len(board_module.known_answers(held))
+    monkeypatch.setattr(board_module, "simulated_core", stuck)
+    result = run(path, "--data", data, "--backends", "board,simulated", "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "None of 3 lines could be computed on the board; the first: " in result.stderr
+    assert "The result is not reliable: 3 lines were computed after the last check that passed. " in result.stderr
