@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from datapath.alphabet import greedy_labels
 from datapath.design import Design
 from datapath.errors import FoldlineError
-from datapath.quoting import json_line
+from datapath.quoting import json_line, quoted
 from fixedpoint_sim.trace import ExceededLimit, LineCycles, Trace
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version of the header; a file of another version is refused."""
 
 KIND = "results"
@@ -74,15 +74,42 @@ def result_json(name: str, result: SimulatedLine | FoldlineError) -> str:
 
 
 def result_entry(line: bytes) -> dict | None:
-    """The object on one line of a results file; None where the line is not a result."""
+    """The object on one line of a results file; None where a key or a type is not as `result_json` writes it.
+
+    :param line: of the file, with or without its line end.
+    """
     entry = _object(line)
-    return entry if isinstance(entry.get("name"), str) else None
+    cycles = {"cycles": int, "cycles_per_column": {"steady": int, "line": float}}
+    return entry if any(_fits(entry, types) for types in (_FAILED, _COMPUTED, _COMPUTED | cycles)) else None
+
+
+_FAILED = {"name": str, "error": str}
+_COMPUTED = {
+    "name": str,
+    "text": str,
+    "labels": [int],
+    "columns": int,
+    "exceeded": [{"limit": str, "actual": int, "allowed": str}],
+}
+
+
+def _fits(value: object, types: object) -> bool:
+    """Whether a value of JSON is of a type, a list of values of one, or an object of exactly these keys and types."""
+    if isinstance(types, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == types.keys()
+            and all(_fits(value[key], types[key]) for key in types)
+        )
+    if isinstance(types, list):
+        return isinstance(value, list) and all(_fits(one, types[0]) for one in value)
+    return type(value) is types
 
 
 def _object(line: bytes) -> dict:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}
 
@@ -118,8 +145,14 @@ class Header:
     def difference(self, line: bytes) -> str:
         """Why another file's first line is not this header, in the words of a message."""
         entry, found = self._entry(), _object(line)
+        version = found.get("version")
+        if found.get("foldline") == KIND and type(version) is int and version != FORMAT_VERSION:
+            return (
+                f"it is in version {quoted(version)} of its format, and this Foldline writes version {FORMAT_VERSION}; the "
+                "Foldline that began it can finish it"
+            )
         if found.keys() != entry.keys() or any(found[key] != entry[key] for key in ("foldline", "version")):
-            return "its first line is not that of an unfinished run of this version"
+            return "its first line is not that of an unfinished run"
         names = {
             "command": "the command (simulate, csim or rtlsim)",
             "design": "the design or its folding" if self.command == "rtlsim" else "the design",

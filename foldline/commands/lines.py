@@ -138,7 +138,7 @@ def compute_lines(
             )
             results_file = ResultsFile(options.output, header)
             with computing_lines(inputs.count) as progress:
-                results = results_file.run(inputs, compute, resume=options.trace is None)
+                results = results_file.run(inputs, compute, resume=options.trace is None, note=progress.log)
                 _write(results_file, results, progress, failures, resumable=options.trace is None)
             lines, failed = results_file.lines, results_file.failed
         show_summaries(failures, "" if options.output or options.as_json else "-o FILE or --json names each line.")

@@ -1,7 +1,6 @@
 """`-o -` and `-o /dev/stdout`: one stream comes out, and what the command has to say is on stderr."""
 
 import json
-import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 from datapath import Design
+from datapath.files import atomic_write
 from tests.foldline.command_line import draw_line, fails, run
 
 needs_descriptors = pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="this system has no /dev/stdout")
@@ -113,12 +113,11 @@ def test_a_results_file_and_its_partial_file_have_the_mode_of_the_file_before(sa
     path, partial, seen = tmp_path / "results.jsonl", tmp_path / "results.jsonl.partial", []
     path.touch()
     path.chmod(0o600)
-    copy = shutil.copyfileobj
 
-    def copied(*files):
+    def written(output):
         seen.append(stat.S_IMODE(partial.stat().st_mode))
-        return copy(*files)
+        return atomic_write(output)
 
-    monkeypatch.setattr("foldline.batch.results_file.shutil.copyfileobj", copied)
+    monkeypatch.setattr("foldline.batch.results_file.atomic_write", written)
     assert run("simulate", saved, image, "-o", path).exit_code == 0
     assert seen == [0o600] and stat.S_IMODE(path.stat().st_mode) == 0o600

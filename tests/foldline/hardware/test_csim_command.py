@@ -24,6 +24,7 @@ from hls_gen.csim import CSimProgram
 from tests.builds import FakeCompiler, patch_sources, random_columns
 from tests.foldline.command_line import fails, run
 from tests.foldline.hardware.test_csim import flip_bit_39_of_the_first_word
+from tests.foldline.partial import partial_of
 from tests.golden_data import REPOSITORY
 
 LENGTHS = (2, 16, 40)
@@ -150,19 +151,19 @@ def test_a_line_that_exceeds_the_limits_fails_and_the_rest_is_compared(csim_buil
 # Results files ------------------------------------------------------------------------------------------------------
 
 
-def partial_of(command: str, saved: Path, pixels: Path, output: Path, *, lines: int) -> None:
+def leave_partial(command: str, saved: Path, pixels: Path, output: Path, *, lines: int) -> None:
     """Leave what this command leaves that was stopped after so many lines."""
     digest = pixel_inputs(pixels).pixels
     header = Header.of(Design.load(saved), ignore_limits=False, pixels=digest, command=command).line()
     results = run(command, saved, "--pixels", pixels, "--json").stdout.encode().splitlines(keepends=True)[:lines]
-    output.with_name(f"{output.name}.partial").write_bytes(header + b"".join(results))
+    output.with_name(f"{output.name}.partial").write_bytes(partial_of(header, b"".join(results)))
 
 
 def test_a_stopped_run_resumes_in_any_folding_and_writes_the_file_of_simulate(
     csim_builds, csim_design, saved, pixels, tmp_path
 ):
     output = tmp_path / "csim.jsonl"
-    partial_of("csim", saved, pixels, output, lines=1)
+    leave_partial("csim", saved, pixels, output, lines=1)
     result = run("csim", saved, "--pixels", pixels, "-o", output, *ANOTHER_FOLDING)
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == agreement(csim_design, *lines_of(csim_design, *LENGTHS)[1:])
@@ -178,7 +179,7 @@ def test_a_stopped_run_resumes_in_any_folding_and_writes_the_file_of_simulate(
 @pytest.mark.parametrize(("begun", "goes_on"), [("simulate", "csim"), ("csim", "simulate")])
 def test_neither_command_resumes_the_file_of_the_other(csim_builds, saved, pixels, tmp_path, begun, goes_on):
     output = tmp_path / "o.jsonl"
-    partial_of(begun, saved, pixels, output, lines=1)
+    leave_partial(begun, saved, pixels, output, lines=1)
     message = (
         f"{output}.partial is not of this run: the command (simulate, csim or rtlsim) differs. Remove it to start over."
     )

@@ -23,6 +23,7 @@ from foldline.hardware.rtl import CLOCKS_AFTER, CLOCKS_BEFORE, RtlSimulator, Wav
 from rtl_gen import model
 from tests.builds import random_columns
 from tests.foldline.command_line import fails, run
+from tests.foldline.partial import partial_of
 
 LENGTHS = (2, 16, 40)
 
@@ -202,10 +203,10 @@ def test_results_of_a_stopped_run_are_continued_in_the_same_folding_only(
         ("rtlsim", refolded, "the design or its folding"),
         ("csim", csim_design, "the command (simulate, csim or rtlsim)"),
     ):
-        partial.write_bytes(header(command, design) + first)
+        partial.write_bytes(partial_of(header(command, design), first))
         message = f"{partial} is not of this run: {what} differs. Remove it to start over."
         fails(message, "rtlsim", saved, "--pixels", pixels, "-o", output)
-    partial.write_bytes(header("rtlsim", csim_design) + first)
+    partial.write_bytes(partial_of(header("rtlsim", csim_design), first))
     result = run("rtlsim", saved, "--pixels", pixels, "-o", output)
     assert (result.exit_code, result.stderr) == (0, summary(csim_design, lines_of(csim_design)[1:]))
     assert output.read_text() == printed
