@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import os
-import pickle
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,31 +13,25 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet
-from datapath.design_file import MEMBER
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.files import atomic_write
 from datapath.quoting import quoted
-from datapath.reading import read_bytes, require_file
+from datapath.reading import file_digest
 from train.config import MAX_COUNT, Hyperparameters
 from train.data.record import DataRecord
 from train.model import Recogniser
-
-MAX_CHECKPOINT_BYTES = 4 * 2**30
-"""Limit of a checkpoint; that of the largest network with its optimiser has some 2 GB."""
+from train.torch_file import TorchFile, open_torch_file
+from train.torch_pickle import StoredTensor
 
 FORMAT = "foldline checkpoint"
 FORMAT_VERSION = 1
 """Version of the saved form; any other is refused."""
 
+MAX_STATES = 100
+"""Parameters that an optimiser has a state of, and values of each; one of ours has some ten, with three values each."""
+
 DATA = "data"
 """Field that earlier versions did not write, and that they ignore: the same version of the form."""
-
-DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),  # the archive; OSError: a place outside it
-    *(pickle.UnpicklingError, AttributeError, AssertionError, TypeError),  # the pickle in it
-    *(LookupError, ArithmeticError, ValueError, RuntimeError, MemoryError),  # both, and the tensors
-)
-"""What reading a damaged or hostile checkpoint raises (tests/train/test_damaged_checkpoints.py)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,16 +100,23 @@ class Checkpoint:
         :raises FileError: missing or unreadable.
         :raises CheckpointError: damaged, not a checkpoint of Foldline, or of another version.
         """
-        path = Path(path)
-        require_file(path)
-        content = read_bytes(path, limit=MAX_CHECKPOINT_BYTES)
-        plain = _read_plain(path, content)
-        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        with open_torch_file(path) as file:
+            return cls.read(file)
+
+    @classmethod
+    def read(cls, file: TorchFile) -> Checkpoint:
+        """The checkpoint in an open file; what it states is checked before a tensor is read.
+
+        :param file: of torch.
+        :raises CheckpointError: see `load`.
+        """
+        path, plain = Path(str(file.path)), file.content
+        if not is_own(plain):
             raise CheckpointError(f"{path} is a file of torch, but not a Foldline checkpoint.")
-        if plain.get("version") != FORMAT_VERSION:
+        version = plain.get("version")
+        if type(version) is not int or version != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path} is a checkpoint of version {quoted(plain.get('version'))}; "
-                f"this Foldline reads version {FORMAT_VERSION}."
+                f"{path} is a checkpoint of version {quoted(version)}; this Foldline reads version {FORMAT_VERSION}."
             )
         for name in _FIELD_TYPES:
             if name not in plain:
@@ -131,13 +127,36 @@ class Checkpoint:
             values["hyperparameters"] = Hyperparameters.from_dict(values["hyperparameters"], source="hyperparameters")
             values["alphabet"] = Alphabet(tuple(values["alphabet"]))
             data = DataRecord.from_plain(plain[DATA]) if DATA in plain else None
-            loaded = cls(**values, data=data, path=path, sha256=hashlib.sha256(content).hexdigest())
             # On torch's device without memory: names, shapes and types only.
             with torch.device("meta"):
-                _require_fitting(Recogniser(loaded.hyperparameters, len(loaded.alphabet)), loaded.model)
+                _require_fitting(Recogniser(values["hyperparameters"], len(values["alphabet"])), values["model"])
         except (ConfigError, DesignError, CheckpointError) as error:
             raise CheckpointError(f"{path} is not a valid checkpoint: {error}") from error
-        return loaded
+        values["model"] = {name: file.tensor(one) for name, one in values["model"].items()}
+        values["optimiser"] = _with_tensors(values["optimiser"], file)
+        values["rng"] = file.tensor(values["rng"])
+        return cls(**values, data=data, path=path, sha256=file_digest(path))
+
+
+def is_own(content: object) -> bool:
+    """Whether what a file of torch holds is a checkpoint of Foldline, of any version.
+
+    :param content: of the file.
+    """
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+def _with_tensors(optimiser: dict | None, file: TorchFile) -> dict | None:
+    """The state of an optimiser with the tensors in it."""
+    if optimiser is None:
+        return None
+    state = {
+        number: {name: file.tensor(one) if isinstance(one, StoredTensor) else one for name, one in table.items()}
+        if isinstance(table, dict)
+        else table
+        for number, table in optimiser["state"].items()
+    }
+    return {**optimiser, "state": state}
 
 
 def opened(checkpoint: str | os.PathLike | Checkpoint) -> Checkpoint:
@@ -161,7 +180,7 @@ def require_finite(model: Recogniser) -> None:
             )
 
 
-def _require_fitting(model: Recogniser, weights: dict[str, Tensor]) -> None:
+def _require_fitting(model: Recogniser, weights: Mapping[str, Tensor | StoredTensor]) -> None:
     expected = model.state_dict()
     for name in [*expected, *weights]:
         if name not in weights:
@@ -185,7 +204,7 @@ def _require_types(values: dict[str, object]) -> None:
         if not fits(values[name]):
             raise CheckpointError(f"{name} is {quoted(values[name])}; it must be {what}.")
     for name, weights in values["model"].items():
-        if not _is_plain_tensor(weights):
+        if not isinstance(weights, StoredTensor):
             raise CheckpointError(f"model[{name!r}] is {quoted(weights)}; it must be a tensor.")
 
 
@@ -193,15 +212,13 @@ def _is_table(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
-def _is_plain_tensor(value: object) -> bool:
-    return isinstance(value, Tensor) and value.layout is torch.strided and value.device.type == "cpu"
-
-
 def _is_optimiser(value: object) -> bool:
     if not isinstance(value, dict):
         return value is None
-    groups = value.get("param_groups")
-    return isinstance(value.get("state"), dict) and isinstance(groups, list) and len(groups) > 0
+    groups, state = value.get("param_groups"), value.get("state")
+    if not isinstance(state, dict) or not isinstance(groups, list) or not groups or len(state) > MAX_STATES:
+        return False
+    return all(not isinstance(one, dict) or len(one) <= MAX_STATES for one in state.values())
 
 
 _COUNT = (lambda v: type(v) is int and 0 <= v <= MAX_COUNT, f"an integer from 0 to {MAX_COUNT}")
@@ -217,28 +234,13 @@ _FIELD_TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
     "loss_sum": (lambda v: type(v) is float and math.isfinite(v), "a finite real number"),
     "best_cer": _RATE,
     "best_wer": _RATE,
-    "rng": (lambda v: _is_plain_tensor(v) and v.dtype is torch.uint8 and v.dim() == 1, "a row of bytes, a tensor"),
+    "rng": (
+        lambda v: isinstance(v, StoredTensor) and v.dtype is torch.uint8 and len(v.shape) == 1,
+        "a row of bytes, a tensor",
+    ),
     "provenance": (
         lambda v: _is_table(v) and all(isinstance(one, str) for one in v.values()),
         "a table of texts by name",
     ),
 }
 """For every field that `save` writes: a check of its value, and what it must be for the error message."""
-
-
-def _read_plain(path: Path, file: bytes) -> object:
-    """The object in a file of torch, after its checksums were verified."""
-    content = io.BytesIO(file)
-    try:
-        if not zipfile.is_zipfile(content):
-            raise CheckpointError(f"{path} is not a checkpoint, or it is cut off.")
-        with zipfile.ZipFile(content) as archive:
-            if MEMBER in archive.namelist():
-                raise CheckpointError(f"{path} is a design, not a checkpoint.")
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise CheckpointError(f"{path} is damaged: the checksum of {damaged} is wrong.")
-        content.seek(0)
-        return torch.load(content, map_location="cpu", weights_only=True)
-    except DAMAGE as error:
-        raise CheckpointError(f"{path} is not a checkpoint of Foldline, or it is damaged.") from error

@@ -6,7 +6,6 @@ taken as they are. Neither file holds an alphabet. Only the weights are taken: s
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import re
@@ -21,12 +20,12 @@ from datapath import Alphabet
 from datapath.alphabet import MAX_CLASSES
 from datapath.errors import CheckpointError, ConfigError
 from datapath.quoting import quoted
-from datapath.reading import read_bytes, require_file
-from train.checkpoint import FORMAT, MAX_CHECKPOINT_BYTES, Checkpoint, load_weights
+from datapath.reading import file_digest
+from train.checkpoint import Checkpoint, is_own, load_weights
 from train.config import MAX_COUNT, Hyperparameters
 from train.model import Recogniser
-from train.torch_file import TorchFile
-from train.torch_pickle import Refused, StoredTensor
+from train.torch_file import TorchFile, open_torch_file
+from train.torch_pickle import StoredTensor
 
 PYTORCH_OCR, STATE_DICT = "pytorch-ocr", "a state dict of torch"
 """What wrote a checkpoint."""
@@ -34,6 +33,9 @@ PYTORCH_OCR, STATE_DICT = "pytorch-ocr", "a state dict of torch"
 HYPERPARAMETERS = "trainer_params"
 WEIGHTS = ("state_dict", "model_state_dict", "model")
 """Keys under which a training checkpoint has its state dict; the first that is there counts."""
+
+NAMED_UNKNOWN = 20
+"""Unknown hyperparameters of a file that notes list; pytorch-ocr has fewer."""
 
 NETWORK = "one LSTM layer, perhaps batch norm, and one linear layer"
 
@@ -61,20 +63,13 @@ def load_checkpoint(path: str | os.PathLike, *, alphabet: AlphabetSource | None 
     :raises CheckpointError: damaged, not a checkpoint, or with other weights, hyperparameters or classes.
     """
     path = Path(path)
-    require_file(path)
-    file = read_bytes(path, limit=MAX_CHECKPOINT_BYTES)
-    if file[:2] == b"PK" and FORMAT.encode() in file:  # torch compresses nothing
-        return Checkpoint.load(path)
-    try:
-        stored = TorchFile(path, file)
-    except CheckpointError as error:
-        if file[:2] == b"PK" and not isinstance(error.__cause__, Refused):
-            return Checkpoint.load(path)  # an archive, but no checkpoint: its message
-        raise
-    try:
-        return _Foreign.of(path, stored.content).checkpoint(stored, alphabet, hashlib.sha256(file).hexdigest())
-    except (CheckpointError, ConfigError) as error:
-        raise CheckpointError(str(error.within(path)), about=path) from error
+    with open_torch_file(path) as file:
+        if is_own(file.content):
+            return Checkpoint.read(file)
+        try:
+            return _Foreign.of(path, file.content).checkpoint(file, alphabet)
+        except (CheckpointError, ConfigError) as error:
+            raise CheckpointError(str(error.within(path)), about=path) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +109,13 @@ class _Foreign:
             hyperparameters = Hyperparameters.from_dict(
                 {name: value for name, value in values.items() if name in known}, source=HYPERPARAMETERS
             )
+            unknown = [name for name in values if name not in known]
             notes += [
-                f"{path}: {HYPERPARAMETERS} has {quoted(name)} = {quoted(value)}, which Foldline does not have; it is left out."
-                for name, value in values.items()
-                if name not in known
+                f"{path}: {HYPERPARAMETERS} has {quoted(name)} = {quoted(values[name])}, which Foldline does not have; it is left out."
+                for name in unknown[:NAMED_UNKNOWN]
             ]
+            if len(unknown) > NAMED_UNKNOWN:
+                notes.append(f"{path}: {HYPERPARAMETERS} has {len(unknown) - NAMED_UNKNOWN} more that are left out.")
         epoch = content.get("epoch")
         return cls(
             path=path,
@@ -129,7 +126,7 @@ class _Foreign:
             notes=tuple(notes),
         )
 
-    def checkpoint(self, file: TorchFile, alphabet: AlphabetSource | None, sha256: str) -> Checkpoint:
+    def checkpoint(self, file: TorchFile, alphabet: AlphabetSource | None) -> Checkpoint:
         """The checkpoint, its weights in float32; shapes and classes are checked before a weight is read."""
         classes = self.weights[FC_WEIGHT].shape[0]
         if not 2 <= classes <= MAX_CLASSES:
@@ -161,7 +158,7 @@ class _Foreign:
             rng=torch.get_rng_state(),
             provenance={"tool": self.origin},
             path=self.path,
-            sha256=sha256,
+            sha256=file_digest(self.path),
             origin=self.origin,
             notes=(*self.notes, *self._conversions(), self._what_it_is(characters, source)),
         )

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import io
+import math
+import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from datapath.design_file import MEMBER, PICKLE, TORCH_MEMBER
 from datapath.errors import CheckpointError
 from datapath.quoting import quoted
+from datapath.reading import open_file
 from train.torch_pickle import MAX_PICKLE, PickleParser, Refused, Storage, StoredTensor
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 """First pickle of a file that torch wrote before version 1.6, or with ``_use_new_zipfile_serialization=False``."""
 
 LEGACY_PROTOCOL = 1001
+LEGACY_PICKLES = 5
+"""Pickles in front of the numbers of such a file."""
+
+MAX_CHECKPOINT_BYTES = 4 * 2**30
+"""Limit of a file; the checkpoint of the largest network with its optimiser has some 2 GB."""
 
 DAMAGE = (
     *(ValueError, LookupError, TypeError, ArithmeticError, struct.error, EOFError, OSError, RuntimeError, MemoryError),
@@ -29,65 +43,90 @@ DAMAGE = (
 class TorchFile:
     """A file of `torch.save`: `content` is the saved object, with a `StoredTensor` for every tensor.
 
+    Tensors are read when they are asked for, and no more bytes of them than the file has: views of one block of numbers,
+    and blocks in one place of the file, can state far more.
+
     :param path: of the file, for messages.
-    :param file: its bytes.
-    :raises CheckpointError: not a file of torch, damaged, or with more than tables, lists, numbers, text and tensors.
+    :param file: the open file, which must stay open while tensors are read.
+    :raises CheckpointError: not a file of torch, larger than `MAX_CHECKPOINT_BYTES`, damaged, or with more than tables,
+        lists, numbers, text and tensors.
     """
 
-    def __init__(self, path: object, file: bytes) -> None:
-        self._path = path
-        self._blocks: dict[str, memoryview] = {}
+    def __init__(self, path: object, file: BinaryIO) -> None:
+        self.path = path
+        self._file, self._size = file, file.seek(0, os.SEEK_END)
+        self._left = self._size
+        self._blocks: dict[str, Callable[[], bytes]] = {}
+        self._numbers: dict[str, Tensor] = {}
         self._swapped = False
-        try:
-            self.content = self._read_zip(file) if zipfile.is_zipfile(io.BytesIO(file)) else self._read_legacy(file)
-        except Refused as error:
-            raise CheckpointError(f"{path} {error}.") from error
-        except DAMAGE as error:
-            raise CheckpointError(f"{path} is not a checkpoint, or it is damaged or cut off.") from error
+        with self._reading():
+            if self._size > MAX_CHECKPOINT_BYTES:
+                raise Refused(f"has {self._size} bytes; at most {MAX_CHECKPOINT_BYTES} are read of a checkpoint")
+            self.content, storages = self._read_zip() if zipfile.is_zipfile(file) else self._read_legacy()
+            stated = sum(one.count * one.dtype.itemsize for one in storages)
+            if stated > self._size:
+                raise Refused(f"has {self._size} bytes, and its blocks of numbers state {stated}")
 
     def tensor(self, stored: StoredTensor) -> Tensor:
-        """Read a tensor, contiguous; its memory is not that of the file."""
+        """Read a tensor, contiguous; its memory is not that of the file.
+
+        :param stored: in `content`.
+        :raises CheckpointError: the file is damaged there, or all tensors that were read have more bytes than it.
+        """
         storage = stored.storage
         if storage.count == 0 or 0 in stored.shape:
             return torch.zeros(stored.shape, dtype=storage.dtype)
-        block = bytearray(self._blocks[storage.key])
+        with self._reading():
+            self._left -= math.prod(stored.shape) * storage.dtype.itemsize
+            if self._left < 0:
+                raise Refused(f"has {self._size} bytes, and its tensors state more")
+            if storage.key not in self._numbers:
+                self._numbers[storage.key] = self._block(storage)
+            return (
+                self._numbers[storage.key]
+                .as_strided(stored.shape, stored.stride, stored.offset)
+                .clone(memory_format=torch.contiguous_format)
+            )
+
+    def _block(self, storage: Storage) -> Tensor:
+        block = bytearray(self._blocks[storage.key]())
         if self._swapped:
-            size = storage.dtype.itemsize
-            block = bytearray(b"".join(block[at : at + size][::-1] for at in range(0, len(block), size)))
-        numbers = torch.frombuffer(block, dtype=storage.dtype, count=storage.count)
-        return numbers.as_strided(stored.shape, stored.stride, stored.offset).clone(
-            memory_format=torch.contiguous_format
-        )
+            numbers = np.frombuffer(block, np.uint8).reshape(-1, storage.dtype.itemsize)
+            block = bytearray(np.ascontiguousarray(numbers[:, ::-1]).tobytes())
+        return torch.frombuffer(block, dtype=storage.dtype, count=storage.count)
 
-    def _read_zip(self, file: bytes) -> object:
-        with zipfile.ZipFile(io.BytesIO(file)) as archive:
-            entries = {one.filename: one for one in archive.infolist()}
-            pickled = [name for name in entries if name.endswith("/data.pkl")]
-            if len(pickled) != 1:
-                raise ValueError("an archive, but not one of torch")
-            folder = pickled[0].removesuffix("data.pkl")
-            if entries[pickled[0]].file_size > MAX_PICKLE:
-                raise Refused(f"has a pickle of more than {MAX_PICKLE} bytes")
-            # Without compression, no entry is larger than the file.
-            packed = [name for name, one in entries.items() if one.compress_type != zipfile.ZIP_STORED]
-            if packed:
-                raise Refused(f"has a compressed entry, {quoted(packed[0])}, which torch does not write")
-            parser = PickleParser(io.BytesIO(archive.read(pickled[0])))
-            content = parser.load()
-            self._swapped = f"{folder}byteorder" in entries and archive.read(f"{folder}byteorder") == b"big"
-            for key, storage in parser.storages.items():
-                entry = entries[f"{folder}data/{key}"]
-                _require_size(storage, entry.file_size)
-                self._blocks[key] = memoryview(archive.read(entry))
-        return content
+    def _read_zip(self) -> tuple[object, list[Storage]]:
+        archive = zipfile.ZipFile(self._file)
+        entries = {one.filename: one for one in archive.infolist()}
+        if MEMBER in entries:
+            raise Refused("is a design, not a checkpoint")
+        pickled = [name for name in entries if name.endswith(TORCH_MEMBER)]
+        if len(pickled) != 1:
+            raise ValueError("an archive, but not one of torch")
+        folder = pickled[0].removesuffix(TORCH_MEMBER)
+        if entries[pickled[0]].file_size > MAX_PICKLE:
+            raise Refused(f"has a pickle of more than {MAX_PICKLE} bytes")
+        # Without compression, no entry is larger than the file.
+        packed = [name for name, one in entries.items() if one.compress_type != zipfile.ZIP_STORED]
+        if packed:
+            raise Refused(f"has a compressed entry, {quoted(packed[0])}, which torch does not write")
+        parser = PickleParser(io.BytesIO(_entry(archive, pickled[0])))
+        content, order = parser.load(), f"{folder}/byteorder"
+        self._swapped = order in entries and _entry(archive, order) == b"big"
+        for key, storage in parser.storages.items():
+            name = f"{folder}/data/{key}"
+            _require_size(storage, entries[name].file_size)
+            self._blocks[key] = partial(_entry, archive, name)
+        return content, list(parser.storages.values())
 
-    def _read_legacy(self, file: bytes) -> object:
-        stream = io.BytesIO(file)
+    def _read_legacy(self) -> tuple[object, list[Storage]]:
+        self._file.seek(0)
+        stream = io.BytesIO(self._file.read(LEGACY_PICKLES * MAX_PICKLE))
 
         def pickled() -> PickleParser:
             return PickleParser(stream)
 
-        if file[:1] != b"\x80" or pickled().load() != LEGACY_MAGIC:
+        if stream.getvalue()[:1] != PICKLE or pickled().load() != LEGACY_MAGIC:
             raise Refused("is not a checkpoint, or it is cut off")
         protocol = pickled().load()
         if protocol != LEGACY_PROTOCOL:
@@ -97,18 +136,53 @@ class TorchFile:
         content, keys = parser.load(), pickled().load()
         if not isinstance(keys, list) or {str(key) for key in keys} != parser.storages.keys():
             raise Refused("lists other blocks of numbers than its tensors use")
-        place, view = stream.tell(), memoryview(file)
+        place = stream.tell()
         for key in map(str, keys):
             storage = parser.storages[key]
-            (count,) = struct.unpack_from("<q", view, place)
+            self._file.seek(place)
+            (count,) = struct.unpack("<q", self._file.read(8))
             size = count * storage.dtype.itemsize
             place += 8
             _require_size(storage, size)
-            if place + size > len(view):
+            if place + size > self._size:
                 raise Refused("is cut off")
-            self._blocks[key] = view[place : place + size]
+            self._blocks[key] = partial(self._part, place, size)
             place += size
-        return content
+        return content, list(parser.storages.values())
+
+    def _part(self, place: int, size: int) -> bytes:
+        self._file.seek(place)
+        return self._file.read(size)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except Refused as error:
+            raise CheckpointError(f"{self.path} {error}.") from error
+        except DAMAGE as error:
+            raise CheckpointError(f"{self.path} is not a checkpoint, or it is damaged or cut off.") from error
+
+
+@contextmanager
+def open_torch_file(path: str | os.PathLike) -> Iterator[TorchFile]:
+    """Open a file of `torch.save` for reading.
+
+    :param path: of the file.
+    :raises FileError: it is missing, unreadable, or no file.
+    :raises CheckpointError: see `TorchFile`.
+    """
+    with open_file(path) as handle:
+        yield TorchFile(path, handle)
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        return archive.read(name)
+    except zipfile.BadZipFile as error:
+        if "CRC" in str(error):
+            raise Refused(f"is damaged: the checksum of {quoted(name)} is wrong") from error
+        raise
 
 
 def _require_size(storage: Storage, size: int) -> None:

@@ -100,6 +100,11 @@ class StoredTensor:
         if elements > self.storage.count or (elements and last >= self.storage.count):
             raise Refused(f"holds a tensor of shape {quoted(self.shape)} in {quoted(self.storage.count)} numbers")
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of its numbers."""
+        return self.storage.dtype
+
 
 class PickleParser:
     """Carries out the opcodes of one pickle.

@@ -1,5 +1,6 @@
 """What users of the original trainer type after `foldline train`: each line works, or names the new command in full."""
 
+import io
 import json
 import shlex
 from dataclasses import replace
@@ -237,7 +238,7 @@ def test_the_header_of_the_original_is_that_of_its_weights(tar, tmp_path):
     result = tar(f"export CK -o net.hpp --design net.npz {LETTERS} --allow-narrowing")
     assert result.exit_code == 0, result.output
     design = Design.load(tmp_path / "net.npz")
-    stored = TorchFile(TAR, TAR.read_bytes())
+    stored = TorchFile(TAR, io.BytesIO(TAR.read_bytes()))
     state = stored.content["state_dict"]
     for direction, suffix in enumerate(("l0", "l0_reverse")):
         weights = stored.tensor(state[f"recurrent_layer.weight_ih_{suffix}"]).reshape(4, 4, 32).double()

@@ -106,7 +106,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_python_objects_are_never_unpickled(tmp_path):
     path = tmp_path / "run.pt"
     torch.save({"format": "foldline checkpoint", "version": 1, "model": pathlib.PurePosixPath("x")}, path)
-    assert refusal(path).startswith(f"{path} is not a checkpoint of Foldline")
+    assert refusal(path).startswith(f"{path} names 'pathlib.PurePosixPath', which does not belong to weights")
 
 
 def test_another_programs_file_is_refused(tmp_path):
@@ -125,6 +125,10 @@ def rewritten(path, **changes) -> None:
     ("changes", "named"),
     [
         ({"version": 2}, ["version 2", "version 1"]),
+        ({"version": True}, ["version True", "version 1"]),
+        ({"version": 1.0}, ["version 1.0", "version 1"]),
+        ({"version": torch.tensor(1)}, ["of version StoredTensor", "version 1"]),
+        ({"format": torch.zeros(2)}, ["not a Foldline checkpoint"]),
         ({"epoch": None}, ["'epoch'"]),
         ({"alphabet": ["x", "y"]}, ["Class 0 of the alphabet is 'x'", "blank"]),
         ({"hyperparameters": {"lr": -1.0}}, ["hyperparameters: lr is -1.0", "more than 0 and at most 1000"]),

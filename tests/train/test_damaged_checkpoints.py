@@ -118,9 +118,9 @@ def test_a_field_of_the_wrong_kind_is_named(saved, changes, named):
 
 def test_weights_that_do_not_fit_are_refused_with_the_file(saved):
     plain = torch.load(saved, weights_only=True)
-    plain["model"]["fc.bias"] = torch.zeros(5, dtype=torch.complex64)
+    plain["model"]["fc.bias"] = torch.zeros(5, dtype=torch.float64)
     torch.save(plain, saved)
-    sentence = "fc.bias is torch.complex64 in the checkpoint; it must be torch.float32."
+    sentence = "fc.bias is torch.float64 in the checkpoint; it must be torch.float32."
     assert outcome(saved) == f"{saved} is not a valid checkpoint: {sentence}"
     with pytest.raises(CheckpointError) as caught:
         load_weights(Recogniser(tiny.quantized(), 5), plain["model"])

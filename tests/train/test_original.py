@@ -111,7 +111,7 @@ def test_the_case_has_its_hyperparameters_and_every_weight():
     hp = loaded.hyperparameters
     assert str(hp.experiment_name()) == "QLSTM4_W2B8A4I32_FC_W32B32"
     assert (loaded.epoch, loaded.optimiser, loaded.origin) == (11, None, "pytorch-ocr")
-    stored = TorchFile(CASE, CASE.read_bytes())
+    stored = TorchFile(CASE, io.BytesIO(CASE.read_bytes()))
     names = {
         "recurrent.": "recurrent_layer.",
         "batch_norm.": "batch_norm_fc.batch_norm.",
@@ -244,6 +244,6 @@ def test_a_shared_block_of_numbers_is_read_at_its_places(tmp_path):
     torch.save({"a": block[:16].view(2, 8), "b": block[16:24]}, buffer, _use_new_zipfile_serialization=False)
     content = buffer.getvalue()
     assert content.endswith(struct.pack("<64f", *range(64)))  # the whole block, once
-    file = TorchFile("x", content)
+    file = TorchFile("x", io.BytesIO(content))
     assert file.tensor(file.content["a"]).tolist() == [list(range(8)), list(range(8, 16))]
     assert file.tensor(file.content["b"]).tolist() == list(range(16, 24))

@@ -13,7 +13,7 @@ import torch
 
 from datapath.errors import CheckpointError
 from tests.golden_data import REPOSITORY
-from train.torch_file import LEGACY_MAGIC, LEGACY_PROTOCOL, TorchFile
+from train.torch_file import LEGACY_MAGIC, LEGACY_PROTOCOL, MAX_CHECKPOINT_BYTES, TorchFile, open_torch_file
 from train.torch_pickle import StoredTensor
 
 CASE = REPOSITORY / "tests" / "cases" / "original-checkpoint" / "epoch_best_cer.tar"
@@ -24,6 +24,10 @@ def saved(content, *, legacy, **options) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=not legacy, **options)
     return buffer.getvalue()
+
+
+def torch_file(path, content: bytes) -> TorchFile:
+    return TorchFile(path, io.BytesIO(content))
 
 
 def values(file: TorchFile, content=None):
@@ -77,7 +81,7 @@ def test_every_type_and_layout_is_read(legacy):
         "flags": torch.tensor([True, False]),
         **{str(one): torch.tensor([2, 3, 5], dtype=one) for one in types},
     }
-    read = values(TorchFile("x", saved(content, legacy=legacy)))
+    read = values(torch_file("x", saved(content, legacy=legacy)))
     assert read.keys() == content.keys()
     assert read["text"] == content["text"]
     for name in content.keys() - {"text"}:
@@ -90,7 +94,7 @@ def test_every_type_and_layout_is_read(legacy):
 @pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"])
 def test_a_state_dict_has_its_names_and_weights(legacy, protocol):
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
-    read = values(TorchFile("x", saved(model.state_dict(), legacy=legacy, pickle_protocol=protocol)))
+    read = values(torch_file("x", saved(model.state_dict(), legacy=legacy, pickle_protocol=protocol)))
     assert list(read) == list(model.state_dict())
     assert all(torch.equal(read[name], one) for name, one in model.state_dict().items())
 
@@ -104,22 +108,22 @@ def test_numbers_of_a_machine_with_the_high_byte_first():
             if name.endswith("/data/0"):
                 entry = struct.pack(">2f", 1.5, -2.0)
             swapped.writestr(name, b"big" if name.endswith("/byteorder") else entry)
-    assert values(TorchFile("x", buffer.getvalue()))["a"].tolist() == [1.5, -2.0]
+    assert values(torch_file("x", buffer.getvalue()))["a"].tolist() == [1.5, -2.0]
 
 
 @pytest.mark.parametrize("storage", [b"ctorch\nFloatStorage\n", b"ctorch.cuda\nFloatStorage\n"])
 def test_a_file_of_python_2_from_a_gpu_is_read_into_the_memory_of_the_cpu(storage):
-    file = TorchFile("x", legacy_file(tensor_pickle(storage=storage), ["7"], BLOCK))
+    file = torch_file("x", legacy_file(tensor_pickle(storage=storage), ["7"], BLOCK))
     assert file.tensor(file.content).tolist() == [0.5, -3.0]
 
 
 def test_an_ordered_dict_of_python_2_is_its_pairs():
     pairs = b"\x80\x02ccollections\nOrderedDict\n(](](U\x01aK\x01e](U\x01bK\x02eetR."
-    assert TorchFile("x", legacy_file(pairs, [], b"")).content == {"a": 1, "b": 2}
+    assert torch_file("x", legacy_file(pairs, [], b"")).content == {"a": 1, "b": 2}
 
 
 def test_numbers_of_numpy_are_passed_over():
-    file = TorchFile("x", saved({"best": np.float64(2.5), "epoch": 3}, legacy=True))
+    file = torch_file("x", saved({"best": np.float64(2.5), "epoch": 3}, legacy=True))
     assert file.content["epoch"] == 3
 
 
@@ -128,7 +132,7 @@ def test_the_case_is_what_torch_reads():
     refuses the file."""
     with torch.serialization.safe_globals([(collections.OrderedDict, "__main__.objdict")]):
         expected = torch.load(CASE, weights_only=True)
-    read = values(TorchFile(CASE, CASE.read_bytes()))
+    read = values(torch_file(CASE, CASE.read_bytes()))
     assert read.keys() == expected.keys()
     assert read["trainer_params"] == dict(expected["trainer_params"])
     assert all(torch.equal(read["state_dict"][name], one) for name, one in expected["state_dict"].items())
@@ -139,7 +143,7 @@ def test_the_case_is_what_torch_reads():
 
 def refusal(file: bytes) -> str:
     with pytest.raises(CheckpointError) as caught:
-        TorchFile("x.tar", file)
+        torch_file("x.tar", file)
     assert str(caught.value).startswith("x.tar ")
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -221,6 +225,48 @@ def test_a_declared_size_takes_no_memory(file, named):
     assert named in refusal(file)
 
 
+def shared_block(*, views: int, count: int = 250) -> bytes:
+    """Many tensors in one block of numbers, each of them whole."""
+    block = torch.zeros(count)
+    return saved({str(number): block.as_strided((count,), (0,)) for number in range(views)}, legacy=False)
+
+
+def test_tensors_together_have_no_more_bytes_than_the_file():
+    """Each fits into the block; 1000 bytes in the file, 500 000 in the memory."""
+    file = torch_file("x.tar", shared_block(views=500))
+    with pytest.raises(CheckpointError) as caught:
+        values(file)
+    assert "and its tensors state more" in str(caught.value)
+    assert len(values(torch_file("x", shared_block(views=1)))) == 1
+
+
+def test_blocks_in_one_place_of_the_file_are_refused():
+    """Entries of an archive can name the same bytes."""
+    count = 4096
+    content = saved({str(number): torch.full((count,), float(number)) for number in range(20)}, legacy=False)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        (pickled,) = (archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/data.pkl", pickled)
+        archive.writestr("a/data/0", bytes(4 * count))
+        first = archive.getinfo("a/data/0")
+        for number in range(1, 20):
+            other = zipfile.ZipInfo(f"a/data/{number}")
+            for name in ("header_offset", "CRC", "file_size", "compress_size", "external_attr"):
+                setattr(other, name, getattr(first, name))
+            archive.filelist.append(other)
+    assert "its blocks of numbers state 327680" in refusal(buffer.getvalue())
+
+
+def test_a_large_file_is_refused_by_its_size(tmp_path):
+    path = tmp_path / "x.tar"
+    with path.open("wb") as handle:
+        handle.truncate(MAX_CHECKPOINT_BYTES + 1)  # takes no place on the disk
+    with pytest.raises(CheckpointError, match="has 4294967297 bytes; at most 4294967296"), open_torch_file(path):
+        pass
+
+
 @pytest.mark.parametrize("made", [b"ctorch\nSize\n", b"ccollections\nOrderedDict\n"])
 def test_items_that_are_copied_again_and_again_are_refused(made):
     """A list of 1000 pairs, which 5000 calls of 6 bytes would copy into 5 million items."""
@@ -236,7 +282,7 @@ def test_a_name_that_is_no_text_is_not_written_out():
 
 def test_a_place_in_the_memo_takes_no_memory():
     """Python's own unpickler makes a table of 2**32 entries for it."""
-    assert TorchFile("x", legacy_file(b"\x80\x02]r\xff\xff\xff\x7f.", [], b"")).content == []
+    assert torch_file("x", legacy_file(b"\x80\x02]r\xff\xff\xff\x7f.", [], b"")).content == []
 
 
 def test_every_cut_and_every_changed_byte_is_read_or_refused():
@@ -247,6 +293,6 @@ def test_every_cut_and_every_changed_byte_is_read_or_refused():
         changed = bytearray(whole)
         changed[choose.randrange(3000)] = choose.randrange(256)
         try:
-            values(TorchFile("x.tar", bytes(changed)))
+            values(torch_file("x.tar", bytes(changed)))
         except CheckpointError as error:
             assert str(error).startswith("x.tar ")
