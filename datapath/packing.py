@@ -35,8 +35,12 @@ def pack_columns(columns: np.ndarray, bits: int) -> np.ndarray:
     :param columns: integers [T, I], raw values of ``fixed<bits, 1>``.
     :param bits: A, width of a pixel.
     :returns: uint64 (little-endian) [2 * T * packed_width(I, bits) / 64].
-    :raises DataError: a value outside the range.
+    :raises DataError: not integers [T, I], or a value outside the range.
     """
+    if columns.ndim != 2 or columns.dtype.kind not in "iu":
+        raise DataError(
+            f"The pixels have shape {list(columns.shape)} and type {columns.dtype}; it must be integers [T, I]."
+        )
     low, high = unit_format(bits).min, unit_format(bits).max
     if columns.size and not (low <= columns.min() and columns.max() <= high):
         raise DataError(f"A pixel of {columns.min()}..{columns.max()} does not fit {bits} bits ({low}..{high}).")
@@ -55,12 +59,15 @@ def unpack_columns(words: np.ndarray, *, inputs: int, bits: int) -> np.ndarray:
     :param inputs: I, pixels of a column.
     :param bits: A, width of a pixel.
     :returns: int8 [T, inputs].
-    :raises DataError: not whole column pairs, or a backward record that is not the forward one's mirror.
+    :raises DataError: not whole column pairs, a bit behind the pixels of a record that is not zero, or a backward record that
+        is not the forward one's mirror.
     """
     records = unpack_records(words, inputs=inputs, bits=bits)
     forward, backward = records[:, 0], records[::-1, 1]
     if not np.array_equal(forward, backward):
         raise DataError("The backward records are not the forward records in reverse.")
+    if not np.array_equal(pack_columns(forward, bits), words):
+        raise DataError(f"A record has bits behind its {inputs} pixels of {bits} bits; they must be zero.")
     return forward
 
 

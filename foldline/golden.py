@@ -18,7 +18,7 @@ from PIL import Image
 
 from datapath.alphabet import BLANK, Alphabet
 from datapath.design import Design, Folding, Gate, Limits, Provenance
-from datapath.errors import DataError, FileError
+from datapath.errors import DataError, FileError, FoldlineError
 from datapath.files import write_npz
 from datapath.folded import fold, unfold
 from datapath.formats import unit_format
@@ -239,14 +239,17 @@ def _check_design(name: str, folder: Path) -> CheckedDesign:
     lines = sum(key.startswith("pixels_") for key in stored)
     seen, values = set(), 0
     for i in range(lines):
-        for key, computed in _recomputed(design, network, stored, i):
-            if key not in stored:
-                differences.append(f"{name}: {key} is missing.")
-                continue
-            seen.add(key)
-            values += stored[key].size
-            if difference := describe_difference(stored[key], computed):
-                differences.append(f"{name}: {key} differs in {difference}")
+        try:
+            for key, computed in _recomputed(design, network, stored, i):
+                if key not in stored:
+                    differences.append(f"{name}: {key} is missing.")
+                    continue
+                seen.add(key)
+                values += stored[key].size
+                if difference := describe_difference(stored[key], computed):
+                    differences.append(f"{name}: {key} differs in {difference}")
+        except FoldlineError as error:
+            differences.append(f"{name}: line {i} cannot be computed: {error}")
     if unknown := stored.keys() - seen:
         differences.append(f"{name}: nothing computes {', '.join(sorted(unknown))}.")
     if not lines:
@@ -259,8 +262,14 @@ def _recomputed(design: Design, network, stored: Mapping[str, np.ndarray], i: in
     bits = design.precision.activation
     if f"image_{i}" in stored:
         grey = stored[f"image_{i}"]
+        if grey.ndim != 2 or grey.dtype != np.uint8:
+            raise DataError(
+                f"image_{i} has shape {list(grey.shape)} and type {grey.dtype}; it must be uint8 [rows, columns]."
+            )
         yield f"image_{i}", grey  # the one stage that nothing comes before
         yield f"pixels_{i}", image_columns(Image.fromarray(grey), target_height=design.inputs, bits=bits)
+    if f"pixels_{i}" not in stored:
+        raise DataError(f"There is no pixels_{i}.")
     pixels = stored[f"pixels_{i}"]
     words = pack_columns(pixels, bits)
     yield f"words_{i}", words

@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 import subprocess
 import weakref
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -45,6 +46,9 @@ class Kind(IntEnum):
     READ_MEMORY = 34
     WRITE_MEMORY = 35
 
+
+MAX_BURST = 4096
+"""Most bytes of a burst: it ends at a boundary of 4 KB (AMBA AXI)."""
 
 END_SECONDS = 60
 """In which a process writes the rest of a waveform and ends."""
@@ -136,7 +140,8 @@ class RtlModel:
 
     def read_register(self, offset: int) -> int:
         """Read the 32 bits of the register at a byte offset, by an AXI4-Lite transaction."""
-        (value,) = struct.unpack("<I", self._command(Kind.READ_REGISTER, struct.pack("<I", offset)))
+        with _protocol():
+            (value,) = struct.unpack("<I", self._command(Kind.READ_REGISTER, struct.pack("<I", offset)))
         return value
 
     def run(self, clocks: int) -> tuple[int, bool]:
@@ -144,7 +149,8 @@ class RtlModel:
 
         :returns: the clocks that passed, and whether the line has ended, in these or before.
         """
-        passed, ended = struct.unpack("<QI", self._command(Kind.RUN, struct.pack("<Q", clocks)))
+        with _protocol():
+            passed, ended = struct.unpack("<QI", self._command(Kind.RUN, struct.pack("<Q", clocks)))
         return passed, bool(ended)
 
     def write_waveform(self, path: Path, *, first: int, last: int) -> None:
@@ -164,15 +170,18 @@ class RtlModel:
             "hidden": self._design.hidden,
             "scores": self._design.folding.pe_out,
         }
-        (cycles,), taken, found = struct.unpack_from("<Q", payload), 8, {}
-        for name, count in lanes.items():
-            arrays = []
-            for dtype in ("<i2", "<u4"):
-                (size,) = struct.unpack_from("<I", payload, taken)
-                taken += 4 + size
-                arrays.append(np.frombuffer(payload[taken - size : taken], dtype=dtype))
-            values, clocks = arrays
-            found[name] = ObservedValues(values.reshape(-1, count), clocks.astype(np.int64))
+        with _protocol():
+            (cycles,), taken, found = struct.unpack_from("<Q", payload), 8, {}
+            for name, count in lanes.items():
+                arrays = []
+                for dtype in ("<i2", "<u4"):
+                    (size,) = struct.unpack_from("<I", payload, taken)
+                    taken += 4 + size
+                    arrays.append(np.frombuffer(payload[taken - size : taken], dtype=dtype))
+                values, clocks = arrays
+                found[name] = ObservedValues(values.reshape(len(clocks), count), clocks.astype(np.int64))
+            if taken != len(payload):
+                raise ValueError(f"{len(payload)} bytes of observed values, of which {taken} are read")
         return Observed(cycles, **found)
 
     def _command(self, kind: Kind, payload: bytes) -> bytes:
@@ -184,8 +193,10 @@ class RtlModel:
                 if kind == Kind.DONE:
                     return payload
                 if kind == Kind.FAILED:
-                    raise ToolError(f"The RTL simulation failed: {payload.decode()}")
-                self._send(Kind.MEMORY, self._memory_answer(kind, payload))
+                    raise ToolError(f"The RTL simulation failed: {payload.decode(errors='replace')}")
+                with _protocol():
+                    answer = self._memory_answer(kind, payload)
+                self._send(Kind.MEMORY, answer)
         except (BrokenPipeError, EOFError) as error:
             status = self._process.wait()
             raise ToolError(f"The RTL simulation ended: {self._error_text() or f'status {status}'}") from error
@@ -194,9 +205,13 @@ class RtlModel:
         (address,) = struct.unpack_from("<Q", payload)
         if kind == Kind.READ_MEMORY:
             (length,) = struct.unpack_from("<I", payload, 8)
+            if length > MAX_BURST:
+                raise ValueError(f"a burst of {length} bytes; the longest has {MAX_BURST}")
             data, response = self.memory.read(address, length)
             return struct.pack("<I", response) + data
-        words = (len(payload) - 8) // 9
+        words, rest = divmod(len(payload) - 8, 9)
+        if kind != Kind.WRITE_MEMORY or rest:
+            raise ValueError(f"a frame of kind {kind} and {len(payload)} bytes")
         data, strobes = payload[8 : 8 + 8 * words], np.frombuffer(payload[8 + 8 * words :], dtype=np.uint8)
         written = np.unpackbits(strobes, bitorder="little").astype(bool)
         return struct.pack("<I", self.memory.write(address, data, written))
@@ -219,6 +234,15 @@ class RtlModel:
         """The first line that the process wrote to standard error."""
         lines = self._errors.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[0].strip() if lines else ""
+
+
+@contextmanager
+def _protocol() -> Iterator[None]:
+    """Turn what is not of the protocol into a ToolError: the program in the cache is then another one, or it is damaged."""
+    try:
+        yield
+    except (struct.error, ValueError) as error:
+        raise ToolError(f"The RTL simulation answers in another way than its protocol says: {error}.") from error
 
 
 def _end(process: subprocess.Popen, held: ExitStack) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from datapath.errors import ToolError
+from datapath.quoting import MAX_QUOTED, quoted
 
 _GENERATED = re.compile(
     r"_(?:TRELLIS_\w+?|LUT[1-6]|CCU2C|PFUMX|L6MUX21|MULT18X18D|P?DPW?16KD|INV|CARRY4|MUXF[78]|FD[RSCP]E|SRL\w+?|RAM\w+?)"
@@ -92,11 +93,12 @@ class Netlist:
             module = json.loads(text)["modules"][top]
             return cls(
                 cells={name: _cell(name, cell) for name, cell in module["cells"].items()},
-                ports={name: (port["direction"], tuple(port["bits"])) for name, port in module["ports"].items()},
-                names={name: tuple(net["bits"]) for name, net in module["netnames"].items() if not net["hide_name"]},
+                ports={name: (port["direction"], _bits(port["bits"])) for name, port in module["ports"].items()},
+                names={name: _bits(net["bits"]) for name, net in module["netnames"].items() if not net["hide_name"]},
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ToolError(f"The netlist of {top} is not what yosys writes: {error!r}.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"{type(error).__name__}: {error}"[:MAX_QUOTED]
+            raise ToolError(f"The netlist of {top} is not what yosys writes: {reason}.") from error
 
     @cached_property
     def driver(self) -> dict[int, tuple[Cell, str]]:
@@ -145,7 +147,7 @@ class Netlist:
         """
         cell = self.cells.get(name)
         if cell is not None and is_flip_flop(cell.kind):
-            for bit in wires(cell.outputs["Q"]):
+            for bit in wires(cell.outputs.get("Q", ())):
                 if found := self.name_of_bit(bit):
                     return found
         return ".".join(path_of(name)) or (cell.kind if cell else name.partition("$")[0] or "an unnamed cell")
@@ -168,8 +170,17 @@ def wires(bits: Iterable[int | str]) -> list[int]:
 
 
 def _cell(name: str, cell: dict) -> Cell:
-    directions, connections = cell.get("port_directions", {}), cell["connections"]
-    ports = {port: tuple(bits) for port, bits in connections.items()}
+    directions, kind = cell.get("port_directions", {}), cell["type"]
+    if not isinstance(kind, str):
+        raise ValueError(f"the type of {name} is not a text")
+    ports = {port: _bits(bits) for port, bits in cell["connections"].items()}
     inputs = {port: bits for port, bits in ports.items() if directions.get(port) == "input"}
     outputs = {port: bits for port, bits in ports.items() if directions.get(port) == "output"}
-    return Cell(name, cell["type"], inputs, outputs)
+    return Cell(name, kind, inputs, outputs)
+
+
+def _bits(bits: list) -> tuple[int | str, ...]:
+    """The bits of a port or signal: numbers of wires, and constants."""
+    if not isinstance(bits, list) or not all(type(bit) in (int, str) for bit in bits):
+        raise ValueError(f"bits are {quoted(bits)}")
+    return tuple(bits)

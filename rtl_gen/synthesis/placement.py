@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datapath.errors import ToolError
+from datapath.quoting import MAX_QUOTED, quoted
 from rtl_gen.serial import PACKAGE, SPEED
 from rtl_gen.synthesis.netlist import Netlist, path_of
 from rtl_gen.synthesis.tools import Progress, Tool, run_tool
@@ -120,20 +122,35 @@ def parse_report(text: str | bytes, netlist: Netlist) -> dict:
         if not paths:
             raise ToolError("The report of nextpnr has no path between two registers.")
         return {
-            "fmax_mhz": min(float(clock["achieved"]) for clock in found["fmax"].values()),
+            "fmax_mhz": min(_number(clock["achieved"]) for clock in found["fmax"].values()),
             "worst_path": asdict(max(paths, key=lambda path: path.nanoseconds)),
             "used": {
-                kind: (int(cells["used"]), int(cells["available"])) for kind, cells in found["utilization"].items()
+                kind: (_count(cells["used"]), _count(cells["available"]))
+                for kind, cells in found["utilization"].items()
             },
         }
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ToolError(f"The report of nextpnr is not what it writes: {error!r}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"[:MAX_QUOTED]
+        raise ToolError(f"The report of nextpnr is not what it writes: {reason}.") from error
+
+
+def _number(value: object) -> float:
+    """A time or a clock, 0 or more."""
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{quoted(value)} is not a number of 0 or more")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{quoted(value)} is not a count")
+    return value
 
 
 def _worst_path(steps: list[dict], netlist: Netlist) -> WorstPath:
-    routing = sum(float(step["delay"]) for step in steps if step["type"] == "routing")
-    logic = sum(float(step["delay"]) for step in steps if step["type"] in LOGIC)
-    whole = sum(float(step["delay"]) for step in steps)
+    routing = sum(_number(step["delay"]) for step in steps if step["type"] == "routing")
+    logic = sum(_number(step["delay"]) for step in steps if step["type"] in LOGIC)
+    whole = sum(_number(step["delay"]) for step in steps)
     through = [".".join(path_of(step["net"])) for step in steps if step["type"] == "routing"]
     return WorstPath(
         start=netlist.name_of_cell(steps[0]["from"]["cell"]),

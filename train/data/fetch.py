@@ -196,7 +196,7 @@ def _zip_members(opened: zipfile.ZipFile) -> Iterator[_Member]:
         # The upper half of the attributes is the Unix file mode, 0 if the archive was made on another system.
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind in (0, stat.S_IFREG, stat.S_IFDIR):
-            kind = stat.S_IFDIR if info.is_dir() else stat.S_IFREG
+            kind = stat.S_IFDIR if info.filename.endswith("/") else stat.S_IFREG  # is_dir fails for an empty name
         yield _Member(info.filename, info.file_size, kind, partial(opened.open, info))
 
 

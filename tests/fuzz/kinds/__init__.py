@@ -1,0 +1,1 @@
+"""The formats, by what reads them. Each module has `FORMATS`."""
