@@ -58,7 +58,7 @@ def render_scripts(facts: ProjectFacts) -> dict[str, str]:
         "lut_rom_depth": LUT_ROM_DEPTH,
         "parts": readme_parts(facts),
     }
-    kernel = render_template("hls_gen", "project/kernel.tcl.j2")
+    kernel = render_template("hls_gen", "project/kernel.tcl.j2", files=(*facts.sources, *facts.headers))
     build = render_build(facts, origin="the IP core of run_hls.tcl", kernel=kernel)
     return {
         path: build if path == "build.tcl" else render_template("hls_gen", f"project/{path}.j2", **values)

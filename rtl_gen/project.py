@@ -92,6 +92,8 @@ def _render_scripts(project: BoardProject, files: dict[str, str]) -> dict[str, s
         "project/kernel.tcl.j2",
         sources=sources,
         memories=[memory.path for memory in memories],
+        banner=project.banner,
+        top_file=values["top_file"],
         control_interface=CONTROL_INTERFACE,
         memory_interface=MEMORY_INTERFACE,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from datapath.bounds import SumWidths, sum_bounds
 from datapath.design import Design
 from datapath.errors import FileError
-from datapath.files import file_errors, write_text
+from datapath.generated_files import write_generated
 from datapath.reading import first_line
 from datapath.registers import CONTROL_BYTES, TOP
 from datapath.roms import Rom, design_roms
@@ -126,27 +126,25 @@ def render_top(values: Mapping[str, int], *, title: str, observed: bool) -> str:
     return render_template("rtl_gen", f"{TOP_FILE}.j2", **about)
 
 
-def write_rtl(folder: Path, files: Mapping[str, str]) -> None:
-    """Write the files of `render_rtl`; those of an earlier one are replaced.
+def write_rtl(folder: Path, files: Mapping[str, str], *, force: bool = False) -> int:
+    """Write the files of `render_rtl` with their list, see `datapath.generated_files`; those of an earlier one are replaced.
 
-    :param folder: a new or an empty folder, or one with the files of an earlier call and no others.
+    :param folder: a missing or empty folder, or one with the files of an earlier call.
     :param files: text by name.
-    :raises FileError: the folder holds other files, or cannot be written.
+    :param force: replace files that were edited; without a list, those that differ.
+    :returns: the number of files.
+    :raises FileError: the folder holds other files or edited ones, or cannot be written.
     """
-    with file_errors("use the folder", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        present = sorted(entry.name for entry in folder.iterdir())
-    top = folder / TOP_FILE
-    ours = top.is_file() and _MARK in first_line(top)
-    others = [name for name in present if not ours or not (name.endswith(SOURCES) or name == BOUNDS_FILE)]
-    if others:
-        raise FileError(f"{folder} holds {others[0]}, which is not of the RTL; name a new or an empty folder.")
-    with file_errors("replace the files of", folder):
-        for name in present:
-            if name not in files:  # of another design, or of another version of the library
-                (folder / name).unlink()
-    for name, text in files.items():
-        write_text(folder / name, text)
+
+    def without_list(present: list[str]) -> list[str]:
+        top = folder / TOP_FILE
+        ours = top.is_file() and _MARK in first_line(top)
+        others = [name for name in present if not ours or not (name.endswith(SOURCES) or name == BOUNDS_FILE)]
+        if others:
+            raise FileError(f"{folder} holds {others[0]}, which is not of the RTL; name a new or an empty folder.")
+        return present
+
+    return write_generated(folder, files, without_list=without_list, force=force)
 
 
 def memory_files(design: Design) -> dict[str, str]:

@@ -13,10 +13,12 @@ from datapath.architecture import Architecture
 from datapath.boards import TargetBoard
 from datapath.design import Design
 from datapath.errors import ConfigError, FileError
-from datapath.files import file_errors, os_reason, write_text
+from datapath.files import os_reason
+from datapath.generated_files import listed_files, write_generated
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.reading import first_line
+from datapath.temporaries import SUFFIX, scratch_folder
 from datapath.version import TOOL
 
 MAX_ANSWERS = 3
@@ -138,33 +140,40 @@ def known_answers(lines: Sequence[tuple[np.ndarray, KernelResult]]) -> tuple[Kno
     return tuple(with_labels[:MAX_ANSWERS] or answers[:1])
 
 
-def write_project(folder: Path, files: Mapping[str, str], design: Design) -> None:
-    """Write a project; the files of an earlier one are replaced, those that the tools made stay.
+def write_project(folder: Path, files: Mapping[str, str], design: Design, *, force: bool = False) -> int:
+    """Write a project with its list of files, see `datapath.generated_files`; what the tools made stays.
 
-    :param folder: a new or empty folder, or one with a project of the same kind.
+    :param folder: a missing or empty folder, or one with a project of the same kind.
     :param files: text by path.
     :param design: of the project, which is written too, so that the folder has all that the driver needs.
-    :raises FileError: the folder holds other files or a project of another kind, or cannot be written.
+    :param force: replace generated files that were edited; without a list, those that differ.
+    :returns: the number of files.
+    :raises FileError: the folder holds other files, edited ones or a project of another kind, or cannot be written.
     """
     try:
-        present = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        present = (
+            {entry.name for entry in folder.iterdir() if not entry.name.endswith(SUFFIX)} if folder.exists() else set()
+        )
     except OSError as error:
         raise FileError(f"Cannot use {folder} as the folder of a project: {os_reason(error)}.") from error
-    readme = folder / "README.md"
-    if present and not (readme.is_file() and _MARK in first_line(readme)):
-        raise FileError(f"{folder} holds {present[0]} and is not a Foldline project; name a new or an empty folder.")
+    present |= {path.partition("/")[0] for path in listed_files(folder) or ()}  # of an update that has not ended
+
+    def without_list(names: list[str]) -> list[str]:
+        readme = folder / "README.md"
+        if not (readme.is_file() and _MARK in first_line(readme)):
+            raise FileError(f"{folder} holds {names[0]} and is not a Foldline project; name a new or an empty folder.")
+        rtl = sorted((folder / RTL_FOLDER).glob("*"))
+        return [readme.name, *(f"{RTL_FOLDER}/{path.name}" for path in rtl if path.suffix in RTL_SUFFIXES)]
+
+    if present and listed_files(folder) is None:
+        without_list(sorted(present))
     for name in sorted(_OF_ONE_KIND.keys() & present):
         if not any(path == name or path.startswith(f"{name}/") for path in files):
             raise FileError(
                 f"{folder} holds {name} and is a project {_OF_ONE_KIND[name]}; name another folder for one of another kind."
             )
-    for path, text in files.items():
-        target = folder / path
-        with file_errors("make the folder", target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, text)
-    with file_errors("replace the files of", folder / RTL_FOLDER):
-        for path in (folder / RTL_FOLDER).glob("*"):
-            if path.suffix in RTL_SUFFIXES and f"{RTL_FOLDER}/{path.name}" not in files:
-                path.unlink()  # of another design, or of another version of the library
-    design.save(folder / f"{design.experiment}.npz")
+    with scratch_folder("project") as made:
+        design.save(made / "design.npz")
+        content = (made / "design.npz").read_bytes()
+    generated = {**files, f"{design.experiment}.npz": content}
+    return write_generated(folder, generated, without_list=without_list, force=force)

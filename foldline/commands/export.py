@@ -59,6 +59,7 @@ _open = option_group("Project for open tools")
 @_open("--target", type=click.Choice(["ecp5"]), help="Chip of --project: an ECP5 on a ULX3S, with a serial port.")
 @_open("--baud", type=int, help="Rate of its serial port, in bit/s [default: 1000000].")
 @folding_options
+@_other("--force", is_flag=True, help="Replace generated files that were edited in the folder of --project or --rtl.")
 @_other(
     "--allow-narrowing",
     is_flag=True,
@@ -101,6 +102,7 @@ def command(
     design_path: Path | None,
     alphabet: Path | None,
     allow_narrowing: bool,
+    force: bool,
 ) -> None:
     """Write a weight header, a hardware project or a test image of a checkpoint or a design.
 
@@ -114,6 +116,9 @@ def command(
     in parallel.
 
     A checkpoint that was trained with more bits than the hardware has is not exported without --allow-narrowing.
+
+    A folder of --project or --rtl may be written again: foldline-files.sha256 in it lists the generated files, other files stay,
+    and a generated file that was edited is not replaced without --force.
     """
     from datapath.files import require_different
     from foldline.datasets import alphabet_source
@@ -125,8 +130,7 @@ def command(
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
     if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
-    if baud is not None and target is None:
-        raise click.UsageError("--baud needs --target ecp5.")
+    _require_needed(force=force, folder=project or rtl, baud=baud, target=target)
     _require_own_buffers(limits, output=output, held=project or rtl or design_path)
     if fast_csim and (output is None or output.suffix == ".npz"):
         raise click.UsageError("--fast-csim needs -o FILE.hpp: it changes the header.")
@@ -145,11 +149,11 @@ def command(
     for note in network.notes:
         click.echo(note, err=True)
     if target is not None:
-        _write_serial_project(design, project, clock_mhz, baud)
+        _write_serial_project(design, project, clock_mhz=clock_mhz, baud=baud, force=force)
     elif project is not None:
-        _write_project(design, project, kernel=kernel, board=board, clock_mhz=clock_mhz, images=lines)
+        _write_project(design, project, kernel=kernel, board=board, clock_mhz=clock_mhz, images=lines, force=force)
     if rtl is not None:
-        _write_rtl(design, rtl)
+        _write_rtl(design, rtl, force=force)
     if output is not None:
         _write(design, output, fast_csim)
     if test_image is not None:
@@ -158,6 +162,14 @@ def command(
         design.save(design_path)
     if alphabet is not None:
         design.alphabet.write(alphabet)
+
+
+def _require_needed(*, force: bool, folder: Path | None, baud: int | None, target: str | None) -> None:
+    """:raises click.UsageError: an option without the one that it belongs to."""
+    if force and folder is None:
+        raise click.UsageError("--force needs --project FOLDER or --rtl FOLDER.")
+    if baud is not None and target is None:
+        raise click.UsageError("--baud needs --target ecp5.")
 
 
 def _require_own_buffers(limits: dict[str, int | None], *, output: Path | None, held: Path | None) -> None:
@@ -195,13 +207,12 @@ def _write(design, output: Path, fast_csim: bool) -> None:
     print_note(f"{output}: {design.experiment}, {design.folding}")
 
 
-def _write_rtl(design, folder: Path) -> None:
+def _write_rtl(design, folder: Path, *, force: bool) -> None:
     from foldline.console.text import counted
     from rtl_gen.sources import render_rtl, write_rtl
 
-    files = render_rtl(design)
-    write_rtl(folder, files)
-    print_note(f"{folder}: {design.experiment}, {design.folding}, {counted(len(files), 'file')}")
+    written = write_rtl(folder, render_rtl(design), force=force)
+    print_note(f"{folder}: {design.experiment}, {design.folding}, {counted(written, 'file')}")
 
 
 def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
@@ -224,10 +235,10 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
         click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
 
 
-def _write_serial_project(design, folder: Path, clock_mhz: float | None, baud: int | None) -> None:
+def _write_serial_project(design, folder: Path, **options: object) -> None:
     from foldline.hardware.serial_projects import export_serial_project
 
-    exported = export_serial_project(design, folder, clock_mhz=clock_mhz, baud=baud)
+    exported = export_serial_project(design, folder, **options)
     settings = exported.settings
     print_note(
         f"{folder}: {design.experiment}, {design.folding}, {exported.files} files for a ULX3S (LFE5U-85F) at "

@@ -53,6 +53,7 @@ def export_project(
     board: str | None = None,
     clock_mhz: float | None = None,
     images: Sequence[Path] = (),
+    force: bool = False,
 ) -> ExportedProject:
     """Write a project for a board.
 
@@ -63,9 +64,11 @@ def export_project(
     :param clock_mhz: of the accelerator; None takes the board's.
     :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
         lines; of the RTL kernel they are the first that may become known-answer lines.
+    :param force: replace generated files that were edited.
     :raises ConfigError: an unknown board, a clock that it does not make, or the published kernel.
     :raises DesignError: the weights do not fit the board's part.
-    :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files, or cannot be written.
+    :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files or edited ones, or cannot be
+        written.
     :raises LimitError: an image exceeds the limit of columns.
     """
     if kernel is Kernel.PUBLISHED:
@@ -77,13 +80,13 @@ def export_project(
     given, made = [*_image_lines(design, images)], [*random_lines(design), *synthetic_lines(design)]
     lines = expected_lines(design, [*given, *made] if rtl else [*made, *given])
     files = (render_project if rtl else render)(design, chosen, lines=lines, clock_mhz=clock_mhz)
-    write_project(folder, files, design)
+    written = write_project(folder, files, design, force=force)
     if rtl:
         answers = answers_of(lines)
         count, labels = len(answers), sum(len(answer.labels) for answer in answers)
     else:
         count, labels = len(lines), sum(expected.found for _, expected in lines)
-    return ExportedProject(kernel=kernel, files=len(files) + 1, lines=count, labels=labels, fit=fit)
+    return ExportedProject(kernel=kernel, files=written, lines=count, labels=labels, fit=fit)
 
 
 def rtl_memories(design: Design) -> list[Memory]:

@@ -15,6 +15,7 @@ from hls_gen.resources.kernel_memories import Memory
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
 CORE = "hls/solution1/impl/ip"
+COPIED = "hls/solution1/impl/foldline"
 
 
 def example_memory(name: str, parallel: int, depth: int, width: int) -> Memory:
@@ -61,4 +62,8 @@ def write_project(folder: Path, facts: ProjectFacts, *, core: bool = False) -> P
     if core:
         (folder / CORE).mkdir(parents=True)
         (folder / CORE / "component.xml").touch()
+        for path in ("run_hls.tcl", *facts.sources, *facts.headers):
+            copy = folder / COPIED / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes((folder / path).read_bytes())
     return folder

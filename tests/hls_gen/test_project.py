@@ -16,7 +16,6 @@ from foldline.hardware.projects import expected_lines
 from hls_gen.project import pipelined_loops, render
 from hls_gen.sources import library_files
 from tests.designs import random_design
-from tests.hls_gen import project as scripts
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
 from tests.vendor_tools import needs_tclsh, run_script
 
@@ -148,7 +147,9 @@ def test_a_project_replaces_a_project_and_leaves_what_the_tools_made(files, tmp_
     write_project(folder, files, tiny_design())
     (folder / "hls").mkdir()
     (folder / "src" / "config.hpp").write_text("edited")
-    write_project(folder, files, tiny_design())
+    with pytest.raises(FileError, match=r"^src/config\.hpp in .* is not as Foldline wrote it; .* with --force\.$"):
+        write_project(folder, files, tiny_design())
+    write_project(folder, files, tiny_design(), force=True)
     assert (folder / "hls").is_dir()
     assert {path: (folder / path).read_text(encoding="utf-8") for path in files} == files
 
@@ -185,8 +186,7 @@ def test_the_hls_script_of_a_real_project_runs_and_lists_every_file(files, tool,
 def test_the_bitstream_script_of_a_real_project_runs(files, tmp_path):
     folder = tmp_path / "project"
     write_project(folder, files, tiny_design())
-    (folder / scripts.CORE).mkdir(parents=True)
-    (folder / scripts.CORE / "component.xml").touch()
+    assert run_script(folder, "run_hls.tcl", tool="vitis_hls").status == 0
     run = run_script(folder, "build.tcl", tool="vivado")
     assert (run.status, run.errors) == (0, "")
     name = str(tiny_design().experiment)

@@ -11,6 +11,7 @@ from datapath import Limits
 from datapath.boards import board_names, load_board
 from datapath.bounds import sum_bounds
 from datapath.errors import FileError, FoldlineError
+from datapath.generated_files import LIST
 from datapath.registers import CONTROL_BYTES
 from datapath.roms import design_roms
 from datapath.tables import SIGMOID, TANH
@@ -118,10 +119,23 @@ def test_files_are_written_over_earlier_ones_and_over_nothing_else(tmp_path):
     write_rtl(folder, render_rtl(design(peepholes=(9, 3))))
     assert (folder / "peepholes.mem").is_file()
     write_rtl(folder, render_rtl(design()))
-    assert {path.name for path in folder.iterdir()} == set(render_rtl(design()))
+    assert {path.name for path in folder.iterdir()} == {*render_rtl(design()), LIST}
+    (folder / LIST).unlink()
     (folder / "thesis.tex").touch()
     with pytest.raises(FileError, match=r"thesis\.tex"):
         write_rtl(folder, render_rtl(design()))
+
+
+def test_of_files_without_a_list_those_that_differ_need_force(tmp_path):
+    folder = tmp_path / "rtl"
+    write_rtl(folder, render_rtl(design(peepholes=(9, 3))))
+    (folder / LIST).unlink()
+    with pytest.raises(
+        FileError, match=r"and peepholes\.mem, topLevel_BLSTM_CTC\.v are not as Foldline writes them now; "
+    ):
+        write_rtl(folder, render_rtl(design()))
+    write_rtl(folder, render_rtl(design()), force=True)
+    assert {path.name for path in folder.iterdir()} == {*render_rtl(design()), LIST}
 
 
 def test_the_sources_of_another_project_are_not_replaced(tmp_path):

@@ -228,6 +228,49 @@ def test_vivado_needs_the_core_first(tmp_path):
     assert run.errors == f"ERROR: There is no IP core in {made.folder}/hls/solution1/impl/ip; run run_hls.tcl first.\n"
 
 
+@pytest.mark.parametrize("path", ["run_hls.tcl", "src/top.cpp", "src/weights.hpp"])
+def test_a_core_of_other_sources_is_refused_before_vivado_runs(path, tmp_path):
+    made = make_project("hls", tmp_path / "project")
+    assert run_script(made.folder, "run_hls.tcl", tool="vitis_hls").status == 0
+    assert build(made).status == 0
+    (made.folder / path).write_text("edited after the core was made")
+    run = build(made)
+    core = f"The IP core in {made.folder}/hls/solution1/impl/ip"
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors == f"ERROR: {core} is made of another {path} than the project's; run run_hls.tcl again.\n"
+    (made.folder / "hls/solution1/impl/foldline" / path).unlink()
+    copies = f"{made.folder}/hls/solution1/impl/foldline"
+    assert build(made).errors == (
+        f"ERROR: {core} has no copy of the {path} that it is made of in {copies}; run run_hls.tcl again.\n"
+    )
+
+
+def test_a_core_is_of_the_sources_that_were_synthesised(tmp_path):
+    """Those of the export may be newer; a core without a synthesis is none."""
+    made = make_project("hls", tmp_path / "project")
+    assert run_script(made.folder, "run_hls.tcl", tool="vitis_hls").status == 0
+    (made.folder / "src/weights.hpp").write_text("of another export")
+    assert run_script(made.folder, "run_hls.tcl", tool="vitis_hls", FOLDLINE_CSYNTH="0").status == 0
+    assert "is made of another src/weights.hpp than the project's" in build(made).errors
+    assert run_script(made.folder, "run_hls.tcl", tool="vitis_hls", STUB_FAIL="export_design").status == 1
+    assert "has no copy of the run_hls.tcl" in build(made).errors
+    assert run_script(made.folder, "run_hls.tcl", tool="vitis_hls").status == 0
+    assert build(made).status == 0
+
+
+def test_the_top_of_another_design_is_refused_before_vivado_runs(tmp_path):
+    made = make_project("rtl", tmp_path / "project")
+    top = made.folder / "rtl/topLevel_BLSTM_CTC.v"
+    first, rest = top.read_text().split("\n", 1)
+    other = first.replace(made.digest, "0123456789abcdef")
+    top.write_text(f"{other}\n{rest}")
+    run = build(made)
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors == (
+        f"ERROR: rtl/topLevel_BLSTM_CTC.v begins with '{other}', and build.tcl is of '{first}'; export the project again.\n"
+    )
+
+
 @pytest.mark.parametrize("lacking", ["rtl/rom.sv", "rtl/class_weights.mem", "rtl/topLevel_BLSTM_CTC.v"])
 def test_vivado_needs_all_sources_and_memory_files(lacking, tmp_path):
     made = make_project("rtl", tmp_path / "project")

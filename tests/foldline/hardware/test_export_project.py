@@ -50,13 +50,13 @@ def test_an_hls_project_is_written_and_described(saved, tmp_path):
     # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
-        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 22 files for AMD Kria KV260, kernel hls. "
+        f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 23 files for AMD Kria KV260, kernel hls. "
         "Weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
         f"The test bench has 4 lines with {counted(labels, 'label')}.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()
     assert "xck26" in (folder / "run_hls.tcl").read_text()
-    assert sum(path.is_file() for path in folder.rglob("*")) == 22
+    assert sum(path.is_file() for path in folder.rglob("*")) == 23
     refolded = design.refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
     assert Design.load(folder / "QLSTM4_W4B8A4I8_FC_W8B8.npz") == refolded
     manifest = Manifest.read(folder / "QLSTM4_W4B8A4I8_FC_W8B8.json")
@@ -81,7 +81,7 @@ def test_without_an_option_the_project_is_of_the_rtl_kernel(saved, tmp_path):
     assert design == Design.load(saved).refolded(Folding(pe=2, simd_input=8, simd_recurrent=2, pe_out=2))
     assert (manifest.part, manifest.clock_mhz, manifest.kernel) == ("xck26-sfvc784-2LV-c", 1000 / 7, Kernel.RTL)
     assert {entry.name for entry in folder.iterdir()} == {
-        *("Makefile", "README.md", "build.tcl", "rtl"),
+        *("Makefile", "README.md", "build.tcl", "rtl", "foldline-files.sha256"),
         *(f"{design.experiment}.{suffix}" for suffix in ("json", "npz")),
     }
     assert {path.name: path.read_text() for path in (folder / "rtl").iterdir()} == render_rtl(design)
@@ -99,6 +99,44 @@ def test_a_project_is_the_same_each_time_and_replaces_another_ones_sources(kerne
     assert contents(tmp_path / "again") != contents(tmp_path / "project")
     assert run("export", saved, "--project", tmp_path / "again", "--kernel", kernel).exit_code == 0
     assert contents(tmp_path / "again") == contents(tmp_path / "project")
+
+
+@pytest.mark.parametrize(
+    "options", [["--kernel", "rtl"], ["--kernel", "hls"], ["--target", "ecp5"]], ids=lambda words: words[1]
+)
+def test_an_edited_file_of_a_project_is_replaced_by_force_alone(options, saved, tmp_path):
+    folder = tmp_path / "project"
+    assert run("export", saved, "--project", folder, *options).exit_code == 0
+    written = contents(folder)
+    (folder / "Makefile").write_text("mine\n")
+    refused = run("export", saved, "--project", folder, *options)
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"Error: Makefile in {folder} is not as Foldline wrote it; name another folder, or replace it with --force.\n"
+    )
+    assert (folder / "Makefile").read_text() == "mine\n"
+    assert run("export", saved, "--project", folder, "--force", *options).exit_code == 0
+    assert contents(folder) == written
+
+
+def test_a_project_without_a_list_is_known_by_its_readme_and_what_differs_needs_force(saved, tmp_path):
+    folder = tmp_path / "project"
+    random_design(4, inputs=8, hidden=4, classes=5, peepholes=(9, 3)).save(tmp_path / "other.npz")
+    assert run("export", tmp_path / "other.npz", "--project", folder).exit_code == 0
+    (folder / "foldline-files.sha256").unlink()
+    refused = run("export", saved, "--project", folder)
+    assert refused.exit_code == 1
+    assert "has no foldline-files.sha256, by which an edited file is known, and Makefile, " in refused.stderr
+    assert run("export", saved, "--project", folder, "--force").exit_code == 0
+    assert not list((folder / "rtl").glob("peephole*.mem"))
+    assert run("export", saved, "--project", tmp_path / "new").exit_code == 0
+    assert contents(tmp_path / "new").items() <= contents(folder).items()
+
+
+def test_force_needs_a_folder_to_write(saved, tmp_path):
+    refused = run("export", saved, "-o", tmp_path / "net.hpp", "--force")
+    assert refused.exit_code == 2
+    assert "--force needs --project FOLDER or --rtl FOLDER." in refused.stderr
 
 
 def contents(folder: Path) -> dict[str, bytes]:

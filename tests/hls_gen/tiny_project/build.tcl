@@ -125,9 +125,40 @@ proc choose_board {} {
 
 set core [file join $here hls solution1 impl ip]
 
+# The files that the core is made of, and where run_hls.tcl has copied them to.
+set core_files {
+    run_hls.tcl
+    src/top.cpp
+    src/activations.hpp
+    src/config.hpp
+    src/hidden_layer.hpp
+    src/join_directions.hpp
+    src/kernel.hpp
+    src/labels.hpp
+    src/observe.hpp
+    src/output_layer.hpp
+    src/rom.hpp
+    src/tables.hpp
+    src/top.hpp
+    src/types.hpp
+    src/weights.hpp
+}
+set copied [file join $here hls solution1 impl foldline]
+
 proc check_kernel {} {
     if {![file exists [file join $::core component.xml]]} {
         error "There is no IP core in $::core; run run_hls.tcl first."
+    }
+    foreach path $::core_files {
+        if {![file exists [file join $::here $path]]} {
+            error "The project lacks $path; it must lie beside build.tcl as generated."
+        }
+        if {![file exists [file join $::copied $path]]} {
+            error "The IP core in $::core has no copy of the $path that it is made of in $::copied; run run_hls.tcl again."
+        }
+        if {[read_file [file join $::copied $path]] ne [read_file [file join $::here $path]]} {
+            error "The IP core in $::core is made of another $path than the project's; run run_hls.tcl again."
+        }
     }
 }
 

@@ -159,13 +159,31 @@ proc check_core {} {
     puts "INFO: the register map is the driver's: {$offsets}."
 }
 
+# The files that the core is made of, copied before synthesis, and beside the core once it is exported: build.tcl compares
+# them with those of the project.
+set synthesised [file join $here hls solution1 foldline]
+set exported [file join $here hls solution1 impl foldline]
+
+proc copy_files {from to} {
+    file delete -force $to
+    foreach path [concat run_hls.tcl $::sources $::headers] {
+        file mkdir [file dirname [file join $to $path]]
+        file copy [file join $from $path] [file join $to $path]
+    }
+}
+
 proc export_core {} {
+    if {![file exists $::synthesised]} {
+        error "There is no $::synthesised, the files that were synthesised; run the synthesis again."
+    }
+    file delete -force $::exported
     if {[catch {
         export_design -format ip_catalog -rtl verilog -vendor xilinx.com -library hls -version 1.0
     } message]} {
         error "export_design failed ($message); releases up to 2021.2 need AMD's patch of article 76960 since 2022."
     }
     check_core
+    copy_files $::synthesised $::exported
 }
 
 proc run_steps {arguments} {
@@ -180,6 +198,7 @@ proc run_steps {arguments} {
         csim_design -argv $vectors
     }
     if {$steps(csynth)} {
+        copy_files $::here $::synthesised
         csynth_design
     }
     if {$steps(cosim)} {
