@@ -314,7 +314,7 @@ def test_the_first_command_of_the_page_on_the_ecp5_writes_the_files_that_it_list
     runs(*export[1:])
     written = {path.name for path in (workplace / "board").iterdir()}
     page = (REPOSITORY / "docs" / "ecp5.md").read_text(encoding="utf-8")
-    listed = re.findall(r"`([\w.*]+)`", page[page.index("| files |") : page.index("Then in that folder")])
+    listed = re.findall(r"`([\w.*-]+)`", page[page.index("| files |") : page.index("Then in that folder")])
     kinds = {"*.sv", "*.mem", "NAME.npz"}
     assert kinds < set(listed)
     assert {name for name in written if not name.endswith((".sv", ".mem", ".npz"))} == set(listed) - kinds
