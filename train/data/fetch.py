@@ -7,25 +7,14 @@ files of the dataset's own folder are written, below a limit, and the folder app
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import os
-import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from datapath.errors import DataError, FileError, FoldlineError
 from datapath.files import os_reason
 from datapath.reading import file_digest
 from datapath.temporaries import scratch_folder
+from train.data.archives import Member, plain_files, reading
 from train.data.dataset import (
     IMAGE_FOLDER,
     TRAINING_LIST,
@@ -35,20 +24,10 @@ from train.data.dataset import (
     read_dataset,
     require_free,
 )
-from train.data.lists import is_inner_path
 
 UW3_500_COMMIT = "480ec662149ba4ab1d4358dc6623d8b250a6c56a"
 UW3_500_URL = f"https://codeload.github.com/Xilinx/pytorch-ocr/tar.gz/{UW3_500_COMMIT}"
 """Pinned to a commit. GitHub does not promise the same bytes for ever, so no digest of the archive is pinned."""
-
-MAX_EXPANDED_BYTES = 256 * 2**20
-"""All members together; UW3-500 has 3 MB."""
-
-READ_AT_ONCE = 2**20
-"""Bytes behind the end of a tar archive that are looked at at a time."""
-
-MAX_MEMBERS = 20_000
-"""UW3-500 has some 1 000, with its folders."""
 
 DOWNLOAD_TIMEOUT = 60
 """Seconds without an answer before a download is given up."""
@@ -136,7 +115,7 @@ def _innermost(error: BaseException) -> str:
 
 def _unpack(archive: Path, folder: Path, source: str) -> Path:
     """Extract the one dataset in `archive`, read it whole, and only then let `folder` appear."""
-    with _plain_files(archive, source) as members, fresh_folder(folder) as inside:
+    with plain_files(archive, source) as members, fresh_folder(folder) as inside:
         root = _dataset_root({member.path for member in members}, source)
         for member in members:
             parts = member.path.relative_to(root).parts if member.path.is_relative_to(root) else ("",)
@@ -153,86 +132,6 @@ def _unpack(archive: Path, folder: Path, source: str) -> Path:
     return folder
 
 
-@contextmanager
-def _reading(source: str) -> Iterator[None]:
-    """Turn the errors of reading an archive into a FileError with its name."""
-    try:
-        yield
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise FileError(f"{source} is not a tar.gz or zip archive, or it is damaged.") from error
-    except RuntimeError as error:  # a password, or a compression that Python does not know
-        raise FileError(f"{source} cannot be unpacked: {error}.") from error
-    except OSError as error:
-        raise FileError(f"Cannot read {source}: {os_reason(error)}.") from error
-
-
-@dataclass(frozen=True)
-class _Member:
-    """One entry of an archive: a plain file (`kind` S_IFREG of a Unix file mode), a folder (S_IFDIR), or another."""
-
-    name: str
-    size: int
-    kind: int
-    open: Callable[[], BinaryIO]
-
-    @property
-    def path(self) -> PurePosixPath:
-        return PurePosixPath(self.name)
-
-
-def _tar_members(opened: tarfile.TarFile) -> Iterator[_Member]:
-    for info in opened:
-        kind = stat.S_IFREG if info.isfile() else stat.S_IFDIR if info.isdir() else stat.S_IFLNK
-        yield _Member(info.name, info.size, kind, partial(opened.extractfile, info))
-    # tarfile takes a damaged header for the end. Behind the true end there are zeros only, and then the checksum of gzip.
-    while rest := opened.fileobj.read(READ_AT_ONCE):
-        if any(rest):
-            raise tarfile.ReadError("content behind the end of the archive")
-        yield _Member("", len(rest), stat.S_IFDIR, BytesIO)  # nothing to extract, but it counts against the limit
-
-
-def _zip_members(opened: zipfile.ZipFile) -> Iterator[_Member]:
-    for info in opened.infolist():
-        # The upper half of the attributes is the Unix file mode, 0 if the archive was made on another system.
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind in (0, stat.S_IFREG, stat.S_IFDIR):
-            kind = stat.S_IFDIR if info.filename.endswith("/") else stat.S_IFREG  # is_dir fails for an empty name
-        yield _Member(info.filename, info.file_size, kind, partial(opened.open, info))
-
-
-@contextmanager
-def _plain_files(archive: Path, source: str) -> Iterator[list[_Member]]:
-    """The plain files of a tar or zip archive, which stays open meanwhile.
-
-    :raises FileError: it cannot be read, or it holds what no dataset needs: links, devices, paths that lead outside,
-        too many members or too many bytes.
-    """
-    files, total = [], 0
-    with ExitStack() as stack:
-        with _reading(source):
-            if zipfile.is_zipfile(archive):
-                members = _zip_members(stack.enter_context(zipfile.ZipFile(archive)))
-            else:
-                members = _tar_members(stack.enter_context(tarfile.open(archive)))
-            for number, member in enumerate(
-                members, start=1
-            ):  # header by header: a limit stops a bomb before it is read
-                total += member.size
-                if member.path.parts and not is_inner_path(member.name):
-                    raise FileError(
-                        f"{source} holds {member.name!r}, a path that could lead outside; nothing was extracted."
-                    )
-                if number > MAX_MEMBERS:
-                    raise FileError(f"{source} holds more than {MAX_MEMBERS} members; nothing was extracted.")
-                if total > MAX_EXPANDED_BYTES:
-                    raise FileError(f"{source} expands beyond {MAX_EXPANDED_BYTES} bytes; nothing was extracted.")
-                if member.kind not in (stat.S_IFREG, stat.S_IFDIR):
-                    raise FileError(f"{source} holds {member.name!r}, a link or device; only plain files are taken.")
-                if member.kind == stat.S_IFREG:
-                    files.append(member)
-        yield files
-
-
 def _dataset_root(files: set[PurePosixPath], source: str) -> PurePosixPath:
     """The one folder in the archive that holds both lists and a folder of images."""
     with_images = {folder.parent for path in files for folder in path.parents if folder.name == IMAGE_FOLDER}
@@ -245,10 +144,10 @@ def _dataset_root(files: set[PurePosixPath], source: str) -> PurePosixPath:
     return roots[0]
 
 
-def _extract(member: _Member, target: Path, source: str) -> None:
+def _extract(member: Member, target: Path, source: str) -> None:
     if target.exists():
         raise FileError(f"{source} holds {str(member.path)!r} twice.")
-    with _reading(source), member.open() as packed:
-        content = packed.read()
+    with reading(source):
+        content = member.read()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
