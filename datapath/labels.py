@@ -28,6 +28,14 @@ def overlay_labels(scores: np.ndarray, *, limit: int | None = Limits.labels) -> 
     return np.array(_emit(*_best_classes(scores))[:limit], dtype=np.uint8)
 
 
+def most_labels(columns: int) -> int:
+    """Labels that a line can have at most: the overlay emits one at a blank column behind another one.
+
+    :param columns: T of the line.
+    """
+    return columns // 2
+
+
 def arrival_order(length: int) -> np.ndarray:
     """Columns from the centre outwards, T/2, T/2-1, T/2+1, ..., 0; of an odd T the lone centre comes first and once."""
     right = np.arange(length // 2, length)

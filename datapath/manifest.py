@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from datapath.alphabet import MAX_LABEL
+from datapath.alphabet import MAX_CLASSES, MAX_LABEL
 from datapath.design import Design, Limits
 from datapath.errors import DataError, DesignError, FileError, suggestion
 from datapath.files import write_text
 from datapath.json_text import parse_json
+from datapath.labels import most_labels
 from datapath.packing import WORD_DTYPE, pack_columns, unpack_columns
 from datapath.precision import Precision
+from datapath.quantities import MAX_VECTOR_BITS
 from datapath.quoting import quoted
 from datapath.reading import read_text
 from datapath.registers import CONTROL_BASE, require_register_base
@@ -32,7 +34,7 @@ MAX_BYTES = 32 * 2**20
 """Limit of a manifest; a known answer of the published overlay has some 25 KB."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_PART = re.compile(r"[0-9A-Za-z-]+")
+_PART = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ADDRESS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
 _MAX_MHZ = 1000
 
@@ -112,9 +114,9 @@ class Manifest:
 
     def __post_init__(self) -> None:
         _require(self, "network", _is_text(self.network, _DIGEST), "64 hexadecimal digits in lower case")
-        for name in ("inputs", "hidden", "classes"):
+        for name, most in (("inputs", MAX_VECTOR_BITS), ("hidden", MAX_VECTOR_BITS), ("classes", MAX_CLASSES)):
             value = getattr(self, name)
-            _require(self, name, _is_integer(value) and value >= 1, "an integer of 1 or more")
+            _require(self, name, _is_integer(value) and 1 <= value <= most, f"an integer of 1 to {most}")
         _require(self, "peepholes", isinstance(self.peepholes, bool), "true or false")
         _require(self, "part", _is_text(self.part, _PART), "a part number as Vivado spells it")
         clock = self.clock_mhz
@@ -126,7 +128,8 @@ class Manifest:
 
     def _require_possible(self, answer: KnownAnswer, which: str) -> None:
         columns, labels = answer.columns, answer.labels
-        length, most = len(columns), self.limits.labels
+        length = len(columns)
+        most = min(self.limits.labels, most_labels(length))
         if columns.ndim != 2 or columns.shape[1] != self.inputs:
             raise DesignError(f"{which} has columns of shape {list(columns.shape)}; it must be [T, {self.inputs}].")
         if not 1 <= length <= self.limits.columns:
@@ -230,9 +233,9 @@ class Manifest:
             kernel = Kernel(entries["kernel"])
         except ValueError:
             allowed = " or ".join(repr(one.value) for one in Kernel)
-            raise DesignError(f"kernel is {entries['kernel']!r}; it must be {allowed}.") from None
+            raise DesignError(f"kernel is {quoted(entries['kernel'])}; it must be {allowed}.") from None
         if not _is_text(base, _ADDRESS):
-            raise DesignError(f"control_base is {base!r}; it must be a hexadecimal address such as '0x43C00000'.")
+            raise DesignError(f"control_base is {quoted(base)}; it must be a hexadecimal address such as '0x43C00000'.")
         if not isinstance(answers, list):
             raise DesignError(f"answers is of type {type(answers).__name__}; it must be a list.")
         plain = ("network", "inputs", "hidden", "classes", "peepholes", "part", "clock_mhz")
@@ -278,7 +281,7 @@ def _require_names(entry: object, names: tuple[str, ...], what: str) -> None:
             raise DesignError(f"{what} has no {name}.")
     for name in entry:
         if name not in names:
-            raise DesignError(f"{what} has a field {name!r}{suggestion(name, names)}")
+            raise DesignError(f"{what} has a field {quoted(name)}{suggestion(name, names)}")
 
 
 def _network_facts(design: Design) -> dict[str, object]:
@@ -288,7 +291,7 @@ def _network_facts(design: Design) -> dict[str, object]:
 
 def _require(manifest: Manifest, name: str, holds: bool, rule: str) -> None:
     if not holds:
-        raise DesignError(f"{name} is {getattr(manifest, name)!r}; it must be {rule}.")
+        raise DesignError(f"{name} is {quoted(getattr(manifest, name))}; it must be {rule}.")
 
 
 def _is_integer(value: object) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import BoardError, LimitError
+from datapath.labels import most_labels
 from datapath.packing import WORD_DTYPE, column_words, pack_columns, unpack_labels
 from datapath.registers import STATUS, Control, Register, Status, line_registers
 from overlay_driver.board import Board
@@ -105,12 +106,13 @@ class LineBuffer:
                 "The accelerator reports done but wrote no result: it refused the line, or its writes do not reach the "
                 "buffer."
             )
-        count = int(words[0])
-        if counts_all and limit < count <= self.columns:
+        count, possible = int(words[0]), most_labels(self.columns)
+        if counts_all and limit < count <= possible:
             raise LimitError(f"The line has {count} labels; the accelerator writes at most {limit}.")
-        if count > limit:
+        if count > min(limit, possible):
+            most = min(limit, possible)
             raise BoardError(
-                f"The accelerator counts {count} labels for {self.columns} columns; the allowed range is 0 to {limit}."
+                f"The accelerator counts {count} labels for {self.columns} columns; the allowed range is 0 to {most}."
             )
         found = words[1 : 1 + count]
         wrong = np.flatnonzero((found == 0) | (found >= classes))

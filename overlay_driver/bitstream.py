@@ -9,6 +9,7 @@ from pathlib import Path
 from datapath.design import Design
 from datapath.errors import BoardError, DesignError, FileError
 from datapath.files import os_reason
+from datapath.quoting import quoted
 
 _FIELDS = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
 _DATA = b"e"
@@ -38,6 +39,16 @@ class BitFile:
     time: str
 
     @property
+    def options(self) -> dict[str, str]:
+        """What stands behind the design's name, ``;NAME=VALUE`` each, by the name in capital letters.
+
+        Vivado writes ``UserID``, ``Version``, ``COMPRESS``, ``SW_CRC`` and ``HW_TIMEOUT``, which change nothing for us, and
+        what `read_bit_file` refuses.
+        """
+        pairs = (option.partition("=") for option in self.design.split(";")[1:])
+        return {name.strip().upper(): value.strip() for name, _, value in pairs}
+
+    @property
     def has_published_name(self) -> bool:
         """Whether its name is one of LSTM-PYNQ's bitstreams, ``DATASET-WxAy-pynq.bit``."""
         return is_published_name(self.path)
@@ -61,7 +72,8 @@ def read_bit_file(path: Path) -> BitFile:
     """Read a bitstream's header, and check the length of its data.
 
     :param path: the .bit file.
-    :raises FileError: it is missing, truncated, or not a .bit file.
+    :raises FileError: it is missing, truncated, not a .bit file, or one that pynq does not load as a whole: of a part of
+        the logic, or encrypted.
     """
     try:
         with path.open("rb") as file:
@@ -82,7 +94,25 @@ def read_bit_file(path: Path) -> BitFile:
     actual = size - position - 5
     if actual != length:
         raise FileError(f"{path} is damaged: its header states {length} bytes of data, the file holds {actual}.")
-    return BitFile(path=path, **texts)
+    bit = BitFile(path=path, **texts)
+    _require_whole(bit)
+    return bit
+
+
+def _require_whole(bit: BitFile) -> None:
+    """Refuse what the driver's way of loading does not configure: pynq is told that it is a whole, plain bitstream."""
+    for name, value in bit.options.items():
+        if value.upper() in ("FALSE", "NO", "0"):
+            continue
+        if name in ("PARTIAL", "CLEAR"):
+            raise FileError(
+                f"{bit.path} configures a part of the logic: its header has {quoted(f'{name}={value}')}. Take the bitstream "
+                "of the whole design."
+            )
+        if "ENCRYPT" in name:
+            raise FileError(
+                f"{bit.path} is encrypted: its header has {quoted(f'{name}={value}')}; pynq loads plain bitstreams."
+            )
 
 
 def require_part(bit: BitFile, part: str) -> None:
@@ -91,12 +121,15 @@ def require_part(bit: BitFile, part: str) -> None:
     :param part: the board's part, as Vivado spells it, e.g. ``xc7z020clg400-1``.
     :raises BoardError: names both parts.
     """
-    if _bare_part(bit.part) != _bare_part(part):
+    if bare_part(bit.part) != bare_part(part):
         raise BoardError(f"{bit.path} is for the part {bit.part}; this board has {part}.")
 
 
-def _bare_part(part: str) -> str:
-    """Part and package without prefix and speed grade: ``7z020clg400`` of ``xc7z020clg400-1``."""
+def bare_part(part: str) -> str:
+    """Part and package without prefix and speed grade: ``7z020clg400`` of ``xc7z020clg400-1``.
+
+    :param part: as Vivado or a bitstream's header spells it.
+    """
     return re.sub(r"-\d.*$", "", part.lower().removeprefix("xc"))
 
 

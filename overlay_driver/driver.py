@@ -30,6 +30,7 @@ from overlay_driver.checks import (
     require_interval,
     require_line,
 )
+from overlay_driver.handoff import notes_on_address, require_handoff
 from overlay_driver.results import BoardResult
 
 TIMEOUT_FACTOR, TIMEOUT_SECONDS = 20, 1.0
@@ -58,8 +59,8 @@ class Driver:
     :raises ConfigError: `check_every` is outside its range.
     :raises DesignError: the bitstream or the manifest belongs to another design.
     :raises FileError: the bitstream cannot be read.
-    :raises BoardError: the bitstream is for another part. On entering: it cannot be loaded, the clock cannot be set,
-        there is no memory, or a known-answer line fails or gives other labels.
+    :raises BoardError: the bitstream is for another part, or its .hwh of another build. On entering: it cannot be loaded,
+        the clock cannot be set, there is no memory, or a known-answer line fails or gives other labels.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Driver:
         if self._bit is not None:
             require_named(self._bit.path, design)
             require_part(self._bit, board.part or manifest.part)
+            require_handoff(self._bit)
         manifest.require(design, str(bitstream or "The manifest"))
         self._cycles = cycles_of(Architecture.of(design), manifest.kernel)
         self._accelerator: Accelerator | None = None
@@ -105,8 +107,9 @@ class Driver:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the checks cannot find, one sentence each."""
-        return notes_on(self.manifest.answers, "in the manifest")
+        """What the checks cannot find, and where files differ, one sentence each."""
+        silent = notes_on(self.manifest.answers, "in the manifest")
+        return (*silent, *notes_on_address(self._bit, self._accelerator, self.manifest.control_base))
 
     def __enter__(self) -> Driver:
         with ExitStack() as unless_ready:
@@ -159,8 +162,7 @@ class Driver:
     def check(self) -> None:
         """Compute the known-answer lines.
 
-        :raises BoardError: one fails or gives other labels than the design, the clock is another one, or an iterator of
-            this driver is not exhausted.
+        :raises BoardError: one fails or gives other labels, the clock is another one, or an iterator is not exhausted.
         """
         self._require_free()
         self._check_in(self._buffers[0])
@@ -232,10 +234,9 @@ class Driver:
         """
         self._require_free()
         self._iterator = iterator = object()
-        errors: list[FoldlineError] = []
+        errors, running = [], None  # the error that ends the lines; the pixels of the running line
         every, now, seconds = self._check_every, self.board.timer.now, self._check_seconds
         held = HeldLines(self.manifest.answers, every=every, now=now, check_seconds=seconds)
-        running = None  # the pixels of the running line
         try:
             for number, line in enumerate(lines_until_error(lines, errors)):
                 filled = self._fill(self._buffers[number % 2], line)

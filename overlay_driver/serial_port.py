@@ -16,6 +16,7 @@ import numpy as np
 from datapath.design import Design
 from datapath.errors import BoardError, DataError, DesignError, FoldlineError, LimitError
 from datapath.files import os_reason
+from datapath.labels import most_labels
 from datapath.manifest import KnownAnswer
 from datapath.serial_frames import (
     ANSWER_HEAD,
@@ -348,9 +349,10 @@ class SerialDriver:
         """The labels of an answer, uint8 [n]; raises as `read_columns`."""
         limit, classes, found = self.design.limits.labels, self.design.classes, answer.found
         labels = np.frombuffer(answer.payload, dtype=np.uint8)
-        if found > columns or len(labels) != min(found, limit):
+        if found > most_labels(columns) or len(labels) != min(found, limit):
             raise BoardError(
-                f"The board counts {found} labels for {columns} columns and sends {len(labels)}; at most {limit} are stored."
+                f"The board counts {found} labels for {columns} columns and sends {len(labels)}; a line has at most "
+                f"{most_labels(columns)}, and {limit} are stored."
             )
         if found > limit:
             raise LimitError(f"The line has {found} labels; the accelerator stores at most {limit}.")

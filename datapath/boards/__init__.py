@@ -5,7 +5,6 @@ Sizes and addresses are text in the files, ``"0x43C00000"``, because JSON has no
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,18 +12,24 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from fractions import Fraction
 from importlib.resources import files
-from pathlib import Path
 
 from datapath.boards.clocks import MAX_DIVIDER, PLL_MHZ, clock_text, meant_clock, nearest_clocks, possible_clocks
 from datapath.errors import ConfigError, suggestion
-from datapath.files import file_errors
-from datapath.reading import require_file
+from datapath.json_text import parse_json
+from datapath.quoting import quoted
+from datapath.reading import read_text
 
 DEFAULT_BOARD = "pynq-z2"
 """The board of every command that is given none."""
 
 MAX_FILE_BYTES = 64 * 1024
 """Largest file of a board; ours have 1 KB."""
+
+MAX_TEXT = {"title": 100, "part": 64, "board_part": 128, "sources": 4000}
+"""Characters of a text at most, by field."""
+
+MAX_RESOURCES = 100_000_000
+"""Of a kind; the largest parts have some tens of millions of flip-flops."""
 
 CLOCKS_MHZ = (10, 250)
 """Slowest and fastest clock of a project, in MHz."""
@@ -43,6 +48,9 @@ class Family(Enum):
 
 
 _FOLDER = files("datapath") / "boards"
+
+MAX_ADDRESS = (1 << 40) - 1
+"""Of the larger family, which has 40 address bits (UG1085)."""
 
 HEXADECIMAL = ("control_base", "control_bytes", "memory_base", "memory_bytes")
 RESOURCES = ("luts", "ffs", "bram36", "dsps", "uram")
@@ -100,31 +108,32 @@ class TargetBoard:
         for name in ("name", "title", "part", "board_part", "sources"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value:
-                raise ConfigError(f"{name} is {value!r}; it must be a text that is not empty.")
+                raise ConfigError(f"{name} is {quoted(value)}; it must be a text that is not empty.")
+            if len(value) > MAX_TEXT.get(name, len(value)):
+                raise ConfigError(f"{name} has {len(value)} characters; it must have at most {MAX_TEXT[name]}.")
         if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}", self.name):
-            raise ConfigError(f"name is {self.name!r}; it must be 1 to 64 letters, digits, '.', '_' and '-'.")
-        if len(self.title) > 100 or not self.title.isprintable() or set(self.title) & set('\\[]{}$"<>'):
+            raise ConfigError(f"name is {quoted(self.name)}; it must be 1 to 64 letters, digits, '.', '_' and '-'.")
+        if not self.title.isprintable() or set(self.title) & set('\\[]{}$"<>'):
             raise ConfigError(
-                f"title is {self.title[:100]!r}; it must be one line of at most 100 characters, without brackets, braces, "
-                "quotes, '$' and '\\'."
+                f"title is {quoted(self.title)}; it must be one line without brackets, braces, quotes, '$' and '\\'."
             )
         if not re.fullmatch(r"[0-9A-Za-z-]+", self.part):
-            raise ConfigError(f"part is {self.part!r}; it must be letters, digits and hyphens.")
+            raise ConfigError(f"part is {quoted(self.part)}; it must be letters, digits and hyphens.")
         if not re.fullmatch(r"[0-9A-Za-z.:_*-]+", self.board_part):
-            raise ConfigError(f"board_part is {self.board_part!r}; it must be an id like *:pynq-z1:part0:*.")
+            raise ConfigError(f"board_part is {quoted(self.board_part)}; it must be an id like *:pynq-z1:part0:*.")
         if not isinstance(self.family, Family):
             known = " or ".join(repr(family.value) for family in Family)
-            raise ConfigError(f"family is {self.family!r}; it must be {known}.")
+            raise ConfigError(f"family is {quoted(self.family)}; it must be {known}.")
         self._check_numbers()
         self._check_addresses()
 
     def _check_numbers(self) -> None:
         check_clock(self.clock_mhz)
         if not _is_number(self.ps_clock_mhz, int, float) or not 27 <= self.ps_clock_mhz <= 60:
-            raise ConfigError(f"ps_clock_mhz is {self.ps_clock_mhz!r}; it must be 27 to 60 MHz.")
+            raise ConfigError(f"ps_clock_mhz is {quoted(self.ps_clock_mhz)}; it must be 27 to 60 MHz.")
         least, most = PLL_MHZ
         if not _is_number(self.io_pll_mhz, int, float) or not least <= self.io_pll_mhz <= most:
-            raise ConfigError(f"io_pll_mhz is {self.io_pll_mhz!r}; it must be {least} to {most} MHz.")
+            raise ConfigError(f"io_pll_mhz is {quoted(self.io_pll_mhz)}; it must be {least} to {most} MHz.")
         dividers = self.pl_dividers
         if (
             not isinstance(dividers, tuple)
@@ -132,21 +141,23 @@ class TargetBoard:
             or not all(_is_number(last, int) and 1 <= last <= MAX_DIVIDER for last in dividers)
         ):
             shown = list(dividers) if isinstance(dividers, tuple) else dividers
-            raise ConfigError(f"pl_dividers is {shown!r}; it must be one or two integers of 1 to {MAX_DIVIDER}.")
+            raise ConfigError(f"pl_dividers is {quoted(shown)}; it must be one or two integers of 1 to {MAX_DIVIDER}.")
         if not self.clocks:
             least, most = CLOCKS_MHZ
             raise ConfigError(f"{self.clock_rule} gives no clock of {least} to {most} MHz.")
         self.clock(self.clock_mhz)
         for name in RESOURCES:
             value, least = getattr(self, name), 0 if name == "uram" else 1
-            if not _is_number(value, int) or value < least:
-                raise ConfigError(f"{name} is {value!r}; it must be an integer of {least} or more.")
+            if not _is_number(value, int) or not least <= value <= MAX_RESOURCES:
+                raise ConfigError(f"{name} is {quoted(value)}; it must be an integer of {least} to {MAX_RESOURCES}.")
 
     def _check_addresses(self) -> None:
         for name in HEXADECIMAL:
             value = getattr(self, name)
-            if not _is_number(value, int) or value < 0:
-                raise ConfigError(f"{name} is {value!r}; it must be an integer of 0 or more.")
+            if not _is_number(value, int) or not 0 <= value <= MAX_ADDRESS:
+                raise ConfigError(
+                    f"{name} is {quoted(value)}; it must be text such as '0x43C00000', up to {MAX_ADDRESS:#x}."
+                )
         for base, size in (("control_base", "control_bytes"), ("memory_base", "memory_bytes")):
             start, count = getattr(self, base), getattr(self, size)
             if count < 0x1000 or count & (count - 1):
@@ -217,7 +228,7 @@ class TargetBoard:
         known = [one.name for one in fields(cls) if one.name != "path"]
         for name in values:
             if name not in known:
-                raise ConfigError(f"{source}: there is no field {name!r}{suggestion(name, known)}")
+                raise ConfigError(f"{source}: there is no field {quoted(name)}{suggestion(name, known)}")
         for name in known:
             if name not in values:
                 raise ConfigError(f"{source}: the field {name!r} is missing.")
@@ -235,7 +246,7 @@ def check_clock(clock_mhz: float) -> None:
     """
     least, most = CLOCKS_MHZ
     if not _is_number(clock_mhz, int, float) or not least <= clock_mhz <= most:
-        shown = f"{clock_mhz:.10g}" if isinstance(clock_mhz, float) else repr(clock_mhz)
+        shown = f"{clock_mhz:.10g}" if isinstance(clock_mhz, float) else quoted(clock_mhz)
         raise ConfigError(f"clock_mhz is {shown}; it must be {least} to {most} MHz.")
 
 
@@ -248,43 +259,28 @@ def load_board(board: str | os.PathLike) -> TargetBoard:
     """Load a board.
 
     :param board: one of `board_names`, or the path of a user's own file, which ends in ``.json``.
-    :raises ConfigError: no such board (with the nearest known one), or its file is invalid.
-    :raises FileError: the file is missing or cannot be read.
+    :raises ConfigError: no such board (with the nearest known one), or a field of its file is invalid.
+    :raises FileError: the file is missing, cannot be read, is too large or not JSON.
     """
     name, known = str(board), board_names()
     if name in known:
-        return _board_of((_FOLDER / f"{name}.json").read_bytes(), source=f"{name}.json")
+        return _board_of((_FOLDER / f"{name}.json").read_text(encoding="utf-8"), source=f"{name}.json")
     if not name.endswith(".json"):
-        raise ConfigError(f"There is no board {name!r}{suggestion(name, known)}")
-    require_file(name)
-    with file_errors("read", name), Path(name).open("rb") as handle:
-        content = handle.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{name}: it has more than {MAX_FILE_BYTES} bytes; the file of a board has about 1000.")
-    found = _board_of(content, source=name, path=name)
+        raise ConfigError(f"There is no board {quoted(name)}{suggestion(name, known)}")
+    found = _board_of(read_text(name, limit=MAX_FILE_BYTES), source=name, path=name)
     if found.name in known:
-        raise ConfigError(f"{name}: name is {found.name!r}, which is a board of Foldline; give yours another name.")
+        raise ConfigError(
+            f"{name}: name is {quoted(found.name)}, which is a board of Foldline; give yours another name."
+        )
     return found
 
 
-def _board_of(content: bytes, *, source: str, path: str = "") -> TargetBoard:
-    """The board in the bytes of its file; `source` is its name in errors."""
-    try:
-        pairs = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{source}: it is not JSON ({error}).") from error
-    if not isinstance(pairs, dict):
+def _board_of(content: str, *, source: str, path: str = "") -> TargetBoard:
+    """The board in the text of its file; `source` is its name in errors."""
+    found = parse_json(content, name=source)
+    if not isinstance(found, dict):
         raise ConfigError(f"{source}: it must hold one JSON object.")
-    return replace(TargetBoard.from_dict(pairs, source=source), path=path)
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The object of these pairs; JSON's reader would take the last of several fields of one name."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(name for name in found if sum(one == name for one, _ in pairs) > 1)
-        raise ValueError(f"the field {twice!r} is there twice")
-    return found
+    return replace(TargetBoard.from_dict(found, source=source), path=path)
 
 
 def _is_number(value: object, *types: type) -> bool:
@@ -293,7 +289,7 @@ def _is_number(value: object, *types: type) -> bool:
 
 def _read(name: str, value: object) -> object:
     """The value of a field from JSON; `TargetBoard` refuses what is invalid."""
-    if name in HEXADECIMAL and isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]+", value):
+    if name in HEXADECIMAL and isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]{1,16}", value):
         return int(value, 16)
     if name == "family" and value in [family.value for family in Family]:
         return Family(value)

@@ -87,10 +87,31 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, message):
         ({"clock_mhz": "100"}, "x.json: clock_mhz is '100'; it must be 10 to 250 MHz."),
         ({"clock_mhz": True}, "x.json: clock_mhz is True; it must be 10 to 250 MHz."),
         ({"ps_clock_mhz": 26.9}, "x.json: ps_clock_mhz is 26.9; it must be 27 to 60 MHz."),
-        ({"bram36": 0}, "x.json: bram36 is 0; it must be an integer of 1 or more."),
-        ({"uram": -1}, "x.json: uram is -1; it must be an integer of 0 or more."),
-        ({"luts": 1.5}, "x.json: luts is 1.5; it must be an integer of 1 or more."),
-        ({"control_base": "43C0"}, "x.json: control_base is '43C0'; it must be an integer of 0 or more."),
+        ({"bram36": 0}, "x.json: bram36 is 0; it must be an integer of 1 to 100000000."),
+        ({"uram": -1}, "x.json: uram is -1; it must be an integer of 0 to 100000000."),
+        ({"luts": 1.5}, "x.json: luts is 1.5; it must be an integer of 1 to 100000000."),
+        ({"luts": 10**20}, f"x.json: luts is {10**20}; it must be an integer of 1 to 100000000."),
+        ({"dsps": 10**5000}, "x.json: dsps is an integer of 5001 digits; it must be an integer of 1 to 100000000."),
+        ({"ps_clock_mhz": float("nan")}, "x.json: ps_clock_mhz is nan; it must be 27 to 60 MHz."),
+        ({"io_pll_mhz": 10**5000}, "x.json: io_pll_mhz is an integer of 5001 digits; it must be 100 to 3000 MHz."),
+        ({"part": "x" * 65}, "x.json: part has 65 characters; it must have at most 64."),
+        ({"board_part": "x" * 129}, "x.json: board_part has 129 characters; it must have at most 128."),
+        ({"sources": "x" * 4001}, "x.json: sources has 4001 characters; it must have at most 4000."),
+        ({"family": ["zynqmp"]}, "x.json: family is ['zynqmp']; it must be 'zynq7000' or 'zynqmp'."),
+        (
+            {"memory_base": 1 << 70},
+            f"x.json: memory_base is {1 << 70}; it must be text such as '0x43C00000', up to 0xffffffffff.",
+        ),
+        (
+            {"memory_bytes": "0x" + "1" * 5000},
+            "x.json: memory_bytes is '0x"
+            + "1" * 198
+            + "'... (4802 more characters); it must be text such as '0x43C00000', up to 0xffffffffff.",
+        ),
+        (
+            {"control_base": "43C0"},
+            "x.json: control_base is '43C0'; it must be text such as '0x43C00000', up to 0xffffffffff.",
+        ),
         (
             {"control_bytes": "0x18000"},
             "x.json: control_bytes is 0x18000; it must be a power of two of 0x1000 or more.",
@@ -202,8 +223,9 @@ def test_a_user_s_own_board_is_read_from_its_file(tmp_path):
         ({"path": "x"}, "there is no field 'path'"),
         ({"name": "pynq-z2"}, "name is 'pynq-z2', which is a board of Foldline; give yours another name."),
         ({"name": "my board"}, "name is 'my board'; it must be 1 to 64 letters, digits, '.', '_' and '-'."),
-        ({"title": "a [exit]"}, "title is 'a [exit]'; it must be one line of at most 100 characters"),
-        ({"title": "a\nexit"}, "title is 'a\\nexit'; it must be one line of at most 100 characters"),
+        ({"title": "a [exit]"}, "title is 'a [exit]'; it must be one line without brackets"),
+        ({"title": "a" * 101}, "title has 101 characters; it must have at most 100."),
+        ({"title": "a\nexit"}, "title is 'a\\nexit'; it must be one line without brackets"),
         ({"io_pll_mhz": 99}, "io_pll_mhz is 99; it must be 100 to 3000 MHz."),
         ({"pl_dividers": [64, 63]}, "pl_dividers is [64, 63]; it must be one or two integers of 1 to 63."),
         ({"pl_dividers": 63}, "pl_dividers is 63; it must be one or two integers of 1 to 63."),
@@ -222,16 +244,17 @@ def test_a_file_of_a_board_is_checked_field_by_field(tmp_path, changes, message)
     ("content", "message"),
     [
         (b"[]", "it must hold one JSON object."),
-        (b"{", "it is not JSON"),
-        (b"\xff", "it is not JSON"),
-        (b'{"luts": 1, "luts": 2}', "the field 'luts' is there twice"),
-        (b" " * 70_000, "it has more than 65536 bytes"),
+        (b"{", "line 1 column 2 is not JSON"),
+        (b"\xff", "is not a UTF-8 text file"),
+        (b'{"luts": 1, "luts": 2}', "'luts'"),
+        (b" " * 70_000, "has 70000 bytes; at most 65536 bytes are read"),
+        (b'{"luts": ' + b"9" * 5000 + b"}", "digits"),
     ],
 )
 def test_a_file_that_is_no_board_is_refused(tmp_path, content, message):
     path = tmp_path / "mine.json"
     path.write_bytes(content)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises((ConfigError, FileError)) as caught:
         load_board(path)
     assert message in str(caught.value) and str(path) in str(caught.value)
 

@@ -147,10 +147,10 @@ NAMES = "weight, bias, activation, fc_weight, fc_bias"
     [
         ({"network": "abc"}, "network is 'abc'; it must be 64 hexadecimal digits in lower case."),
         ({"network": 7}, "network is 7; it must be 64 hexadecimal digits in lower case."),
-        ({"inputs": "6"}, "inputs is '6'; it must be an integer of 1 or more."),
-        ({"inputs": True}, "inputs is True; it must be an integer of 1 or more."),
-        ({"hidden": 0}, "hidden is 0; it must be an integer of 1 or more."),
-        ({"classes": 5.0}, "classes is 5.0; it must be an integer of 1 or more."),
+        ({"inputs": "6"}, "inputs is '6'; it must be an integer of 1 to 1024."),
+        ({"inputs": True}, "inputs is True; it must be an integer of 1 to 1024."),
+        ({"hidden": 0}, "hidden is 0; it must be an integer of 1 to 1024."),
+        ({"classes": 5.0}, "classes is 5.0; it must be an integer of 1 to 256."),
         ({"peepholes": "false"}, "peepholes is 'false'; it must be true or false."),
         ({"kernel": "ours"}, "kernel is 'ours'; it must be 'published' or 'hls' or 'rtl'."),
         ({"kernel": ["foldline"]}, "kernel is ['foldline']; it must be 'published' or 'hls' or 'rtl'."),
@@ -219,7 +219,14 @@ NAMES = "weight, bias, activation, fc_weight, fc_bias"
             {"answers": [{"words": "00" * 16, "labels": [1.0]}]},
             "Known answer 0 has labels that are not a list of integers of 0 to 255.",
         ),
-        ({"answers": [{"words": "00" * 16, "labels": [0]}]}, "Known answer 0 has labels of 0 to 0; allowed is 1 to 4."),
+        ({"answers": [{"words": "00" * 32, "labels": [0]}]}, "Known answer 0 has labels of 0 to 0; allowed is 1 to 4."),
+        (
+            {"answers": [{"words": "00" * 48, "labels": [1, 2]}]},
+            "Known answer 0 has labels of shape [2]; it must be [n], n at most 1.",
+        ),
+        ({"inputs": 1025}, "inputs is 1025; it must be an integer of 1 to 1024."),
+        ({"classes": 10**20 - 1}, f"classes is {10**20 - 1}; it must be an integer of 1 to 256."),
+        ({"part": "x" * 65}, f"part is '{'x' * 65}'; it must be a part number as Vivado spells it."),
         ({"part": ...}, "The manifest has no part."),
         (
             {"parts": "x"},
@@ -234,9 +241,7 @@ def test_a_field_that_cannot_be_right_is_refused(changed, entries, sentence):
 
 def test_a_huge_number_is_refused_without_its_memory(changed):
     path = changed(inputs=10**18)
-    assert refused(path) == (
-        f"{path} is damaged: 8 words are not whole column pairs; it must be a multiple of 125000000000000000."
-    )
+    assert refused(path) == (f"{path} is damaged: inputs is 1000000000000000000; it must be an integer of 1 to 1024.")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ AXI = "xilinx.com:interface:aximm:1.0"
 KERNEL = f"{TOP}_0"
 MEMORY_BYTES = 512 << 20
 
+SYSTEM = {"ARCH": "zynq", "DEVICE": "7z020", "NAME": "overlay", "PACKAGE": "clg400", "SPEEDGRADE": "-1"}
+"""What the file says of the whole block design."""
+
 MODULE_REFERENCE = f"xilinx.com:module_ref:{TOP}:1.0"
 """Type of the accelerator where a block design takes the module of the RTL: without a register map, and its segment has
 another name."""
@@ -28,6 +31,7 @@ def write_handoff(
     dividers: tuple[int, int] = (5, 2),
     masters: tuple[str, ...] = ("m_axi_gmem",),
     memory_type: str = "REGISTER",
+    **system: str,
 ) -> Path:
     """Write the .hwh that belongs to a bitstream.
 
@@ -36,6 +40,7 @@ def write_handoff(
     :param dividers: of FCLK0, from the I/O PLL.
     :param masters: AXI masters of the accelerator.
     :param memory_type: what the registers are in the processing system's address space, `REGISTER` or `MEMORY`.
+    :param system: attributes in the place of those in `SYSTEM`, and `version` of Vivado.
     """
     if kernel is None:
         kernel, type = "timer", "xilinx.com:ip:axi_timer:2.0"
@@ -50,20 +55,22 @@ def write_handoff(
         size=CONTROL_BYTES,
         memory_type=memory_type,
     )
-    system = _system(_processing_system(kernel, registers, dividers, masters), _accelerator(kernel, type, masters))
+    system = _system(
+        _processing_system(kernel, registers, dividers, masters), _accelerator(kernel, type, masters), **system
+    )
     path.write_text(system, encoding="utf-8")
     return path
 
 
-def _system(*modules: str) -> str:
+def _system(*modules: str, version: str = "2017.4", **system: str) -> str:
     return _element(
         "EDKSYSTEM",
-        _element("SYSTEMINFO", ARCH="zynq", DEVICE="7z020", NAME="overlay", PACKAGE="clg400", SPEEDGRADE="-1"),
+        _element("SYSTEMINFO", **{**SYSTEM, **system}),
         _element("EXTERNALPORTS"),
         _element("EXTERNALINTERFACES"),
         _element("MODULES", *modules),
         EDWVERSION="1.2",
-        VIVADOVERSION="2019.2",
+        VIVADOVERSION=version,
     )
 
 

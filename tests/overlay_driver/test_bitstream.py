@@ -106,6 +106,40 @@ def test_parts_of_ultrascale_boards_differ(path):
         require_part(bit, "xczu7ev-ffvc1156-2-e")
 
 
+# Options of the header ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["COMPRESS=TRUE", "SW_CRC=450de744", "HW_TIMEOUT=FALSE", "PARTIAL=FALSE", "ENCRYPT=NO", "UserID=0xFFFFFFFF", ""],
+)
+def test_options_that_change_nothing_for_the_driver_are_taken(path, option):
+    design = f"top_wrapper;{option};UserID=0XFFFFFFFF;Version=2022.2"
+    bit = read_bit_file(write_bit_file(path, design=design))
+    assert bit.options["VERSION"] == "2022.2"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("PARTIAL=TRUE", "configures a part of the logic: its header has 'PARTIAL=TRUE'"),
+        ("partial = true", "configures a part of the logic: its header has 'PARTIAL=true'"),
+        ("CLEAR=TRUE", "configures a part of the logic: its header has 'CLEAR=TRUE'"),
+        ("PARTIAL", "configures a part of the logic"),
+        ("ENCRYPT=YES", "is encrypted: its header has 'ENCRYPT=YES'"),
+        ("BITSTREAM.ENCRYPTION.ENCRYPT=TRUE", "is encrypted"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["top;{};UserID=0XFFFFFFFF;Version=2018.3", "top;UserID=0XFFFFFFFF;Version=2022.2;{}"]
+)
+def test_a_bitstream_that_is_not_loaded_as_a_whole_is_refused(path, design, option, message, place):
+    write_bit_file(path, design=place.format(option))
+    with pytest.raises(FileError) as caught:
+        open_driver(design, bitstream=path)
+    assert str(caught.value).startswith(f"{path} {message}")
+
+
 # Names ----------------------------------------------------------------------------------------------------------------
 
 

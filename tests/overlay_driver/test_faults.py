@@ -140,7 +140,7 @@ def test_a_bit_that_is_always_flipped_is_found_at_start_up(design, answer):
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ((0, 20), r"^The accelerator counts 10485\d\d labels for 40 columns; the allowed range is 0 to 95\.$"),
+        ((0, 20), r"^The accelerator counts 10485\d\d labels for 40 columns; the allowed range is 0 to 20\.$"),
         ((1, 20), r"^The accelerator wrote 0x10000\w as label 0; the allowed range is 1 to 10\.$"),
     ],
 )

@@ -12,13 +12,14 @@ import pytest
 from pynq.pl_server import embedded_device, global_state
 
 from datapath import Design
-from datapath.errors import BoardError
+from datapath.errors import BoardError, FileError
 from datapath.manifest import Kernel, Manifest
 from datapath.registers import CONTROL_BASE, CONTROL_BYTES, TOP, Register
 from fixedpoint_sim import simulate
 from foldline.hardware.board import open_driver, simulated_core
 from foldline.hardware.projects import export_project
-from overlay_driver import Driver
+from overlay_driver import Driver, read_bit_file
+from overlay_driver.handoff import MAX_BYTES, require_handoff
 from overlay_driver.virtual.device import VirtualBoard
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.overlay_driver.boards import SMALL, TRAINED, golden_answer, golden_design, golden_lines, random_line
@@ -57,6 +58,10 @@ def test_the_handoff_s_address_is_used_for_golden_lines(bitstream, name):
     with driver_with(bitstream, name) as driver:
         for columns, labels in golden_lines(name):
             assert np.array_equal(driver.read_columns(columns).labels, labels)
+        assert driver.notes[-1:] == (
+            f"{bitstream.with_suffix('.hwh')} has the registers at 0x43C10000, and the manifest at 0x43C00000: the first is "
+            "used.",
+        )
     assert driver.board.device.downloads == [str(bitstream)]
     assert driver.board.device.memory.stray == []
 
@@ -287,3 +292,57 @@ def test_no_file_is_written_next_to_pynq_or_the_bitstream(bitstream):
     with driver_with(bitstream):
         pass
     assert [sorted(folder.glob("[!_]*")) + sorted(folder.glob("*.pkl")) for folder in folders] == before
+
+
+# Whether it belongs to the bitstream -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("system", "message"),
+    [
+        ({"DEVICE": "7z010"}, "it has part '7z010clg400', the bitstream '7z020clg400'."),
+        ({"version": "2022.1"}, "it has Vivado '2022.1', the bitstream '2022.2'."),
+        ({"NAME": "base"}, "it has block design 'base', the bitstream 'overlay'."),
+    ],
+)
+def test_a_handoff_of_another_build_is_refused_before_anything_is_loaded(tmp_path, system, message):
+    """Its address is that of other hardware: what is written there may stop the board."""
+    bitstream = write_bit_file(tmp_path / "net.bit", design="overlay_wrapper;UserID=0XFFFFFFFF;Version=2022.2")
+    write_handoff(bitstream, base=ELSEWHERE, **{"version": "2022.2", **system})
+    with pytest.raises(BoardError) as caught:
+        driver_with(bitstream)
+    assert str(caught.value) == (
+        f"{bitstream.with_suffix('.hwh')} does not belong to net.bit: {message} Copy the .hwh of the same build, or remove "
+        "it: then the manifest has the address."
+    )
+
+
+@pytest.mark.parametrize(
+    ("design", "part", "system"),
+    [
+        ("overlay_wrapper;Version=2022.2", "7z020clg400", {"version": "2022.2"}),
+        ("overlay_wrapper;UserID=0XFFFFFFFF;Version=2017.4_AR70455", "7z020clg400", {"version": "2017.4"}),
+        ("top;UserID=0XFFFFFFFF;Version=2022.2.1", "7z020clg400", {"version": "2022.2"}),  # no wrapper
+        ("overlay_wrapper;UserID=0XFFFFFFFF", "7z020clg400", {}),  # no version
+        ("overlay_wrapper", "xczu3eg-sbva484-1-e", {"DEVICE": "xczu3eg", "PACKAGE": "sbva484"}),
+        ("overlay_wrapper", "7z020clg400", {"DEVICE": "", "PACKAGE": "", "NAME": ""}),
+    ],
+)
+def test_a_handoff_of_the_same_build_is_taken(tmp_path, design, part, system):
+    bit = read_bit_file(write_bit_file(tmp_path / "net.bit", design=design, part=part))
+    write_handoff(bit.path, **system)
+    require_handoff(bit)
+
+
+def test_a_handoff_that_declares_entities_does_not_reach_a_parser(bitstream):
+    path = write_handoff(bitstream)
+    path.write_text('<!DOCTYPE a [<!ENTITY b "bb">]>' + path.read_text())
+    with pytest.raises(BoardError, match=r"net\.hwh has <!DOCTYPE, which Vivado does not write"):
+        driver_with(bitstream)
+
+
+def test_a_handoff_is_read_under_a_bound(bitstream):
+    with bitstream.with_suffix(".hwh").open("wb") as handle:
+        handle.truncate(MAX_BYTES + 1)
+    with pytest.raises(FileError, match=rf"net\.hwh has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} bytes are read"):
+        driver_with(bitstream)
