@@ -16,6 +16,7 @@ from datapath.errors import FoldlineError
 from datapath.files import os_reason
 from datapath.quoting import message_text
 from datapath.version import VERSION
+from foldline.console.closed_streams import hold_closed_streams
 from foldline.console.groups import SuggestingGroup
 from foldline.console.stopping import stopping
 
@@ -109,7 +110,8 @@ class FoldlineGroup(SuggestingGroup):
                 formatter.write_dl([(name, summary) for name, (_, summary) in commands.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        with _escaping():
+        hold_closed_streams()
+        with _messages():
             return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -117,36 +119,41 @@ class FoldlineGroup(SuggestingGroup):
         warnings.filterwarnings("ignore", "Image size .* exceeds limit of .* pixels")
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
-        try:
-            with stopping(), _escaping():
+        with _messages():
+            with stopping():
                 result = super().invoke(ctx)
             if sys.stdout is not None:
                 sys.stdout.flush()
             return result
-        except FoldlineError as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has closed it: click ends without a message
-                raise
-            # The packages name the files that they fail on; this is standard output, or a full disk.
-            what = f"use {error.filename}" if error.filename else "write the output"
-            raise click.ClickException(f"Cannot {what}: {os_reason(error)}.") from error
-        except ModuleNotFoundError as error:
-            extra = EXTRAS.get((error.name or "").partition(".")[0])
-            if extra is None:
-                raise
-            how = f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
-            raise click.ClickException(how) from error
+
+
+_HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What newer versions of click raise for a group without a subcommand; its message is the help text."""
 
 
 @contextmanager
-def _escaping() -> Iterator[None]:
-    """Escape the messages of click: they name arguments and paths as they were given."""
+def _messages() -> Iterator[None]:
+    """Errors as click shows them: one sentence each, and none with a command to the terminal."""
     try:
         yield
+    except FoldlineError as error:
+        raise click.ClickException(str(error)) from error
     except click.ClickException as error:
-        error.message = message_text(error.message)
+        if not isinstance(error, _HELP):
+            error.message = message_text(error.message)  # it names arguments and paths as they were given
         raise
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader of a pipe has closed it: click ends without a message
+            raise
+        # The packages name the files that they fail on; this is standard output, or a full disk.
+        what = f"use {message_text(str(error.filename))}" if error.filename else "write the output"
+        raise click.ClickException(f"Cannot {what}: {os_reason(error)}.") from error
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        how = f"This command needs {error.name}, which is not installed: pip install 'foldline[{extra}]'."
+        raise click.ClickException(how) from error
 
 
 def _current_names(arguments: list[str]) -> list[str]:

@@ -169,12 +169,15 @@ def opened_cluster(stack: ExitStack, address: str | None):
 
 def chosen_inputs(images: tuple[Path, ...], list_path: str | None, pixels: Path | None):
     """The `foldline.batch.inputs.Inputs` that a command line names in one of three ways."""
+    from datapath.errors import FileError
     from foldline.batch.inputs import image_inputs, list_inputs, pixel_inputs
 
     if sum((bool(images), list_path is not None, pixels is not None)) != 1:
         raise click.UsageError("Give images, --list FILE or --pixels FILE.npz, and only one of them.")
     if list_path is not None:
         if list_path == "-":
+            if sys.stdin is None:
+                raise FileError("Cannot read standard input: it is closed.")
             return list_inputs(sys.stdin.buffer, "standard input")
         return list_inputs(Path(list_path))
     return image_inputs(images) if pixels is None else pixel_inputs(pixels)
