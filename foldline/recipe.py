@@ -16,12 +16,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from datapath.design import Limits
 from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
-from datapath.files import is_folder, write_text
+from datapath.files import file_errors, is_folder, write_text
 from datapath.json_text import parse_json
 from datapath.reading import read_text
 from foldline.compare.comparison import Comparison, compare
@@ -41,6 +42,8 @@ MAX_START_BYTES = 2**20
 
 FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
 DESIGN, START, WARM_UP = "design.npz", "recipe.json", "warm-up.pt"
+BEGUN = frozenset((START, WARM_UP))
+"""What a recipe has before its hyperparameters, with which it can be resumed."""
 
 FRACTIONS = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
 """Of the epochs, for each stage."""
@@ -148,9 +151,13 @@ def run_recipe(
         raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
     stages_of(target)  # what has no stages is refused before anything is written
     data = DataRecord.of(dataset)
-    if home is None:
-        home = _begun(experiments, target, warm_up, str(settings.get("command", "")), data, limits)
-    with locked_folder(home):
+    with ExitStack() as held:
+        if home is None:
+            first = _warm_up(warm_up, target)
+            home = held.enter_context(new_folder(experiments, f"{target.experiment_name()}-recipe", BEGUN))
+            _begin(home, target, first, str(settings.get("command", "")), data, limits)
+        else:
+            held.enter_context(locked_folder(home))
         settings |= {"change_data": change_data}
         return _completed(home, target, dataset, data, log=log, reporter=reporter, settings=settings)
 
@@ -212,23 +219,29 @@ def target_of(folder: Path) -> Hyperparameters:
     return Hyperparameters.from_json(folder / HYPERPARAMETERS)
 
 
-def _begun(
-    experiments: str | os.PathLike,
-    target: Hyperparameters,
-    warm_up: str | os.PathLike | Checkpoint | None,
-    command: str,
-    data: DataRecord,
-    limits: Limits | None,
-) -> Path:
-    """The folder of a new recipe, with what `RecipeStart.read` and `target_of` read."""
+def _warm_up(warm_up: str | os.PathLike | Checkpoint | None, target: Hyperparameters) -> Checkpoint | None:
+    """The checkpoint that replaces the first stage; one that does not fit is refused before anything is written."""
     first = None if warm_up is None else opened(warm_up)
-    if first is not None:  # one that does not fit is refused before anything is written
+    if first is not None:
         try:
             require_same_sizes(first.hyperparameters, target)
         except CheckpointError as error:
             raise error.within(first.name) from error
-    home = new_folder(experiments, f"{target.experiment_name()}-recipe")
+    return first
+
+
+def _begin(
+    home: Path,
+    target: Hyperparameters,
+    first: Checkpoint | None,
+    command: str,
+    data: DataRecord,
+    limits: Limits | None,
+) -> None:
+    """Write into the folder of a new recipe what `RecipeStart.read` and, last, what `target_of` reads."""
     path = first and first.path
+    with file_errors("remove", home / WARM_UP):
+        (home / WARM_UP).unlink(missing_ok=True)
     if first is not None and (first.origin or path is None):
         path = home / WARM_UP
         first.save(path)
@@ -240,7 +253,6 @@ def _begun(
         limits=limits,
     ).write(home)
     target.to_json(home / HYPERPARAMETERS)
-    return home
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,17 +19,19 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 from datapath.errors import FileError
-from datapath.files import file_errors, os_reason, write_text
+from datapath.files import file_errors, write_text
 from datapath.locks import holder, locked
 from datapath.reading import read_text
+from datapath.temporaries import SUFFIX
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.line_pictures import RecognisedLine
 from train.reporting import EpochResult
-from train.tensorboard_log import TensorBoardLog
+from train.tensorboard_log import HYPERPARAMETERS_TEMPORARY, TensorBoardLog
 
 HYPERPARAMETERS, ARGUMENTS, LOG, TENSORBOARD = "hyperparameters.json", "arguments.jsonl", "train.log", "tensorboard"
 MAX_ARGUMENTS_BYTES = 16 * 2**20
@@ -37,25 +39,51 @@ MAX_ARGUMENTS_BYTES = 16 * 2**20
 
 LAST, BEST_CER, BEST_WER, LOCK = "last.pt", "best-cer.pt", "best-wer.pt", ".lock"
 
+BEGUN = frozenset((HYPERPARAMETERS, LOG, TENSORBOARD, HYPERPARAMETERS_TEMPORARY))
+"""What a run has before its first checkpoint, which is its first state to resume from."""
 
-def new_folder(experiments: str | os.PathLike, name: str) -> Path:
-    """Make `experiments`/`name`-n with the smallest n that is not taken, from 1.
 
-    :raises FileError: it cannot be made.
+@contextmanager
+def new_folder(experiments: str | os.PathLike, name: str, begun: frozenset[str] = BEGUN) -> Iterator[Path]:
+    """Make `experiments`/`name`-n with the smallest n that is free, from 1, and lock it within a ``with``.
+
+    A folder is free, too, in which a killed process has left no more than the beginning of a run.
+
+    :param experiments: folder of all runs; it is made where it is missing.
+    :param name: of the run.
+    :param begun: names of the files of such a beginning.
+    :raises FileError: the folder cannot be made.
     """
-    number = 1
-    while True:
-        folder = Path(experiments) / f"{name}-{number}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError as error:
-            # A file in the way of the experiments folder itself would be in the way of every number.
-            if not folder.exists():
-                raise FileError(f"Cannot make the folder {folder}: {os_reason(error)}.") from error
-            number += 1
-        except OSError as error:
-            raise FileError(f"Cannot make the folder {folder}: {os_reason(error)}.") from error
+    with ExitStack() as held:
+        for number in count(1):
+            folder = Path(experiments) / f"{name}-{number}"
+            with file_errors("make the folder", folder):
+                if _take(folder, begun, held):
+                    break
+        yield folder
+
+
+def _take(folder: Path, begun: frozenset[str], held: ExitStack) -> bool:
+    """Make a folder, unless it is there and free, and lock it until `held` ends; whether that is done."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        # A file in the way of the experiments folder itself would be in the way of every number.
+        if not folder.exists():
+            raise
+    if not _is_free(folder, begun):
+        return False
+    with ExitStack() as lock:
+        # Still free, after another process may have used it meanwhile.
+        if lock.enter_context(locked(folder / LOCK)) and _is_free(folder, begun):
+            held.enter_context(lock.pop_all())
+            return True
+    return False
+
+
+def _is_free(folder: Path, begun: frozenset[str]) -> bool:
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
+    return all(name in begun or name == LOCK or name.endswith(SUFFIX) for name in names)
 
 
 @contextmanager

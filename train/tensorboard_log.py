@@ -28,6 +28,9 @@ HYPERPARAMETERS_FILE = "events.out.tfevents.0000000000.hyperparameters"
 """One file for all sessions, each of which writes it again: a resumed run has its hyperparameters once, those of today.
 The name sorts before those of the sessions, which begin with the time."""
 
+HYPERPARAMETERS_TEMPORARY = ".tensorboard.hyperparameters"
+"""It lies beside the folder while it is written: TensorBoard reads whatever is in that, half a file too."""
+
 PICTURES = "recognised lines"
 
 
@@ -107,8 +110,7 @@ def _write_hyperparameters(path: Path, hyperparameters: Hyperparameters) -> None
     experiment, session, _ = hparams(_plain(hyperparameters), dict.fromkeys(CURVES[:-1]))
     summaries = (experiment, session, text("hyperparameters", hyperparameter_table(hyperparameters)))
     events = [_version(), *(Event(wall_time=time.time(), step=0, summary=summary) for summary in summaries)]
-    # Beside the folder, since TensorBoard reads whatever is in it, half a file too.
-    temporary = path.parent.parent / f".{path.parent.name}.hyperparameters"
+    temporary = path.parent.parent / HYPERPARAMETERS_TEMPORARY
     with file_errors("write", path):
         temporary.write_bytes(_records(events))
         temporary.replace(path)

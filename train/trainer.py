@@ -26,7 +26,7 @@ from train.data.record import DataRecord
 from train.data.training_data import prepare
 from train.distributed import Group, connected, distributed_loss, shard_batch, watching
 from train.evaluation import evaluate
-from train.experiment import LAST, Experiment, locked_folder, new_folder
+from train.experiment import LAST, Experiment, new_folder
 from train.extension import require_classes, with_new_classes
 from train.line_pictures import recognised_lines
 from train.model import Recogniser, require_device
@@ -128,8 +128,7 @@ def train(
         if start.finished:
             return _nothing_left(run, checkpoint.name)
         if writes and folder is None:
-            folder = new_folder(experiments, str(start.hyperparameters.experiment_name()))
-            held.enter_context(locked_folder(folder))
+            folder = held.enter_context(new_folder(experiments, str(start.hyperparameters.experiment_name())))
         return _recorded(run, folder)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -21,9 +20,6 @@ PATIENCE_SECONDS = 120
 
 EPOCH = re.compile(r"^epoch +(\d+) ", re.MULTILINE)
 STARTED = re.compile(r"^\w+: \d+ parameters, ", re.MULTILINE)
-FILE_OPERATIONS = frozenset(("open", "os.rename", "os.chmod", "os.remove", "tempfile.mkstemp"))
-"""Audit events of Python that say what is about to be done to a file. Not os.mkdir, of which there is one for every run
-that is there already."""
 
 
 class Running:
@@ -75,17 +71,15 @@ def forked(
     arguments: list[str],
     said: Path,
     *,
-    dies_at: tuple[Path, int] | None = None,
     first: Callable[[], None] | None = None,
 ) -> Iterator[Running]:
     """The same in a process that was forked when torch was loaded already (tests/foldline/warm.py).
 
-    :param dies_at: a folder and a number from 1: the file operation below that folder, before which it kills itself.
     :param first: called there before anything else; a function of a module.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.foldline.warm"])
-    process = context.Process(target=_train, args=(arguments, said, dies_at, first))
+    process = context.Process(target=_train, args=(arguments, said, first))
     said.touch()
     process.start()
     try:
@@ -95,29 +89,11 @@ def forked(
         process.join()
 
 
-def _train(
-    arguments: list[str], said: Path, dies_at: tuple[Path, int] | None, first: Callable[[], None] | None
-) -> None:
+def _train(arguments: list[str], said: Path, first: Callable[[], None] | None) -> None:
     with said.open("wb") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
     if first is not None:
         first()
-    if dies_at is not None:
-        _die_before(*dies_at)
     sys.argv = ["foldline", *arguments]
     main(prog_name="foldline")
-
-
-def _die_before(folder: Path, operation: int) -> None:
-    left = operation
-
-    def watch(event: str, arguments: tuple) -> None:
-        nonlocal left
-        # A number is a file that is open already, and has been made, but not yet been written to.
-        if event in FILE_OPERATIONS and (isinstance(arguments[0], int) or str(folder) in str(arguments[0])):
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(watch)

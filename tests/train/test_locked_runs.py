@@ -72,3 +72,35 @@ def test_a_finished_run_needs_no_lock(tmp_path):
     run = train(HP, tiny.dataset(), experiments=tmp_path)
     with locked(run.folder / LOCK):
         assert train(None, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from).folder is None
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_leaves_its_folder_to_the_next(tmp_path):
+    begun = train(HP, tiny.dataset(), experiments=tmp_path).folder
+    for path in begun.iterdir():
+        if path.name not in ("hyperparameters.json", "train.log", "tensorboard"):
+            path.unlink()
+    for left in (".lock", ".tensorboard.hyperparameters", ".last.pt.0a1b2c-12345678.foldline-tmp"):
+        (begun / left).write_text("cut")
+    assert train(HP, tiny.dataset(), experiments=tmp_path).folder == begun
+    assert train(HP, tiny.dataset(), experiments=tmp_path).folder == tmp_path / begun.name.replace("-1", "-2")
+    assert not (begun / ".lock").exists()
+
+
+@pytest.mark.parametrize("kept", ["arguments.jsonl", "last.pt", "notes.txt"])
+def test_a_folder_with_anything_else_is_not_taken(tmp_path, kept):
+    run = train(HP, tiny.dataset(), experiments=tmp_path).folder
+    for path in run.iterdir():
+        if path.is_file() and path.name != kept:
+            path.unlink()
+    (run / kept).touch()
+    assert train(HP, tiny.dataset(), experiments=tmp_path).folder != run
+
+
+def test_a_folder_that_is_just_begun_is_not_taken(tmp_path):
+    class Begun(Reporter):
+        def started(self, run):
+            assert not (run.folder / "last.pt").exists()
+            self.others = train(HP, tiny.dataset(), experiments=tmp_path).folder
+
+    begun = Begun()
+    assert train(HP, tiny.dataset(), experiments=tmp_path, reporter=begun).folder != begun.others
