@@ -90,7 +90,7 @@ def measure(*, published: bool) -> dict:
         for name, program in {"csim": csim, "simulator": simulator}.items()
     }
     rates = {name: len(columns) / least for name, least in seconds.items()}
-    return {"compiler": toolchain.compiler, "builds": builds, "columns_per_second": rates}
+    return {"compiler": " ".join(toolchain.compiler), "builds": builds, "columns_per_second": rates}
 
 
 def show(measured: dict) -> None:

@@ -10,24 +10,27 @@ import errno
 import hashlib
 import os
 import platform
-import shutil
+import signal
 import stat
+import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from datapath.errors import FileError
+from datapath.errors import FileError, ToolError
 from datapath.files import os_reason
 from datapath.locks import locked
+from datapath.temporaries import temporary_folder
 
-BUILDING, LOCK = "building-", "lock"
-STALE_SECONDS = 24 * 3600
-"""Age at which an unfinished build is removed: its process was killed."""
+BUILDING, LOCK = "building", "lock"
+"""Names of the folder in which a build is made, see `datapath.temporaries`, and of the lock file."""
 
 DIGESTS = "files.sha256"
 """The list of an entry's files."""
+
+START_SECONDS = 60
+"""A program that has run for so long has started."""
 
 OCCUPIED = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 """Reasons that a rename fails where the entry is there already."""
@@ -42,29 +45,35 @@ def cache_folder(kind: str) -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "foldline" / kind
 
 
-def cached_build(cache: Path, key: str, build: Callable[[Path], None]) -> Path:
+def cached_build(cache: Path, key: str, build: Callable[[Path], None], *, program: str | None = None) -> Path:
     """The folder of a build, from the cache or built now; many processes may ask for the same one at the same time.
 
     :param cache: a folder for builds alone, such as `cache_folder`; it is made where it is missing, for this user alone.
     :param key: digest of all that decides the build; the machine's architecture and C library are added here.
     :param build: makes the files in the folder that it is given, which is new and empty, and moved afterwards.
-    :raises FileError: the cache cannot be written, or it belongs to another user.
+    :param program: name of a program in the build, which is started without arguments and input to see that it can be; a
+        build in the cache whose program cannot start here is made again.
+    :raises FileError: the cache cannot be written, it belongs to another user, or no program can be run from it.
+    :raises ToolError: the program of a new build cannot start.
     """
     machine = f"{key}\n{platform.machine()}\n{platform.libc_ver()}\n"
     entry = cache / hashlib.sha256(machine.encode()).hexdigest()[:32]
     try:
         _make_private(cache)
-        if _is_intact(entry):
+        if program is not None:
+            _require_execution(cache)
+        if _is_usable(entry, program):
             return entry
-        _remove_stale(cache)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=BUILDING) as work:
-            folder = Path(work) / "build"
+        with temporary_folder(cache / BUILDING) as work:
+            folder = work / "build"
             folder.mkdir(mode=0o700)
             build(folder)
+            if program is not None and (reason := _why_not_started(folder / program)):
+                raise ToolError(f"The program that was built cannot start: {reason}.")
             (folder / DIGESTS).write_text(_contents(folder, entry.name), encoding="utf-8")
             for path in (*folder.rglob("*"), folder):
                 _sync(path)
-            _publish(folder, entry)
+            _publish(folder, entry, program)
     except OSError as error:
         raise FileError(
             f"Cannot write a build to {cache}: {os_reason(error)}; set XDG_CACHE_HOME to another folder."
@@ -123,11 +132,37 @@ def _is_intact(entry: Path) -> bool:
         return False
 
 
-def _remove_stale(cache: Path) -> None:
-    for folder in cache.glob(f"{BUILDING}*"):
-        with suppress(FileNotFoundError):  # its process may have finished meanwhile
-            if time.time() - folder.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+def _is_usable(entry: Path, program: str | None) -> bool:
+    """Whether an entry is there, intact, and its program can start.
+
+    :raises FileError: it belongs to another user.
+    """
+    return _is_intact(entry) and (program is None or _why_not_started(entry / program) is None)
+
+
+def _require_execution(cache: Path) -> None:
+    if os.statvfs(cache).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise FileError(
+            f"No program can be run from {cache}, whose file system is mounted with noexec; set XDG_CACHE_HOME to a folder on "
+            "another one, e.g. XDG_CACHE_HOME=/var/tmp/cache."
+        )
+
+
+def _why_not_started(program: Path) -> str | None:
+    """Why a program cannot start: not for this machine, a library that is missing. None where it started, whatever it did."""
+    try:
+        options = {"stdin": subprocess.DEVNULL, "capture_output": True, "cwd": tempfile.gettempdir()}
+        done = subprocess.run([program], **options, timeout=START_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+    except OSError as error:
+        return os_reason(error)
+    if done.returncode == -signal.SIGILL:
+        return "it has an instruction that this processor has not"
+    if done.returncode in (126, 127):  # as a shell and the dynamic loader say it
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        return said[-1] if said else f"status {done.returncode}"
+    return None
 
 
 def _sync(path: Path) -> None:
@@ -139,7 +174,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _publish(folder: Path, entry: Path) -> None:
+def _publish(folder: Path, entry: Path, program: str | None) -> None:
     """Move a finished build into the cache, in place of a damaged one; another process may have moved the same before."""
     while True:
         try:
@@ -148,9 +183,9 @@ def _publish(folder: Path, entry: Path) -> None:
         except OSError as error:
             if error.errno not in OCCUPIED:
                 raise
-        if _is_intact(entry):
+        if _is_usable(entry, program):
             return
         # No other process moves the entry away between this one's check of it and its move.
         with locked(entry.parent / LOCK, wait=True), suppress(FileNotFoundError):
-            if not _is_intact(entry):
+            if not _is_usable(entry, program):
                 entry.rename(Path(tempfile.mkdtemp(dir=folder.parent)) / "damaged")

@@ -14,6 +14,7 @@ import numpy as np
 from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ToolError
+from datapath.files import os_reason
 from datapath.kernel_result import KernelResult
 from datapath.temporaries import scratch_folder
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
@@ -50,7 +51,10 @@ class CSimProgram:
             vectors, results = folder / "vectors.txt", folder / "results.txt"
             vectors.write_text(render_line(columns, bits=self.design.precision.activation), encoding="ascii")
             command = [str(self.program), str(vectors), str(results)]
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+            except OSError as error:
+                raise ToolError(f"Cannot run {self.program}: {os_reason(error)}.") from error
             if done.returncode:
                 first, *others = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
                 raise ToolError(f"The C simulation failed: {first}", details=others)
@@ -70,7 +74,7 @@ def _built(sources: dict[str, str], toolchain: Toolchain, flags: tuple[str, ...]
         units = write_sources(folder, sources)
         toolchain.compile(units, folder / PROGRAM, include=folder / SOURCE_FOLDER, flags=flags)
 
-    return cached_build(cache, digest.hexdigest(), build) / PROGRAM
+    return cached_build(cache, digest.hexdigest(), build, program=PROGRAM) / PROGRAM
 
 
 def write_sources(folder: Path, sources: dict[str, str]) -> list[Path]:

@@ -35,7 +35,7 @@ WARNINGS = (
 class Toolchain:
     """A compiler and fixed-point types."""
 
-    compiler: str  # path of the program
+    compiler: tuple[str, ...]  # its command, see `find_compiler`
     types: Path  # folder with ap_fixed.h
 
     @classmethod
@@ -48,7 +48,7 @@ class Toolchain:
 
     def digest(self) -> str:
         """SHA-256, in hex, of the compiler's version and the text of the types."""
-        digest = hashlib.sha256(f"{self.compiler}\n{run([self.compiler, '--version'])}".encode())
+        digest = hashlib.sha256(f"{self.compiler}\n{run([*self.compiler, '--version'])}".encode())
         for header in sorted((*self.types.glob("ap_*.h"), *self.types.glob("hls_*.h"), *self.types.glob("etc/ap_*.h"))):
             digest.update(f"\n{header.name}\n".encode() + header.read_bytes())
         return digest.hexdigest()
@@ -58,9 +58,9 @@ class Toolchain:
 
         :raises ToolError: the compiler cannot be started.
         """
-        warnings = WARNINGS if "clang" not in run([self.compiler, "--version"]) else WARNINGS[:-1]
+        warnings = WARNINGS if "clang" not in run([*self.compiler, "--version"]) else WARNINGS[:-1]
         options = [STANDARD, *warnings, *flags, "-isystem", str(self.types), f"-I{include}"]
-        return [self.compiler, *options, *map(str, sources), "-o", str(output)]
+        return [*self.compiler, *options, *map(str, sources), "-o", str(output)]
 
     def compile(self, sources: list[Path], output: Path, *, include: Path, flags: tuple[str, ...]) -> None:
         """Build one program, see `command`.

@@ -18,6 +18,7 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import ToolError
+from datapath.files import os_reason
 from datapath.rtl_cycles import MEMORY_LATENCY
 from datapath.temporaries import scratch_folder
 from rtl_gen.memory import Memory
@@ -106,13 +107,11 @@ class RtlModel:
             (folder / name).write_text(text, encoding="ascii")
         self._errors = folder / "errors.txt"
         with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [str(program), *INITIAL_VALUES],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=folder,
-            )
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+            try:
+                self._process = subprocess.Popen([str(program), *INITIAL_VALUES], **pipes, cwd=folder)
+            except OSError as error:
+                raise ToolError(f"Cannot run {program}: {os_reason(error)}.") from error
         self.close = weakref.finalize(self, _end, self._process, self._held)
         """End the process; nothing else may be called afterwards."""
         self.reset()

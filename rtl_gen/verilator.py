@@ -47,7 +47,8 @@ class Verilator:
     """Added to its environment."""
     include: Path
     """The folder with its own sources."""
-    compiler: str
+    compiler: tuple[str, ...]
+    """Its command, see `find_compiler`."""
 
     @classmethod
     def find(cls) -> Verilator:
@@ -65,7 +66,7 @@ class Verilator:
 
     def digest(self) -> str:
         """SHA-256, in hex, of the flags and of what the two programs say of their versions."""
-        versions = self._verilate("--version"), run([self.compiler, "--version"])
+        versions = self._verilate("--version"), run([*self.compiler, "--version"])
         return hashlib.sha256(repr((VERILATE, UNTRACED, COMPILE, self, versions)).encode()).hexdigest()
 
     def build_runtime(self, folder: Path) -> None:
@@ -104,7 +105,7 @@ class Verilator:
             self._compile(whole, work / "whole.o", f"-I{work}", *defines)
         objects = [work / "whole.o", *(runtime / f"{name}.o" for name in RUNTIME)]
         libraries = ["-pthread", *(["-latomic"] if sys.platform == "linux" else [])]  # clang++ needs it there
-        run([self.compiler, *map(str, objects), *libraries, "-o", str(folder / PROGRAM)])
+        run([*self.compiler, *map(str, objects), *libraries, "-o", str(folder / PROGRAM)])
         shutil.rmtree(work)
 
     def _verilate(self, *arguments: str) -> str:
@@ -112,7 +113,7 @@ class Verilator:
 
     def _compile(self, source: Path, output: Path, *flags: str) -> None:
         headers = ("-isystem", str(self.include), "-isystem", str(self.include / "vltstd"))
-        run([self.compiler, *COMPILE, *flags, *headers, "-c", str(source), "-o", str(output)])
+        run([*self.compiler, *COMPILE, *flags, *headers, "-c", str(source), "-o", str(output)])
 
 
 def built_program(
@@ -137,7 +138,7 @@ def built_program(
         runtime = cached_build(cache, key, tools.build_runtime)
         tools.build(folder, sources, runtime, sizes=sizes, trace=trace)
 
-    return cached_build(cache, digest.hexdigest(), build) / PROGRAM
+    return cached_build(cache, digest.hexdigest(), build, program=PROGRAM) / PROGRAM
 
 
 def _harness_files() -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from datapath import build_cache
 from datapath.build_cache import DIGESTS, cache_folder, cached_build
-from datapath.errors import FileError
+from datapath.errors import FileError, ToolError
 from tests.golden_data import REPOSITORY
 
 CONTENTS = {"program": b"#!/bin/sh\necho right\n", "src/top.hpp": b"// text\n" * 100}
@@ -108,7 +108,7 @@ def test_a_damaged_entry_is_built_again(cache, damage):
     require_whole(entry)
     assert cached_build(cache, "one", build) == entry
     assert build.times == 2
-    assert {path.name for path in cache.iterdir()} == {entry.name, "lock"}
+    assert {path.name for path in cache.iterdir()} == {entry.name}
 
 
 def test_the_entry_of_another_key_is_not_taken_for_this_one(cache):
@@ -127,6 +127,65 @@ def test_a_file_in_place_of_an_entry_is_replaced(cache):
     entry.write_text("not a folder")
     assert cached_build(cache, "one", Builder()) == entry
     require_whole(entry)
+
+
+# Programs that cannot start ------------------------------------------------------------------------------------------
+
+STARTS = {  # what the program of a build is, instead of that of `CONTENTS`
+    "not a program": b"no program\n",
+    "of another machine": b"\x7fELF" + bytes(60),
+    "without its interpreter": b"#!/no/such/interpreter\n",
+    "an instruction that the processor has not": b"#!/bin/sh\nkill -ILL $$\n",
+    "a library that is missing": b"#!/bin/sh\necho 'libgone.so: cannot open shared object file' >&2\nexit 127\n",
+    "status 126": b"#!/bin/sh\nexit 126\n",
+}
+
+
+def builds(program: bytes) -> Callable[[Path], None]:
+    def build(folder: Path) -> None:
+        (folder / "program").write_bytes(program)
+        (folder / "program").chmod(0o755)
+
+    return build
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_an_entry_whose_program_cannot_start_here_is_built_again_once(cache, kind):
+    entry = cached_build(cache, "one", builds(STARTS[kind]))  # of another machine that shares the cache
+    build = Builder()
+    for _ in range(2):
+        assert cached_build(cache, "one", build, program="program") == entry
+        require_whole(entry)
+    assert build.times == 1
+    with pytest.raises(ToolError, match=r"^The program that was built cannot start: .+\.$"):
+        cached_build(cache, "two", builds(STARTS[kind]), program="program")
+    assert {path.name for path in cache.iterdir()} == {entry.name}
+
+
+@pytest.mark.parametrize("end", ["exit 2", "kill -SEGV $$", "cat", "read line"])
+def test_a_program_that_ends_otherwise_has_started(cache, end):
+    for _ in range(2):
+        cached_build(cache, "one", builds(f"#!/bin/sh\n{end}\n".encode()), program="program")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_folder_of_which_nothing_can_be_run_is_named_before_anything_is_built(cache):
+    cache.mkdir(parents=True, mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,noexec,mode=700", "tmpfs", cache]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        build = Builder()
+        with pytest.raises(FileError) as error:
+            cached_build(cache, "one", build, program="program")
+        assert str(error.value) == (
+            f"No program can be run from {cache}, whose file system is mounted with noexec; set XDG_CACHE_HOME to a folder on "
+            "another one, e.g. XDG_CACHE_HOME=/var/tmp/cache."
+        )
+        assert build.times == 0
+        cached_build(cache, "one", build)  # what has no program
+    finally:
+        subprocess.run(["umount", cache], check=True)
 
 
 # Who may write ------------------------------------------------------------------------------------------------------
@@ -260,4 +319,4 @@ def test_processes_that_find_one_entry_damaged_all_have_it_whole(cache):
     for process in processes:
         process.communicate()
         assert process.returncode == 0
-    assert {path.name for path in cache.iterdir()} == {entry.name, "lock"}
+    assert {path.name for path in cache.iterdir()} == {entry.name}

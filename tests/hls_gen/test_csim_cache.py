@@ -137,20 +137,12 @@ def test_a_build_that_was_killed_is_made_anew(cache, compiler):
     wait_for(lambda: fake.commands)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert all(name.startswith("building-") for name in entries(cache))
+    assert [name.split(".")[1] for name in entries(cache)] == ["building"]
     compiler()
     program = CSimProgram(DESIGN).program
     assert program.is_file()
+    assert entries(cache) == [program.parent.name]
     assert len(fake.commands) == 2
-
-
-def test_what_a_killed_build_left_is_removed_after_a_day(cache, compiler):
-    compiler()
-    for name, age in (("building-old", 25 * 3600), ("building-new", 23 * 3600)):
-        (cache / name / "build").mkdir(parents=True)
-        os.utime(cache / name, (time.time() - age,) * 2)
-    program = CSimProgram(DESIGN).program
-    assert entries(cache) == sorted(["building-new", program.parent.name])
 
 
 def test_processes_that_build_the_same_at_once_all_have_it(cache, compiler, tmp_path):
@@ -173,6 +165,34 @@ def test_a_cache_that_cannot_be_written_is_named(cache, compiler, monkeypatch, t
         CSimProgram(DESIGN)
     folder = tmp_path / "file" / "foldline" / "csim"
     assert str(error.value).startswith(f"Cannot write a build to {folder}: Not a directory; set XDG_CACHE_HOME")
+
+
+def test_a_program_that_cannot_start_is_compiled_again(cache, compiler):
+    fake = compiler()
+    program = CSimProgram(DESIGN).program
+    text = program.read_bytes()
+    program.parent.rename(cache / "away")
+    compiler(program="exec no-such-program", before="exit 1")  # with a list that is right
+    with pytest.raises(ToolError, match="fake-compiler failed: status 1"):
+        CSimProgram(DESIGN)
+    compiler(program="echo 'libgone.so.1: cannot open shared object file' >&2; exit 127")
+    with pytest.raises(ToolError) as error:
+        CSimProgram(DESIGN)
+    reason = "libgone.so.1: cannot open shared object file"
+    assert str(error.value) == f"The program that was built cannot start: {reason}."
+    compiler()
+    assert CSimProgram(DESIGN).program == program
+    assert program.read_bytes() == text
+    assert len(fake.commands) == 4
+
+
+def test_a_program_that_is_gone_when_it_is_run_is_one_sentence(cache, compiler):
+    compiler()
+    built = CSimProgram(DESIGN)
+    built.program.unlink()
+    with pytest.raises(ToolError) as error:
+        built.run(np.zeros((2, 4), dtype=np.int8))
+    assert str(error.value) == f"Cannot run {built.program}: No such file or directory."
 
 
 # What the program says --------------------------------------------------------------------------------------------

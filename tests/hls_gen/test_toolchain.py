@@ -95,17 +95,17 @@ def test_the_first_compiler_on_the_path_is_taken(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in ("c++", "clang++", "g++"):
         FakeCompiler(tmp_path).path.rename(tmp_path / name)
-        assert Toolchain.find() == Toolchain(compiler=str(tmp_path / name), types=tmp_path / "tool" / "include")
+        assert Toolchain.find() == Toolchain(compiler=(str(tmp_path / name),), types=tmp_path / "tool" / "include")
     FakeCompiler(tmp_path).path.rename(tmp_path / "mine")
     monkeypatch.setenv("CXX", "mine")
-    assert Toolchain.find().compiler == str(tmp_path / "mine")
+    assert Toolchain.find().compiler == (str(tmp_path / "mine"),)
 
 
 def test_a_compiler_that_cannot_be_started_is_named(tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("no program\n")
     broken.chmod(0o755)
-    toolchain = Toolchain(compiler=str(broken), types=tmp_path)
+    toolchain = Toolchain(compiler=(str(broken),), types=tmp_path)
     assert error_of(toolchain.digest) == f"Cannot run {broken}: Exec format error."
 
 
@@ -113,7 +113,7 @@ def compiled(folder: Path, **options) -> list[str]:
     """Command lines that a fake compiler saw when it was asked for one program."""
     fake = FakeCompiler(folder, **options)
     sources = [folder / "a.cpp", folder / "b.cpp"]
-    Toolchain(compiler=str(fake.path), types=folder / "types").compile(
+    Toolchain(compiler=(str(fake.path),), types=folder / "types").compile(
         sources, folder / "program", include=folder / "src", flags=("-O7",)
     )
     assert os.access(folder / "program", os.X_OK)
@@ -141,7 +141,9 @@ def test_a_real_compilers_complaint_names_file_and_line(csim_builds, tmp_path):
     toolchain = Toolchain.find()
     message = error_of(lambda: toolchain.compile([source], tmp_path / "wrong", include=tmp_path, flags=()))
     # A warning, and -Werror: g++ and clang++ agree on the words but for the quotes' contents.
-    assert message.startswith(f"{Path(toolchain.compiler).name} failed: {source}:2:7: error: unused variable 'unused'")
+    assert message.startswith(
+        f"{Path(toolchain.compiler[0]).name} failed: {source}:2:7: error: unused variable 'unused'"
+    )
     assert not (tmp_path / "wrong").exists()
 
 
@@ -153,12 +155,12 @@ def test_the_digest_is_of_the_compiler_its_version_and_the_text_of_the_types(tmp
     (types / "etc").mkdir()
     (types / "etc" / "ap_private.h").touch()
     fake = FakeCompiler(tmp_path)
-    digests = [Toolchain(str(fake.path), types).digest()]
-    assert Toolchain(str(fake.path), types).digest() == digests[0]
+    digests = [Toolchain((str(fake.path),), types).digest()]
+    assert Toolchain((str(fake.path),), types).digest() == digests[0]
     (types / "etc" / "ap_private.h").write_text("// patched\n")
-    digests.append(Toolchain(str(fake.path), types).digest())
+    digests.append(Toolchain((str(fake.path),), types).digest())
     FakeCompiler(tmp_path, version="fake 1.1")
-    digests.append(Toolchain(str(fake.path), types).digest())
+    digests.append(Toolchain((str(fake.path),), types).digest())
     fake.path.rename(tmp_path / "another")
-    digests.append(Toolchain(str(tmp_path / "another"), types).digest())
+    digests.append(Toolchain((str(tmp_path / "another"),), types).digest())
     assert len(set(digests)) == 4

@@ -53,7 +53,7 @@ def built_board(cache: Path, files: Mapping[str, str]) -> Path:
         whole = work / "whole.cc"
         whole.write_text("".join(f'#include "{path}"\n' for path in (*sorted(work.glob("*.cpp")), *runtime, program)))
         includes = [f"-I{path}" for path in (work, tools.include, tools.include / "vltstd")]
-        run([tools.compiler, *includes, *COMPILE, str(whole), "-o", str(folder / SERIAL_TOP)])
+        run([*tools.compiler, *includes, *COMPILE, str(whole), "-o", str(folder / SERIAL_TOP)])
         shutil.rmtree(work)
 
     return cached_build(cache, hashlib.sha256(key.encode()).hexdigest(), build) / SERIAL_TOP

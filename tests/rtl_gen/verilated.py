@@ -41,7 +41,7 @@ def built_bench(cache: Path, module: Path, program: Path) -> Path:
         whole = work / "whole.cc"
         whole.write_text("".join(f'#include "{path}"\n' for path in (*sorted(work.glob("*.cpp")), *runtime, program)))
         includes = [f"-I{path}" for path in (work, tools.include, tools.include / "vltstd")]
-        run([tools.compiler, *includes, *COMPILE, str(whole), "-o", str(folder / module.stem)])
+        run([*tools.compiler, *includes, *COMPILE, str(whole), "-o", str(folder / module.stem)])
         shutil.rmtree(work)
 
     return cached_build(cache, key, build) / module.stem
