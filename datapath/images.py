@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from datapath.errors import ImageError
+from datapath.errors import FileError, ImageError
 from datapath.files import os_reason
 from datapath.formats import unit_format
 from datapath.pixel_text import TEST_IMAGE_SUFFIX, read_pixel_text
+from datapath.reading import require_file
 
 FORMATS = ("PNG", "TIFF", "JPEG", "GIF", "WEBP", "BMP", "PPM")
 """Pillow's decoders that are used; no other one, and no program that another one would start."""
@@ -46,6 +47,9 @@ IMAGE_SUFFIXES = ONE_PICTURE_SUFFIXES | {".gif", ".tif", ".tiff", ".webp"}
 
 MAX_PIXELS = 80_000_000
 """More are refused before they are decoded; Pillow has a limit of its own, 89 million, that it only warns of."""
+
+MAX_PICTURES = 1000
+"""Pictures in a file."""
 
 MAX_COLUMNS = 100_000
 """Longer lines are refused as a mistake: 50 times the widest line of UW3-500."""
@@ -108,8 +112,10 @@ def pictures_of(path: Path) -> list[Path]:
     if path.suffix.lower() in ONE_PICTURE_SUFFIXES | {TEST_IMAGE_SUFFIX}:
         return [path]
     try:
-        with _decoding(path), Image.open(path, formats=FORMATS) as image:
-            count = len(_pictures(image))
+        with _decoding(path):
+            require_file(path)
+            with Image.open(path, formats=FORMATS) as image:
+                count = len(_pictures(image, path))
     except ImageError:
         return [path]
     return [path] if count == 1 else [Path(f"{path}[{number}]") for number in range(count)]
@@ -134,8 +140,8 @@ def _decoding(name: object) -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except FileNotFoundError as error:
-        raise ImageError(f"Cannot read {name}: no such file.", about=name) from error
+    except FileError as error:
+        raise ImageError(str(error), about=name) from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image of kind {KINDS}, or its header is damaged.", about=name) from error
     except Image.DecompressionBombError as error:
@@ -149,34 +155,54 @@ def _decoding(name: object) -> Iterator[None]:
 
 def _open(path: str | os.PathLike) -> tuple[Image.Image, int | None]:
     """The file, not yet decoded, and the number of the picture that `path` names."""
-    try:
-        return Image.open(path, formats=FORMATS), None
-    except FileNotFoundError:
-        file, number = picture_name(os.fspath(path))
-        if number is None:
-            raise
-        return Image.open(file, formats=FORMATS), number
+    file, number = picture_name(os.fspath(path))
+    if number is None or os.path.lexists(path):  # a name that is itself a file comes first
+        file, number = path, None
+    require_file(file)
+    return Image.open(file, formats=FORMATS), number
 
 
-def _pictures(image: Image.Image) -> Sequence[int]:
+def _pictures(image: Image.Image, name: object) -> Sequence[int]:
     """Pillow's numbers of the frames that are pictures: not the reduced copies and masks of a TIFF.
 
-    Of a JPEG that holds several (MPO), the others are previews, depth maps and second eyes.
+    Of a JPEG that holds several (MPO), the others are previews, depth maps and second eyes. An animation is decoded from its
+    first frame on, so all its frames are bounded together.
     """
+    if image.format == "TIFF":
+        return _pictures_of_tiff(image, name)
     frames = range(1 if image.format == "MPO" else getattr(image, "n_frames", 1))
-    if len(frames) == 1 or image.format != "TIFF":
-        return frames
-    pictures = []
-    for frame in frames:
-        image.seek(frame)
+    _require_few(len(frames), name)
+    pixels = math.prod(image.size) * len(frames)
+    if len(frames) > 1 and pixels > MAX_PIXELS:
+        raise ImageError(
+            f"{name} has {len(frames)} pictures of {image.width} x {image.height} pixels; allowed are {MAX_PIXELS} in all.",
+            about=name,
+        )
+    return frames
+
+
+def _pictures_of_tiff(image: Image.Image, name: object) -> Sequence[int]:
+    """Frame by frame: Pillow takes time that grows with the square of their number to count them."""
+    pictures, frame = [], 0
+    while True:
+        try:
+            image.seek(frame)
+        except EOFError:
+            return pictures or range(frame)
         if not image.tag_v2.get(_SUBFILE_TYPE, 0) & _REDUCED_OR_MASK:
             pictures.append(frame)
-    return pictures or frames
+        frame += 1
+        _require_few(frame, name)
+
+
+def _require_few(count: int, name: object) -> None:
+    if count > MAX_PICTURES:
+        raise ImageError(f"{name} holds more than {MAX_PICTURES} pictures.", about=name)
 
 
 def _seek(image: Image.Image, number: int | None, name: object) -> None:
     """Go to the picture that is meant."""
-    pictures = _pictures(image)
+    pictures = _pictures(image, name)
     count = len(pictures)
     if number is None and count > 1:
         raise ImageError(f"{name} holds {count} pictures; name one, {name}[0] to {name}[{count - 1}].", about=name)
@@ -253,8 +279,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(_BITS, (16,))
     brightest = (1 << (bits[0] if isinstance(bits, tuple) else bits)) - 1
-    values = np.asarray(image).astype(np.int64)
-    grey = ((2 * MAX_GREY * values + brightest) // (2 * brightest)).clip(0, MAX_GREY).astype(np.uint8)
+    values = np.asarray(image)
+    grey = np.empty(values.shape, np.uint8)
+    for row in range(len(grey)):  # row by row: the products have 64 bits
+        products = 2 * MAX_GREY * values[row].astype(np.int64) + brightest
+        grey[row] = (products // (2 * brightest)).clip(0, MAX_GREY)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow inverts it for up to 8 bits
         grey = MAX_GREY - grey
     return Image.fromarray(grey)

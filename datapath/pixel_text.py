@@ -11,13 +11,12 @@ from array import array
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from datapath.errors import ImageError
-from datapath.files import os_reason
+from datapath.errors import FileError, ImageError
 from datapath.formats import unit_format
+from datapath.reading import read_start
 
 TEST_IMAGE_SUFFIX = ".txt"
 """Of a test image among pictures."""
@@ -78,10 +77,9 @@ def read_pixel_text(path: str | os.PathLike, *, inputs: int, bits: int, most_col
 def _read(path: str | os.PathLike, limit: int) -> bytes:
     """The content, or its first `limit` + 1 bytes, so that a file of any size takes bounded memory."""
     try:
-        with Path(path).open("rb") as handle:
-            return handle.read(limit + 1)
-    except OSError as error:
-        raise ImageError(f"Cannot read {path}: {os_reason(error)}.", about=path) from error
+        return read_start(path, limit=limit + 1)
+    except FileError as error:
+        raise ImageError(str(error), about=path) from error
 
 
 def _raw(token: bytes, bits: int, path: str | os.PathLike, breaks_before: Callable[[], int]) -> int:

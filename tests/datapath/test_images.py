@@ -137,7 +137,7 @@ def test_a_missing_file(tmp_path):
 def test_a_folder(tmp_path):
     with pytest.raises(ImageError) as caught:
         load_image(tmp_path)
-    assert str(caught.value) == f"Cannot read {tmp_path}: Is a directory."
+    assert str(caught.value) == f"Cannot read {tmp_path}: it is a folder."
 
 
 @pytest.mark.parametrize("content", [b"", b"a line of text\n", bytes(range(256))])

@@ -293,7 +293,7 @@ def test_a_name_that_is_a_file_comes_before_a_picture_of_a_file(tmp_path, first,
 def test_a_picture_of_a_missing_file(tmp_path):
     with pytest.raises(ImageError) as caught:
         load_image(tmp_path / "none.tif[1]")
-    assert str(caught.value) == f"Cannot read {tmp_path / 'none.tif[1]'}: no such file."
+    assert str(caught.value) == f"Cannot read {tmp_path / 'none.tif'}: no such file."
     assert pictures_of(tmp_path / "none.tif") == [tmp_path / "none.tif"]
 
 

@@ -89,5 +89,5 @@ def test_a_file_of_any_size_takes_bounded_memory(tmp_path):
 def test_a_missing_one_is_an_error_and_one_picture(tmp_path):
     with pytest.raises(ImageError) as caught:
         image_columns(tmp_path / "none.txt", target_height=2, bits=4)
-    assert str(caught.value) == f"Cannot read {tmp_path / 'none.txt'}: No such file or directory."
+    assert str(caught.value) == f"Cannot read {tmp_path / 'none.txt'}: no such file."
     assert pictures_of(tmp_path / "none.txt") == [tmp_path / "none.txt"]

@@ -86,7 +86,7 @@ def test_decoders_that_fail_do_not_end_the_command(design, saved, tmp_path):
     assert f"Error: {CASES / 'lab.tif'} has pixel mode LAB" in result.stderr
     assert [line for line in result.stderr.splitlines() if "alike" not in line][-4:] == [
         f"Error: {large} has 10000 x 10000 pixels; allowed are 80000000 in all.",  # and no warning of Pillow
-        f"Error: Cannot read {missing}: No such file or directory.",
+        f"Error: Cannot read {missing}: no such file.",
         "-o FILE or --json names each line.",
         "Error: 7 of 8 lines failed.",
     ]
