@@ -9,6 +9,7 @@ import numpy as np
 
 from datapath.errors import DesignError
 from datapath.quantities import ACCUMULATOR, INTERNAL_BITS, SCORE
+from datapath.quoting import quoted
 
 NEURON_TYPES = ("LSTM", "QLSTM")
 FLOAT_BITS = 32
@@ -75,8 +76,8 @@ class Precision:
 
 
 _NAME = re.compile(
-    r"(?P<neuron>Q?LSTM)(?P<hidden>\d+)_W(?P<weight>\d+)B(?P<bias>\d+)A(?P<activation>\d+)I(?P<internal>\d+)"
-    r"_FC_W(?P<fc_weight>\d+)B(?P<fc_bias>\d+)"
+    r"(?P<neuron>Q?LSTM)(?P<hidden>[0-9]{1,9})_W(?P<weight>[0-9]{1,9})B(?P<bias>[0-9]{1,9})A(?P<activation>[0-9]{1,9})"
+    r"I(?P<internal>[0-9]{1,9})_FC_W(?P<fc_weight>[0-9]{1,9})B(?P<fc_bias>[0-9]{1,9})"
 )
 
 
@@ -127,7 +128,7 @@ class ExperimentName:
         """
         match = _NAME.fullmatch(text)
         if match is None:
-            raise DesignError(f"{text!r} is not an experiment name like QLSTM128_W2B8A4I8_FC_W8B8.")
+            raise DesignError(f"{quoted(text)} is not an experiment name like QLSTM128_W2B8A4I8_FC_W8B8.")
         parts = match.groupdict()
         return cls(neuron=parts.pop("neuron"), **{name: int(value) for name, value in parts.items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from datapath import Alphabet, Design
 from datapath.alphabet import MAX_BYTES
 from datapath.errors import CheckpointError, ConfigError, DesignError
+from datapath.quoting import quoted
 from datapath.reading import read_text
 from datapath.text_form import NONE, TextForm
 from train.data.characters import text_notes, unreadable_note
@@ -88,8 +90,8 @@ def _has_layout(folder: Path) -> bool:
 def _synthetic(data: str, count: str, *, seed: int, validation_only: bool, progress: Progress | None) -> Dataset:
     training = 1 if validation_only else SYNTHETIC_TRAINING
     if count:
-        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MAX_LINES):
-            raise ConfigError(f"data is {data!r}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
+        if not (re.fullmatch("[0-9]{1,9}", count) and 1 <= int(count) <= MAX_LINES):
+            raise ConfigError(f"data is {quoted(data)}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
         training = int(count)
     return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
 

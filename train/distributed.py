@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from datapath.errors import ConfigError, TrainingError
+from datapath.quoting import quoted
 from train.arithmetic.lstm import Packing
 from train.config import Hyperparameters
 from train.data.batches import BACKGROUND, Batch, Sample, collate
@@ -121,9 +123,9 @@ def torchrun_group() -> Group:
 
 def _number(name: str, *, at_least: int = 0, at_most: int = 65_535) -> int:
     text = os.environ.get(name, "")
-    if not text.isdecimal() or not at_least <= int(text) <= at_most:
+    if not re.fullmatch("[0-9]{1,9}", text) or not at_least <= int(text) <= at_most:
         raise ConfigError(
-            f"The environment variable {name} is {text!r}; it must be {at_least} to {at_most}, as torchrun sets it."
+            f"The environment variable {name} is {quoted(text)}; it must be {at_least} to {at_most}, as torchrun sets it."
         )
     return int(text)
 

@@ -25,6 +25,12 @@ from datapath.reading import require_file
 MAX_PIXEL_BYTES = 128 * 2**20
 """Limit of the raw pixels of a line: more than 100 000 columns of 1024 pixels in 8 bits."""
 
+MAX_ROW_BYTES = 2**16
+"""Limit of a row of a list; a path has at most 4096 bytes on Linux."""
+
+MAX_DEPTH = 100
+"""Folders within each other that are searched for images."""
+
 SORTED_AT_ONCE = 50_000
 """Names of one folder in memory at a time; a larger folder is read once more for each further lot."""
 
@@ -97,17 +103,17 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
     :param source: path of the list, or an open stream, which is read once.
     :param name: of the list in errors; None for its path.
     :raises FileError: it cannot be read.
-    :raises DataError: while it is iterated: it names no image.
+    :raises DataError: while it is iterated: it names no image, or has a row of more than `MAX_ROW_BYTES`.
     """
     name = str(source) if name is None else name
     if isinstance(source, Path):
-        require_file(source)
+        require_file(source, pipes=True)
 
     def lines() -> Iterator[LineInput]:
         empty = True
         try:
             with source.open("rb") if isinstance(source, Path) else nullcontext(source) as handle:
-                for path in filter(None, (row.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") for row in handle)):
+                for path in _rows(handle, name):
                     empty = False
                     yield from _pictures(Path(os.fsdecode(path)), os.fsdecode(path))
         except OSError as error:
@@ -117,6 +123,15 @@ def list_inputs(source: Path | BinaryIO, name: str | None = None) -> Inputs:
 
     again = isinstance(source, Path) and source.is_file()  # a pipe can be read only once
     return Inputs(lines, lambda: sum(1 for _ in lines()) if again else None)
+
+
+def _rows(handle: BinaryIO, name: str) -> Iterator[bytes]:
+    """The rows of a list that are not empty, without line ends; each is bounded before it is read."""
+    while row := handle.readline(MAX_ROW_BYTES + 1):
+        if len(row) > MAX_ROW_BYTES:
+            raise DataError(f"{name} has a row of more than {MAX_ROW_BYTES} bytes, which is not the path of an image.")
+        if path := row.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n"):
+            yield path
 
 
 def pixel_inputs(path: str | os.PathLike) -> Inputs:
@@ -148,12 +163,16 @@ def _pictures(path: Path, name: str | None = None) -> Iterator[LineInput]:
         yield LineInput(given if len(pictures) == 1 else f"{given}[{number}]", picture)
 
 
-def _images_in(folder: Path) -> Iterator[LineInput]:
-    """Images at any depth, sorted by the parts of their paths; a folder that cannot be read is a line that fails."""
+def _images_in(folder: Path, depth: int = 1) -> Iterator[LineInput]:
+    """Images, sorted by the parts of their paths; a folder that cannot be read, or lies too deep, is a line that fails."""
+    if depth > MAX_DEPTH:
+        error = FileError(f"{folder} is not read: more than {MAX_DEPTH} folders lie within each other.", about=folder)
+        yield LineInput(str(folder), partial(_fail, error))
+        return
     try:
         for name, is_folder in _sorted_entries(folder):
             if is_folder:
-                yield from _images_in(folder / name)
+                yield from _images_in(folder / name, depth + 1)
             else:
                 yield from _pictures(folder / name)
     except OSError as error:

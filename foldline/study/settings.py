@@ -99,7 +99,7 @@ class StudySettings:
         try:
             values = json.loads(text)
             version = values.pop("version")
-            if version != VERSION:
+            if type(version) is not int or version != VERSION:
                 raise FileError(
                     f"The study {study!r} was written by another version of Foldline, in form {version!r}; this one reads "
                     f"form {VERSION}."

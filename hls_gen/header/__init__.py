@@ -18,8 +18,8 @@ from hls_gen.header.tokenizer import decoded
 __all__ = ["parse_header", "read_header", "render_header", "write_header"]
 
 
-MAX_HEADER_BYTES = 128 * 2**20
-"""Limit of a weight header; the published ones have 1 to 3 MB, and one of the largest design some 90 MB."""
+MAX_HEADER_BYTES = 24 * 2**20
+"""Limit of a weight header, whose tokens take up to 60 times as much memory; the published ones have 1 to 3 MB."""
 
 
 def read_header(path: str | os.PathLike) -> FoldedNetwork:

@@ -34,6 +34,9 @@ RESERVED = frozenset(
 )
 """Names that a define must not replace: a preprocessor would rewrite the declarations, and this parser does not."""
 
+MAX_DECLARATIONS = 1000
+"""Declarations of a kind; each may take an expression of `MAX_TOKENS`."""
+
 IGNORED_DIRECTIVES = ("pragma", "include")
 DIRECTIVES = ("define", "ifdef", "ifndef", "endif", *IGNORED_DIRECTIVES)
 
@@ -97,6 +100,7 @@ class _Reader:
         self._next = 0
         self._found = Declarations()
         self._conditionals: list[Token] = []
+        self._csims = 0
 
     def read(self) -> Declarations:
         while (token := self._take()).kind != END:
@@ -146,7 +150,7 @@ class _Reader:
             name = next_token(self._source, keyword.end, end)
             if (keyword.text, name.text) == ("ifndef", SYNTHESIS):
                 self._end_of_line(name, end)
-                self._csim()
+                self._csim(line)
             else:
                 self._conditional(keyword, name, end)
         elif keyword.text == "endif":
@@ -236,8 +240,11 @@ class _Reader:
         body = self._tokens[start : self._next]
         return ArrayText(name=name.text, offset=name.offset, bits=bits, shape=shape, body=body)
 
-    def _csim(self) -> None:
+    def _csim(self, line: Token) -> None:
         """The conditional with two branches: copies for C simulation, then their arrays for synthesis."""
+        self._csims += 1
+        if self._csims > MAX_DECLARATIONS:
+            raise self._source.error(f"More than {MAX_DECLARATIONS} conditionals for C simulation.", line.offset)
         where = "the conditional for C simulation"
         copies: dict[str, CsimCopy] = {}
         while (token := self._take()).text == "static":
@@ -310,6 +317,10 @@ class _Reader:
         return evaluate(self._source, self._tokens[start : self._next - 1], token.offset, self._found.defines)
 
     def _refuse_second(self, name: Token, how: str, earlier: dict) -> None:
+        if len(earlier) == MAX_DECLARATIONS:
+            raise self._source.error(
+                f"More than {MAX_DECLARATIONS} names are {how}; a weight header has some twenty.", name.offset
+            )
         if name.text in earlier:
             line, _ = self._source.place(earlier[name.text].offset)
             raise self._source.error(

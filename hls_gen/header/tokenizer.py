@@ -113,10 +113,11 @@ def tokenize(source: Source, start: int = 0, end: int | None = None) -> list[Tok
     """
     text = source.text
     tokens: list[Token] = []
-    append = tokens.append
+    append, known = tokens.append, {}.setdefault  # one object for all tokens of a spelling: an array has few of them
     for match in _TOKEN.finditer(text, start, len(text) if end is None else end):
         kind = match.lastgroup
-        token = Token(kind, match[kind], match.start(kind))
+        text_of = match[kind]
+        token = Token(kind, known(text_of, text_of), match.start(kind))
         append(token)
         if kind not in _PLAIN:
             _checked(source, token)

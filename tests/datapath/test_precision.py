@@ -53,6 +53,7 @@ def test_a_name_spells_its_parts_in_the_original_order():
         "QLSTM128_W2B8A4I32_FC_W32B32\n",
         "GRU128_W2B8A4I32_FC_W32B32",
         "QLSTM-1_W2B8A4I32_FC_W32B32",
+        "QLSTM١_W2B8A4I32_FC_W32B32",
     ],
 )
 def test_text_that_is_no_name(text):
@@ -90,3 +91,10 @@ def test_the_datapath_stores_one_to_eight_bits(field, bits):
     with pytest.raises(DesignError) as caught:
         Precision(**(eight | {field: bits}))
     assert str(caught.value) == f"{field} bit width is {bits}; the datapath takes 1 to 8."
+
+
+def test_a_name_with_thousands_of_digits_is_one_short_sentence():
+    """Python refuses to read so long a number."""
+    with pytest.raises(DesignError, match="is not an experiment name") as caught:
+        ExperimentName.parse(f"QLSTM{'9' * 5000}_W2B8A4I32_FC_W32B32")
+    assert len(str(caught.value)) < 400

@@ -3,8 +3,8 @@
 import pytest
 
 from datapath import Alphabet
-from datapath.errors import CheckpointError, DesignError, FileError
-from foldline.datasets import alphabet_source, read_alphabet
+from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
+from foldline.datasets import alphabet_source, open_dataset, read_alphabet
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
@@ -50,3 +50,10 @@ def test_the_file_comes_before_the_training_lines(tmp_path):
 def test_without_a_file_and_without_lines_the_checkpoint_is_refused_with_what_to_do(dataset):
     with pytest.raises(CheckpointError, match=r"12 classes and no alphabet.*--alphabet FILE"):
         alphabet_source(**dataset)(12)
+
+
+def test_a_number_of_lines_with_thousands_of_digits_is_one_short_sentence():
+    """Python refuses to read so long a number."""
+    with pytest.raises(ConfigError, match="after synthetic: comes the number of lines, 1 to 1000000") as caught:
+        open_dataset(f"synthetic:{'9' * 5000}", seed=0)
+    assert len(str(caught.value)) < 400

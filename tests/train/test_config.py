@@ -298,3 +298,10 @@ def test_one_cycle_rises_to_lr_and_falls_to_almost_nothing():
     assert rates[:21] == sorted(rates[:21])
     assert rates[20:] == sorted(rates[20:], reverse=True)
     assert Hyperparameters(lr_schedule="ONE_CYCLE", lr_warmup=0.0, epochs=1).learning_rate(0) == pytest.approx(1e-4)
+
+
+def test_quotes_that_are_not_closed_are_passed_over_once(tmp_path):
+    """Were each of them tried as the beginning of a text, this file would take an hour."""
+    (tmp_path / "params.json").write_text('{"lr": "' + '\\"' * 500_000)
+    with pytest.raises(ConfigError, match="is not JSON: Unterminated string"):
+        Hyperparameters.from_json(tmp_path / "params.json")

@@ -271,6 +271,9 @@ def test_the_group_is_what_torchrun_says(monkeypatch):
     with pytest.raises(ConfigError) as caught:
         torchrun_group()
     assert str(caught.value) == "The environment variable RANK is '8'; it must be 0 to 7, as torchrun sets it."
+    monkeypatch.setenv("RANK", "9" * 5000)
+    with pytest.raises(ConfigError, match="The environment variable RANK is '999"):
+        torchrun_group()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("LOCAL_RANK")
     with pytest.raises(ConfigError) as caught:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from datapath.errors import FileError
 from datapath.reading import BYTE_ORDER_MARK, read_text
 
 MAX_BYTES = 64 * 2**20
@@ -54,6 +55,17 @@ def rows_of(text: str) -> list[str]:
     return [row.removesuffix("\r").lstrip(BYTE_ORDER_MARK) for row in text.split("\n")]
 
 
+def require_few_rows(count: int, name: object) -> None:
+    """Refuse a list or table of too many rows; each takes some hundred bytes of memory.
+
+    :param count: of its rows.
+    :param name: of the list.
+    :raises FileError: more than `MAX_ROWS`.
+    """
+    if count > MAX_ROWS:
+        raise FileError(f"{name} has {count} rows; at most {MAX_ROWS} are read of a list.", about=name)
+
+
 def read_list(path: str | os.PathLike) -> ListFile:
     """Read a list file.
 
@@ -68,12 +80,18 @@ def parse_list(text: str, *, name: str) -> ListFile:
 
     :param text: its content.
     :param name: of the list, in messages.
+    :raises FileError: see `require_few_rows`.
     """
     quoted: dict[int, tuple[str, str] | None] = {}
     plain: dict[int, tuple[str, str]] = {}
     malformed: dict[int, str] = {}
-    for number, row in enumerate(rows_of(text), start=1):
+    rows = rows_of(text)
+    require_few_rows(len(rows), name)
+    for number, row in enumerate(rows, start=1):
         if not row.strip():
+            continue
+        if len(row) > MAX_ROW:
+            malformed[number] = f"it has {len(row)} characters; allowed are {MAX_ROW}."
             continue
         first, comma, rest = row.partition(",")
         if not comma:

@@ -6,6 +6,7 @@ import pytest
 
 from hls_gen import parse_header, render_header
 from hls_gen.header.layout import OPTIONAL_DEFINES
+from hls_gen.header.syntax import MAX_DECLARATIONS
 from tests.hls_gen.header.header_refusal import assert_refused, edited, refusal
 from tests.hls_gen.header.header_text import SMALL_DEFINES, place, small_header
 
@@ -284,3 +285,13 @@ def test_without_the_number_of_classes_wfc_must_have_an_even_width():
         f"model.hpp:{place(text, 'wfc [')}: wfc has shape [4][7]; without NUMBER_OF_CLASSES its last dimension gives "
         "the classes of both directions, so it must be even, and allowed is 2 to 256 classes."
     )
+
+
+def test_the_declarations_of_a_kind_are_bounded():
+    """Each may take an expression of many defines, and a conditional looks at all arrays before it."""
+    lines = "".join(f"#define A{number} 1\n" for number in range(MAX_DECLARATIONS + 1))
+    assert_refused(
+        lines, f"A{MAX_DECLARATIONS} 1", "More than 1000 names are defined; a weight header has some twenty."
+    )
+    empty = "#ifndef __SYNTHESIS__\n#else\n#endif\n" * (MAX_DECLARATIONS + 1)
+    assert "More than 1000 conditionals for C simulation." in refusal(empty)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from datapath.errors import FileError
 from tests.golden_data import REPOSITORY
+from train.data import lists
 from train.data.dataset import read_dataset
 from train.data.lists import list_text, parse_list, read_list
 
@@ -124,3 +125,22 @@ def test_what_is_written_reads_back_without_a_note(texts):
 def test_a_list_without_need_of_quotes_has_none():
     assert list_text([("a", 'say "hi", he said'), ("b", '"open')]) == 'a,say "hi", he said\nb,"open\n'
     assert list_text([("a", '"hi"'), ("b", "x, y")]) == 'a,"""hi"""\nb,"x, y"\n'
+
+
+# Bounds
+
+
+def test_a_list_has_a_bounded_number_of_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(lists, "MAX_ROWS", 3)
+    (tmp_path / "list.txt").write_text("a,x\nb,y\n")
+    assert len(read_list(tmp_path / "list.txt").rows) == 2
+    (tmp_path / "list.txt").write_text("a,x\nb,y\nc,z\n")
+    with pytest.raises(FileError) as caught:
+        read_list(tmp_path / "list.txt")
+    assert str(caught.value) == f"{tmp_path / 'list.txt'} has 4 rows; at most 3 are read of a list."
+
+
+def test_a_row_of_any_length_is_one_note():
+    listed = parse_list(f"a,{'x' * lists.MAX_ROW}\nb,y\n", name="list")
+    assert [row.name for row in listed.rows] == ["b"]
+    assert listed.malformed == ((1, f"it has {lists.MAX_ROW + 2} characters; allowed are {lists.MAX_ROW}."),)

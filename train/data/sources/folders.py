@@ -27,6 +27,9 @@ PREPROCESSED = ("", ".bin", ".nrm")
 MAX_TEXT_BYTES = 2**20
 """Largest .gt.txt that is read; it holds one line."""
 
+MAX_DEPTH = 100
+"""Folders within each other that are searched for lines."""
+
 IMAGE_FOLDERS = (IMAGE_FOLDER, "", "images")
 """Folders beside a list or table, "" for its own, in which its images are looked for."""
 
@@ -63,8 +66,9 @@ def find_lines(source: Path, form: Callable[[str], str]) -> Found:
             elif not _read_file(found, folder, name) and name != FORM_FILE:
                 others.append(str(folder.relative / name))
     _unused_images(found, folders)
+    used = {folder for image in found.used for folder in image.parents} if found.links else set()
     for link in found.links:
-        if not any(image.is_relative_to(link) for image in found.used):
+        if link not in used:
             found.left_out.add("links to folders", str(link), "links to folders are not followed.")
     if others:
         found.notes.append(f"Files of {source} that hold no lines: {len(others)}, the first is {others[0]}.")
@@ -312,6 +316,10 @@ def _page_image(found: Found, folder: _Folder, name: str, page: PageFile) -> Pat
 
 def _folders(path: Path, relative: PurePosixPath, found: Found) -> Iterator[_Folder]:
     """A folder and those below it, sorted by their names in NFC."""
+    if len(relative.parts) > MAX_DEPTH:
+        reason = f"more than {MAX_DEPTH} folders lie within each other."
+        found.left_out.add("folders that are too deep", str(path), reason)
+        return
     files, folders = [], []
     try:
         with os.scandir(path) as entries:

@@ -112,7 +112,7 @@ class Found:
     repeated: list[tuple[str, str]] = field(default_factory=list)
     used: set[Path] = field(default_factory=set)
     _first: dict[object, FoundLine] = field(default_factory=dict)
-    _names: set[str] = field(default_factory=set)
+    _names: dict[str, int] = field(default_factory=dict)
     _image_files: dict[Path, ImageFiles] = field(default_factory=dict)
 
     def images_of(self, folder: Path) -> ImageFiles:
@@ -193,11 +193,12 @@ class Found:
         safe = [UNSAFE.sub("_", unicodedata.normalize("NFC", part)) for part in PurePosixPath(name).parts]
         parts = [part.encode()[:LONGEST_PART].decode(errors="ignore") for part in safe]
         plain = unique = str(line_name("/".join("_" if part == ".." else part for part in parts)))
-        number = 1
-        while unique in self._names:
+        number = self._names.get(plain, 0)
+        while unique in self._names:  # from the last number that the name got, so that equal names take linear time
             number += 1
             unique = f"{plain}-{number}"
-        self._names.add(unique)
+        self._names[plain] = max(number, 1)
+        self._names.setdefault(unique, 1)
         return unique
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datapath.errors import DataError
-from datapath.files import file_errors
+from datapath.reading import read_bytes
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MAX_BYTES = 128 * 2**20
+MAX_BYTES = 32 * 2**20
 """Largest XML file that is read; a dense newspaper page has some 5 MB."""
 
 Box = tuple[float, float, float, float]
@@ -59,18 +59,15 @@ def read_page_file(path: Path) -> PageFile | None:
     """Read an XML file; None if it is neither PAGE XML nor ALTO.
 
     :param path: of the file.
-    :raises FileError: it cannot be read.
-    :raises DataError: it is larger than `MAX_BYTES`, no XML, has entities, or its page has no size that boxes need.
+    :raises FileError: it cannot be read, or is larger than `MAX_BYTES`.
+    :raises DataError: it is no XML, has entities, or its page has no size that boxes need.
     """
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
-    with file_errors("read", path), path.open("rb") as handle:
-        content = handle.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise DataError(f"it has more than {MAX_BYTES} bytes, the most that is read of an XML file.")
+    content = read_bytes(path, limit=MAX_BYTES)
     try:
         root = fromstring(content)
     except DefusedXmlException as error:

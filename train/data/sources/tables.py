@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datapath.reading import read_text
 from train.data.left_out import LeftOut
-from train.data.lists import MAX_BYTES, Row
+from train.data.lists import MAX_BYTES, Row, require_few_rows
 
 IMAGE_COLUMNS = (
     *("image", "file", "filename", "file_name", "path", "image_path", "image_name", "image_file", "img", "name"),
@@ -46,6 +46,7 @@ def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, n
     :raises FileError: the file cannot be read.
     """
     lines = io.StringIO(read_text(path, limit=MAX_BYTES), newline="").readlines()
+    require_few_rows(len(lines), path)
     delimiter, columns = _form(path, lines, is_image)
     records = list(_records(lines, delimiter, left_out, path))
     if columns is None:  # no header; a text without quotes may hold the delimiter

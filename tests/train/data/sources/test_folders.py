@@ -1,12 +1,15 @@
 """Folders of images with a .gt.txt each, lists, and folders that mix; what is left out is named with its reason."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from datapath.errors import DataError, FileError
 from tests.golden_data import REPOSITORY
 from tests.train.data.sources.places import image, lines, read, reasons, text
+from train.data.sources import folders
+from train.data.sources.found import Found, PageCut
 
 CASES = REPOSITORY / "tests" / "cases" / "lines"
 
@@ -216,3 +219,36 @@ def test_sources_that_are_refused(tmp_path):
     (tmp_path / "nothing").mkdir()
     with pytest.raises(DataError, match="holds no image"):
         read(tmp_path / "nothing")
+
+
+# Bounds
+
+
+class CountingNames(dict):
+    """Counts how often a name is looked for."""
+
+    looked_for = 0
+
+    def __contains__(self, name) -> bool:
+        self.looked_for += 1
+        return super().__contains__(name)
+
+
+def test_equal_names_take_time_that_grows_with_their_number():
+    names, count = CountingNames(), 300
+    found = Found(Path(), _names=names)
+    for number in range(count):
+        found.add("line", "text", PageCut(Path("page.png"), (0, 0, 1, number + 1), None, True), where="", kind="")
+    assert [line.name for line in found.lines[:3]] == ["line", "line-2", "line-3"]
+    assert len({line.name for line in found.lines}) == count
+    assert 0 < names.looked_for <= 3 * count
+
+
+def test_folders_within_each_other_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "MAX_DEPTH", 1)
+    image(tmp_path / "a" / "x.png")
+    text(tmp_path / "a" / "x.gt.txt", "one")
+    image(tmp_path / "a" / "b" / "y.png")
+    found = read(tmp_path)
+    assert [one.line.name for one in found.lines] == ["a/x"]
+    assert reasons(found)["b"] == "more than 1 folders lie within each other."

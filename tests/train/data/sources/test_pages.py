@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from datapath.errors import FileError
 from tests.train.data.sources.places import image, lines, read, reasons, text
+from train.data.sources import pages
+from train.data.sources.pages import read_page_file
 
 PAGE_2013 = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2013-07-15"
 PAGE_2019 = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
@@ -182,3 +185,9 @@ def test_other_xml_files_hold_no_lines(tmp_path):
     found = read(tmp_path)
     assert found.left_out == ()
     assert found.messages == (f"Files of {tmp_path} that hold no lines: 1, the first is mets.xml.",)
+
+
+def test_a_large_xml_file_is_refused_by_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "MAX_BYTES", 10)
+    with pytest.raises(FileError, match="has 11 bytes; at most 10 bytes"):
+        read_page_file(text(tmp_path / "a.xml", "<alto/>    "))
