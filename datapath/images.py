@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 from datapath.errors import FileError, ImageError
 from datapath.files import os_reason
 from datapath.formats import unit_format
+from datapath.libtiff_errors import libtiff_errors
 from datapath.pixel_text import TEST_IMAGE_SUFFIX, read_pixel_text
 from datapath.reading import require_file
 
@@ -243,15 +244,25 @@ def _grey(image: Image.Image, name: object) -> Image.Image:
 
 
 def _load(image: Image.Image) -> None:
-    """Decode the pixels, and not by a memory map: Pillow 11 to 13 exchange the sides of one where a TIFF lies on its side."""
-    if getattr(image, "tag_v2", {}).get(_ORIENTATION, 1) < 5:
-        image.load()
-        return
-    filename, image.filename = image.filename, ""
-    try:
-        image.load()
-    finally:
-        image.filename = filename
+    """Decode the pixels, and not by a memory map: Pillow 11 to 13 exchange the sides of one where a TIFF lies on its side.
+
+    :raises ValueError: libtiff reports an error, also where Pillow accepts what it gives.
+    """
+    mapped = getattr(image, "tag_v2", {}).get(_ORIENTATION, 1) < 5
+    filename = getattr(image, "filename", "")
+    with libtiff_errors() as errors:
+        try:
+            if not mapped:
+                image.filename = ""
+            image.load()
+        except OSError:
+            if not errors:
+                raise
+        finally:
+            if not mapped:
+                image.filename = filename
+    if errors:
+        raise ValueError(f"libtiff reports an error in {errors[0]}")
 
 
 def _rawmode(image: Image.Image) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from datapath.quoting import message_text
 from datapath.version import VERSION
 from foldline.console.closed_streams import hold_closed_streams
 from foldline.console.groups import SuggestingGroup
+from foldline.console.pillow_warnings import handle_pillow_warnings
 from foldline.console.stopping import stopping
 
 # Heading of `foldline --help` -> command -> (module in foldline.commands, which defines `command`; its help line).
@@ -115,8 +115,7 @@ class FoldlineGroup(SuggestingGroup):
             return super().parse_args(ctx, _current_names(args))
 
     def invoke(self, ctx: click.Context) -> Any:
-        # Of Pillow; foldline refuses such an image in a sentence.
-        warnings.filterwarnings("ignore", "Image size .* exceeds limit of .* pixels")
+        handle_pillow_warnings()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character
         with _messages():

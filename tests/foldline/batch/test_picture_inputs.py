@@ -1,8 +1,11 @@
 """Pictures as inputs of commands: each frame is a line, and one that cannot be read is that line's error."""
 
+import io
 import json
+import logging
 import shutil
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -166,3 +169,39 @@ def test_the_board_takes_a_test_image_and_a_frame(design, saved):
     first, second = run("run", saved, path, frame).stdout.splitlines()
     assert first.startswith(f"{path}\t{text_of(design, path)}\t40 columns, ")
     assert second.startswith(f"{frame}\t{text_of(design, frame)}\t520 columns, ")
+
+
+def tiff_with_tag(path: Path, tag: int, *, instead_of: int, count: int = 1, value: int = 0) -> Path:
+    """A white uncompressed TIFF with one other tag, of 16-bit integers."""
+    Image.new("RGB", (60, 32), "white").save(path)
+    content = bytearray(path.read_bytes())
+    place = next(at for at in range(8, len(content)) if content[at : at + 3] == struct.pack("<HB", instead_of, 3))
+    content[place : place + 12] = struct.pack("<HHII", tag, 3, count, value)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_tag_that_pillow_skips_is_an_error_where_it_decides_pixels(saved, tmp_path, recwarn):
+    """Pillow warns of it, on stderr, and reads the picture with another value."""
+    warnings.simplefilter("always")
+    path = tiff_with_tag(tmp_path / "a.tif", 262, instead_of=262, count=10**6)
+    fails(f"{path} is a damaged image: Tag data larger than file. Skipping tag 262.", "simulate", saved, path)
+    assert list(recwarn) == []
+
+
+def test_what_pillow_warns_of_without_a_meaning_for_pixels_is_not_printed(saved, tmp_path, recwarn):
+    warnings.simplefilter("always")
+    path = tiff_with_tag(tmp_path / "a.tif", 285, instead_of=284, count=10**6)
+    result = run("simulate", saved, path, "--ignore-limits")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert list(recwarn) == []
+
+
+def test_what_pillow_logs_is_not_printed(saved, tmp_path, monkeypatch):
+    """It logs that there are too many samples per pixel, and raises an error, too."""
+    monkeypatch.setattr(logging.getLogger("PIL"), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest: Python prints what nobody handles
+    monkeypatch.setattr(logging, "lastResort", logging.StreamHandler(written := io.StringIO()))
+    path = tiff_with_tag(tmp_path / "a.tif", 277, instead_of=277, value=60_000)
+    fails((path, "its header is damaged"), "simulate", saved, path)
+    assert written.getvalue() == ""
