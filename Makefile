@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PYTEST := $(BIN)/python -m pytest
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Without bytecode: Python makes that of the modules that are imported.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 # Installed into folders of their own, which PYTHONPATH adds: numpy 2, which pynq does not allow, and other versions of pynq.
 NUMPY2 := 'numpy==2.4.6 ; python_version >= "3.11"' 'numpy==2.2.6 ; python_version < "3.11"'

@@ -38,6 +38,8 @@ from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
 from tests.designs import random_design
 from tests.foldline.report.reports import CURVES, HOSTILE, LINES, inputs, result_of, simulated_run, whole_run
 
+pytestmark = pytest.mark.no_numpy2
+
 VOID = {"meta", "link", "br", "input", "img"}
 
 

@@ -25,6 +25,8 @@ from train.reporting import Reporter
 from train.tensorboard_log import CURVES
 
 run, fails = partial(command_line.run, "report"), partial(command_line.fails)
+pytestmark = pytest.mark.no_numpy2
+
 GOAL = tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0, epochs=5)
 
 

@@ -58,7 +58,7 @@ def command(folder, experiments, storage, *, trials):
     ]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)])
 def storage(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
