@@ -55,13 +55,14 @@ def rows_of(text: str) -> list[str]:
     return [row.removesuffix("\r").lstrip(BYTE_ORDER_MARK) for row in text.split("\n")]
 
 
-def require_few_rows(count: int, name: object) -> None:
-    """Refuse a list or table of too many rows; each takes some hundred bytes of memory.
+def require_few_rows(text: str, name: object) -> None:
+    """Refuse a list or table of too many rows, before it is split into them; each takes some hundred bytes of memory.
 
-    :param count: of its rows.
+    :param text: its content.
     :param name: of the list.
     :raises FileError: more than `MAX_ROWS`.
     """
+    count = max(text.count("\n"), text.count("\r")) + (not text.endswith(("\n", "\r")))
     if count > MAX_ROWS:
         raise FileError(f"{name} has {count} rows; at most {MAX_ROWS} are read of a list.", about=name)
 
@@ -85,9 +86,8 @@ def parse_list(text: str, *, name: str) -> ListFile:
     quoted: dict[int, tuple[str, str] | None] = {}
     plain: dict[int, tuple[str, str]] = {}
     malformed: dict[int, str] = {}
-    rows = rows_of(text)
-    require_few_rows(len(rows), name)
-    for number, row in enumerate(rows, start=1):
+    require_few_rows(text, name)
+    for number, row in enumerate(rows_of(text), start=1):
         if not row.strip():
             continue
         if len(row) > MAX_ROW:

@@ -131,13 +131,13 @@ def test_a_list_without_need_of_quotes_has_none():
 
 
 def test_a_list_has_a_bounded_number_of_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(lists, "MAX_ROWS", 3)
-    (tmp_path / "list.txt").write_text("a,x\nb,y\n")
+    monkeypatch.setattr(lists, "MAX_ROWS", 2)
+    (tmp_path / "list.txt").write_bytes(b"a,x\r\nb,y\r\n")
     assert len(read_list(tmp_path / "list.txt").rows) == 2
-    (tmp_path / "list.txt").write_text("a,x\nb,y\nc,z\n")
+    (tmp_path / "list.txt").write_text("a,x\nb,y\nc,z")
     with pytest.raises(FileError) as caught:
         read_list(tmp_path / "list.txt")
-    assert str(caught.value) == f"{tmp_path / 'list.txt'} has 4 rows; at most 3 are read of a list."
+    assert str(caught.value) == f"{tmp_path / 'list.txt'} has 3 rows; at most 2 are read of a list."
 
 
 def test_a_row_of_any_length_is_one_note():

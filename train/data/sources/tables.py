@@ -45,8 +45,9 @@ def read_table(path: Path, is_image: Callable[[str], bool], left_out: LeftOut, n
     :param notes: takes a message on rows whose texts have delimiters without quotes.
     :raises FileError: the file cannot be read.
     """
-    lines = io.StringIO(read_text(path, limit=MAX_BYTES), newline="").readlines()
-    require_few_rows(len(lines), path)
+    text = read_text(path, limit=MAX_BYTES)
+    require_few_rows(text, path)
+    lines = io.StringIO(text, newline="").readlines()
     delimiter, columns = _form(path, lines, is_image)
     records = list(_records(lines, delimiter, left_out, path))
     if columns is None:  # no header; a text without quotes may hold the delimiter
