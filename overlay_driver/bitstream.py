@@ -8,8 +8,8 @@ from pathlib import Path
 
 from datapath.design import Design
 from datapath.errors import BoardError, DesignError, FileError
-from datapath.files import os_reason
 from datapath.quoting import quoted
+from datapath.reading import open_file
 
 _FIELDS = {b"a": "design", b"b": "part", b"c": "date", b"d": "time"}
 _DATA = b"e"
@@ -75,12 +75,9 @@ def read_bit_file(path: Path) -> BitFile:
     :raises FileError: it is missing, truncated, not a .bit file, or one that pynq does not load as a whole: of a part of
         the logic, or encrypted.
     """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_MAX_HEADER)
-            size = file.seek(0, 2)
-    except OSError as error:
-        raise FileError(f"Cannot read {path}: {os_reason(error)}.") from error
+    with open_file(path) as file:
+        head = file.read(_MAX_HEADER)
+        size = file.seek(0, 2)
     position = 2 + int.from_bytes(head[:2], "big") + 2
     texts: dict[str, str] = {}
     while (key := head[position : position + 1]) in _FIELDS:

@@ -170,7 +170,7 @@ def test_a_wrong_known_answer_prints_no_line(images, tmp_path):
             "--device is 'bord'; it must be board, virtual, rtl[:SEED], remote:HOST[:PORT] or serial:PATH[:BAUD].",
         ),
         (("--device", "board"), "--device board needs --bitstream FILE.bit."),
-        (("--bitstream", "none.bit"), "Cannot read none.bit: No such file or directory."),
+        (("--bitstream", "none.bit"), "Cannot read none.bit: no such file."),
         (("--manifest", "none.json"), "Cannot read none.json: no such file."),
     ],
 )
