@@ -13,17 +13,26 @@ Here a digest of the kernel's content is part of its symbol and of its file's na
 is the bytecode, the options and all that the kernel refers to, in any file: other kernels (their content), constants
 and closure values. A change of any of it gives another digest. No private name of numba is used; what stands in
 ``numba.core`` may change between its releases all the same.
+
+Machine code is code: whoever can write a file of the cache can run it as whoever loads it. So the files lie in a folder of
+the user alone, below the one that numba chooses, and a file is loaded only where folder and file are this user's and no other
+can write to them. The checksum, which is over the raw bytes and checked before they are unpickled, finds damage; a file
+that is whole and cannot be loaded, of another build of numba or LLVM with the same version, is replaced, too.
 """
 
 from __future__ import annotations
 
 import dis
 import hashlib
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from types import FunctionType, ModuleType
 
 import numba
@@ -32,6 +41,7 @@ from numba.core import types
 from numba.core.caching import CompileResultCacheImpl
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.core.registry import CPUDispatcher
 from numba.core.serialize import dumps, loads
 from numba.core.sigutils import normalize_signature
@@ -39,8 +49,30 @@ from numba.core.sigutils import normalize_signature
 from datapath.errors import FileError
 from datapath.files import atomic_write
 
+UNLOADABLE = (
+    *(
+        ArithmeticError,
+        AttributeError,
+        BufferError,
+        EOFError,
+        ImportError,
+        LookupError,
+        MemoryError,
+        NameError,
+        OSError,
+    ),
+    *(RuntimeError, SyntaxError, TypeError, ValueError, UnpicklingError, NumbaError),
+)
+"""What loading a file of another build of numba or LLVM raises."""
+
+LLVMLITE = version("llvmlite")
+"""numba generates machine code with it; its version is part of the key."""
+
 LIBRARIES = {"math", "numba", "numpy"}
 """Modules that kernels use: their versions are part of the key."""
+
+OWN_FOLDER, OWN_FILE, OTHERS_WRITE = 0o700, 0o600, stat.S_IWGRP | stat.S_IWOTH
+"""Mode of the cache's folder, and of its files; with one of the last bits a file is not loaded."""
 
 PLAIN = (bool, int, float, complex, str, bytes, slice, type(None), type(...), np.generic)
 """Types of constants whose repr gives the value."""
@@ -49,8 +81,8 @@ PLAIN = (bool, int, float, complex, str, bytes, slice, type(None), type(...), np
 def cached_njit(*, sums_in_any_order: bool = False) -> Callable[[Callable], Callable]:
     """A decorator for kernels that release the GIL and whose machine code is stored, beside the sources or in NUMBA_CACHE_DIR.
 
-    Where neither the sources' folder nor the home can be written to, or the disk is full, a kernel is compiled for
-    this process only.
+    Where neither the sources' folder nor the home can be written to, the cache's folder belongs to another user, or the disk
+    is full, a kernel is compiled for this process only.
 
     :param sums_in_any_order: let floating-point sums be taken in vectors and fused with products.
     :raises TypeError: (on the first call) the kernel refers to something that cannot be part of a key: a list, a
@@ -92,8 +124,7 @@ class CachedKernel(CPUDispatcher):
             compiled = self.overloads[tuple(arguments)]
             if path and self._files.check_cachable(compiled):
                 code = dumps(self._files.reduce(compiled))
-                with suppress(FileError), atomic_write(path) as file:
-                    file.write(_checksum(key, code) + code)
+                _store(path, _checksum(key, code) + code)
             return entry_point
 
     @cached_property
@@ -107,29 +138,71 @@ class CachedKernel(CPUDispatcher):
 
     @cached_property
     def _folder(self) -> Path | None:
-        """Where files of this kernel lie; None where nothing can be written."""
+        """Where files of this kernel lie; None where nothing can be written, or others can write."""
         with suppress(RuntimeError, OSError):
             self._files.locator.ensure_cache_path()
-            return Path(self._files.locator.get_cache_path())
+            return _own_folder(Path(self._files.locator.get_cache_path()))
         return None
 
     def _key(self, signature: tuple) -> str:
         """SHA-256, in hex, of all that decides the machine code."""
         target = self.targetctx.codegen().magic_tuple()
-        versions = (numba.__version__, np.__version__, sys.implementation.cache_tag)
+        versions = (numba.__version__, LLVMLITE, np.__version__, sys.implementation.cache_tag)
         signature = [_type_contents(one) for one in signature]
         return hashlib.sha256(repr((self.digest, signature, target, versions)).encode()).hexdigest()
 
     def _loaded(self, path: Path, key: str) -> object | None:
-        """The compile result in a file; None where there is none, or it is damaged or of another key."""
+        """The compile result in a file; None where there is none that is whole, of this key and this user's, or it does not load."""
         try:
-            checksum, code = (whole := path.read_bytes())[:32], whole[32:]
+            checksum, code = (whole := _read_own(path))[:32], whole[32:]
         except OSError:
             return None
         if checksum != _checksum(key, code):
             return None
         self.targetctx.refresh()
-        return self._files.rebuild(self.targetctx, loads(code))
+        try:
+            return self._files.rebuild(self.targetctx, loads(code))
+        except UNLOADABLE:
+            return None
+
+
+def _own_folder(parent: Path) -> Path | None:
+    """The folder of this user's files below a folder, made where it is missing; None where it is another user's.
+
+    :raises OSError: it cannot be made.
+    """
+    folder = parent / f"foldline-{_user()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=OWN_FOLDER)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _user():
+        return None
+    if stat.S_IMODE(found.st_mode) != OWN_FOLDER:
+        folder.chmod(OWN_FOLDER)
+    return folder
+
+
+def _user() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _read_own(path: Path) -> bytes:
+    """The content of a file that no other user can have written; OSError of any other."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != _user() or found.st_mode & OTHERS_WRITE:
+            raise PermissionError
+        return file.read()
+
+
+def _store(path: Path, content: bytes) -> None:
+    """Write a file, or nothing where this cannot be done."""
+    with suppress(FileError, OSError):
+        if path.is_symlink() or path.exists():
+            path.unlink()  # so that owner and rights of what was there do not stay
+        with atomic_write(path) as file:
+            file.write(content)
+        path.chmod(OWN_FILE)
 
 
 def _checksum(key: str, code: bytes) -> bytes:

@@ -3,15 +3,19 @@
 import importlib
 import json
 import os
+import pickle
 import shutil
+import stat
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numba import njit
 
 import datapath
+from datapath import compilation_cache
 from datapath.compilation_cache import CachedKernel, cached_njit
 from tests.golden_data import REPOSITORY
 
@@ -234,6 +238,152 @@ def test_a_kernel_of_another_key_is_not_taken(run, tmp_path):
     one, other = (tmp_path / "cache").rglob("*.nbc")
     one.write_bytes(other.read_bytes())
     assert run("cache", "add_1:int16", "add_1:int8") == 1
+
+
+# Who may write, and what does not load, within this process -----------------------------------------------------------
+
+
+def triple(number):
+    return 3 * number
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A function that calls a kernel anew, with a cache in a folder; it returns whether the kernel was compiled, and the file."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    compiled = []
+    compile_ = numba.core.registry.CPUDispatcher.compile
+
+    def counted(self, signature):
+        compiled.append(signature)
+        return compile_(self, signature)
+
+    monkeypatch.setattr(numba.core.registry.CPUDispatcher, "compile", counted)
+
+    def call():
+        before = len(compiled)
+        assert cached_njit()(triple)(4) == 12
+        (file,) = [*tmp_path.rglob("*.nbc")] or [None]
+        return len(compiled) > before, file
+
+    return call
+
+
+def whole(code):
+    """A file with the right checksum for `triple` of an integer."""
+    kernel = cached_njit()(triple)
+    key = kernel._key((numba.int64, None))
+    return compilation_cache._checksum(key, code) + code
+
+
+class Planted:
+    """What a planted file runs when it is unpickled."""
+
+    ran = False
+
+    def __reduce__(self):
+        return setattr, (Planted, "ran", True)
+
+
+def test_a_planted_file_would_run(files):
+    """As the tests below mean it: it has the right checksum, in the right place."""
+    _, file = files()
+    file.write_bytes(whole(pickle.dumps(Planted())))
+    files()
+    assert Planted.ran
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_file_that_others_can_write_is_not_loaded_and_replaced(files, monkeypatch, mode):
+    monkeypatch.setattr(Planted, "ran", False)
+    _, file = files()
+    file.write_bytes(whole(pickle.dumps(Planted())))
+    file.chmod(mode)
+    assert files() == (True, file)
+    assert not Planted.ran
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert files() == (False, file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_not_loaded_and_replaced(files, monkeypatch):
+    monkeypatch.setattr(Planted, "ran", False)
+    _, file = files()
+    file.write_bytes(whole(pickle.dumps(Planted())))
+    os.chown(file, 65534, 65534)
+    assert files() == (True, file)
+    assert not Planted.ran
+    assert file.stat().st_uid == 0
+    assert files() == (False, file)
+
+
+def test_a_link_is_not_followed(files, tmp_path):
+    _, file = files()
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    assert files() == (True, file)
+    assert not file.is_symlink()
+
+
+@pytest.mark.parametrize("umask", [0, 0o002])
+def test_the_folder_is_for_this_user_alone(files, umask):
+    before = os.umask(umask)
+    try:
+        _, file = files()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (file.parent, file)] == [0o700, 0o600]
+    file.parent.chmod(0o777)
+    assert files() == (False, file)
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("planted", ["of another user", "a link"])
+def test_a_folder_that_is_not_this_users_is_not_used(files, tmp_path, planted):
+    _, file = files()
+    folder = file.parent
+    if planted == "a link":
+        folder.rename(tmp_path / "elsewhere")
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+    else:
+        pytest.skip("only root can give a folder away")
+    assert files()[0]
+    assert files()[0]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        b"",
+        b"no pickle",
+        pickle.dumps((1, 2)),
+        pickle.dumps({"library": None}),
+        b"cno_such_module\nname\n.",
+        b"\x80\x05N.",
+    ],
+)
+def test_a_whole_file_that_does_not_load_is_replaced(files, code):
+    """Of another build of numba or LLVM, whose version is the same."""
+    _, file = files()
+    content = file.read_bytes()
+    file.write_bytes(whole(code))
+    assert files() == (True, file)
+    assert files() == (False, file)
+    assert len(file.read_bytes()) > len(content) / 2
+
+
+def test_damage_anywhere_compiles_again(files):
+    _, file = files()
+    content = file.read_bytes()
+    random = np.random.default_rng(3)
+    for place in [0, 31, 32, len(content) - 1, *random.integers(len(content), size=4)]:
+        damaged = bytearray(file.read_bytes())
+        damaged[place % len(damaged)] ^= 1 << random.integers(8)
+        file.write_bytes(damaged)
+        assert files() == (True, file)
+        assert files() == (False, file)
 
 
 def test_a_kernel_that_cannot_be_written_is_compiled_all_the_same(run, tmp_path):
