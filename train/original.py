@@ -19,7 +19,7 @@ from torch import Tensor
 from datapath import Alphabet
 from datapath.alphabet import MAX_CLASSES
 from datapath.errors import CheckpointError, ConfigError
-from datapath.quoting import quoted
+from datapath.quoting import displayed, quoted
 from datapath.reading import file_digest
 from train.checkpoint import Checkpoint, is_own, load_weights
 from train.config import MAX_COUNT, Hyperparameters
@@ -172,7 +172,7 @@ class _Foreign:
         after = f" after {self.epoch} epochs" if self.epoch else ""
         return (
             f"{self.path}: {self.origin}{after}, {self.hyperparameters.experiment_name()}. Its {len(alphabet)} classes are "
-            f"the blank and the characters of {source}: {''.join(alphabet.symbols)}"
+            f"the blank and the characters of {source}: {displayed(''.join(alphabet.symbols))}"
         )
 
 

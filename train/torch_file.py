@@ -112,7 +112,10 @@ class TorchFile:
             raise Refused(f"has a compressed entry, {quoted(packed[0])}, which torch does not write")
         parser = PickleParser(io.BytesIO(_entry(archive, pickled[0])))
         content, order = parser.load(), f"{folder}/byteorder"
-        self._swapped = order in entries and _entry(archive, order) == b"big"
+        stated = _entry(archive, order) if order in entries else b"little"
+        if stated not in (b"little", b"big"):
+            raise Refused(f"states {quoted(stated)} as the order of bytes; torch writes little or big")
+        self._swapped = stated == b"big"
         for key, storage in parser.storages.items():
             name = f"{folder}/data/{key}"
             _require_size(storage, entries[name].file_size)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from datapath.boards import DEFAULT_BOARD, TargetBoard, check_clock, load_board
 from datapath.design import Limits
-from datapath.errors import ConfigError, FileError
+from datapath.errors import ConfigError, DesignError, FileError
+from datapath.json_text import parse_json
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from foldline.foldings.enumeration import check_rate
@@ -97,7 +98,7 @@ class StudySettings:
         :raises FileError: the settings are of another version, or damaged.
         """
         try:
-            values = json.loads(text)
+            values = parse_json(text, name=f"the settings of {study!r}")
             version = values.pop("version")
             if type(version) is not int or version != VERSION:
                 raise FileError(
@@ -105,7 +106,7 @@ class StudySettings:
                     f"form {VERSION}."
                 )
             return cls(**values)
-        except (TypeError, ValueError, AttributeError, LookupError, ConfigError) as error:
+        except (TypeError, ValueError, AttributeError, LookupError, OverflowError, ConfigError, DesignError) as error:
             reason = str(error).rstrip(".")
             raise FileError(f"The study {study!r} is not one of Foldline, or damaged: {reason}.") from error
 

@@ -89,7 +89,7 @@ def storage_exists(url: str) -> bool:
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=SQLITE_TIMEOUT_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise FileError(f"Cannot open the storage {SQLITE}{path}: {error}.") from error
     if tables and not tables & OPTUNAS_TABLES:
         raise FileError(f"{path} is a database without studies.")

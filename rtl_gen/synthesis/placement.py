@@ -121,8 +121,11 @@ def parse_report(text: str | bytes, netlist: Netlist) -> dict:
         paths = [_worst_path(path["path"], netlist) for path in within]
         if not paths:
             raise ToolError("The report of nextpnr has no path between two registers.")
+        fmax = min(_number(clock["achieved"]) for clock in found["fmax"].values())
+        if not fmax:
+            raise ValueError("a clock of 0 MHz")
         return {
-            "fmax_mhz": min(_number(clock["achieved"]) for clock in found["fmax"].values()),
+            "fmax_mhz": fmax,
             "worst_path": asdict(max(paths, key=lambda path: path.nanoseconds)),
             "used": {
                 kind: (_count(cells["used"]), _count(cells["available"]))

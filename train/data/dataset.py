@@ -25,6 +25,7 @@ from datapath.design import Design
 from datapath.errors import ConfigError, DataError, FileError, ImageError
 from datapath.files import file_errors, new_mode, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
+from datapath.quoting import message_text
 from datapath.temporaries import temporary_folder
 from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.forms import read_form, write_form
@@ -94,6 +95,9 @@ class Dataset:
     extra: tuple[Line, ...] = ()
     options: Mapping[str, str | int | bool] = field(default_factory=dict)
     form: TextForm = AS_WRITTEN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problems", tuple(map(message_text, self.problems)))
 
     def alphabet(self) -> Alphabet:
         """Characters in order of first appearance over the training lines, narrowest image first.

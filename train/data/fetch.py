@@ -119,7 +119,7 @@ def _unpack(archive: Path, folder: Path, source: str) -> Path:
         root = _dataset_root({member.path for member in members}, source)
         for member in members:
             parts = member.path.relative_to(root).parts if member.path.is_relative_to(root) else ("",)
-            if parts[0] in _EXTRACTED:
+            if parts[:1] and parts[0] in _EXTRACTED:
                 _extract(member, inside.joinpath(*parts), source)
         try:
             problems = read_dataset(inside).problems

@@ -12,6 +12,7 @@ import numba
 
 from datapath.build_cache import DIGESTS, cached_build
 from datapath.compilation_cache import cached_njit
+from datapath.generated_files import LIST
 from datapath.vivado.project import write_project
 from tests.fuzz.formats import Format, RefusedQuietly
 from tests.fuzz.kinds.checks import require, require_equal, written
@@ -101,19 +102,31 @@ _FILES = {
 }
 
 
-def _readme() -> bytes:
+_NOTES = "notes.txt"
+"""A file of the user's in the folder."""
+
+
+@cache
+def _project() -> tuple[tuple[str, bytes], ...]:
     with tempfile.TemporaryDirectory() as folder:
-        write_project(Path(folder) / "p", _FILES, designs()[0])
-        return (Path(folder) / "p" / "README.md").read_bytes()
+        target = Path(folder) / "p"
+        write_project(target, _FILES, designs()[0])
+        return tuple((one.relative_to(target).as_posix(), one.read_bytes()) for one in target.rglob("*") if one.is_file())
 
 
 def _read_project(data: bytes, folder: Path) -> object:
+    """A project whose list is changed is written again, with another script."""
     target = folder / "p"
-    write_project(target, _FILES, designs()[0])
-    (target / "README.md").write_bytes(data)
-    write_project(target, _FILES, designs()[0])
-    for name, text in _FILES.items():
+    for name, content in (*_project(), (_NOTES, b"mine")):
+        written(target, name, data if name == LIST else content)
+    files = _FILES | {"build.tcl": "puts y\n"}
+    write_project(target, files, designs()[0])
+    for name, text in files.items():
         require_equal(name, (target / name).read_text(encoding="utf-8"), text)
+    if _NOTES.encode() not in data:
+        require_equal("a file of the user's", (target / _NOTES).read_bytes(), b"mine")
+    listed = {row.partition("  ")[2] for row in (target / LIST).read_text(encoding="utf-8").splitlines()}
+    require_equal("list", listed, {name for name, _ in _project()} - {LIST})
     return None
 
 
@@ -133,5 +146,11 @@ FORMATS = (
         weight=3,
     ),
     Format(name="kernel", untouched=lambda: [_compiled()[1]], read=_read_kernel, mutators=BYTES, weight=4),
-    Format(name="project", untouched=lambda: [_readme()], read=_read_project, mutators=TEXT, weight=1),
+    Format(
+        name="project-list",
+        untouched=lambda: [dict(_project())[LIST]],
+        read=_read_project,
+        mutators=TEXT,
+        weight=1,
+    ),
 )

@@ -70,6 +70,15 @@ def require_clean(messages: Iterable[str]) -> None:
             raise OtherMeaningError(f"note {fault.place}: {fault.detail}")
 
 
+def decoded(data: bytes) -> str:
+    """A text file of people: UTF-8 or, by its mark, UTF-16; without the mark.
+
+    :param data: its content.
+    """
+    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if wide else "utf-8").lstrip("\ufeff")
+
+
 def plain(value: object) -> object:
     """A value with its types, so that 1, 1.0 and True differ.
 

@@ -23,7 +23,7 @@ from datapath.text_form import TextForm
 from foldline.batch.inputs import list_inputs
 from tests.fuzz.archives import in_gzip, in_tar, in_zip
 from tests.fuzz.formats import Format, RefusedQuietly
-from tests.fuzz.kinds.checks import require, require_clean, require_equal, written
+from tests.fuzz.kinds.checks import decoded, require, require_clean, require_equal, written
 from tests.fuzz.mutations import BYTES, JSON, TEXT
 from train.data.fetch import fetch_uw3_500
 from train.data.forms import FORM_FILE, read_form
@@ -55,11 +55,6 @@ def _rows_of(text: str) -> list[str]:
     return [row.removesuffix("\r") for row in (text.split("\n") if "\n" in text else text.split("\r"))]
 
 
-def _decoded(data: bytes) -> str:
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data.decode("utf-16" if wide else "utf-8").lstrip("\ufeff")
-
-
 # Lists -------------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +68,7 @@ def _lists() -> Sequence[bytes]:
 def _read_list(data: bytes, folder: Path) -> object:
     found = read_list(written(folder, "list.txt", data))
     require_clean([*found.notes, *(reason for _, reason in found.malformed)])
-    rows = [row.lstrip("\ufeff") for row in _rows_of(_decoded(data))]
+    rows = [row.lstrip("\ufeff") for row in _rows_of(decoded(data))]
     filled = {number: row for number, row in enumerate(rows, start=1) if row.strip()}
     numbers = sorted([row.number for row in found.rows] + [number for number, _ in found.malformed])
     require_equal("rows", numbers, sorted(filled))
@@ -131,7 +126,7 @@ def _read_gt_text(data: bytes, folder: Path) -> object:
     written(source, "b.gt.txt", data)
     found = _dataset(source)
     try:
-        text = _one_line(_decoded(data))
+        text = _one_line(decoded(data))
     except UnicodeDecodeError:
         text = None
     expected = dict(zip(NAMES, TEXTS, strict=True)) | {"b": text}
@@ -158,7 +153,7 @@ def _read_table(data: bytes, folder: Path) -> object:
     _pictures(source)
     written(source, "table.csv", data)
     found = _dataset(source)
-    text = _decoded(data)
+    text = decoded(data)
     candidates: dict[str, set[str]] = {}
     for delimiter in (",", "\t", ";"):  # whatever delimiter is taken, a line has the text of a row that names its image
         for strict_rows in (text.splitlines(keepends=True), io.StringIO(text, newline="").readlines()):
@@ -175,7 +170,8 @@ def _read_table(data: bytes, folder: Path) -> object:
 
 def _add(candidates: dict[str, set[str]], row: list[str]) -> None:
     for field in row:
-        name = os.path.normpath(field.strip().replace("\\", "/")).rpartition("/")[2].removesuffix(".png")
+        name = os.path.normpath(field.strip().replace("\\", "/")).rpartition("/")[2]
+        name = re.sub(r"(?i)(\.(png|jpe?g|tiff?|bmp|gif|webp|p[bgnp]m))+$", "", name)
         for text in row:
             candidates.setdefault(name, set()).update({text, _one_line(text) or text})
 
@@ -334,7 +330,7 @@ def _local(element: ElementTree.Element) -> str:
 def _read_form(data: bytes, folder: Path) -> object:
     written(folder, FORM_FILE, data)
     form = read_form(folder)
-    notes = json.loads(data.decode("utf-8-sig"))
+    notes = json.loads(decoded(data))
     require_equal("normalisation", form.normalisation, notes.get("normalisation", "none"))
     require_equal("order", form.in_picture_order, notes.get("text_order", "") == "picture")
     return None
@@ -406,8 +402,8 @@ def _inner(name: str) -> tuple[Callable, ...]:
 _XML = (*([_change_xml] * 12), *TEXT)
 
 FORMATS = (
-    Format(name="list", untouched=_lists, read=_read_list, mutators=TEXT, weight=20),
-    Format(name="image-list", untouched=_image_lists, read=_read_image_list, mutators=TEXT, weight=20),
+    Format(name="list", untouched=_lists, read=_read_list, mutators=TEXT, weight=40),
+    Format(name="image-list", untouched=_image_lists, read=_read_image_list, mutators=TEXT, weight=40),
     Format(name="gt-text", untouched=_gt_texts, read=_read_gt_text, mutators=TEXT, weight=3),
     Format(name="table", untouched=_tables, read=_read_table, mutators=TEXT, weight=3),
     Format(
@@ -429,7 +425,7 @@ FORMATS = (
         untouched=lambda: [b'{"normalisation": "NFC", "text_order": "picture"}\n', b'{"normalisation": "NFKC"}'],
         read=_read_form,
         mutators=JSON,
-        weight=20,
+        weight=40,
     ),
     Format(
         name="archive-tar",

@@ -24,7 +24,7 @@ from hls_gen.header import read_header, render_header
 from tests.designs import random_design
 from tests.fuzz.archives import NPZ, in_npy, in_zip
 from tests.fuzz.formats import Format
-from tests.fuzz.kinds.checks import require, require_equal, require_same_design, written
+from tests.fuzz.kinds.checks import decoded, require, require_equal, require_same_design, written
 from tests.fuzz.kinds.compiled_headers import check_headers
 from tests.fuzz.mutations import BYTES, TEXT, change_number, change_word
 
@@ -170,7 +170,7 @@ def _alphabets() -> Sequence[bytes]:
 def _read_alphabet(data: bytes, folder: Path) -> object:
     path = written(folder, "alphabet.txt", data)
     alphabet = read_alphabet(path)
-    text = data.decode("utf-8-sig")
+    text = decoded(data)
     if text.startswith(("\n", "\r\n")):
         lines = text.replace("\r\n", "\n").split("\n")
         require_equal("symbols", list(alphabet.symbols), lines[:-1] if lines[-1] == "" else lines)

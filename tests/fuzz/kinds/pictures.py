@@ -183,7 +183,7 @@ def _format(
 
 
 FORMATS = (
-    _format("png", _pngs, (*([in_png] * 10), *BYTES), 6),
+    _format("png", _pngs, (*([in_png] * 10), *BYTES), 3),
     _format("jpg", _jpegs),
     _format("tif", _tiffs),
     _format(
@@ -193,5 +193,5 @@ FORMATS = (
     _format("bmp", lambda: _others("BMP", ("L", "1", "P", "RGB", "RGBA"))),
     _format("pnm", _pnms, (*BYTES, *TEXT)),
     _format("webp", lambda: [*_others("WEBP", ("RGB", "RGBA"), lossless=True), _saved("WEBP", "RGB", quality=50)]),
-    Format(name="test-image", untouched=_test_images, read=_read_test_image, mutators=TEXT, weight=20),
+    Format(name="test-image", untouched=_test_images, read=_read_test_image, mutators=TEXT, weight=40),
 )
