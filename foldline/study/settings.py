@@ -12,6 +12,7 @@ from datapath.errors import ConfigError, DesignError, FileError
 from datapath.json_text import parse_json
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
+from datapath.quoting import quoted
 from foldline.foldings.enumeration import check_rate
 from foldline.study.space import Space
 from train.config import Hyperparameters
@@ -29,6 +30,9 @@ COUNTED = ("training lines", "validation lines", "classes")
 
 REQUIRED = {"min_columns_per_second": "--min-columns-per-second N", "preset": "-p PRESET.json"}
 """Fields that the first worker must give, and their options on the command line."""
+
+
+_KINDS = {str: "a text", dict: "values by name"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,9 @@ class StudySettings:
     data: dict[str, str] = field(default_factory=dict)  # the dataset's paths on the first worker; others may differ
 
     def __post_init__(self) -> None:
+        for name, kind in (("dataset", str), ("digest", str), ("preset", dict), ("data", dict)):
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigError(f"{name} is {quoted(getattr(self, name))}; it must be {_KINDS[kind]}.")
         board = self.on_board
         if self.clock_mhz is None:
             object.__setattr__(self, "clock_mhz", board.clock(None))

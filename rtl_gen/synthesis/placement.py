@@ -132,7 +132,7 @@ def parse_report(text: str | bytes, netlist: Netlist) -> dict:
                 for kind, cells in found["utilization"].items()
             },
         }
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"[:MAX_QUOTED]
         raise ToolError(f"The report of nextpnr is not what it writes: {reason}.") from error
 

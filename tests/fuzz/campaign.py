@@ -34,8 +34,8 @@ KILLED_AFTER = 3
 KEPT = 5
 """Inputs that are kept of faults with one place."""
 
-ROUNDS = 50
-"""Batches of a format for `Campaign.run` to reach its number of inputs: every format is tried early."""
+MOST_ROUNDS, INPUTS_OF_A_ROUND = 50, 20_000
+"""`Campaign.run` reaches its number of inputs in so many rounds, in each of which every format has a batch."""
 
 SECONDS_PER_BATCH = 60
 """A batch ends early after so long, so that an interrupted run loses little."""
@@ -111,16 +111,16 @@ class Campaign:
             if batch.seed == self.seed:
                 self.done[batch.format] = max(self.done[batch.format], batch.start + batch.count)
 
-    def run(self, *, inputs: int | None, least: int, minutes: float | None, batches: int = ROUNDS) -> None:
+    def run(self, *, inputs: int | None, least: int, minutes: float | None) -> None:
         """Try inputs until there are so many, or until the time is over.
 
         :param inputs: of all formats together, those of earlier calls included; None for no limit.
         :param least: of every format, at least; only with `inputs`.
         :param minutes: of this call; None for no limit.
-        :param batches: of a format, until its inputs are reached.
         """
         end = None if minutes is None else now() + 60 * minutes
         targets = self._targets(inputs, least)
+        batches = min(MOST_ROUNDS, max((inputs or 0) // INPUTS_OF_A_ROUND, 1))
         for format in self.formats.values():  # before the first fork: what is compiled or imported is so once
             prepare(format)
         gc.freeze()
@@ -150,7 +150,8 @@ class Campaign:
         if inputs is None:
             return None
         weights = {name: format.weight for name, format in self.formats.items()}
-        return {name: max(least, -(-inputs * weight // sum(weights.values()))) for name, weight in weights.items()}
+        wanted = {name: max(least, -(-inputs * weight // sum(weights.values()))) for name, weight in weights.items()}
+        return {name: min(count, self.formats[name].most or count) for name, count in wanted.items()}
 
     def _next_task(
         self, targets: dict[str, int] | None, batches: int, running: Sequence[Batch]

@@ -38,6 +38,7 @@ class Format:
               FoldlineError or `RefusedQuietly` refuses it, `OtherMeaningError` is a fault, and so is any other error
     mutators  of its files; those that come more than once are taken more often
     weight    inputs of it for one input of the slowest formats
+    most      inputs of it in a run of a given number, where they take too long; None for no limit
     finish    checks accepted inputs together after a batch, in the scratch folder, by number: faults by number
     """
 
@@ -46,6 +47,7 @@ class Format:
     read: Callable[[bytes, Path], object]
     mutators: Sequence[Mutator]
     weight: int = 10
+    most: int | None = None
     finish: Callable[[Mapping[int, object], Path], Mapping[int, str]] | None = None
 
     @property

@@ -6,17 +6,33 @@ import sys
 
 import pytest
 
+from tests.fuzz.formats import all_formats
 from tests.golden_data import REPOSITORY
 
 pytestmark = pytest.mark.no_numpy2
 
 
-def test_no_input_of_the_corpus_has_a_fault(tmp_path):
+INPUTS, OF_EACH_FORMAT = 2000, 12
+
+
+def test_no_input_of_the_corpus_and_none_of_the_first_mutants_has_a_fault():
     """In a process of its own: the hooks of the fuzzers cannot be taken off."""
-    command = [sys.executable, "-m", "tests.fuzz"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=_environment(), check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz",
+        "--inputs",
+        str(INPUTS),
+        "--least",
+        str(OF_EACH_FORMAT),
+        "--jobs",
+        "1",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    rows = [row.split("|") for row in done.stdout.splitlines() if row.startswith("| ")]
+    counts = {row[1].strip(): int(row[2]) for row in rows if row[2].strip().isdigit()}
+    assert counts.pop("all") >= INPUTS
+    assert sorted(counts) == sorted(all_formats())
+    assert min(counts.values()) >= OF_EACH_FORMAT

@@ -85,7 +85,7 @@ formats = {
 campaign.prepare = lambda format: None  # which reads what a reader here may not survive
 judging.Judge.__init__.__kwdefaults__.update(seconds=1.0, memory=(200 << 20) + judging.max_rss())
 run = campaign.Campaign(formats, folder / "state", jobs=1, log=lambda text: None)
-run.run(inputs=inputs, least=0, minutes=None, batches=1)
+run.run(inputs=inputs, least=0, minutes=None)
 for name in names:
     print(name, sorted(kind for format, kind, _ in run.places if format == name), run.done[name], flush=True)
 """

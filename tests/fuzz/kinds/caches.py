@@ -111,7 +111,9 @@ def _project() -> tuple[tuple[str, bytes], ...]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "p"
         write_project(target, _FILES, designs()[0])
-        return tuple((one.relative_to(target).as_posix(), one.read_bytes()) for one in target.rglob("*") if one.is_file())
+        return tuple(
+            (one.relative_to(target).as_posix(), one.read_bytes()) for one in target.rglob("*") if one.is_file()
+        )
 
 
 def _read_project(data: bytes, folder: Path) -> object:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.hls_gen.header.header_text import ARRAY_ORDER, PEEPHOLES
 
-SAMPLE = 40
+SAMPLE = 20
 """Headers of a batch that are compiled."""
 
 DEFINES = (

@@ -191,5 +191,6 @@ FORMATS = (
         read=_read_storage,
         mutators=(_change_page, *BYTES),
         weight=1,
+        most=1500,
     ),
 )
