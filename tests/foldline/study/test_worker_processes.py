@@ -58,7 +58,7 @@ def command(folder, experiments, storage, *, trials):
     ]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def storage(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
@@ -69,6 +69,7 @@ def storage(request, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("storage", ["sqlite", pytest.param("postgresql", marks=pytest.mark.exhaustive)], indirect=True)
 def test_the_trial_of_a_killed_worker_is_retried_and_none_is_lost_or_counted_twice(folder, tmp_path, storage):
     workers, trials = 3, 5
     experiments = tmp_path / "runs"
