@@ -40,6 +40,9 @@ PICKLE = b"\x80"
 TORCH_MEMBER = "/data.pkl"
 """End of the name of a member that the archives of torch have."""
 
+MAX_LIST_BYTES = 2**20
+"""Limit of the list of members, of a design or a checkpoint; a design has eight."""
+
 MAX_DESCRIPTION_BYTES = 4 * 2**20
 """Limit of the description, with four bytes per character."""
 
@@ -110,7 +113,7 @@ def is_checkpoint(start: bytes, names: list[str]) -> bool:
 
 def _opened(path: str | os.PathLike) -> NpzReader:
     start = read_start(path, limit=len(PICKLE))
-    reader = None if start == PICKLE else NpzReader(path)
+    reader = None if start == PICKLE else NpzReader(path, directory=MAX_LIST_BYTES)
     names = [] if reader is None else reader.names
     if is_checkpoint(start, names):
         raise FileError(

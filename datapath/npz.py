@@ -23,10 +23,13 @@ import numpy as np
 from datapath.errors import FileError
 from datapath.files import file_errors
 from datapath.quoting import quoted
-from datapath.reading import require_file
+from datapath.reading import open_zip, require_file
 
 MAX_HEADER_BYTES = 10_000
 """Limit of the text in front of an array that names its type and shape; numpy has the same limit."""
+
+MAX_DIRECTORY_BYTES = 128 * 2**20
+"""Limit of the list of arrays; a million takes about half."""
 
 MAX_CODE_POINT = 0x10FFFF
 """Largest one of Unicode."""
@@ -48,10 +51,11 @@ class NpzReader:
     """The arrays of an ``.npz``, each read when it is asked for, from any thread; nothing is ever unpickled.
 
     :param path: of the file.
-    :raises FileError: missing, cut off, not an ``.npz``; it holds two arrays of one name.
+    :param directory: most bytes of the list of arrays, some 60 for each.
+    :raises FileError: missing, cut off, not an ``.npz``; its list is larger, or holds two arrays of one name.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: str | os.PathLike, *, directory: int = MAX_DIRECTORY_BYTES) -> None:
         self._path, self._lock = path, Lock()
         require_file(path)
         with file_errors("read", path):
@@ -60,7 +64,7 @@ class NpzReader:
         with self._reading():
             if not zipfile.is_zipfile(handle):
                 raise FileError(f"{path} is not an .npz file, or it is cut off.")
-            self._archive = zipfile.ZipFile(handle)
+            self._archive = open_zip(handle, name=path, limit=directory)
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._archive.infolist():
             name = entry.filename.removesuffix(".npy")

@@ -10,6 +10,7 @@ import codecs
 import hashlib
 import os
 import stat
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,39 @@ def read_text(path: str | os.PathLike, *, limit: int, pipes: bool = False) -> st
     except UnicodeDecodeError as error:
         encoding = "UTF-16" if wide else "UTF-8"
         raise FileError(f"{path} is not a {encoding} text file (byte {error.start}).", about=path) from error
+
+
+def open_zip(file: BinaryIO, *, name: object, limit: int) -> zipfile.ZipFile:
+    """Open a zip archive; the list of its members, which `zipfile` reads whole, is bounded.
+
+    :param file: the open file, which must stay open.
+    :param name: of the file, for messages.
+    :param limit: most bytes of the list; a member takes 46 and its name there, and some 600 in memory.
+    :raises FileError: the list is larger.
+    """
+    bounded = _BoundedReads(file, name, limit)
+    archive = zipfile.ZipFile(bounded)
+    bounded.limit = None
+    return archive
+
+
+class _BoundedReads:
+    """A file of which no more bytes are read at a time.
+
+    limit   in bytes; None for no limit
+    """
+
+    def __init__(self, file: BinaryIO, name: object, limit: int | None) -> None:
+        self._file, self._name, self.limit = file, name, limit
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self.limit is None:
+            return self._file.read(size)
+        content = b"" if size > self.limit else self._file.read(size if size >= 0 else self.limit + 1)
+        if max(size, len(content)) > self.limit:
+            raise FileError(f"The list of members of {self._name} has more than {self.limit} bytes.", about=self._name)
+        return content
 
 
 def file_digest(path: str | os.PathLike) -> str:

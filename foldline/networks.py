@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from datapath import Alphabet
 from datapath.design import Design, Folding, Limits
-from datapath.design_file import MEMBER, PICKLE
+from datapath.design_file import MAX_LIST_BYTES, MEMBER, PICKLE
 from datapath.errors import ConfigError, FileError
 from datapath.files import is_folder
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.npz import DAMAGE
-from datapath.reading import read_start
+from datapath.reading import open_file, open_zip, read_start
 from foldline import runs
 from foldline.datasets import alphabet_source
 
@@ -105,7 +104,7 @@ def _holds_design(path: str | os.PathLike) -> bool:
     """Whether the file is a saved design, else it may be a checkpoint; no array is loaded."""
     pickled = read_start(path, limit=len(PICKLE)) == PICKLE
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, open_zip(file, name=path, limit=MAX_LIST_BYTES) as archive:
             names = archive.namelist()
     except DAMAGE as error:
         if pickled:

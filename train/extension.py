@@ -67,7 +67,8 @@ def require_classes(checkpoint: Checkpoint, texts: Sequence[str], *, resumed: bo
     """
     found = new_characters(checkpoint.alphabet, texts)
     if found:
-        lines = sum(not set(found).isdisjoint(text) for text in texts)
+        new = set(found)
+        lines = sum(not new.isdisjoint(text) for text in texts)
         retrain = "--pretrained-policy RETRAIN with " if resumed else ""
         raise CheckpointError(
             f"{lines} of {len(texts)} training lines hold characters that its {len(checkpoint.alphabet)} classes lack: "

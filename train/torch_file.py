@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datapath.design_file import MEMBER, PICKLE, TORCH_MEMBER
+from datapath.design_file import MAX_LIST_BYTES, MEMBER, PICKLE, TORCH_MEMBER
 from datapath.errors import CheckpointError
 from datapath.quoting import quoted
-from datapath.reading import open_file
+from datapath.reading import open_file, open_zip
 from train.torch_pickle import MAX_PICKLE, PickleParser, Refused, Storage, StoredTensor
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -96,7 +96,7 @@ class TorchFile:
         return torch.frombuffer(block, dtype=storage.dtype, count=storage.count)
 
     def _read_zip(self) -> tuple[object, list[Storage]]:
-        archive = zipfile.ZipFile(self._file)
+        archive = open_zip(self._file, name=self.path, limit=MAX_LIST_BYTES)
         entries = {one.filename: one for one in archive.infolist()}
         if MEMBER in entries:
             raise Refused("is a design, not a checkpoint")

@@ -4,12 +4,23 @@ import hashlib
 import os
 import socket
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from datapath.errors import FileError
-from datapath.reading import file_digest, first_line, open_file, read_bytes, read_start, read_text, require_file
+from datapath.quoting import escaped
+from datapath.reading import (
+    file_digest,
+    first_line,
+    open_file,
+    open_zip,
+    read_bytes,
+    read_start,
+    read_text,
+    require_file,
+)
 
 READERS = [
     lambda path: read_bytes(path, limit=1000),
@@ -40,7 +51,7 @@ def test_what_is_no_file_is_refused_unread(tmp_path, read):
     for path, reason in places:
         with pytest.raises(FileError, match=reason) as caught:
             read(path)
-        assert str(path) in str(caught.value)
+        assert escaped(str(path)) in str(caught.value)
 
 
 def test_a_socket_is_no_file(tmp_path, monkeypatch):
@@ -116,3 +127,14 @@ def test_a_file_that_is_not_utf8(tmp_path):
 def test_the_digest_is_sha256(tmp_path):
     (tmp_path / "file").write_bytes(b"abc" * 1_000_000)
     assert file_digest(tmp_path / "file") == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+def test_the_list_of_an_archive_is_bounded_before_it_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(100):
+            archive.writestr(f"{number:04}", b"text")
+    with (tmp_path / "many.zip").open("rb") as file:
+        assert len(open_zip(file, name="many", limit=5000).namelist()) == 100
+        assert open_zip(file, name="many", limit=5000).read("0007") == b"text"
+        with pytest.raises(FileError, match="The list of members of many has more than 4999 bytes"):
+            open_zip(file, name="many", limit=4999)

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from datapath.errors import FileError
 from datapath.files import os_reason
 from datapath.quoting import quoted
-from datapath.reading import open_file
+from datapath.reading import open_file, open_zip
 from train.data.lists import is_inner_path
 
 MAX_EXPANDED_BYTES = 256 * 2**20
@@ -35,6 +35,9 @@ MAX_PARTS, MAX_NAME_BYTES = 32, 1024
 
 MAX_HEADERS_BYTES = 64 * 2**20
 """Headers of a tar archive together: 1.5 KB for each member."""
+
+MAX_LIST_BYTES = 8 * 2**20
+"""List of the members of a zip archive."""
 
 READ_AT_ONCE = 2**20
 """Bytes that are read at a time; a header of a tar archive with a longer name or table is refused."""
@@ -129,7 +132,7 @@ def _require_plain(member: Member, source: str) -> None:
 
 def _members(file: BinaryIO, stack: ExitStack, source: str) -> Iterator[Member]:
     if zipfile.is_zipfile(file):
-        return _zip_members(stack.enter_context(zipfile.ZipFile(file)))
+        return _zip_members(stack.enter_context(open_zip(file, name=source, limit=MAX_LIST_BYTES)))
     file.seek(0)
     start = file.read(max(len(magic) for magic, _ in PACKED))
     file.seek(0)

@@ -151,7 +151,8 @@ def _mixed_forms(texts: Sequence[str], counts: Counter[str]) -> str | None:
     """That characters stand in several canonically equivalent spellings: each of them trains classes of its own."""
     if all(unicodedata.is_normalized("NFC", text) for text in texts):
         return None
-    clusters = _clusters(texts, counts)
+    combined = _combined(counts)
+    clusters = _clusters(texts, counts, combined)
     spellings: dict[str, Counter[str]] = {}
     for cluster, count in clusters.items():
         spellings.setdefault(unicodedata.normalize("NFC", cluster), Counter())[cluster] = count
@@ -162,7 +163,7 @@ def _mixed_forms(texts: Sequence[str], counts: Counter[str]) -> str | None:
     parts = [f"'{normal}' as {_spelled(found)}" for normal, found in order[:NAMED_CHARACTERS]]
     more = len(order) - NAMED_CHARACTERS
     ways = {way for found in mixed.values() for way in found}
-    lines = sum(any(way in text for way in ways) for text in texts)
+    lines = sum(not ways.isdisjoint((*text, *(combined.findall(text) if combined else ()))) for text in texts)
     return (
         f"{lines} of {len(texts)} lines hold characters that are written in different code points: {'; '.join(parts)}"
         f"{f'; and {more} more characters' if more > 0 else ''}. Each way has classes of its own; "
@@ -170,13 +171,17 @@ def _mixed_forms(texts: Sequence[str], counts: Counter[str]) -> str | None:
     )
 
 
-def _clusters(texts: Sequence[str], counts: Counter[str]) -> Counter[str]:
-    """Characters with the marks that combine with them, each with its count."""
+def _combined(counts: Counter[str]) -> re.Pattern[str] | None:
+    """What matches a character with the marks that combine with it; None without marks."""
     marks = [one for one in counts if unicodedata.category(one)[0] == "M" or _VOWELS_AND_FINALS.match(one)]
+    several = f"[{re.escape(''.join(marks))}]"
+    return re.compile(f"[^{several[1:-1]}]?{several}+") if marks else None
+
+
+def _clusters(texts: Sequence[str], counts: Counter[str], combined: re.Pattern[str] | None) -> Counter[str]:
+    """Characters with the marks that combine with them, each with its count."""
     clusters, alone = Counter(), Counter(counts)
-    if marks:
-        several = f"[{re.escape(''.join(marks))}]"
-        combined = re.compile(f"[^{several[1:-1]}]?{several}+")
+    if combined is not None:
         for text in texts:
             clusters.update(combined.findall(text))
         for cluster, count in clusters.items():
