@@ -222,7 +222,7 @@ def _with_size(data: bytes, random: Random, other: bytes) -> bytes:
 
 
 FORMATS = (
-    Format(name="board", untouched=_boards, read=_read_board, mutators=JSON, weight=10),
+    Format(name="board", untouched=_boards, read=_read_board, mutators=JSON, weight=15),
     Format(name="manifest", untouched=_manifests, read=_read_manifest, mutators=JSON, weight=8),
     Format(name="bit", untouched=_bits, read=_read_bit, mutators=BYTES, weight=40),
     Format(name="hwh", untouched=_handoffs, read=_read_handoff, mutators=TEXT, weight=1),

@@ -404,21 +404,21 @@ _XML = (*([_change_xml] * 12), *TEXT)
 FORMATS = (
     Format(name="list", untouched=_lists, read=_read_list, mutators=TEXT, weight=40),
     Format(name="image-list", untouched=_image_lists, read=_read_image_list, mutators=TEXT, weight=40),
-    Format(name="gt-text", untouched=_gt_texts, read=_read_gt_text, mutators=TEXT, weight=3),
-    Format(name="table", untouched=_tables, read=_read_table, mutators=TEXT, weight=3),
+    Format(name="gt-text", untouched=_gt_texts, read=_read_gt_text, mutators=TEXT, weight=2),
+    Format(name="table", untouched=_tables, read=_read_table, mutators=TEXT, weight=2),
     Format(
         name="page-xml",
         untouched=lambda: [PAGE.encode()],
         read=lambda data, folder: _read_page(data, folder, root_name="PcGts"),
         mutators=_XML,
-        weight=3,
+        weight=2,
     ),
     Format(
         name="alto",
         untouched=lambda: [ALTO.encode()],
         read=lambda data, folder: _read_page(data, folder, root_name="alto"),
         mutators=_XML,
-        weight=3,
+        weight=2,
     ),
     Format(
         name="text-form",
@@ -432,13 +432,13 @@ FORMATS = (
         untouched=_tars,
         read=_read_archive,
         mutators=(*([in_gzip((in_tar, in_tar, *BYTES))] * 6), *([in_tar] * 4), *BYTES[:5]),
-        weight=3,
+        weight=2,
     ),
     Format(
         name="archive-zip",
         untouched=_zips,
         read=_read_archive,
         mutators=(*([in_zip(_inner)] * 8), *BYTES[:5]),
-        weight=3,
+        weight=2,
     ),
 )

@@ -187,13 +187,13 @@ FORMATS = (
         untouched=_headers,
         read=_read_header,
         mutators=(change_number, change_number, change_number, change_word, *TEXT),
-        weight=4,
+        weight=2,
         finish=check_headers,
     ),
     Format(
-        name="design", untouched=lambda: [saved(one) for one in designs()], read=_read_design, mutators=NPZ, weight=3
+        name="design", untouched=lambda: [saved(one) for one in designs()], read=_read_design, mutators=NPZ, weight=2
     ),
-    Format(name="pixels", untouched=_pixels, read=_read_pixels, mutators=NPZ, weight=4),
+    Format(name="pixels", untouched=_pixels, read=_read_pixels, mutators=NPZ, weight=3),
     Format(
         name="golden",
         untouched=lambda: [_golden()[1]],
@@ -201,5 +201,5 @@ FORMATS = (
         mutators=(*([in_zip(lambda name: (in_npy(TEXT),))] * 8), *BYTES[:2]),
         weight=1,
     ),
-    Format(name="alphabet", untouched=_alphabets, read=_read_alphabet, mutators=TEXT, weight=10),
+    Format(name="alphabet", untouched=_alphabets, read=_read_alphabet, mutators=TEXT, weight=15),
 )

@@ -175,7 +175,7 @@ def _read_test_image(data: bytes, folder: Path) -> object:
 
 
 def _format(
-    kind: str, untouched: Callable[[], Sequence[bytes]], mutators: Sequence[Mutator] = BYTES, weight: int = 4
+    kind: str, untouched: Callable[[], Sequence[bytes]], mutators: Sequence[Mutator] = BYTES, weight: int = 3
 ) -> Format:
     return Format(
         name=kind, untouched=untouched, read=partial(_read_picture, suffix=kind), mutators=mutators, weight=weight
@@ -183,7 +183,7 @@ def _format(
 
 
 FORMATS = (
-    _format("png", _pngs, (*([in_png] * 10), *BYTES), 3),
+    _format("png", _pngs, (*([in_png] * 10), *BYTES), 2),
     _format("jpg", _jpegs),
     _format("tif", _tiffs),
     _format(

@@ -184,7 +184,7 @@ FORMATS = (
         mutators=(*([_change_row] * 10), *TEXT),
         weight=8,
     ),
-    Format(name="c-simulation", untouched=_simulations, read=_read_simulation, mutators=TEXT, weight=15),
+    Format(name="c-simulation", untouched=_simulations, read=_read_simulation, mutators=TEXT, weight=40),
     Format(
         name="study-storage",
         untouched=lambda: [_storage()],

@@ -154,5 +154,5 @@ FORMATS = (
     Format(
         name="nextpnr-report", untouched=lambda: [report_json().encode()], read=_read_report, mutators=JSON, weight=8
     ),
-    Format(name="rtl-session", untouched=lambda: [_session()], read=_read_session, mutators=BYTES, weight=4),
+    Format(name="rtl-session", untouched=lambda: [_session()], read=_read_session, mutators=BYTES, weight=3),
 )

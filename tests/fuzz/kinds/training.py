@@ -187,6 +187,10 @@ def _read_hyperparameters(data: bytes, folder: Path) -> object:
         place += 1
     for name, value in json.loads(kept).items():
         number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, str):  # choices are taken in either case
+            same = isinstance(found[name], str) and found[name].lower() == value.lower()
+            require(same, name, found[name], value)
+            continue
         require_equal(
             name, found[name], type(found[name])(value) if number and type(found[name]) is not bool else value
         )
@@ -299,6 +303,6 @@ FORMATS = (
     ),
     Format(name="hyperparameters", untouched=_presets, read=_read_hyperparameters, mutators=JSON, weight=8),
     Format(name="recipe", untouched=_recipes, read=_read_recipe, mutators=JSON, weight=8),
-    Format(name="study-settings", untouched=_settings, read=_read_settings, mutators=JSON, weight=4),
+    Format(name="study-settings", untouched=_settings, read=_read_settings, mutators=JSON, weight=3),
     Format(name="curves", untouched=lambda: [_events()], read=_read_events, mutators=BYTES, weight=1),
 )
