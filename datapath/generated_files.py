@@ -79,8 +79,8 @@ def listed_files(folder: Path) -> dict[str, set[str]] | None:
         match = _LINE.fullmatch(line)
         if match is None:
             raise FileError(
-                f"{path}, line {number}, is not a SHA-256 digest, two blanks and a path: remove {path}, whose files then "
-                "count as those of a Foldline without a list."
+                f"{path}, line {number}, is not a SHA-256 digest, two blanks and a path; without this file, every generated "
+                "file that differs counts as edited."
             )
         found.setdefault(match[2], set()).add(match[1])
     return found

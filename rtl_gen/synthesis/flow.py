@@ -15,7 +15,7 @@ from pathlib import Path
 
 from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
-from datapath.errors import ConfigError
+from datapath.errors import ConfigError, ToolError
 from datapath.files import write_text
 from datapath.reading import read_text
 from rtl_gen.synthesis.counting import Counts, count_by_stage
@@ -80,7 +80,7 @@ def synthesise(
         for name, text in project.files.items():
             write_text(folder / name, text)
         run_tool(yosys, ["-v", "2", "-s", SCRIPT], folder=folder, report=_passes(progress))
-        netlist = (folder / project.netlist).read_bytes()
+        netlist = _whole_json(folder / project.netlist, tool=yosys, cache=cache)
         for path in folder.iterdir():
             if path.name != PINS:
                 path.unlink()
@@ -131,6 +131,7 @@ def place(
         write_text(folder / PINS, read_text(synthesis.entry / PINS, limit=MAX_PINS_BYTES))
         files = {"netlist": netlist.name, "pins": PINS, "report": REPORT}
         place_and_route(nextpnr, folder, **files, seed=seed, progress=progress)
+        _whole_json(folder / REPORT, tool=nextpnr, cache=cache)
         netlist.unlink()
 
     entry = cached_build(cache, key, route)
@@ -165,6 +166,18 @@ def read_netlist(entry: Path, top: str) -> Netlist:
     :param top: name of the top module.
     """
     return Netlist.parse(gzip.decompress((entry / NETLIST).read_bytes()), top)
+
+
+def _whole_json(path: Path, *, tool: Tool, cache: Path) -> bytes:
+    """The JSON text that a program has written; a program does not always notice that the disk is full."""
+    content = path.read_bytes()
+    try:
+        json.loads(content)
+    except ValueError as error:
+        raise ToolError(
+            f"{tool.name} wrote {len(content)} bytes of {path.name}, which is cut off; is the disk of {cache} full?"
+        ) from error
+    return content
 
 
 def _digest(parts: Iterable[str]) -> str:

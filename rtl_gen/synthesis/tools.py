@@ -92,9 +92,9 @@ def run_tool(tool: Tool, arguments: Sequence[str], *, folder: Path, report: Call
     :param arguments: paths among them are relative to `folder`; the builds of YoWASP see few others.
     :param folder: working directory.
     :param report: gets each line that it prints.
-    :raises ToolError: it cannot be started, or fails; the message has its first error.
+    :raises ToolError: it cannot be started, or fails; the message has its first error, or its last line.
     """
-    command, said = [tool.program, *arguments], []
+    command, said, last = [tool.program, *arguments], [], ""
     try:
         process = subprocess.Popen(
             command,
@@ -111,6 +111,7 @@ def run_tool(tool: Tool, arguments: Sequence[str], *, folder: Path, report: Call
         for line in process.stdout:
             if re.match(r"ERROR\b|error\b|.*: ERROR:", line):
                 said.append(line.strip())
+            last = line.strip() or last
             report(line)
         process.wait()
     finally:
@@ -118,7 +119,7 @@ def run_tool(tool: Tool, arguments: Sequence[str], *, folder: Path, report: Call
     if process.returncode < 0:
         raise ToolError(f"{tool.name} failed: signal {-process.returncode} ended it.")
     if process.returncode:
-        raise ToolError(f"{tool.name} failed: {said[0] if said else f'status {process.returncode}'}")
+        raise ToolError(f"{tool.name} failed: {said[0] if said else last or f'status {process.returncode}'}")
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -100,6 +100,31 @@ def test_a_failure_is_the_first_error_and_is_not_cached(synthesis_tools):
     assert synthesise(DESIGN, "xc7").total.luts == 3
 
 
+def test_a_failure_without_an_error_is_the_last_line(synthesis_tools):
+    """As of yosys for WebAssembly, which Python runs."""
+    lines = ("1. Executing X.", "Traceback:", "OSError: [Errno 28] No space left on device", "")
+    synthesis_tools.yosys(small_netlist("xc7"), lines=lines, error=True)
+    with pytest.raises(ToolError, match=r"^yosys failed: OSError: \[Errno 28\] No space left on device$"):
+        synthesise(DESIGN, "xc7")
+
+
+@pytest.mark.parametrize("size", [0, 100, -3])
+def test_what_is_cut_off_by_a_full_disk_is_named_and_not_cached(synthesis_tools, size):
+    """The programs end with status 0 then."""
+    netlist, report = small_netlist("ecp5").rstrip(), report_json().rstrip()
+    synthesis_tools.yosys(netlist[:size])
+    with pytest.raises(
+        ToolError, match=r"^yosys wrote \d+ bytes of \w+\.json, which is cut off; is the disk of .* full\?$"
+    ):
+        synthesise(DESIGN, "ecp5")
+    synthesis_tools.yosys(netlist)
+    synthesis_tools.nextpnr(report[:size])
+    with pytest.raises(ToolError, match=r"^nextpnr-ecp5 wrote \d+ bytes of report\.json, which is cut off; "):
+        place(synthesise(DESIGN, "ecp5"))
+    synthesis_tools.nextpnr(report)
+    assert place(synthesise(DESIGN, "ecp5")).fmax_mhz == 80.0
+
+
 def test_an_unknown_target_is_named():
     with pytest.raises(ConfigError, match="target is 'xc6'; did you mean 'xc7'"):
         synthesise(DESIGN, "xc6")
