@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError
+from foldline.study.attributes import all_trials, reading
 from foldline.study.queue import waiting_trial
 from foldline.study.result import SETTINGS, stored_settings
 from foldline.study.settings import StudySettings, first_settings, joined_settings
@@ -32,12 +33,13 @@ def settings_before(name: str, url: str) -> StudySettings | None:
     import optuna
 
     storage = open_storage(url)
-    if name not in optuna.get_all_study_names(storage):
-        return None
-    study = optuna.load_study(study_name=name, storage=storage)
+    with reading(name):
+        if name not in optuna.get_all_study_names(storage):
+            return None
+        study = optuna.load_study(study_name=name, storage=storage)
     deadline = time.monotonic() + SETTLING_SECONDS
     while (settings := stored_settings(study)) is None:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline or all_trials(study):  # ours has settings before it has a trial
             raise ConfigError(f"The study {name!r} is not one of Foldline: it has no settings.")
         time.sleep(POLL_SECONDS)
     return settings
@@ -58,7 +60,9 @@ def join_study(name: str, url: str, given: Mapping[str, object], heartbeat: Hear
     settings = first_settings(given) if before is None else joined_settings(before, given, study=name)
     storage = open_storage(url, heartbeat)
     if before is not None:
-        study = optuna.load_study(study_name=name, storage=storage)
+        with reading(name):
+            study = optuna.load_study(study_name=name, storage=storage)
+        all_trials(study)
         if settings != before:
             study.set_user_attr(SETTINGS, settings.as_text())
         return study, settings

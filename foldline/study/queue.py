@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from foldline.study.attributes import CURVE, OUTCOME, WORKER, all_trials, reading, recorded, require_values
 from foldline.study.space import Choice, Space
 
 if TYPE_CHECKING:
@@ -36,12 +37,6 @@ MAX_RETRIES = 3
 
 FIRST_HEARTBEAT = timedelta(minutes=5)
 """A trial that has not begun for so long after a worker took it was lost before its first heartbeat."""
-
-CURVE = "curve"
-"""Attribute of a trial: overlay CER in percent by epoch of the last stage. A retry inherits it."""
-
-WORKER, OUTCOME = "worker", "outcome"
-"""Attributes of one attempt, see `record`: machine and process id; kind and reason of an end without a result."""
 
 PRUNED, SUPERFLUOUS, INTERRUPTED, ERROR = "pruned", "superfluous", "interrupted", "error"
 """Kinds of outcomes. A superfluous trial is ignored; an interrupted one does not count as a failure."""
@@ -63,12 +58,6 @@ def record(trial: Trial, name: str, *values: str) -> None:
     :raises UpdateFinishedTrialError: another worker has failed the trial.
     """
     trial.set_user_attr(name, [trial.number, *values])
-
-
-def recorded(trial: FrozenTrial, name: str) -> list[str]:
-    """What `record` wrote for this attempt; empty if nothing."""
-    number, *values = trial.user_attrs.get(name, [None])
-    return values if number == trial.number else []
 
 
 @dataclass(frozen=True)
@@ -101,14 +90,22 @@ class Attempts:
 
 
 class TrialQueue:
-    """The state of a study, from all its trials in the order of their numbers."""
+    """The state of a study, from all its trials in the order of their numbers.
+
+    Trials of other programs, whose parameters are no network of the space, do not count.
+
+    :raises FileError: a trial of ours is damaged.
+    """
 
     def __init__(self, trials: Sequence[FrozenTrial], settings: StudySettings) -> None:
         self._trials, self.settings = trials, settings
         attempts: dict[Choice, list[FrozenTrial]] = {}
         for trial in trials:
             choice = Choice.of(trial.params)
-            if choice is not None and SUPERFLUOUS not in recorded(trial, OUTCOME)[:1]:
+            if choice not in settings.space:
+                continue
+            require_values(trial)
+            if SUPERFLUOUS not in recorded(trial, OUTCOME)[:1]:
                 attempts.setdefault(choice, []).append(trial)
         self.networks = tuple(Attempts(choice, tuple(trials)) for choice, trials in attempts.items())
         """In the order of their first trials."""
@@ -185,8 +182,11 @@ def fail_lost_trials(study: Study) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        fail_stale_trials(study)
+        with reading(study.study_name):
+            fail_stale_trials(study)
     # Without a first heartbeat a trial is never stale.
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    for trial in all_trials(study):
+        if trial.state is not TrialState.RUNNING:
+            continue
         if not recorded(trial, WORKER) and datetime.now() - trial.datetime_start > FIRST_HEARTBEAT:
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

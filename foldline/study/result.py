@@ -10,37 +10,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datapath.errors import FileError
-from foldline.foldings.enumeration import FoldingPoint, point_from
+from foldline.foldings.enumeration import FoldingPoint
 from foldline.foldings.pareto import pareto_front
-from foldline.study.queue import CURVE, OUTCOME, WORKER, TrialQueue, recorded
+from foldline.study.attributes import (
+    OUTCOME,
+    POINT,
+    WORKER,
+    TrialErrorRates,
+    all_trials,
+    curve_of,
+    error_rates_of,
+    point_of,
+    reading,
+    recorded,
+)
+from foldline.study.queue import TrialQueue
 from foldline.study.settings import StudySettings
 from foldline.study.space import Choice
 from foldline.study.storage import open_storage, reaching, shown_url
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import FrozenTrial
 
 SETTINGS = "foldline"
 """Attribute of the study."""
 
-POINT, RESULT = "point", "result"
-"""Attributes of a trial: its `FoldingPoint` and its `TrialErrorRates`."""
-
 STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 """States of trials as they are shown, by Optuna's names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialErrorRates:
-    """Error rates of a trained network: all validation lines, limits ignored, simulated, overlay labels."""
-
-    cer: float  # character error rate in percent
-    wer: float  # word error rate in percent
-    exact: int  # lines read without an error
-    lines: int  # number of lines
-    folder: str  # of its training, on the machine of its worker
-    design: str  # the unfolded design's file, on the machine of its worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,41 +101,30 @@ def read_study(name: str, storage: str) -> StudyResult:
 
     opened, shown = open_storage(storage), shown_url(storage)
     with reaching(storage):
-        names = optuna.get_all_study_names(opened)
+        with reading(name):
+            names = optuna.get_all_study_names(opened)
+            others = ", ".join(sorted(names)) or "no study"
         if name not in names:
-            raise FileError(f"There is no study {name!r} in {shown}; it has {', '.join(sorted(names)) or 'no study'}.")
-        study = optuna.load_study(study_name=name, storage=opened)
+            raise FileError(f"There is no study {name!r} in {shown}; it has {others}.")
+        with reading(name):
+            study = optuna.load_study(study_name=name, storage=opened)
         settings = stored_settings(study)
         if settings is None:
             raise FileError(f"The study {name!r} is not one of Foldline: it has no settings.")
         try:
-            networks = TrialQueue(study.get_trials(deepcopy=False), settings).networks
+            networks = TrialQueue(all_trials(study), settings).networks
             trials = [_trial(trial, first=network.trials[0].number) for network in networks for trial in network.trials]
-        except (TypeError, ValueError, LookupError, AttributeError) as error:
-            raise FileError(f"The study {name!r} is damaged: {type(error).__name__}: {error}.") from error
+        except FileError as error:
+            raise error.within(f"Study {name}") from error
     in_order = tuple(sorted(trials, key=lambda trial: trial.number))
     return StudyResult(name=name, storage=shown, settings=settings, trials=in_order)
 
 
 def stored_settings(study: Study) -> StudySettings | None:
     """The settings in a study's attributes; None where it has none. For errors see `StudySettings.from_text`."""
-    text = study.user_attrs.get(SETTINGS)
+    with reading(study.study_name):
+        text = study.user_attrs.get(SETTINGS)
     return None if text is None else StudySettings.from_text(text, study=study.study_name)
-
-
-def point_of(trial: FrozenTrial) -> FoldingPoint:
-    """The folding of a trial that has begun."""
-    return point_from(trial.user_attrs[POINT])
-
-
-def error_rates_of(trial: FrozenTrial) -> TrialErrorRates:
-    """The error rates of a complete trial."""
-    return TrialErrorRates(**trial.user_attrs[RESULT])
-
-
-def curve_of(trial: FrozenTrial | Trial) -> dict[int, float]:
-    """Overlay CER in percent by epoch of the last stage."""
-    return {int(epoch): cer for epoch, cer in trial.user_attrs.get(CURVE, {}).items()}
 
 
 def _trial(trial: FrozenTrial, *, first: int) -> TrialResult:
@@ -164,8 +150,9 @@ def _trial(trial: FrozenTrial, *, first: int) -> TrialResult:
 
 def reference_curves(study: Study, *, share: float) -> list[dict[int, float]]:
     """The curves of the complete trials that take no more than a share (0 to 1) of the board's scarcest resource."""
-    trials = (trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE")
-    return [curve_of(trial) for trial in trials if point_of(trial).share <= share]
+    settings = stored_settings(study)
+    ours = (trial for trial in all_trials(study) if Choice.of(trial.params) in settings.space)
+    return [curve_of(trial) for trial in ours if trial.state.name == "COMPLETE" and point_of(trial).share <= share]
 
 
 def best_at(curves: Sequence[dict[int, float]], epoch: int) -> float:

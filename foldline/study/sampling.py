@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import TPESampler
+from optuna.trial import create_trial
 
 from foldline.study.space import Choice, Space
 
@@ -42,7 +44,10 @@ def draw(study: optuna.Study, networks: Sequence[Attempts], space: Space, *, see
     for network in networks:
         trial = network.trials[-1]
         if trial.state.name in ("COMPLETE", "PRUNED", "RUNNING"):
-            copy.add_trial(trial)
+            # With the distributions of the space: those of a trial that another program has made may be others.
+            values = trial.values if trial.state.name == "COMPLETE" else None
+            known = {"params": asdict(network.choice), "distributions": distributions_of(space)}
+            copy.add_trial(create_trial(state=trial.state, values=values, **known))
     had = {network.choice for network in networks}
     for _ in range(DRAWS):
         choice = Choice.of(copy.ask(distributions_of(space)).params)

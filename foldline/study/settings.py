@@ -78,6 +78,14 @@ class StudySettings:
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError(f"{name} is {getattr(self, name):.10g}; it must be 1 to {most}.")
 
+    def _require_kinds(self) -> None:
+        """Refuse what no other check looks at, of settings that another program may have written."""
+        if not all(isinstance(one, str) for one in self.data.values()):
+            raise ConfigError(f"data is {quoted(self.data)}; it must be texts by name")
+        if type(self.trials) is not int:
+            raise ConfigError(f"trials is {quoted(self.trials)}; it must be an integer")
+        self.hyperparameters  # noqa: B018 - refuses a preset of another version
+
     @property
     def space(self) -> Space:
         return Space(**{name: getattr(self, name) for name in Space().parameters})
@@ -112,7 +120,9 @@ class StudySettings:
                     f"The study {study!r} was written by another version of Foldline, in form {version!r}; this one reads "
                     f"form {VERSION}."
                 )
-            return cls(**values)
+            settings = cls(**values)
+            settings._require_kinds()
+            return settings
         except (TypeError, ValueError, AttributeError, LookupError, OverflowError, ConfigError, DesignError) as error:
             reason = str(error).rstrip(".")
             raise FileError(f"The study {study!r} is not one of Foldline, or damaged: {reason}.") from error

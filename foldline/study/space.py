@@ -73,10 +73,15 @@ class Choice:
         return str(ExperimentName.on_hardware(hidden=self.hidden, precision=self.precision))
 
     @classmethod
-    def of(cls, parameters: Mapping[str, int]) -> Choice | None:
-        """The network with the parameters of a trial; None where one is missing."""
-        names = [one.name for one in fields(cls)]
-        return cls(**{name: parameters[name] for name in names}) if set(names) <= set(parameters) else None
+    def of(cls, parameters: Mapping[str, object]) -> Choice | None:
+        """The network with the parameters of a trial; None where they are not those of a network, and only those.
+
+        :param parameters: of the trial, which another program may have written.
+        """
+        names = {one.name for one in fields(cls)}
+        if set(parameters) != names or not all(type(value) is int for value in parameters.values()):
+            return None
+        return cls(**parameters)
 
 
 PUBLISHED = tuple(

@@ -103,7 +103,7 @@ def shown_url(url: str) -> str:
 
     try:
         return url if url.startswith(SQLITE) else make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         return url
 
 

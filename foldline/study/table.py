@@ -62,10 +62,12 @@ def study_json(study: StudyResult, *, max_cer: float | None) -> dict[str, object
 def _counts(study: StudyResult) -> str:
     states = Counter(trial.state for trial in study.trials)
     counts = ", ".join(f"{states[state]} {state}" for state in STATES.values() if states[state])
-    text = f"{len(study.finished)} of {study.settings.trials} trials finished"
+    wanted, networks = study.settings.trials, len(study.settings.space)
+    text = f"{len(study.finished)} of {min(wanted, networks)} trials finished"
     if counts:
         text += f" ({counts})"
-    return f"{text}. The Pareto front in CER and share of the board has {len(study.front)}."
+    text += f". The Pareto front in CER and share of the board has {len(study.front)}."
+    return text if wanted <= networks else f"{text} {wanted} trials are wanted, and the space has {networks} networks."
 
 
 def _cells(trial: TrialResult) -> tuple[str, ...]:

@@ -11,30 +11,31 @@ from typing import TYPE_CHECKING
 from datapath.errors import ConfigError, DesignError, FoldlineError
 from datapath.manifest import Kernel
 from foldline.foldings.enumeration import FoldingPoint, folding_front, point_values, share_text
-from foldline.study.queue import (
+from foldline.study.attributes import (
     CURVE,
+    OUTCOME,
+    POINT,
+    RESULT,
+    WORKER,
+    TrialErrorRates,
+    all_trials,
+    curve_of,
+    error_rates_of,
+    point_of,
+    reading,
+)
+from foldline.study.queue import (
     ERROR,
     INTERRUPTED,
-    OUTCOME,
     PRUNED,
     SUPERFLUOUS,
-    WORKER,
     SuperfluousTrialError,
     TrialQueue,
     fail_lost_trials,
     record,
     worker_name,
 )
-from foldline.study.result import (
-    POINT,
-    RESULT,
-    TrialErrorRates,
-    curve_of,
-    error_rates_of,
-    point_of,
-    reference_curves,
-    stored_settings,
-)
+from foldline.study.result import reference_curves, stored_settings
 from foldline.study.settings import StudySettings
 from foldline.study.space import Choice
 
@@ -105,13 +106,14 @@ class Worker:
                     time.sleep(WAIT_SECONDS)
                     fail_lost_trials(self._study)
                     continue
-                self._study.add_trial(trial)
+                with reading(self._study.study_name):  # another program's trials may have other values
+                    self._study.add_trial(trial)
             logged = False
             self._run_trial()
 
     def _queue(self) -> TrialQueue:
         # The settings are read each time: another worker may have made the study longer.
-        return TrialQueue(self._study.get_trials(deepcopy=False), stored_settings(self._study))
+        return TrialQueue(all_trials(self._study), stored_settings(self._study))
 
     def _run_trial(self) -> None:
         """Take the first trial that waits, and run it."""
@@ -124,7 +126,8 @@ class Worker:
             )
         except (ValueError, AssertionError, UpdateFinishedTrialError) as error:
             if self._ended is None:
-                raise
+                with reading(self._study.study_name):
+                    raise
             # Optuna's error: another worker has failed the trial, before the objective ended or just after it.
             if isinstance(self._ended, KeyboardInterrupt | FoldlineError):
                 raise self._ended from error

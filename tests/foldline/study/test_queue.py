@@ -15,7 +15,7 @@ pytestmark = pytest.mark.no_numpy2
 
 
 def queue(*trials, wanted=5, hidden=(1, 2, 3, 4, 5, 6)):
-    return TrialQueue(trials, first_settings(given(trials=wanted, hidden=hidden, weight=(2,), activation=(2,))))
+    return TrialQueue(trials, first_settings(given(trials=wanted, hidden=tuple(hidden), weight=(2,), activation=(2,))))
 
 
 def test_trials_of_one_network_are_attempts_at_it():
@@ -154,7 +154,9 @@ def test_draws_follow_from_the_seed_and_avoid_networks_that_the_study_has_had(tm
 
 def test_the_last_networks_of_a_space_are_drawn(tmp_path):
     study = join(tmp_path / "study.db")
-    found = queue(*(frozen(number, state="COMPLETE", hidden=number + 1) for number in range(99)), wanted=99)
+    found = queue(
+        *(frozen(number, state="COMPLETE", hidden=number + 1) for number in range(99)), wanted=99, hidden=range(1, 101)
+    )
     space = Space(weight=(2,), activation=(2,), bias=(8,), fc_weight=(8,), hidden=tuple(range(1, 101)))
     left = Choice(weight=2, activation=2, bias=8, fc_weight=8, hidden=100)
     assert draw(study, found.networks, space, seed=1) == left

@@ -3,6 +3,7 @@
 import sqlite3
 import sys
 import threading
+from dataclasses import asdict
 
 import optuna
 import pytest
@@ -12,7 +13,7 @@ from datapath.errors import ConfigError, FileError
 from foldline.study.joining import settings_before
 from foldline.study.result import read_study
 from foldline.study.storage import Heartbeat, open_storage, reaching, storage_url
-from tests.foldline.study.studies import HEARTBEAT, NAME, at_once, frozen, join, read, work
+from tests.foldline.study.studies import HEARTBEAT, NAME, at_once, error_rates, frozen, join, read, work
 
 pytestmark = pytest.mark.no_numpy2
 
@@ -160,12 +161,21 @@ def test_an_empty_file_is_not_written_to_when_it_is_shown(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("result", {}, "TypeError: TrialErrorRates.__init__() missing 6 required keyword-only arguments: 'cer', 'wer'"),
-        ("point", {}, "KeyError: 'luts'"),
-        ("curve", {"x": 1.0}, "ValueError: invalid literal for int() with base 10: 'x'"),
+        ("result", {}, "its result is {}."),
+        ("result", {**asdict(error_rates(5.0)), "cer": "low"}, "its result is {'cer': 'low', "),
+        ("result", None, "its result is None."),
+        ("point", {}, "its point is {}."),
+        ("point", {"luts": "x"}, "its point is {'luts': 'x'}."),
+        ("point", 5, "its point is 5."),
+        ("curve", {"x": 1.0}, "its curve is {'x': 1.0}."),
+        ("curve", {"1": "x"}, "its curve is {'1': 'x'}."),
+        ("curve", [1], "its curve is [1]."),
+        ("worker", "host:1", "its worker is 'host:1'."),
+        ("outcome", [1], "its outcome is [1]."),
+        ("outcome", [1, {}, "x"], "its outcome is [1, {}, 'x']."),
     ],
 )
-def test_a_damaged_trial_is_an_error(storage, key, value, reason):
+def test_a_damaged_trial_is_an_error_that_names_it(storage, key, value, reason):
     study = join(storage, trials=1)
     work(study, at_once)
     (trial,) = study.trials
@@ -177,7 +187,7 @@ def test_a_damaged_trial_is_an_error(storage, key, value, reason):
     )
     with pytest.raises(FileError) as caught:
         read(storage)
-    assert str(caught.value).startswith(f"The study 'tiny' is damaged: {reason}")
+    assert str(caught.value).startswith(f"Study tiny: Trial 1 is damaged: {reason}")
 
 
 def test_an_attribute_that_is_not_json_is_an_error(tmp_path):
@@ -190,7 +200,8 @@ def test_an_attribute_that_is_not_json_is_an_error(tmp_path):
     with pytest.raises(FileError) as caught:
         read(path)
     assert str(caught.value) == (
-        f"The storage {path} is damaged: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."
+        "The study 'tiny' is damaged: JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 "
+        "(char 1)."
     )
 
 

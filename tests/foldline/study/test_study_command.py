@@ -63,7 +63,8 @@ def beginning(folder, experiments, **changes):
 
 
 def test_a_study_is_begun_shown_and_joined_by_a_worker_that_gives_its_name_only(folder, tmp_path):
-    text = succeeds(*beginning(folder, tmp_path, trials=1), "--no-cuda")
+    space = {"weights": "2", "activations": "2,4", "hidden": "8,12"}  # its first dimension has one value
+    text = succeeds(*beginning(folder, tmp_path, trials=1, **space), "--no-cuda")
     study = read_study(NAME, str(tmp_path / f"{NAME}.db"))
     (trial,) = study.trials
     assert trial.state == "complete"
@@ -90,6 +91,12 @@ def test_all_shows_why_trials_were_pruned(folder, tmp_path):
     text = succeeds(*beginning(folder, tmp_path, trials=1, **{"min-columns-per-second": 1e9}), "--all")
     assert "0 of 1 trials finished" not in text and "1 of 1 trials finished (1 pruned)" in text
     assert "Trial 0 pruned: min_columns_per_second is 1000000000; the fastest folding of QLSTM8_W" in text
+
+
+def test_no_trials_are_none(folder, tmp_path):
+    result = run(*beginning(folder, tmp_path, trials=0))
+    assert result.exit_code == 2
+    assert "'--trials': 0 is not in the range x>=1" in result.stderr
 
 
 @pytest.mark.parametrize(
