@@ -413,7 +413,8 @@ def printed_by(source: str) -> str:
 
 MESSAGES_OF = (
     *sorted((REPOSITORY / "overlay_driver").glob("*.py")),
-    *(REPOSITORY / path for path in ("foldline/hardware/board.py", "foldline/cli.py", "datapath/manifest.py")),
+    *(REPOSITORY / "foldline" / path for path in ("hardware/board.py", "cli.py")),
+    *(REPOSITORY / "datapath" / path for path in ("manifest.py", "reading.py")),
 )
 FROM_A_USER = {"BoardError", "ConfigError", "DataError", "DesignError", "FileError", "LimitError"}
 
