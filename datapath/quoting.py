@@ -29,6 +29,7 @@ _INVISIBLE = (
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
 _COMMAND = re.compile(f"[{_COMMANDS}]")
+_COMMAND_IN_LINES = re.compile(rf"(?![\t\n])[{_COMMANDS}]")
 _HIDDEN = re.compile(f"[{_COMMANDS}{_INVISIBLE}]")
 
 
@@ -64,7 +65,7 @@ def escaped(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _HIDDEN.sub(_escape, text)
 
 
-def displayed(text: str) -> str:
+def displayed(text: str, *, lines: bool = False) -> str:
     r"""A text for a person to read, in which characters that command a terminal stand as escapes of Python.
 
     Of the format characters only those that reorder the text after them are escaped: marks of direction and joiners are part
@@ -74,8 +75,11 @@ def displayed(text: str) -> str:
     '\u200fא\\x1b[2J\\u202e\\udcff'
 
     :param text: of any characters.
+    :param lines: leave line ends and tabs, which separate lines and fields of an output.
     """
-    return text if text.isascii() and text.isprintable() else _COMMAND.sub(_escape, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return (_COMMAND_IN_LINES if lines else _COMMAND).sub(_escape, text)
 
 
 def json_line(value: object) -> str:

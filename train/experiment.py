@@ -14,7 +14,6 @@ epoch-0010.pt, ...               every ``checkpoint_interval`` epochs
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from pathlib import Path
 from datapath.errors import FileError
 from datapath.files import file_errors, write_text
 from datapath.locks import holder, locked
+from datapath.quoting import displayed, json_line
 from datapath.reading import read_text
 from datapath.temporaries import SUFFIX
 from train.checkpoint import Checkpoint
@@ -128,12 +128,12 @@ class Experiment:
             self._tensorboard = TensorBoardLog(folder / TENSORBOARD, hyperparameters, epoch=epoch)
 
     def log(self, message: str) -> None:
-        """Add a line with the time to the log."""
+        """Add a line with the time to the log, in which no text commands the terminal that shows it."""
         if self.folder is None:
             return
         path = self.folder / LOG
         with file_errors("write", path), path.open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {message}\n")
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {displayed(message, lines=True)}\n")
 
     def save_start(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt` if there is none, and add a line to the arguments."""
@@ -145,7 +145,7 @@ class Experiment:
         session |= {"epoch": checkpoint.epoch, "batch": checkpoint.batch}
         path = self.folder / ARGUMENTS
         before = read_text(path, limit=MAX_ARGUMENTS_BYTES) if path.exists() else ""
-        write_text(path, f"{before}{json.dumps(session, ensure_ascii=False)}\n")
+        write_text(path, f"{before}{json_line(session)}\n")
 
     def save_state(self, checkpoint: Checkpoint) -> None:
         """Write `last.pt`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from datapath.quoting import json_line
 from foldline.commands.lines import opened_cluster
 from foldline.commands.options import (
     DESIGN,
@@ -23,6 +23,7 @@ from foldline.commands.options import (
     require_same_alphabet,
 )
 from foldline.commands.training_options import validation_lines
+from foldline.console.echo import echo
 
 _dataset, _output = option_group("Dataset"), option_group("Output")
 
@@ -85,7 +86,7 @@ def command(
     lines = validation_lines(context, dataset_source, trained, of=source, seed=seed)
     dataset, design, notes = lines_for(lines, network.design)
     for message in (*dataset.problems, *network.notes, *notes):
-        click.echo(message, err=True)
+        echo(message, err=True)
     with ExitStack() as stack:
         drivers = {}
         if "rtl" in driven:
@@ -96,7 +97,7 @@ def command(
         if "board" in driven:
             drivers["board"] = stack.enter_context(open_driver(design, device=device, **loaded))
             for note in drivers["board"].notes:
-                click.echo(note, err=True)
+                echo(note, err=True)
         comparison = compare(
             design,
             dataset.validation,
@@ -111,7 +112,7 @@ def command(
     experiment = str(design.experiment)
     if as_json:
         found = json_of(comparison, experiment=experiment, data=dataset.name, per_line=per_line)
-        click.echo(json.dumps(found, ensure_ascii=False))
+        echo(json_line(found))
     else:
         lines = counted(len(comparison.lines), "validation line")
         _show(comparison, title=f"{experiment} on {lines} of {dataset.name}", per_line=per_line)
@@ -152,7 +153,7 @@ def _show(comparison, *, title: str, per_line: bool) -> None:
         from foldline.compare.tables import plain_report
 
         for text in plain_report(comparison, title=title, per_line=per_line):
-            click.echo(text)
+            echo(text)
         return
     console = table_console()
     if per_line:

@@ -8,6 +8,7 @@ import click
 
 from datapath.text_form import NORMALISATIONS
 from foldline.commands.options import FILE, NEW_FOLDER, AnyCaseChoice
+from foldline.console.echo import echo
 from foldline.console.groups import SuggestingGroup
 
 
@@ -45,7 +46,7 @@ def synth_command(
             progress=progress,
         )
     write_dataset(dataset, output)
-    click.echo(f"{output}: {training} training and {validation} validation lines, {len(dataset.alphabet())} classes")
+    echo(f"{output}: {training} training and {validation} validation lines, {len(dataset.alphabet())} classes")
 
 
 @command.command("import")
@@ -86,9 +87,9 @@ def import_command(
     form = TextForm(normalisation=normalisation, in_picture_order=bidi)
     with counting("reading lines") as progress:
         imported = import_lines(source, output, validation=share, seed=seed, form=form, progress=progress)
-    click.echo(f"{output}:")
+    echo(f"{output}:")
     for line in import_report(imported, split=f"{share or SHARE} by seed {seed}"):
-        click.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 @command.command("fetch")
@@ -106,5 +107,5 @@ def fetch_command(name: str, output: Path, archive: Path | None, url: str | None
     folder = fetch_uw3_500(output, archive=archive, sha256=sha256, **options)
     dataset = read_dataset(folder)
     for problem in dataset.problems:
-        click.echo(problem, err=True)
-    click.echo(f"{folder}: {len(dataset.training)} training and {len(dataset.validation)} validation lines")
+        echo(problem, err=True)
+    echo(f"{folder}: {len(dataset.training)} training and {len(dataset.validation)} validation lines")

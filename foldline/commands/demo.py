@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import NEW_FOLDER
+from foldline.console.echo import echo
 
 SHOWN_LINES = 2
 
@@ -38,9 +39,7 @@ def command(output: Path) -> None:
         dataset = synthetic_dataset(**SYNTHETIC, progress=progress)
     hyperparameters = Hyperparameters.from_json(PARAMS)
     with showing() as shown:
-        result = run_demo(
-            output, dataset, hyperparameters=hyperparameters, reporter=shown, log=click.echo, progress=counting
-        )
+        result = run_demo(output, dataset, hyperparameters=hyperparameters, reporter=shown, log=echo, progress=counting)
     console = table_console()
     for title, comparison in (
         ("The included network", result.embedded_comparison),

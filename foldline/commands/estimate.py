@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from datapath.quoting import json_line
 from foldline.commands.options import (
     DESIGN,
     FILE,
@@ -18,6 +18,7 @@ from foldline.commands.options import (
     option_group,
     target_options,
 )
+from foldline.console.echo import echo
 
 
 @click.command("estimate", cls=GroupedCommand)
@@ -65,7 +66,7 @@ def command(
         labels=labels,
     )
     if as_json:
-        click.echo(json.dumps(json_of(found)))
+        echo(json_line(json_of(found)))
         return
     for line in report(found):
-        click.echo(line)
+        echo(line)

@@ -16,6 +16,7 @@ from foldline.commands.training_options import (
     opened_checkpoint,
     read_dataset,
 )
+from foldline.console.echo import echo
 
 
 @click.command("evaluate", cls=GroupedCommand)
@@ -52,13 +53,13 @@ def command(
     height = loaded.hyperparameters.target_height
     lines, unusable = usable_lines(dataset.validation, target_height=height, what="validation lines")
     for message in (*unusable, *validation_notes(replace(dataset, validation=lines), loaded.alphabet)):
-        click.echo(message, err=True)
+        echo(message, err=True)
     evaluation = evaluate_checkpoint(loaded, lines, device=device_of(no_cuda), threads=threads)
     count = len(dataset.validation)
     measured = f"{count} validation lines" if len(lines) == count else f"{len(lines)} of {count} validation lines"
-    click.echo(f"{measured} of {dataset.name}:")
+    echo(f"{measured} of {dataset.name}:")
     for decoding, rates in (("greedy CTC", evaluation.rates), ("overlay labels", evaluation.overlay_rates)):
-        click.echo(
+        echo(
             f"{decoding:>14}: CER {rates.cer:.2f} %, WER {rates.wer:.2f} %, {rates.exact} exact "
             f"(per line: CER {rates.cer_per_line:.2f} %, WER {rates.wer_per_line:.2f} %)"
         )

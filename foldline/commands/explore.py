@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 import click
 
 from datapath.manifest import Kernel
+from datapath.quoting import json_line
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, limit_options, opened_design, target_options
+from foldline.console.echo import echo
 
 
 class _ExploreCommand(GroupedCommand):
@@ -70,12 +71,12 @@ def command(
         front = folding_front(network, target, Kernel(kernel), clock_mhz=clock_mhz, columns=columns)
         if not as_json:
             if found:
-                click.echo()
+                echo()
             for line in folding_report(front, source=str(source), rate=rate, complete=complete, options=asked):
-                click.echo(line)
+                echo(line)
         found.append(folding_json(front, source=str(source), rate=rate))
     if as_json:
-        click.echo(json.dumps({"designs": found}))
+        echo(json_line({"designs": found}))
     unreachable = [one["unreachable"] for one in found if one.get("unreachable")]
     if unreachable:
         raise click.ClickException(unreachable[-1])

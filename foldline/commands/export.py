@@ -24,6 +24,7 @@ from foldline.commands.options import (
     option_group,
     print_note,
 )
+from foldline.console.echo import echo
 
 if TYPE_CHECKING:
     from foldline.networks import Network
@@ -147,7 +148,7 @@ def command(
     network = with_choices(network, folding=folding, limits=limits)
     design = network.design
     for note in network.notes:
-        click.echo(note, err=True)
+        echo(note, err=True)
     if target is not None:
         _write_serial_project(design, project, clock_mhz=clock_mhz, baud=baud, force=force)
     elif project is not None:
@@ -232,7 +233,7 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
     found = estimate(Architecture.of(design), kernel=exported.kernel, board=fit.board, columns=1)
     warning = too_large(found)
     if warning is not None:
-        click.echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
+        echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
 
 
 def _write_serial_project(design, folder: Path, **options: object) -> None:
@@ -291,6 +292,4 @@ def _write_test_image(
     (line,) = [one for one in dataset.validation if one.name == image.name]
     (text,) = read_texts(network.checkpoint, [line])
     if text != image.text:
-        click.echo(
-            displayed(f"The board computes otherwise than the checkpoint, which reads: {form.shown(text)}"), err=True
-        )
+        echo(displayed(f"The board computes otherwise than the checkpoint, which reads: {form.shown(text)}"), err=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import FILE
+from foldline.console.echo import echo
 
 
 @click.group("golden")
@@ -29,7 +30,7 @@ def make_command(folder: Path | None, add: Path | None, images: tuple[Path, ...]
     if images and add is None:
         raise click.UsageError("IMAGEs go with --add DESIGN.npz.")
     for change in [golden.add(add, images, folder)] if add else golden.make(folder):
-        click.echo(change)
+        echo(change)
 
 
 @command.command("check")
@@ -43,8 +44,8 @@ def check_command(folder: Path | None) -> None:
     for checked in golden.check(folder or golden.DEFAULT_FOLDER):
         differences += len(checked.differences)
         for difference in checked.differences:
-            click.echo(difference, err=True)
+            echo(difference, err=True)
         if not checked.differences:
-            click.echo(f"{checked.name}: {checked.lines} lines, {checked.values} values equal")
+            echo(f"{checked.name}: {checked.lines} lines, {checked.values} values equal")
     if differences:
         raise MismatchError(f"The golden vectors have {differences} differences from what is computed.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from datapath.quoting import json_line
 from foldline.commands.options import DESIGN, FILE, opened_design, print_note
+from foldline.console.echo import echo
 
 
 @click.command("inspect")
@@ -81,7 +82,7 @@ def command(
     write_picture(output, inspection, design, title=title)
     if as_json:
         found = inspection_json(inspection, design, name=line.name, picture=str(output))
-        click.echo(json.dumps(found, ensure_ascii=False))
+        echo(json_line(found))
         return
     console = table_console(stderr=is_standard_output(output))
     show_inspection(console, inspection, title=f"{title}: {design.experiment}, {len(inspection.columns)} columns")
@@ -96,7 +97,7 @@ def _show_bounds(design_path: Path, as_json: bool) -> None:
 
     design = opened_design(design_path)
     if as_json:
-        click.echo(json.dumps(bounds_json(design), ensure_ascii=False))
+        echo(json_line(bounds_json(design)))
         return
     for line in report(design):
-        click.echo(line)
+        echo(line)

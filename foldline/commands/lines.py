@@ -13,6 +13,7 @@ import click
 
 from foldline.batch.failures import Failures
 from foldline.commands.options import FILE, all_of, computation_options, opened_design, option_group
+from foldline.console.echo import echo
 from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def verify_lines(
         compute_lines(design_path, options, simulation_of, hardware=hardware)
     finally:
         if hardware.verified.lines:
-            click.echo(f"{hardware.title} {hardware.verified}{hardware.also}.", err=True)
+            echo(f"{hardware.title} {hardware.verified}{hardware.also}.", err=True)
 
 
 def compute_lines(
@@ -213,9 +214,9 @@ def show_summaries(failures: Failures, names: str) -> None:
     """
     summaries = list(failures.summaries)
     for sentence in summaries:
-        click.echo(f"Error: {sentence}", err=True)
+        echo(f"Error: {sentence}", err=True)
     if summaries and names:
-        click.echo(names, err=True)
+        echo(names, err=True)
 
 
 def _print(results, as_json: bool, failures: Failures) -> tuple[int, int]:
@@ -230,13 +231,13 @@ def _print(results, as_json: bool, failures: Failures) -> tuple[int, int]:
         if isinstance(result, FoldlineError):
             failed += 1
             if failures.add(name, str(result)):
-                click.echo(f"Error: {result}", err=True)
+                echo(f"Error: {result}", err=True)
             if as_json:
-                click.echo(result_json(name, result))
+                echo(result_json(name, result))
         else:
             exceeded = (f"exceeds the overlay: {limit}" for limit in result.exceeded)
             plain = "\t".join((displayed(name), displayed(result.text), *exceeded))
-            click.echo(result_json(name, result) if as_json else plain)
+            echo(result_json(name, result) if as_json else plain)
     return lines, failed
 
 

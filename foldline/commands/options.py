@@ -30,6 +30,7 @@ from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from datapath.streams import STANDARD_OUTPUT
 from datapath.text_form import NORMALISATIONS
+from foldline.console.echo import echo
 
 if TYPE_CHECKING:
     from datapath import Alphabet
@@ -102,7 +103,7 @@ def print_note(message: str) -> None:
     from datapath.streams import is_standard_output
 
     values = click.get_current_context().params.values()
-    click.echo(message, err=any(is_standard_output(value) for value in values if isinstance(value, Path)))
+    echo(message, err=any(is_standard_output(value) for value in values if isinstance(value, Path)))
 
 
 def all_of(*options: Callable) -> Callable:
@@ -210,7 +211,7 @@ def opened_design(path: Path) -> Design:
 
     network = open_network(path)
     for note in network.notes:
-        click.echo(note, err=True)
+        echo(note, err=True)
     return network.design
 
 

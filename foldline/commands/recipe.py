@@ -34,6 +34,7 @@ from foldline.commands.training_options import (
     run_options,
     stopped_at_once,
 )
+from foldline.console.echo import echo
 from foldline.console.stopping import Stopped
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def command(
         result.comparison,
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )
-    click.echo(f"The design: {result.design}")
+    echo(f"The design: {result.design}")
 
 
 def _lines_of(folder: Path) -> DataRecord | None:
@@ -156,9 +157,7 @@ def _default_preset() -> Path:
     """The file of the preset that is taken without -p; stderr gets its name."""
     import params
 
-    click.echo(
-        f"Without -p, the preset {DEFAULT_PRESET} is taken: 2-bit weights, 4-bit pixels and hidden outputs.", err=True
-    )
+    echo(f"Without -p, the preset {DEFAULT_PRESET} is taken: 2-bit weights, 4-bit pixels and hidden outputs.", err=True)
     return params.find(Path(DEFAULT_PRESET))
 
 
@@ -167,7 +166,7 @@ def _found_warm_up(path: Path) -> Path:
 
     found = find_warm_up(path)
     for message in taken(path, found):
-        click.echo(message, err=True)
+        echo(message, err=True)
     return found
 
 

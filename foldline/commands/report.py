@@ -18,6 +18,7 @@ from foldline.commands.options import (
     target_options,
 )
 from foldline.commands.training_options import validation_lines
+from foldline.console.echo import echo
 
 COUNT = click.IntRange(min=0)
 
@@ -104,7 +105,7 @@ def command(
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
     notes = (note for run in opened for note in lines_for(dataset, run.network.design)[2])
     for message in dict.fromkeys((*dataset.problems, *notes)):
-        click.echo(message, err=True)
+        echo(message, err=True)
     trials = None
     if study is not None:
         from foldline.study.result import read_study

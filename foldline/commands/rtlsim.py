@@ -9,6 +9,7 @@ import click
 
 from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options, option_group
+from foldline.console.echo import echo
 from foldline.console.stopping import Stopped
 
 
@@ -67,7 +68,7 @@ def command(design_path: Path, folding: dict[str, int | None], vcd: Path | None,
         for simulator in recorders:
             simulator.finish()
             if simulator.written:
-                click.echo(f"Waveform {vcd}: {simulator.written}.", err=True)
+                echo(f"Waveform {vcd}: {simulator.written}.", err=True)
 
 
 def _require_writable(path: Path) -> None:

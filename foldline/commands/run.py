@@ -11,6 +11,7 @@ import click
 from foldline.batch.failures import Failures
 from foldline.commands.lines import chosen_inputs, input_options, require_no_results_between, show_summaries
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, board_options, opened_design, option_group
+from foldline.console.echo import echo
 
 if TYPE_CHECKING:
     from datapath.text_form import TextForm
@@ -72,7 +73,7 @@ def command(
         with _building(device):
             driver = stack.enter_context(open_driver(design, device=device, check_every=check_every, **loaded))
         for note in driver.notes:
-            click.echo(note, err=True)
+            echo(note, err=True)
         write = stack.enter_context(npz_writer(trace)) if trace else None
         if write is not None:
             write("alphabet", np.array(design.alphabet.symbols))
@@ -85,7 +86,7 @@ def command(
                 write(f"labels_{throughput.lines - 1}", result.labels)
         show_summaries(failures, "" if as_json else "--json names each line.")
         if throughput.lines:
-            click.echo(throughput.summary(capitalised(driver.kind), driver.measured), err=True)
+            echo(throughput.summary(capitalised(driver.kind), driver.measured), err=True)
         if failed == 1 and not throughput.lines:
             raise click.exceptions.Exit(1)  # its error has been printed
         if failed:
@@ -109,17 +110,17 @@ def _show(name: str, result, form: TextForm, as_json: bool, failures: Failures) 
 
     if isinstance(result, FoldlineError):
         if failures.add(name, str(result)):
-            click.echo(f"Error: {result}", err=True)
+            echo(f"Error: {result}", err=True)
         if as_json:
-            click.echo(json_line({"name": name, "error": str(result)}))
+            echo(json_line({"name": name, "error": str(result)}))
         return False
     text = form.shown(result.text)
     if as_json:
         entry = {"name": name, "text": text, "labels": result.labels.tolist()}
         entry |= {of: getattr(result, of) for of in ("columns", "milliseconds", "at_most", "modelled", "gops")}
-        click.echo(json_line(entry))
+        echo(json_line(entry))
     else:
         most, kind = "at most " if result.at_most else "", " (modelled)" if result.modelled else ""
         time = f"{result.columns} columns, {most}{result.milliseconds:.3f} ms{kind}"
-        click.echo(f"{displayed(name)}\t{displayed(text)}\t{time}")
+        echo(f"{displayed(name)}\t{displayed(text)}\t{time}")
     return True

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from datapath.quoting import json_line
 from foldline.commands.options import (
     NEW_FOLDER,
     GroupedCommand,
@@ -27,6 +27,7 @@ from foldline.commands.training_options import (
     read_dataset,
     run_options,
 )
+from foldline.console.echo import echo
 from foldline.console.groups import SuggestingGroup
 from foldline.console.stopping import Stopped
 from foldline.study.settings import StudySettings, check_study_name
@@ -224,7 +225,7 @@ def _show(name: str, url: str, *, max_cer: float | None, complete: bool, as_json
 
     study = read_study(name, url)
     if as_json:
-        click.echo(json.dumps(study_json(study, max_cer=max_cer)))
+        echo(json_line(study_json(study, max_cer=max_cer)))
         return
     for line in study_report(study, max_cer=max_cer, complete=complete):
-        click.echo(line)
+        echo(line)

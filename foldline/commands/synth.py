@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from datapath.quoting import json_line
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options, opened_design, option_group
+from foldline.console.echo import echo
 
 _target = option_group("Target")
 
@@ -52,7 +53,7 @@ def command(
     with waiting_for_steps("starting") as progress:
         found = gates_of(design, target=target, placed=placed, seed=1 if seed is None else seed, progress=progress)
     if as_json:
-        click.echo(json.dumps(json_of(found)))
+        echo(json_line(json_of(found)))
         return
     for line in report(found):
-        click.echo(line)
+        echo(line)

@@ -37,6 +37,7 @@ from foldline.commands.training_options import (
     run_options,
     stopped_at_once,
 )
+from foldline.console.echo import echo
 from foldline.console.stopping import Stopped
 from foldline.runs import LAST, find_checkpoint
 
@@ -223,9 +224,7 @@ def _show_end(context: click.Context, result: TrainingResult, group: Group) -> N
     if result.folder is not None and result.best is not None:
         best = result.best
         decoder = OVERLAY if best.hyperparameters.select_by == "OVERLAY" else GREEDY
-        click.echo(
-            f"Best by {decoder}: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt"
-        )
+        echo(f"Best by {decoder}: CER {best.best_cer:.2f} % after epoch {best.epoch}, {result.folder}/best-cer.pt")
 
 
 def _require_checkpoint(given: dict[str, object]) -> None:
@@ -255,7 +254,7 @@ def _run_other_command(context: click.Context, given: dict[str, object]) -> None
         raise click.UsageError(f"{flag} takes no {', '.join(flags(unused))}. The command is: {line}")
     if name != "recipe" and "checkpoint" not in given:
         raise click.UsageError(f"{flag} needs -i CHECKPOINT. The command is: {line}")
-    click.echo(f"train {flag} is a command of its own: {line}", err=True)
+    echo(f"train {flag} is a command of its own: {line}", err=True)
     with other.make_context(name, arguments, parent=context.parent) as inner:
         other.invoke(inner)
 

@@ -24,6 +24,7 @@ from foldline.commands.options import (
     option_group,
     require_same_alphabet,
 )
+from foldline.console.echo import echo
 from train.config import AUGMENTATIONS, QUANTIZED_PARTS, Hyperparameters, range_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _list_presets(context: click.Context, parameter: click.Parameter, value: boo
     if value:
         width = max(map(len, params.presets()))
         for name, line in params.presets().items():
-            click.echo(f"{name:{width}}  {line}")
+            echo(f"{name:{width}}  {line}")
         context.exit()
 
 
@@ -146,7 +147,7 @@ def hyperparameters_of(
             near = suggestion(params_file.name.removesuffix(".json"), list(params.presets()))
             raise ConfigError(f"{params_file} is neither a file nor a preset (--list-presets){near}")
         if found != params_file:
-            click.echo(f"{params_file}: no such file; the preset {found} is taken.", err=True)
+            echo(f"{params_file}: no such file; the preset {found} is taken.", err=True)
         base = Hyperparameters.from_json(found)
     return replace(base, **{name: value for name, value in overrides.items() if value is not None})
 
@@ -190,7 +191,7 @@ def read_dataset(
         texts = [line.text for line in (*dataset.training, *dataset.validation, *dataset.extra)]
         notes = text_notes(texts, dataset.form)
     for message in () if quiet else (*dataset.problems, *notes):
-        click.echo(message, err=True)
+        echo(message, err=True)
     return dataset
 
 
@@ -228,7 +229,7 @@ def chosen_lines(
         chosen = options_with(recorded, given, extra=resume)
         require_present({name: value for name, value in chosen.items() if name not in given}, what=of)
         if "data" not in given and not quiet:
-            click.echo(f"The lines are those of {of}: {trained.shown}.", err=True)
+            echo(f"The lines are those of {of}: {trained.shown}.", err=True)
     else:
         chosen = {**{name: value for name, value in recorded.items() if name not in OF_LINES}, **given}
     typed = {
@@ -271,7 +272,7 @@ def note_changed_lines(trained: DataRecord | None, dataset: Dataset) -> None:
     if trained is not None and place(trained.options) == place(dataset.options):
         now = LinesRecord.of(dataset.validation)
         if now != trained.validation:
-            click.echo(
+            echo(
                 f"The validation lines have changed since the run was trained: {trained.validation.count} lines then, "
                 f"{now.count} now, with other names or texts.",
                 err=True,
@@ -298,7 +299,7 @@ def opened_checkpoint(
     loaded = load_checkpoint(found, alphabet=no_alphabet if resume else alphabet_source(alphabet, **dataset))
     require_same_alphabet(found, loaded.alphabet, alphabet)
     for message in () if quiet else (*taken(path, found), *loaded.notes):
-        click.echo(message, err=True)
+        echo(message, err=True)
     return loaded
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from foldline.commands.options import DESIGN, FILE, opened_design
+from foldline.console.echo import echo
 
 
 @click.command("verify")
@@ -39,5 +40,5 @@ def command(
         lines = [line.columns(design) for line in inputs]
     verified = verify_header(design, header, lines, threads=threads, csim=csim)
     weights = sum(array.size for array in design.arrays.values())
-    click.echo(f"{header} holds {design.experiment}: {weights} weights equal.")
-    click.echo(f"Folded-order simulator{' and C simulation' if csim else ''} {verified}.")
+    echo(f"{header} holds {design.experiment}: {weights} weights equal.")
+    echo(f"Folded-order simulator{' and C simulation' if csim else ''} {verified}.")

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from datapath.errors import FoldlineError
+from foldline.console.plain_console import PlainConsole
 
 
 def bars_on(console: Console, last: ProgressColumn | None = None) -> Progress:
@@ -32,7 +33,7 @@ def bars_on(console: Console, last: ProgressColumn | None = None) -> Progress:
 @contextmanager
 def counting(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr with a text, driven by calls with (done, total); nothing if stderr is not a terminal."""
-    with bars_on(Console(stderr=True)) as bars:
+    with bars_on(PlainConsole(stderr=True)) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -40,7 +41,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A spinner on stderr with a text; nothing if stderr is not a terminal."""
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     with console.status(what) if console.is_terminal else nullcontext():
         yield
 
@@ -56,7 +57,7 @@ def waiting_for_steps(what: str) -> Iterator[Callable[[str], None]]:
         SpinnerColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
-        console=(console := Console(stderr=True)),
+        console=(console := PlainConsole(stderr=True)),
         transient=True,
         disable=not console.is_terminal,
     ) as bars:
@@ -105,7 +106,7 @@ def computing_lines(count: Callable[[], int | None]) -> Iterator[LinesComputed]:
 
     :param count: returns the job's lines, or None; it runs in a thread, as counting millions of files takes long.
     """
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     with bars_on(console, TextColumn("{task.fields[rates]}")) as bars:
         shown = LinesComputed(console, bars)
 

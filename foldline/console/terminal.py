@@ -7,8 +7,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from datapath.quoting import displayed
 from foldline.compare.comparison import Comparison
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, by_decoder, line_rows, notes, table_row
+from foldline.console.plain_console import PlainConsole
 
 _BRAILLE = 0x2800
 # Bits of the dots of a Braille cell, 4 rows by 2 columns.
@@ -29,12 +31,12 @@ def braille(image: Image.Image, *, width: int, height: int = 5) -> str:
 
 def table_console(*, stderr: bool = False) -> Console:
     """Standard output (or stderr) for tables: as wide as the terminal, or 120 characters if it is not a terminal."""
-    return Console(width=None if Console(stderr=stderr).is_terminal else 120, stderr=stderr)
+    return PlainConsole(width=None if PlainConsole(stderr=stderr).is_terminal else 120, stderr=stderr)
 
 
 def show_comparison(console: Console, comparison: Comparison, *, title: str) -> None:
     """Print the table of error rates, and its notes: times, agreement, and lines that are left out."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=displayed(title), title_justify="left")
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right")
     for group in by_decoder(comparison.results):
@@ -49,7 +51,7 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
 def show_line(console: Console, comparison: Comparison, index: int, *, scan: bool) -> None:
     """Print line `index` of a comparison: its name, its scan if wanted, its reference, and the text of each backend."""
     line = comparison.lines[index]
-    console.print(line.name, style="bold", highlight=False, markup=False)
+    console.print(displayed(line.name), style="bold", highlight=False, markup=False)
     if scan:
         console.print(braille(line.image(), width=min(console.width, 110)), highlight=False, markup=False)
     for row in line_rows(line, comparison.results, index, comparison.form):

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
+from foldline.console.plain_console import PlainConsole
 from foldline.console.progress import bars_on
 from foldline.console.projection import Projection, duration
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
@@ -90,6 +91,6 @@ class ShownRun(Reporter):
 @contextmanager
 def showing(*, stderr: bool = False) -> Iterator[ShownRun]:
     """A reporter that shows a run on the terminal, on stdout or stderr; the bars vanish when it ends."""
-    console = Console(stderr=stderr)
+    console = PlainConsole(stderr=stderr)
     with bars_on(console, TextColumn("{task.fields[left]}")) as bars:
         yield ShownRun(console, bars)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from datapath.design import Design
 from datapath.formats import Format, Overflow
+from datapath.quoting import displayed
 from fixedpoint_sim import Inspection, Quantity
 
 TITLES = {
@@ -115,7 +116,7 @@ def cells_of(
 
 def show_inspection(console: Console, inspection: Inspection, *, title: str) -> None:
     """Print the table of quantities under a title, and an explanation of its columns."""
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(displayed(title)), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="left" if index < TEXT_COLUMNS else "right", no_wrap=True)
     for quantity in inspection.quantities:

@@ -37,8 +37,9 @@ from foldline.report.tradeoffs import AXES, marks_of
 PAGES = (".html", ".htm")
 """Suffixes of reports."""
 
-CONTROL_CHARACTERS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(0x20), 0x7F) if chr(code) not in "\t\n"}
-"""Control characters are replaced in a page."""
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROL_CHARACTERS = {code: "\N{REPLACEMENT CHARACTER}" for code in _CONTROLS if chr(code) not in "\t\n"}
+"""Control characters, and those that reorder the text after them, are replaced in a page."""
 
 PRINTED_LINES = 20
 """Lines that are printed in full on paper; of the others, one row each is printed."""
