@@ -189,9 +189,9 @@ def trained_names(folder: Path) -> list[str]:
 def _replace(folder: Path, name: str, design: Design, vectors: dict[str, np.ndarray]) -> str:
     design_path, vectors_path = folder / "designs" / f"{name}.npz", folder / "vectors" / f"{name}.npz"
     changes = []
-    if not design_path.exists() or Design.load(design_path) != design:
+    new_design = not design_path.exists() or Design.load(design_path) != design
+    if new_design:
         changes.append("design changed" if design_path.exists() else "design is new")
-        design.save(design_path)
     if not vectors_path.exists():
         changes.append("vectors are new")
     else:
@@ -204,6 +204,8 @@ def _replace(folder: Path, name: str, design: Design, vectors: dict[str, np.ndar
     if not changes:
         return f"{name}: unchanged"
     write_npz(vectors_path, vectors)
+    if new_design:  # last: `make` needs the vectors of each design
+        design.save(design_path)
     return "\n  ".join([f"{name}:", *changes])
 
 

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from datapath import Design, Gate
 from datapath.files import write_npz
@@ -131,3 +132,21 @@ def test_a_missing_value_and_an_extra_one_are_differences(stress_copy):
 def test_an_empty_folder_is_an_error(tmp_path):
     result = CliRunner().invoke(main, ["golden", "check", "--dir", str(tmp_path)])
     assert (result.exit_code, result.stderr) == (1, f"Error: There is no golden design in {tmp_path / 'designs'}.\n")
+
+
+def test_an_addition_that_was_cut_short_is_no_design_without_vectors(tmp_path, monkeypatch):
+    """`make` could not compute it again."""
+
+    def cut_short(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    image = tmp_path / "line.png"
+    Image.fromarray(np.full((32, 40), 255, dtype=np.uint8)).save(image)
+    design = golden.DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A2I8_FC_W8B8.npz"
+    for place in ("foldline.golden.write_npz", "datapath.design.Design.save"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(place, cut_short)
+            golden.add(design, [image], tmp_path / "golden")
+        assert golden.trained_names(tmp_path / "golden") == []
+    golden.add(design, [image], tmp_path / "golden")
+    assert golden.trained_names(tmp_path / "golden") == ["QLSTM128_W2B8A2I8_FC_W8B8"]
