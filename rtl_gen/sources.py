@@ -12,7 +12,7 @@ import numpy as np
 from datapath.bounds import SumWidths, sum_bounds
 from datapath.design import Design
 from datapath.errors import FileError
-from datapath.generated_files import write_generated
+from datapath.generated_files import listed_files, write_generated
 from datapath.reading import first_line
 from datapath.registers import CONTROL_BYTES, TOP
 from datapath.roms import Rom, design_roms
@@ -144,6 +144,9 @@ def write_rtl(folder: Path, files: Mapping[str, str], *, force: bool = False) ->
             raise FileError(f"{folder} holds {others[0]}, which is not of the RTL; name a new or an empty folder.")
         return present
 
+    other = [path for path in listed_files(folder) or () if not (path.endswith(SOURCES) or path == BOUNDS_FILE)]
+    if other:
+        raise FileError(f"{folder} holds {other[0]}, which is not of the RTL; name a new or an empty folder.")
     return write_generated(folder, files, without_list=without_list, force=force)
 
 

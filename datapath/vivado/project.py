@@ -156,17 +156,18 @@ def write_project(folder: Path, files: Mapping[str, str], design: Design, *, for
         )
     except OSError as error:
         raise FileError(f"Cannot use {folder} as the folder of a project: {os_reason(error)}.") from error
-    present |= {path.partition("/")[0] for path in listed_files(folder) or ()}  # of an update that has not ended
+    listed = listed_files(folder)
+    present |= {path.partition("/")[0] for path in listed or ()}  # of an update that has not ended
 
-    def without_list(names: list[str]) -> list[str]:
+    def of_a_project(names: list[str]) -> list[str]:
         readme = folder / "README.md"
-        if not (readme.is_file() and _MARK in first_line(readme)):
+        if not (readme.is_file() and _MARK in first_line(readme) if listed is None else readme.name in listed):
             raise FileError(f"{folder} holds {names[0]} and is not a Foldline project; name a new or an empty folder.")
         rtl = sorted((folder / RTL_FOLDER).glob("*"))
         return [readme.name, *(f"{RTL_FOLDER}/{path.name}" for path in rtl if path.suffix in RTL_SUFFIXES)]
 
-    if present and listed_files(folder) is None:
-        without_list(sorted(present))
+    if present:
+        of_a_project(sorted(present))
     for name in sorted(_OF_ONE_KIND.keys() & present):
         if not any(path == name or path.startswith(f"{name}/") for path in files):
             raise FileError(
@@ -176,4 +177,4 @@ def write_project(folder: Path, files: Mapping[str, str], design: Design, *, for
         design.save(made / "design.npz")
         content = (made / "design.npz").read_bytes()
     generated = {**files, f"{design.experiment}.npz": content}
-    return write_generated(folder, generated, without_list=without_list, force=force)
+    return write_generated(folder, generated, without_list=of_a_project, force=force)

@@ -133,6 +133,26 @@ def test_a_project_without_a_list_is_known_by_its_readme_and_what_differs_needs_
     assert contents(tmp_path / "new").items() <= contents(folder).items()
 
 
+def test_rtl_is_not_written_over_a_project_nor_a_project_over_rtl(saved, tmp_path):
+    """Each has a list of its files; those that the other does not have would be removed."""
+    for options in ([], ["--kernel", "hls"], ["--target", "ecp5"]):
+        project = tmp_path / f"project-{'-'.join(options)}"
+        assert run("export", saved, "--project", project, *options).exit_code == 0
+        before = contents(project)
+        refused = run("export", saved, "--rtl", project, "--force")
+        assert refused.exit_code == 1
+        assert "which is not of the RTL; name a new or an empty folder." in refused.stderr
+        assert contents(project) == before
+    rtl = tmp_path / "rtl"
+    assert run("export", saved, "--rtl", rtl).exit_code == 0
+    before = contents(rtl)
+    for options in ([], ["--target", "ecp5"]):
+        refused = run("export", saved, "--project", rtl, "--force", *options)
+        assert refused.exit_code == 1
+        assert "is not a Foldline project; name a new or an empty folder." in refused.stderr
+        assert contents(rtl) == before
+
+
 def test_force_needs_a_folder_to_write(saved, tmp_path):
     refused = run("export", saved, "-o", tmp_path / "net.hpp", "--force")
     assert refused.exit_code == 2
