@@ -16,10 +16,11 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from datapath.errors import FileError
 from datapath.locks import is_at, try_lock
 
 SUFFIX = ".foldline-tmp"
@@ -75,9 +76,14 @@ def scratch_folder(kind: str) -> Iterator[Path]:
     """A new folder among the system's temporary ones; it is removed on exit.
 
     :param kind: what it is for, a part of its name.
-    :raises OSError: it cannot be made.
+    :raises FileError: it cannot be made.
     """
-    with temporary_folder(Path(tempfile.gettempdir(), f"foldline-{kind}")) as folder:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir(), f"foldline-{kind}")))
+        except OSError as error:
+            reason = error.strerror or error
+            raise FileError(f"Cannot make a temporary folder: {reason}; set TMPDIR to another folder.") from error
         yield folder
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ToolError
-from datapath.files import os_reason
+from datapath.files import file_errors, os_reason
 from datapath.kernel_result import KernelResult
 from datapath.temporaries import scratch_folder
 from hls_gen.sources import BENCH_FOLDER, SOURCE_FOLDER, TEST_BENCH, render_sources
@@ -49,7 +49,8 @@ class CSimProgram:
         """
         with scratch_folder("csim") as folder:
             vectors, results = folder / "vectors.txt", folder / "results.txt"
-            vectors.write_text(render_line(columns, bits=self.design.precision.activation), encoding="ascii")
+            with file_errors("write", vectors):
+                vectors.write_text(render_line(columns, bits=self.design.precision.activation), encoding="ascii")
             command = [str(self.program), str(vectors), str(results)]
             try:
                 done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

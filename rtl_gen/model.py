@@ -18,7 +18,7 @@ import numpy as np
 
 from datapath.design import Design
 from datapath.errors import ToolError
-from datapath.files import os_reason
+from datapath.files import file_errors, os_reason
 from datapath.rtl_cycles import MEMORY_LATENCY
 from datapath.temporaries import scratch_folder
 from rtl_gen.memory import Memory
@@ -103,8 +103,9 @@ class RtlModel:
         program, roms = built_rtl(design, trace=trace)
         self._held = ExitStack()
         folder = self._held.enter_context(scratch_folder("rtl"))
-        for name, text in roms.items():
-            (folder / name).write_text(text, encoding="ascii")
+        with file_errors("write", folder):
+            for name, text in roms.items():
+                (folder / name).write_text(text, encoding="ascii")
         self._errors = folder / "errors.txt"
         with self._errors.open("wb") as errors:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}

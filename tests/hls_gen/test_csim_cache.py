@@ -1,6 +1,7 @@
 """The cache of compiled programs: built once and atomically, by any number of processes. The compiler is a fake one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from datapath.errors import FileError, FoldlineError, ToolError
 from hls_gen.csim import CSimProgram
 from hls_gen.toolchain import Toolchain
 from tests.builds import FakeCompiler
+from tests.datapath.test_files import disk_of
 from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.hls_gen.test_toolchain import installation
@@ -193,6 +195,20 @@ def test_a_program_that_is_gone_when_it_is_run_is_one_sentence(cache, compiler):
     with pytest.raises(ToolError) as error:
         built.run(np.zeros((2, 4), dtype=np.int8))
     assert str(error.value) == f"Cannot run {built.program}: No such file or directory."
+
+
+def test_a_full_disk_of_temporary_files_is_one_sentence(cache, compiler, monkeypatch, tmp_path):
+    compiler()
+    built = CSimProgram(DESIGN)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with disk_of(0), pytest.raises(FileError) as error:
+        built.run(np.zeros((2, 4), dtype=np.int8))
+    assert re.fullmatch(rf"Cannot write {tmp_path}/\S+/vectors\.txt: File too large\.", str(error.value))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(FileError) as error:
+        built.run(np.zeros((2, 4), dtype=np.int8))
+    reason = "No such file or directory"
+    assert str(error.value) == f"Cannot make a temporary folder: {reason}; set TMPDIR to another folder."
 
 
 # What the program says --------------------------------------------------------------------------------------------
