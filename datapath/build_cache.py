@@ -21,7 +21,7 @@ from pathlib import Path
 from datapath.errors import FileError, ToolError
 from datapath.files import os_reason
 from datapath.locks import locked
-from datapath.temporaries import temporary_folder
+from datapath.temporaries import clear_abandoned, temporary_folder
 
 BUILDING, LOCK = "building", "lock"
 """Names of the folder in which a build is made, see `datapath.temporaries`, and of the lock file."""
@@ -62,6 +62,9 @@ def cached_build(cache: Path, key: str, build: Callable[[Path], None], *, progra
         _make_private(cache)
         if program is not None:
             _require_execution(cache)
+        clear_abandoned(
+            cache / BUILDING
+        )  # also where nothing is left to build: the process was killed just before its end
         if _is_usable(entry, program):
             return entry
         with temporary_folder(cache / BUILDING) as work:

@@ -20,7 +20,7 @@ from pathlib import Path
 from datapath.errors import FileError
 from datapath.files import file_errors, new_mode
 from datapath.reading import file_digest, read_text
-from datapath.temporaries import SUFFIX, clear_abandoned, temporary_folder, try_lock
+from datapath.temporaries import SUFFIX, clear_abandoned, growing_folder, temporary_folder, try_lock
 
 LIST = "foldline-files.sha256"
 """The list of the generated files, as a path in their folder; it is not in the list itself."""
@@ -88,11 +88,10 @@ def listed_files(folder: Path) -> dict[str, set[str]] | None:
 
 def _write_new(target: Path, contents: Mapping[str, bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(target) as new:
+    with growing_folder(target) as new:
         for path, content in (contents | {LIST: _list(_digests(contents))}).items():
             _write(new / path, content)
         new.chmod(new_mode(0o777))
-        new.rename(target)
 
 
 def _update(

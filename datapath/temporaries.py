@@ -7,6 +7,7 @@ machine has made, whose locks may not be seen here, only once it has not changed
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -26,6 +27,8 @@ from datapath.locks import is_at, try_lock
 SUFFIX = ".foldline-tmp"
 STALE_SECONDS = 24 * 3600
 """Age at which a temporary of another machine is removed."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 _NAME_BYTES = 100
 """So many bytes of the target's name are in that of its temporary, which is then short enough for all file systems."""
@@ -72,19 +75,41 @@ def temporary_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def growing_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside `target` that becomes `target`, which is missing or empty, on a clean exit.
+
+    :param target: path of the folder; links in it are followed before.
+    :raises OSError: it cannot be made, or has been removed meanwhile, with what was in it.
+    """
+    with temporary_folder(target) as folder:
+        made = folder.stat()
+        yield folder
+        if not os.path.samestat(made, folder.stat()):  # what was written last has made it again
+            raise FileNotFoundError(errno.ENOENT, "it was removed while it was written")
+        folder.replace(target)
+
+
+@contextmanager
 def scratch_folder(kind: str) -> Iterator[Path]:
     """A new folder among the system's temporary ones; it is removed on exit.
 
     :param kind: what it is for, a part of its name.
     :raises FileError: it cannot be made.
+    :raises OSError: its disk is full when it is written to; the error names it.
     """
+    place = tempfile.gettempdir()
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(temporary_folder(Path(tempfile.gettempdir(), f"foldline-{kind}")))
+            folder = stack.enter_context(temporary_folder(Path(place, f"foldline-{kind}")))
         except OSError as error:
             reason = error.strerror or error
             raise FileError(f"Cannot make a temporary folder: {reason}; set TMPDIR to another folder.") from error
-        yield folder
+        try:
+            yield folder
+        except OSError as error:
+            if error.filename is not None or error.errno not in _FULL:
+                raise
+            raise OSError(error.errno, error.strerror, place) from error  # a write does not know its file's name
 
 
 def clear_abandoned(target: Path) -> None:

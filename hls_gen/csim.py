@@ -5,6 +5,7 @@ Library, weights and constants are those of synthesis. Programs are cached by di
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import subprocess
 from pathlib import Path
@@ -46,6 +47,7 @@ class CSimProgram:
         :param columns: integers [T, I], raw values of ``fixed<A, 1>``.
         :raises DataError: a pixel outside the range, or more columns than the design's limit.
         :raises ToolError: the program fails.
+        :raises OSError: the temporary folder cannot be written to.
         """
         with scratch_folder("csim") as folder:
             vectors, results = folder / "vectors.txt", folder / "results.txt"
@@ -58,6 +60,8 @@ class CSimProgram:
                 raise ToolError(f"Cannot run {self.program}: {os_reason(error)}.") from error
             if done.returncode:
                 first, *others = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+                if first == f"Cannot write {results}.":  # no fault of the line
+                    raise OSError(errno.EIO, "the C simulation cannot write its results there", str(folder.parent))
                 raise ToolError(f"The C simulation failed: {first}", details=others)
             for line in done.stdout.splitlines():
                 if "WARNING" in line:  # a stream that was read while empty, or in which something was left

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from datapath.design import Design
-from datapath.errors import FoldlineError, LimitError
+from datapath.errors import FileError, FoldlineError, LimitError
 from fixedpoint_sim import Simulator, Trace
 from fixedpoint_sim.simulator import run_in_order
 from foldline.batch.inputs import LineInput
@@ -87,5 +87,7 @@ class Simulation:
             return name, SimulatedLine.of(trace) if self.summaries else trace
         except LimitError as error:
             return name, LimitError(f"{error} --ignore-limits computes it nevertheless.").within(name)
+        except FileError:  # of this machine, such as a full disk, and not of the line
+            raise
         except FoldlineError as error:
             return name, error.within(name)

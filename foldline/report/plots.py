@@ -44,7 +44,8 @@ def front_of(trials: Sequence[Mark], x_of: Callable[[Mark], float], *, more_is_b
 
 
 def pareto_plot(marks: Sequence[Mark], x_axis: XAxis) -> Markup:
-    """Plot CER against a speed or resource on a log scale, with the names of runs and published networks."""
+    """Plot CER against a speed or resource, with the names of runs and published networks; on a log scale, unless a network
+    takes nothing of the resource."""
     x_of = attrgetter(x_axis.key)
     trials = sorted((mark for mark in marks if mark.kind == TRIAL), key=x_of)
     front = front_of(trials, x_of, more_is_better=x_axis.more_is_better)
@@ -52,17 +53,18 @@ def pareto_plot(marks: Sequence[Mark], x_axis: XAxis) -> Markup:
     groups |= {kind: [mark for mark in marks if mark.kind == kind] for kind in (PUBLISHED, OURS)}
 
     def content(axes: Axes) -> None:
-        axes.set_xscale("log")
         axes.set(xlabel=x_axis.label, ylabel="CER %")
         axes.grid(True)
         axes.plot(list(map(x_of, front)), [mark.cer for mark in front], color=INK, linewidth=1)
         for kind, some in groups.items():
             cers = [mark.cer for mark in some]
             axes.plot(list(map(x_of, some)), cers, linestyle="", **STYLES[kind], clip_on=False)
-        low, high = min(map(x_of, marks)) / 1.35, max(map(x_of, marks)) * 1.35
+        low, high = min(map(x_of, marks)) / 1.35, max(map(x_of, marks)) * 1.35 or 1
+        if low > 0:
+            axes.set_xscale("log")
+            _plain_log_axis(axes.xaxis, low, high)
         axes.set_xlim(low, high)
         axes.set_ylim(0, 1.15 * max(mark.cer for mark in marks))
-        _plain_log_axis(axes.xaxis, low, high)
         _write_names(axes, marks, x_of)
 
     return draw(content, key=f"plot-{x_axis.key}", width=WIDTH, height=HEIGHT, margins=(44, 12, 44, 10))

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from datapath import build_cache
-from datapath.build_cache import DIGESTS, cache_folder, cached_build
+from datapath.build_cache import BUILDING, DIGESTS, cache_folder, cached_build
 from datapath.errors import FileError, ToolError
+from datapath.temporaries import temporary_folder
 from tests.golden_data import REPOSITORY
 
 CONTENTS = {"program": b"#!/bin/sh\necho right\n", "src/top.hpp": b"// text\n" * 100}
@@ -69,6 +70,17 @@ def test_the_folder_of_a_kind_is_in_the_variables_folder_or_in_the_home(monkeypa
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder("csim") == tmp_path / ".cache" / "foldline" / "csim"
+
+
+def test_what_a_process_left_that_was_killed_after_its_build_is_removed(cache):
+    """Its build is in the cache, so that nothing is left to build."""
+    cached_build(cache, "one", Builder())
+    with temporary_folder(cache / BUILDING) as held:
+        left = held.with_name(held.name[: -len("12345678.foldline-tmp")] + "abcdefgh.foldline-tmp")
+        (left / "build").mkdir(parents=True)
+        cached_build(cache, "one", Builder())
+        assert held.exists()
+        assert not left.exists()
 
 
 # Damage -------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Temporaries that a killed process has left are removed by the next one; those of a live process never."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from datapath import files, locks, temporaries
+from datapath.errors import FileError
 from datapath.files import atomic_write, npz_writer, write_text
 from datapath.temporaries import SUFFIX, scratch_folder, temporary_folder
 from tests.golden_data import REPOSITORY
@@ -204,3 +206,13 @@ def test_a_scratch_folder_that_was_left_is_removed_by_the_next_of_its_kind(tmp_p
         assert abandoned.exists()
     with scratch_folder("csim"):
         assert not abandoned.exists()
+
+
+def test_a_folder_that_is_removed_while_it_is_written_does_not_appear_with_the_rest(tmp_path):
+    message = r"^Cannot write .*made: it was removed while it was written\.$"
+    with pytest.raises(FileError, match=message), fresh_folder(tmp_path / "made") as made:
+        (made / "first").touch()
+        shutil.rmtree(made)
+        made.mkdir()
+        (made / "second").touch()
+    assert names_in(tmp_path) == []

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from tests.faults.commands import Command, Inputs, names, tree
-from tests.faults.killing import Ended, Kill, run
+from tests.faults.killing import FILLER, Ended, Moment, run
+
+DISK = "64m"
+"""Size of a disk that is filled: no command needs more, and to fill it takes no time."""
+
+ONE_SENTENCE = r"Error: .*(Cannot (write|make the folder|read|use) \S*\w|storage \S*\w|set TMPDIR).*\.$"
+"""The end of a command whose disk is full, or whose files are gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +41,38 @@ class Result:
     moments  of the kills that were tried
     killed   how many came before the end
     faults   a sentence each
+    said     what the command that failed printed
     """
 
     command: str
-    moments: tuple[Kill, ...]
+    moments: tuple[Moment, ...]
     killed: int = 0
+    said: str = ""
     faults: list[str] = field(default_factory=list)
+
+
+def can_mount() -> bool:
+    """Whether this process may make a disk of its own."""
+    return sys.platform == "linux" and os.geteuid() == 0 and shutil.which("mount") is not None
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """A small disk at a folder."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def wrong_end(ended: Ended) -> Iterator[str]:
+    """A sentence on each way in which a command that failed did not end with one sentence that names a file."""
+    lines = ended.said.splitlines()
+    if ended.status is None:
+        yield f"stuck: {ended.said}"
+    elif ended.status != 1 or "Traceback" in ended.said or not (lines and re.match(ONE_SENTENCE, lines[-1])):
+        yield f"ended with {ended.status}: {ended.said}"
 
 
 class Campaign:
@@ -55,20 +91,21 @@ class Campaign:
         return Inputs.write(self._folder / "inputs")
 
     @contextmanager
-    def _work(self) -> Iterator[Path]:
+    def _work(self, *, disk: bool = False) -> Iterator[Path]:
+        """A new working folder; `disk`: one that can be filled."""
         self._number += 1
         work = self._folder / f"work-{self._number}"
-        (work / "tmp").mkdir(parents=True)
-        try:
+        work.mkdir()
+        with mounted(work) if disk else nullcontext():
+            (work / "tmp").mkdir()
             yield work
-        finally:
-            shutil.rmtree(work)
+        shutil.rmtree(work)
 
-    def run(self, command: Command, work: Path, kill: Kill | None = None) -> Ended:
+    def run(self, command: Command, work: Path, moment: Moment | None = None) -> Ended:
         """Run a command in its folder, or begin it there."""
         cache = (work if command.own_cache else self._folder) / "cache"
         arguments = [str(one) for one in command.arguments(self.inputs, work)]
-        return run(arguments, work, cache, kill=kill)
+        return run(arguments, work, cache, moment=moment)
 
     def undisturbed(self, command: Command) -> Undisturbed:
         """The run with which the others of a command are compared."""
@@ -83,17 +120,23 @@ class Campaign:
             self._undisturbed[command.name] = Undisturbed(ended=ended, **found)
         return self._undisturbed[command.name]
 
-    def operation(self, command: Command, choose: random.Random) -> Kill:
-        """Before one of a command's file operations."""
-        return Kill(operation=choose.randint(1, len(self.undisturbed(command).ended.operations)))
+    def at(self, command: Command, kind: str, name: str, *, last: bool = False) -> Moment:
+        """Before the first, or last, file operation of a kind on a path that has `name` in it."""
+        operations = self.undisturbed(command).ended.operations
+        found = [number for number, (one, path) in enumerate(operations, start=1) if one == kind and name in path]
+        return Moment(operation=found[-1 if last else 0])
 
-    def moment(self, command: Command, choose: random.Random) -> Kill:
+    def operation(self, command: Command, choose: random.Random) -> Moment:
+        """Before one of a command's file operations."""
+        return Moment(operation=choose.randint(1, len(self.undisturbed(command).ended.operations)))
+
+    def moment(self, command: Command, choose: random.Random) -> Moment:
         """A moment of a command: before one of its file operations, or any."""
         if choose.random() < 0.5:
             return self.operation(command, choose)
-        return Kill(seconds=choose.uniform(0, self.undisturbed(command).ended.seconds))
+        return Moment(seconds=choose.uniform(0, self.undisturbed(command).ended.seconds))
 
-    def kill(self, command: Command, *moments: Kill) -> Result:
+    def kill(self, command: Command, *moments: Moment) -> Result:
         """Kill a command at a moment, and the next run at the next one; run it again to its end, and compare."""
         result = Result(command=command.name, moments=moments)
         with self._work() as work:
@@ -111,6 +154,38 @@ class Campaign:
             else:
                 ended = self.run(command, work)
             result.faults += self.compared(command, work, done, ended)
+        return result
+
+    def fail(self, command: Command, moment: Moment) -> Result:
+        """Fill the disk of a command or remove its files at a moment, end that, run it again to its end, and compare.
+
+        :returns: `killed` is 1 if the command failed, with the sentence that it must.
+        """
+        with self._work(disk=True) as work:
+            ended = self.run(command, work, moment)
+            (work / FILLER).unlink(missing_ok=True)
+            if ended.status == 0 and tree(work) == {}:  # it had done all when it was removed
+                ended = self.run(command, work)
+            return self._failed(command, moment, work, ended)
+
+    def read_only(self, command: Command) -> Result:
+        """Run a command on a disk that cannot be written to, end that, run it again, and compare; see `fail`."""
+        with self._work(disk=True) as work:
+            subprocess.run(["mount", "-o", "remount,ro", work], check=True)
+            try:
+                ended = self.run(command, work)
+            finally:
+                subprocess.run(["mount", "-o", "remount,rw", work], check=True)
+            return self._failed(command, Moment(), work, ended)
+
+    def _failed(self, command: Command, moment: Moment, work: Path, ended: Ended) -> Result:
+        result = Result(command=command.name, moments=(moment,), said=ended.said)
+        if ended.status != 0:
+            result.killed = 1
+            result.faults += wrong_end(ended)
+            result.faults += self._damaged(command, work)
+            ended = self.run(command, work)
+        result.faults += self.compared(command, work, None, ended)
         return result
 
     def _damaged(self, command: Command, work: Path) -> Iterator[str]:

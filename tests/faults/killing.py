@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from foldline.cli import main
@@ -28,12 +31,25 @@ CHANGES = frozenset(
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
+FILLER = "filler"
+"""Name of the file that fills a disk, in the working folder."""
+
+
+class Fault(Enum):
+    """What happens to a command at a moment."""
+
+    KILL = "the process is killed"
+    FILL = "the disk is full from now on"
+    REMOVE = "what the command has written is removed"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Kill:
-    """When a command is killed: before its file operation number `operation`, from 1, or after `seconds`."""
+class Moment:
+    """When it happens: before file operation number `operation`, from 1, or, to kill, after `seconds`."""
 
     operation: int | None = None
     seconds: float | None = None
+    fault: Fault = Fault.KILL
 
     def __str__(self) -> str:
         return f"after {self.seconds:.3f} s" if self.operation is None else f"before file operation {self.operation}"
@@ -61,25 +77,24 @@ class Ended:
         return self.status == -signal.SIGKILL
 
 
-def run(arguments: Sequence[str], work: Path, cache: Path, *, kill: Kill | None = None) -> Ended:
-    """Run a command in a folder, to its end or to its kill.
+def run(arguments: Sequence[str], work: Path, cache: Path, *, moment: Moment | None = None) -> Ended:
+    """Run a command in a folder, to its end, however that comes.
 
     :param arguments: of `foldline`.
     :param work: the current folder of the command, in which ``tmp`` takes its temporary files.
     :param cache: folder of compiled programs.
-    :param kill: the moment; None for none.
+    :param moment: at which it is disturbed; None for none.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.faults.warm"])
     said, journal = work.with_suffix(".said"), work.with_suffix(".journal")
     said.write_bytes(b"")
     journal.unlink(missing_ok=True)
-    operation = kill.operation if kill else None
-    process = context.Process(target=_command, args=(list(arguments), work, cache, said, journal, operation))
+    process = context.Process(target=_command, args=(list(arguments), work, cache, said, journal, moment))
     process.start()
     began = time.monotonic()
-    if kill is not None and kill.seconds is not None:
-        process.join(kill.seconds)
+    if moment is not None and moment.seconds is not None:
+        process.join(moment.seconds)
         process.kill()
     process.join(PATIENCE_SECONDS)
     status = process.exitcode
@@ -96,7 +111,7 @@ def run(arguments: Sequence[str], work: Path, cache: Path, *, kill: Kill | None 
     )
 
 
-def _command(arguments: list[str], work: Path, cache: Path, said: Path, journal: Path, operation: int | None) -> None:
+def _command(arguments: list[str], work: Path, cache: Path, said: Path, journal: Path, moment: Moment | None) -> None:
     with said.open("wb") as output:
         os.dup2(output.fileno(), sys.stdout.fileno())
         os.dup2(output.fileno(), sys.stderr.fileno())
@@ -104,7 +119,7 @@ def _command(arguments: list[str], work: Path, cache: Path, said: Path, journal:
     tempfile.tempdir = str(work / "tmp")
     os.environ |= {"TMPDIR": tempfile.tempdir, "XDG_CACHE_HOME": str(cache), "PYTHONHASHSEED": "0"}
     CSimProgram.__init__.__kwdefaults__["flags"] = QUICK
-    noted = _watch_files((work, cache), operation)
+    noted = _watch_files(work, cache, moment or Moment())
     sys.argv = ["foldline", *arguments]
     try:
         main(prog_name="foldline")
@@ -120,22 +135,39 @@ class _Journal:
         self.read: list[str] = []
 
 
-def _watch_files(folders: tuple[Path, ...], fatal: int | None) -> _Journal:
-    """Write down what the process does to files in some folders; before operation `fatal`, from 1, it kills itself."""
-    journal, pid = _Journal(), os.getpid()
+def _disturb(fault: Fault, work: Path) -> None:
+    """Let it happen to this process."""
+    if fault is Fault.KILL:
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif fault is Fault.FILL:
+        with suppress(OSError), (work / FILLER).open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+    else:
+        for path in work.iterdir():
+            if path.name != "tmp":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _watch_files(work: Path, cache: Path, moment: Moment) -> _Journal:
+    """Write down what the process does to files in its folders, and disturb it at the moment."""
+    journal, pid, disturbing = _Journal(), os.getpid(), False
 
     def note(kind: str, path: object) -> None:
-        if os.getpid() != pid:
+        nonlocal disturbing
+        if os.getpid() != pid or disturbing:
             return
         journal.operations.append((kind, str(path)))
-        if len(journal.operations) == fatal:
-            os.kill(pid, signal.SIGKILL)
+        if len(journal.operations) == moment.operation:
+            disturbing = True
+            _disturb(moment.fault, work)
+            disturbing = False
 
     def inside(path: object) -> bool:
         if isinstance(path, int):  # a file that is open already, and has been made, but not yet written to
             return True
         text = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - works where the current folder is gone, too
-        return any(text.startswith(f"{folder}/") for folder in folders)
+        return any(text.startswith(f"{folder}/") for folder in (work, cache))
 
     def watch(event: str, arguments: tuple) -> None:
         if event == "open":

@@ -8,23 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.campaign import Campaign
-from tests.faults.commands import COMMANDS, Command, announced, can_run
-from tests.faults.killing import Ended, Kill
+from tests.faults.commands import COMMANDS, announced, can_run
+from tests.faults.killing import Ended
 
 pytestmark = pytest.mark.no_numpy2
-
-
-@pytest.fixture(scope="module")
-def campaign(tmp_path_factory) -> Campaign:
-    return Campaign(tmp_path_factory.mktemp("faults"))
-
-
-def operation(campaign: Campaign, command: Command, kind: str, name: str, *, last: bool = False) -> Kill:
-    """Before the first, or last, operation of a kind on a file whose path has `name`."""
-    operations = campaign.undisturbed(command).ended.operations
-    found = [number for number, (one, path) in enumerate(operations, start=1) if one == kind and name in path]
-    return Kill(operation=found[-1 if last else 0])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +27,7 @@ def operation(campaign: Campaign, command: Command, kind: str, name: str, *, las
     ],
 )
 def test_a_command_killed_at_a_file_operation_ends_as_if_nothing_had_been(campaign, name, kind, path, last):
-    result = campaign.kill(COMMANDS[name], operation(campaign, COMMANDS[name], kind, path, last=last))
+    result = campaign.kill(COMMANDS[name], campaign.at(COMMANDS[name], kind, path, last=last))
     assert result.killed == 1
     assert result.faults == []
 

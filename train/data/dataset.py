@@ -26,7 +26,7 @@ from datapath.errors import ConfigError, DataError, FileError, ImageError
 from datapath.files import file_errors, new_mode, os_reason, write_text
 from datapath.images import load_image, normalise_image, quantize_pixels
 from datapath.quoting import message_text
-from datapath.temporaries import temporary_folder
+from datapath.temporaries import growing_folder
 from datapath.text_form import AS_WRITTEN, TextForm
 from train.data.forms import read_form, write_form
 from train.data.image_files import ImageFiles
@@ -264,10 +264,9 @@ def fresh_folder(folder: str | os.PathLike) -> Iterator[Path]:
     target = Path(folder).resolve()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(target) as temporary:
+        with growing_folder(target) as temporary:
             yield temporary
             temporary.chmod(new_mode(0o777))  # a temporary is private
-            temporary.replace(target)
     except OSError as error:
         raise FileError(f"Cannot write {folder}: {os_reason(error)}.") from error
 

@@ -34,6 +34,7 @@ from foldline.report.inputs import ReportInputs
 from foldline.report.lines import EXTRA, MISSING, RIGHT, WRONG, differences, scan_uri, worst_first
 from foldline.report.numbers import grouped
 from foldline.report.plots import front_of
+from foldline.report.tradeoffs import AXES, OURS, Mark
 from foldline.study.result import StudyResult, TrialErrorRates, TrialResult
 from tests.designs import random_design
 from tests.foldline.report.reports import CURVES, HOSTILE, LINES, inputs, result_of, simulated_run, whole_run
@@ -606,6 +607,15 @@ def test_a_stage_begins_where_the_one_before_it_ends(monkeypatch):
     for axes in drawn:
         epochs = {tuple(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) > 1}
         assert {(1, 2), (3, 4, 5)} <= epochs
+
+
+@pytest.mark.parametrize("least", [0.0, 0.5])
+@pytest.mark.parametrize("most", [0.0, 8.0])
+def test_a_network_that_takes_nothing_of_a_resource_is_in_its_plot(least, most):
+    sizes = {"cer": 1.0, "data": "lines", "columns_per_second": 1e6, "luts": 900}
+    marks = [Mark(kind=OURS, name=name, label=name, bram36=bram, **sizes) for name, bram in (("a", least), ("b", most))]
+    drawn = plots.pareto_plot(marks, next(axis for axis in AXES if axis.key == "bram36"))
+    assert ">a<" in drawn and ">b<" in drawn
 
 
 def test_control_characters_are_replaced():
