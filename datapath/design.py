@@ -17,6 +17,7 @@ from datapath.formats import unit_format
 from datapath.peepholes import PeepholeFormat, Peepholes, frozen_integers
 from datapath.precision import ExperimentName, Precision, require_integers
 from datapath.quantities import MAX_VECTOR_BITS
+from datapath.quoting import quoted
 from datapath.text_form import TextForm
 
 FORWARD, BACKWARD = 0, 1
@@ -110,6 +111,18 @@ class Limits:
         for limit in fields(self):
             if getattr(self, limit.name) < 1:
                 raise DesignError(f"The limit of {limit.name} is {getattr(self, limit.name)}; it must be 1 or more.")
+
+    @classmethod
+    def from_plain(cls, plain: object) -> Limits:
+        """Both limits from a table of a file; one that is missing is not taken to be that of the published overlay.
+
+        :param plain: the table.
+        :raises DesignError: it is no table, lacks one, or has another entry.
+        """
+        names = [limit.name for limit in fields(cls)]
+        if not isinstance(plain, dict) or sorted(plain) != sorted(names):
+            raise DesignError(f"limits is {quoted(plain)}; it must have {' and '.join(names)}, and nothing else.")
+        return cls(**plain)
 
     def require_countable(self) -> None:
         """Refuse limits that exceed the counters of our kernels.
@@ -341,7 +354,7 @@ class Design:
             return cls(
                 precision=Precision(**description["precision"]),
                 folding=Folding(**description["folding"]),
-                limits=Limits(**description["limits"]),
+                limits=Limits.from_plain(description["limits"]),
                 provenance=Provenance(**description["provenance"]),
                 alphabet=Alphabet(tuple(description["alphabet"])),
                 **{name: arrays[name] for name in WEIGHTS},

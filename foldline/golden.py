@@ -248,6 +248,8 @@ def _check_design(name: str, folder: Path) -> CheckedDesign:
                     continue
                 seen.add(key)
                 values += stored[key].size
+                if stored[key].dtype.kind not in "iuU":
+                    raise DataError(f"{key} has type {stored[key].dtype}; it must be integers or a text.")
                 if difference := describe_difference(stored[key], computed):
                     differences.append(f"{name}: {key} differs in {difference}")
         except FoldlineError as error:

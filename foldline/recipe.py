@@ -287,7 +287,7 @@ class RecipeStart:
             plain = parse_json(read_text(path, limit=MAX_START_BYTES), name=f"{path} is damaged")
             command, warm_up, batch_norm = plain["command"], plain["warm_up"], plain.get("batch_norm", True)
             data = None if plain.get("data") is None else DataRecord.from_plain(plain["data"])
-            limits = None if plain.get("limits") is None else Limits(**plain["limits"])
+            limits = None if plain.get("limits") is None else Limits.from_plain(plain["limits"])
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise FileError(f"{path} is damaged: it has no command or no warm_up.") from error
         except (ConfigError, DesignError) as error:

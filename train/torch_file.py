@@ -98,6 +98,8 @@ class TorchFile:
     def _read_zip(self) -> tuple[object, list[Storage]]:
         archive = open_zip(self._file, name=self.path, limit=MAX_LIST_BYTES)
         entries = {one.filename: one for one in archive.infolist()}
+        if len(entries) < len(archive.infolist()):  # torch would read the first of two, and Python the last
+            raise Refused("has an entry twice")
         if MEMBER in entries:
             raise Refused("is a design, not a checkpoint")
         pickled = [name for name in entries if name.endswith(TORCH_MEMBER)]

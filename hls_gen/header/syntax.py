@@ -171,6 +171,9 @@ class _Reader:
             raise self._source.error(
                 f"{name.text} is a define and part of the header's declarations; it can be only one.", name.offset
             )
+        behind = self._source.text[name.end : end][:1]
+        if behind.strip() and behind not in "(/\\":
+            raise self._source.error(f"A space is missing between {name.text} and {behind!r}.", name.end)
         self._refuse_second(name, "defined", self._found.defines)
         self._found.defines[name.text] = Define(
             name=name.text,

@@ -33,6 +33,7 @@ _TOKEN = re.compile(
 )
 _COMMENT = re.compile(r'"[^"\\\n]*"|//(?:[^\n\\]+|\\\r?\n|\\)*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _FOREIGN = re.compile("[\udc80-\udcff]")  # a byte that is not UTF-8, as `surrogateescape` decodes it
+_CARRIAGE_RETURN = re.compile("\r(?!\n)")
 _LITERAL = re.compile(
     r"(?: 0[xX](?P<hex>[0-9a-fA-F]+) | (?P<decimal>[1-9][0-9]*) | (?P<octal>0[0-7]*) )"
     r"(?: [uU](?:ll?|LL?)? | (?:ll?|LL?)[uU]? )?",
@@ -82,12 +83,16 @@ class Source:
 def decoded(content: bytes, name: str) -> Source:
     """A header as it lies in its file: UTF-8, whose comments may be in any encoding; a byte order mark is left out.
 
-    :raises HeaderError: a byte outside comments that is not UTF-8.
+    :raises HeaderError: a byte outside comments that is not UTF-8, or a carriage return without a line feed.
     """
     text = content.decode("utf-8-sig", "surrogateescape")
     if _FOREIGN.search(text):
         text = _COMMENT.sub(lambda part: part[0] if part[0][0] == '"' else _FOREIGN.sub("\ufffd", part[0]), text)
     source = Source(name, text)
+    if (alone := _CARRIAGE_RETURN.search(text)) is not None:  # which ends a line for some compilers, g++ for one
+        raise source.error(
+            "A carriage return is not followed by a line feed; a line ends with LF or CRLF.", alone.start()
+        )
     if (foreign := _FOREIGN.search(text)) is not None:
         byte = ord(foreign[0]) & 0xFF
         raise source.error(

@@ -25,6 +25,9 @@ DEFINES = (
 )
 """What decides a network, and every header defines."""
 
+OPERATORS = {b"and", b"and_eq", b"bitand", b"bitor", b"compl", b"not", b"not_eq", b"or", b"or_eq", b"xor", b"xor_eq"}
+"""Words that are operators of C++, and no names of defines: the word before stands in a comment."""
+
 BEGINNING = """
 #include <cstdio>
 #include <cstdint>
@@ -114,5 +117,5 @@ def _part(name: str, text: bytes) -> str:
     lines += ["#ifdef PE_OUT", 'number("PE_OUT", PE_OUT);', "#else", 'number("PE_OUT", 1);', "#endif"]
     lines += [f'array("{array}", {array});' for array in ARRAY_ORDER]
     lines += ["#ifdef PEEPHOLE_BITS", *(f'array("{array}", {array});' for array in PEEPHOLES), "#endif", "}", "}"]
-    lines += [f"#undef {word.decode()}" for word in defined]
+    lines += [f"#undef {word.decode()}" for word in defined if word not in OPERATORS]
     return "\n".join(lines) + "\n"
