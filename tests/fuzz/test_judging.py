@@ -55,7 +55,7 @@ def read(data, scratch, *, name):
             while True:
                 pass
         case "memory":
-            held.append(bytearray(b"x") * (300 << 20))
+            held.append(bytearray(b"x") * (700 << 20))
         case "declared":
             try:
                 bytearray(1 << 46)
@@ -83,7 +83,7 @@ formats = {
     for name in names
 }
 campaign.prepare = lambda format: None  # which reads what a reader here may not survive
-judging.Judge.__init__.__kwdefaults__.update(seconds=1.0, memory=(200 << 20) + judging.max_rss())
+judging.Judge.__init__.__kwdefaults__.update(seconds=1.0, memory=600 << 20)
 run = campaign.Campaign(formats, folder / "state", jobs=1, log=lambda text: None)
 run.run(inputs=inputs, least=0, minutes=None)
 for name in names:

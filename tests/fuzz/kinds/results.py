@@ -22,6 +22,7 @@ from hls_gen.vectors import parse_results
 from tests.fuzz.formats import Format
 from tests.fuzz.kinds.checks import require, require_equal, written
 from tests.fuzz.kinds.networks import designs
+from tests.fuzz.kinds.training import study_preset
 from tests.fuzz.mutations import BYTES, JSON, TEXT, change_json
 
 LINES = tuple(f"line{number}.png" for number in range(6))
@@ -146,7 +147,7 @@ def _storage() -> bytes:
     """A SQLite file with one study, whose networks wait."""
     from foldline.study.joining import join_study
 
-    given = {"min_columns_per_second": 1000.0, "preset": {"epochs": 3}, "dataset": "lines", "lines": (3, 2, 5)}
+    given = {"min_columns_per_second": 1000.0, "preset": study_preset(), "dataset": "lines", "lines": (3, 2, 5)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.db"
         join_study("s", str(path), given, Heartbeat())

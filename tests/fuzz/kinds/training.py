@@ -17,7 +17,7 @@ import torch
 from datapath import Alphabet, Limits
 from foldline.recipe import RecipeStart
 from foldline.report.curves import read_curves
-from foldline.study.settings import StudySettings
+from foldline.study.settings import StudySettings, preset_of
 from tests.fuzz.archives import in_pickle, in_zip
 from tests.fuzz.formats import Format, OtherMeaningError
 from tests.fuzz.kinds.checks import decoded, plain, require, require_clean, require_equal, written
@@ -244,9 +244,13 @@ def _read_recipe(data: bytes, folder: Path) -> object:
     return None
 
 
+def study_preset() -> dict[str, object]:
+    """The preset of a study."""
+    return preset_of(tiny.quantized(forward_arithmetic="HARDWARE", ctc="OVERLAY", select_by="OVERLAY", score_scale=4.0))
+
+
 def _settings() -> Sequence[bytes]:
-    preset = {"layer_size": 16, "epochs": 3, "neuron_type": "QLSTM"}
-    first = {"min_columns_per_second": 1000.0, "preset": preset, "dataset": "lines", "lines": (3, 2, 5)}
+    first = {"min_columns_per_second": 1000.0, "preset": study_preset(), "dataset": "lines", "lines": (3, 2, 5)}
     found = [
         StudySettings(**first),
         StudySettings(**first, kernel="hls", weight=(2, 4), hidden=(16, 24), digest="ab", trials=7),
