@@ -351,6 +351,8 @@ class Design:
         description, arrays = read_design_file(path, weights=WEIGHTS)
         try:
             peepholes = description.get("peepholes")
+            if "notes" not in description["provenance"]:  # without them, texts would count as they are written
+                raise DesignError("provenance has no notes.")
             return cls(
                 precision=Precision(**description["precision"]),
                 folding=Folding(**description["folding"]),
