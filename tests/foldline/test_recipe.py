@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import params
 from datapath import Design, Limits
-from datapath.errors import ConfigError, FileError
+from datapath.errors import ConfigError, DataError, FileError
 from datapath.images import quantize_pixels
 from datapath.locks import locked
 from fixedpoint_sim import simulate
@@ -23,7 +23,7 @@ from tests.train import tiny
 from tests.train.test_trainer import same_state
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
-from train.data.dataset import write_dataset
+from train.data.dataset import read_dataset, write_dataset
 from train.evaluation import class_scores
 from train.experiment import BEST_CER, LOCK
 from train.reporting import Reporter
@@ -290,3 +290,25 @@ def test_a_run_that_another_process_trains_is_refused_at_once(done, tmp_path):
     last = done.stages[0].checkpoint
     with locked(last.parent / LOCK):
         fails((f"{last.parent} is in use: process",), "train", "-i", last, "--data", tmp_path / "missing")
+
+
+class Removing(Reporter):
+    """Removes a folder after the first epoch."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def epoch_done(self, result):
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def test_lines_that_are_removed_while_a_recipe_trains_are_named_and_it_goes_on_when_they_are_back(done, tmp_path):
+    write_dataset(tiny.dataset(), tmp_path / "lines")
+    lines = read_dataset(tmp_path / "lines")
+    given = {"experiments": tmp_path / "runs", "log": [].append, "author": "test", "command": "test"}
+    with pytest.raises(DataError, match=rf"Cannot read {tmp_path}/lines/imgs/training/.*\.png: no such file\.$"):
+        run_recipe(TARGET, lines, reporter=Removing(tmp_path / "lines"), **given)
+    (home,) = (tmp_path / "runs").iterdir()
+    write_dataset(tiny.dataset(), tmp_path / "lines")
+    again = run_recipe(None, read_dataset(tmp_path / "lines"), folder=home, reporter=Reporter(), **given)
+    assert again.comparison.results == done.comparison.results
