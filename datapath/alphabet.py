@@ -10,6 +10,7 @@ import numpy as np
 
 from datapath.errors import DataError, DesignError
 from datapath.files import write_text
+from datapath.quoting import quoted
 from datapath.reading import read_text
 
 BLANK = 0
@@ -43,14 +44,18 @@ class Alphabet:
         if not 2 <= len(self.symbols) <= MAX_CLASSES:
             raise DesignError(f"The alphabet has {len(self.symbols)} classes; allowed is 2 to {MAX_CLASSES}.")
         if self.symbols[BLANK] != "":
-            raise DesignError(f"Class 0 of the alphabet is {self.symbols[0]!r}; it must be the blank, an empty line.")
+            raise DesignError(
+                f"Class 0 of the alphabet is {quoted(self.symbols[0])}; it must be the blank, an empty line."
+            )
         seen: dict[str, int] = {}
         for number, symbol in enumerate(self.symbols[1:], start=1):
             # A file of lines cannot hold a line break, UTF-8 cannot hold a lone surrogate, and numpy removes a NUL at the end.
             if symbol == "" or any(c in "\n\r\0" or "\ud800" <= c <= "\udfff" for c in symbol):
-                raise DesignError(f"Class {number} of the alphabet is {symbol!r}; it must be text within one line.")
+                raise DesignError(
+                    f"Class {number} of the alphabet is {quoted(symbol)}; it must be text within one line."
+                )
             if symbol in seen:
-                raise DesignError(f"Classes {seen[symbol]} and {number} of the alphabet are both {symbol!r}.")
+                raise DesignError(f"Classes {seen[symbol]} and {number} of the alphabet are both {quoted(symbol)}.")
             seen[symbol] = number
 
     def __len__(self) -> int:
@@ -116,7 +121,7 @@ class Alphabet:
         wanted = [c for c in text if c not in UNTRAINED_CHARACTERS or c in classes]
         missing = ", ".join(map(repr, sorted({c for c in wanted if c not in classes})))
         if missing:
-            raise DataError(f"The alphabet of {len(self)} classes has no {missing} (in {text!r}).")
+            raise DataError(f"The alphabet of {len(self)} classes has no {missing} (in {quoted(text)}).")
         return np.array([classes[c] for c in wanted], dtype=np.uint8)
 
 

@@ -10,6 +10,7 @@ from datapath.design import Design, Folding, Limits, require_vectors_fit
 from datapath.errors import DesignError
 from datapath.peepholes import PeepholeFormat
 from datapath.precision import ExperimentName, Precision
+from datapath.quoting import quoted
 
 DIMENSIONS = ("inputs", "hidden", "classes")
 
@@ -40,7 +41,7 @@ class Architecture:
         for name in DIMENSIONS:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise DesignError(f"{name} is {value!r}; it must be an integer of 1 or more.")
+                raise DesignError(f"{name} is {quoted(value)}; it must be an integer of 1 or more.")
         self.folding.check(inputs=self.inputs, hidden=self.hidden, classes=self.classes)
         require_vectors_fit(inputs=self.inputs, hidden=self.hidden, activation=self.precision.activation)
 

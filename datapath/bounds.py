@@ -20,6 +20,7 @@ from datapath.design import Design
 from datapath.errors import DesignError
 from datapath.formats import Format, remove_bits, unit_format
 from datapath.quantities import ACCUMULATOR, SCORE
+from datapath.quoting import quoted
 
 SUM_WIDTHS = range(ACCUMULATOR.fraction + 2, ACCUMULATOR.bits + 1)
 """Bits of a sum in the SystemVerilog: from those of one product, -1 to 1, to those in which a sum wraps."""
@@ -44,7 +45,7 @@ class SumWidths:
             bits = getattr(self, one.name)
             if bits not in SUM_WIDTHS:
                 allowed = f"{SUM_WIDTHS[0]} to {SUM_WIDTHS[-1]}"
-                raise DesignError(f"The width of {one.name} sums is {bits!r} bits; allowed is {allowed}.")
+                raise DesignError(f"The width of {one.name} sums is {quoted(bits)} bits; allowed is {allowed}.")
         if self.half_score > self.score:
             raise DesignError(
                 f"The width of half_score sums is {self.half_score} bits; it must be at most the {self.score} of score sums."

@@ -152,9 +152,9 @@ class Provenance:
     def __post_init__(self) -> None:
         for name in ("author", "source", "tool"):
             if not isinstance(getattr(self, name), str):
-                raise DesignError(f"Provenance.{name} is {getattr(self, name)!r}; it must be text.")
+                raise DesignError(f"Provenance.{name} is {quoted(getattr(self, name))}; it must be text.")
         if not isinstance(self.notes, dict) or not all(isinstance(t, str) for pair in self.notes.items() for t in pair):
-            raise DesignError(f"Provenance.notes is {self.notes!r}; it must be texts by name.")
+            raise DesignError(f"Provenance.notes is {quoted(self.notes)}; it must be texts by name.")
         object.__setattr__(self, "notes", dict(self.notes))  # the caller may change its dict
 
     def __hash__(self) -> int:

@@ -173,7 +173,7 @@ class Manifest:
         """
         ours = _network_facts(design)
         differing = [
-            f"{name} is {getattr(self, name)!r} there and {value!r} in the design"
+            f"{name} is {quoted(getattr(self, name))} there and {quoted(value)} in the design"
             for name, value in {**ours, "limits": design.limits}.items()
             if name != "network" and getattr(self, name) != value
         ]
@@ -216,7 +216,7 @@ class Manifest:
         """
         entries = parse_json(read_text(path, limit=MAX_BYTES), name=f"{path} is not a manifest")
         if not isinstance(entries, dict) or entries.get("format") != FORMAT:
-            raise FileError(f"{path} is not a manifest: it has no format {FORMAT!r}.")
+            raise FileError(f"{path} is not a manifest: it has no format {quoted(FORMAT)}.")
         version = entries.get("version")
         if type(version) is not int or version != VERSION:
             raise FileError(f"{path} is a manifest of version {quoted(version)}; this Foldline reads {VERSION}.")

@@ -24,7 +24,7 @@ def require_integers(value: object) -> None:
     for one in fields(value):
         number = getattr(value, one.name)
         if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-            raise DesignError(f"{type(value).__name__}.{one.name} is {number!r}; it must be an integer.")
+            raise DesignError(f"{type(value).__name__}.{one.name} is {quoted(number)}; it must be an integer.")
         object.__setattr__(value, one.name, int(number))
 
 
@@ -103,7 +103,7 @@ class ExperimentName:
 
     def __post_init__(self) -> None:
         if self.neuron not in NEURON_TYPES:
-            raise DesignError(f"neuron type is {self.neuron!r}; allowed is {' or '.join(NEURON_TYPES)}.")
+            raise DesignError(f"neuron type is {quoted(self.neuron)}; allowed is {' or '.join(NEURON_TYPES)}.")
         if self.hidden < 1:
             raise DesignError(f"hidden units are {self.hidden}; allowed is 1 or more.")
         for name in ("weight", "bias", "activation", "internal", "fc_weight", "fc_bias"):

@@ -15,8 +15,10 @@ import reprlib
 MAX_QUOTED = 200
 """Characters of a value that a message shows."""
 
-MAX_MESSAGE = 4000
-"""Characters of a message."""
+MAX_MESSAGE = 2000
+"""Characters of a message; of a longer one the middle is left out."""
+
+_MESSAGE_END = 500
 
 _MAX_INTEGER_BITS = 660
 """Integers of more bits, which are some 200 digits, are named by their number of digits."""
@@ -94,11 +96,15 @@ def json_line(value: object) -> str:
 
 
 def message_text(message: str) -> str:
-    """A whole message: escaped, and at most some `MAX_MESSAGE` characters.
+    """A whole message: escaped, and at most some `MAX_MESSAGE` characters, of which the last ones say what is wrong.
 
     :param message: of any characters and length.
     """
-    return _cut(escaped(message), MAX_MESSAGE)
+    text = escaped(message)
+    left_out = len(text) - MAX_MESSAGE
+    if left_out <= 0:
+        return text
+    return f"{text[: MAX_MESSAGE - _MESSAGE_END]}... ({left_out} more characters) ...{text[-_MESSAGE_END:]}"
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -124,7 +130,7 @@ class _Short(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxlevel = 3
+        self.maxlevel, self.maxother = 3, MAX_QUOTED
 
     def repr_int(self, value: int, level: int) -> str:
         if value.bit_length() > _MAX_INTEGER_BITS:

@@ -17,6 +17,7 @@ import numpy as np
 from datapath.design import Design, Limits
 from datapath.errors import BoardError, ConfigError, DataError, FoldlineError, LimitError
 from datapath.manifest import KnownAnswer
+from datapath.quoting import quoted
 from overlay_driver.results import BoardResult
 
 CHECK_SHARE = 0.01
@@ -163,7 +164,7 @@ def require_interval(every: int | None) -> int | None:
     :raises ConfigError: it is no integer of 1 to `MAX_LINES`.
     """
     if every is not None and not (isinstance(every, int) and not isinstance(every, bool) and 1 <= every <= MAX_LINES):
-        raise ConfigError(f"check_every is {every!r}; it must be an integer of 1 to {MAX_LINES}, or None.")
+        raise ConfigError(f"check_every is {quoted(every)}; it must be an integer of 1 to {MAX_LINES}, or None.")
     return every
 
 
@@ -235,9 +236,7 @@ def require_answer(
     if np.array_equal(result.labels, answer.labels):
         return
     expected = design.alphabet.text(answer.labels)
-    line = (
-        f"a known-answer line of {columns} columns gives {result.text!r} on {where}, and {expected!r} with the design."
-    )
+    line = f"a known-answer line of {columns} columns gives {quoted(result.text)} on {where}, and {quoted(expected)} with the design."
     if sound:
         raise BoardError(f"The board computes wrongly: {line}")
     raise BoardError(f"This bitstream does not hold this design: {line}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datapath.errors import BoardError, ConfigError
+from datapath.quoting import quoted
 from overlay_driver.bitstream import BitFile
 from overlay_driver.board import PARTS, Board
 
@@ -82,7 +83,7 @@ class RemoteBoard(Board):
             state = self.device.read_file(f"{FPGA_MANAGER}/state").decode().strip()
         if state != LOADED:
             raise BoardError(
-                f"Cannot load {bit.path}: the board's FPGA manager is in state {state!r}; it must be {LOADED!r}."
+                f"Cannot load {bit.path}: the board's FPGA manager is in state {quoted(state)}; it must be {quoted(LOADED)}."
             )
         return base
 
@@ -135,10 +136,12 @@ def _host_and_port(text: str) -> tuple[str, int]:
     """Split ``HOST[:PORT]``; without a port, it is `PORT`."""
     found = _HOST.fullmatch(text)
     if found is None:
-        raise ConfigError(f"The remote board is {text!r}; it must be HOST or HOST:PORT, an IPv6 address in brackets.")
+        raise ConfigError(
+            f"The remote board is {quoted(text)}; it must be HOST or HOST:PORT, an IPv6 address in brackets."
+        )
     port = found["port"]
     if port is None:
         return found["host"], PORT
     if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise ConfigError(f"The port of the remote board {found['host']} is {port!r}; it must be 1 to 65535.")
+        raise ConfigError(f"The port of the remote board {found['host']} is {quoted(port)}; it must be 1 to 65535.")
     return found["host"], int(port)

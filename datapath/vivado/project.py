@@ -17,6 +17,7 @@ from datapath.files import os_reason
 from datapath.generated_files import listed_files, write_generated
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel, KnownAnswer, Manifest
+from datapath.quoting import quoted
 from datapath.reading import first_line
 from datapath.temporaries import SUFFIX, scratch_folder
 from datapath.version import TOOL
@@ -58,11 +59,11 @@ class BoardProject:
     def __post_init__(self) -> None:
         self.board.clock(self.clock_mhz)
         if not _NAME.fullmatch(self.name):
-            raise ConfigError(f"name is {self.name!r}; it must be letters, digits, '_', '.' and '-'.")
+            raise ConfigError(f"name is {quoted(self.name)}; it must be letters, digits, '_', '.' and '-'.")
         for field in ("digest", "tool"):
             text = getattr(self, field)
             if not text or not text.isprintable():
-                raise ConfigError(f"{field} is {text!r}; it must be one line of text that is not empty.")
+                raise ConfigError(f"{field} is {quoted(text)}; it must be one line of text that is not empty.")
 
     @property
     def banner(self) -> str:
@@ -110,7 +111,7 @@ def require_paths(paths: Sequence[str]) -> None:
     """
     for path in paths:
         if not _PATH.fullmatch(path):
-            raise ConfigError(f"the path {path!r} must be relative, of letters, digits, '_', '.', '-' and '/'.")
+            raise ConfigError(f"the path {quoted(path)} must be relative, of letters, digits, '_', '.', '-' and '/'.")
 
 
 def board_manifest(

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import datapath
 from datapath.errors import ConfigError, FoldlineError, ToolError
+from datapath.quoting import quoted
 from datapath.version import VERSION
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         if not re.fullmatch(r"(tcp|tls)://[^\s/]+:[0-9]{1,5}", address):
-            raise ConfigError(f"scheduler is {address!r}; it must be tcp://HOST:PORT or tls://HOST:PORT.")
+            raise ConfigError(f"scheduler is {quoted(address)}; it must be tcp://HOST:PORT or tls://HOST:PORT.")
         from distributed import Client
 
         self.address = address

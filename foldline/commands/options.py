@@ -28,6 +28,7 @@ from datapath.boards import DEFAULT_BOARD
 from datapath.design import MAX_LIMIT
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
+from datapath.quoting import quoted
 from datapath.streams import STANDARD_OUTPUT
 from datapath.text_form import NORMALISATIONS
 from foldline.console.echo import echo
@@ -253,7 +254,9 @@ def parse_backends(context: click.Context, parameter: click.Parameter, value: st
 
     names = tuple(name.strip() for name in value.split(","))
     for name in (name for name in names if name not in BACKENDS):
-        raise click.BadParameter(f"{name!r} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas.")
+        raise click.BadParameter(
+            f"{quoted(name)} is not a backend; allowed are {', '.join(BACKENDS)}, separated by commas."
+        )
     return names
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from datapath.quoting import json_line
+from datapath.quoting import json_line, quoted
 from foldline.commands.options import (
     NEW_FOLDER,
     GroupedCommand,
@@ -44,7 +44,7 @@ def _numbers(context: click.Context, parameter: click.Parameter, value: str | No
     try:
         return None if value is None else tuple(int(number) for number in value.split(","))
     except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a list of integers separated by commas.") from error
+        raise click.BadParameter(f"{quoted(value)} is not a list of integers separated by commas.") from error
 
 
 def _values(flag: str, name: str, meaning: str) -> Callable:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from datapath.errors import ConfigError, TrainingError
+from datapath.quoting import quoted
 from datapath.text_form import TextForm
 from foldline.commands.options import (
     FILE,
@@ -192,7 +193,7 @@ def _lines(
     if unknown and "data" not in given_options(context):
         name = start.provenance.get("dataset", "")
         raise ConfigError(
-            f"{start.name} does not say where its lines are from; its dataset was called {name!r}. Name it with --data."
+            f"{start.name} does not say where its lines are from; its dataset was called {quoted(name)}. Name it with --data."
         )
     known = None if start is None else start.data
     quiet = not torchrun_group().is_rank_zero

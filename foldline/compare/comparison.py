@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
+from datapath.quoting import quoted
 from datapath.text_form import AS_WRITTEN, TextForm
 from foldline.batch.board_runs import read_inputs
 from foldline.batch.inputs import LineInput
@@ -124,7 +125,7 @@ def check_backends(
     wanted = tuple(backend for backend in BACKENDS if backend in asked)
     unknown = [backend for backend in asked if backend not in BACKENDS]
     if unknown or not wanted:
-        wrong = f"has {unknown[0]!r}" if unknown else "is empty"
+        wrong = f"has {quoted(unknown[0])}" if unknown else "is empty"
         raise ConfigError(f"backends {wrong}; allowed are {', '.join(BACKENDS)}.")
     torch = [backend for backend in TORCH if backend in wanted]
     if torch and not has_checkpoint:

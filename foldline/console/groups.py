@@ -6,6 +6,8 @@ import difflib
 
 import click
 
+from datapath.quoting import quoted
+
 
 class SuggestingGroup(click.Group):
     """A group that answers an unknown subcommand with the nearest name; newer versions of click do so by themselves."""
@@ -18,7 +20,7 @@ class SuggestingGroup(click.Group):
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             near = self._nearest(ctx, name.lower().replace("_", "-"))
             if near is not None:
-                ctx.fail(f"No such command {name!r}. Did you mean {near!r}?")
+                ctx.fail(f"No such command {quoted(name)}. Did you mean {quoted(near)}?")
         return super().resolve_command(ctx, args)
 
     def _nearest(self, ctx: click.Context, name: str) -> str | None:

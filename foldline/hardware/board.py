@@ -13,6 +13,7 @@ from datapath.design import Design
 from datapath.errors import BoardError, ConfigError, DesignError
 from datapath.manifest import DEFAULT_KERNEL, Kernel, KnownAnswer, Manifest
 from datapath.npz import read_npz
+from datapath.quoting import quoted
 from datapath.serial_frames import BAUD, BAUDS
 from golden_vectors import FOLDER, MAX_VECTOR_BYTES
 from overlay_driver import BitFile, Board, Driver, SerialDriver, SerialLink, open_port, read_bit_file, this_board
@@ -85,10 +86,10 @@ def _parse_device(device: str) -> tuple[str, str]:
     kind, colon, detail = device.partition(":")
     seed = re.fullmatch("[1-9][0-9]{0,8}", detail) is not None  # up to MAX_SEED
     if kind == RTL and colon and not seed:
-        raise ConfigError(f"The seed of --device is {detail!r}; it must be 1 to {MAX_SEED}.")
+        raise ConfigError(f"The seed of --device is {quoted(detail)}; it must be 1 to {MAX_SEED}.")
     known = {BOARD: not colon, VIRTUAL: not colon, RTL: True, REMOTE: bool(detail), SERIAL: bool(detail)}
     if not known.get(kind, False):
-        raise ConfigError(f"--device is {device!r}; it must be {DEVICES}.")
+        raise ConfigError(f"--device is {quoted(device)}; it must be {DEVICES}.")
     return kind, detail
 
 
@@ -145,7 +146,9 @@ def manifest_for(
         return Manifest.of(design, answers=known_answers(design), kernel=kernel or DEFAULT_KERNEL)
     found = Manifest.read(path)
     if kernel is not None and found.kernel is not kernel:
-        raise DesignError(f"The kernel of {path} is {found.kernel.value!r}; {asked_by} needs {kernel.value!r}.")
+        raise DesignError(
+            f"The kernel of {path} is {quoted(found.kernel.value)}; {asked_by} needs {quoted(kernel.value)}."
+        )
     return found
 
 

@@ -12,6 +12,7 @@ from datapath.design import Design
 from datapath.errors import ConfigError
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
+from datapath.quoting import quoted
 from foldline.compare.agreement import BOARD, SIMULATED
 from foldline.compare.comparison import OVERLAY, BackendResult, Comparison
 from foldline.hardware.estimate import Estimate, estimate
@@ -109,7 +110,7 @@ class ReportInputs:
             raise ConfigError("runs is empty; a report needs at least one run.")
         name, count = Counter(run.name for run in self.runs).most_common(1)[0]
         if count > 1:
-            raise ConfigError(f"runs has {name!r} {count} times; the names of a report's runs must differ.")
+            raise ConfigError(f"runs has {quoted(name)} {count} times; the names of a report's runs must differ.")
         for field in ("lines", "inspected_lines"):
             if (value := getattr(self, field)) < 0:
                 raise ConfigError(f"{field} is {value}; it must be 0 or more.")

@@ -62,7 +62,7 @@ def reading(study: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         reason = str(error).rstrip(".") or "no reason is given"
-        raise FileError(f"The study {study!r} is damaged: {type(error).__name__}: {reason}.") from error
+        raise FileError(f"The study {quoted(study)} is damaged: {type(error).__name__}: {reason}.") from error
 
 
 def all_trials(study: Study) -> Sequence[FrozenTrial]:
@@ -75,7 +75,7 @@ def all_trials(study: Study) -> Sequence[FrozenTrial]:
         trials = study.get_trials(deepcopy=False)
     if directions != ["MINIMIZE"] * OBJECTIVES:
         shown = " and ".join(one.lower() for one in directions) or "nothing"
-        raise FileError(f"The study {study.study_name!r} is not one of Foldline: it has to {shown}.")
+        raise FileError(f"The study {quoted(study.study_name)} is not one of Foldline: it has to {shown}.")
     return trials
 
 

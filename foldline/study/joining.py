@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError
+from datapath.quoting import quoted
 from foldline.study.attributes import all_trials, reading
 from foldline.study.queue import waiting_trial
 from foldline.study.result import SETTINGS, stored_settings
@@ -40,7 +41,7 @@ def settings_before(name: str, url: str) -> StudySettings | None:
     deadline = time.monotonic() + SETTLING_SECONDS
     while (settings := stored_settings(study)) is None:
         if time.monotonic() > deadline or all_trials(study):  # ours has settings before it has a trial
-            raise ConfigError(f"The study {name!r} is not one of Foldline: it has no settings.")
+            raise ConfigError(f"The study {quoted(name)} is not one of Foldline: it has no settings.")
         time.sleep(POLL_SECONDS)
     return settings
 

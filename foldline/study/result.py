@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from datapath.errors import FileError
+from datapath.quoting import quoted
 from foldline.foldings.enumeration import FoldingPoint
 from foldline.foldings.pareto import pareto_front
 from foldline.study.attributes import (
@@ -105,12 +106,12 @@ def read_study(name: str, storage: str) -> StudyResult:
             names = optuna.get_all_study_names(opened)
             others = ", ".join(sorted(names)) or "no study"
         if name not in names:
-            raise FileError(f"There is no study {name!r} in {shown}; it has {others}.")
+            raise FileError(f"There is no study {quoted(name)} in {shown}; it has {others}.")
         with reading(name):
             study = optuna.load_study(study_name=name, storage=opened)
         settings = stored_settings(study)
         if settings is None:
-            raise FileError(f"The study {name!r} is not one of Foldline: it has no settings.")
+            raise FileError(f"The study {quoted(name)} is not one of Foldline: it has no settings.")
         try:
             networks = TrialQueue(all_trials(study), settings).networks
             trials = [_trial(trial, first=network.trials[0].number) for network in networks for trial in network.trials]

@@ -11,6 +11,7 @@ from datapath.architecture import Architecture
 from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.precision import ExperimentName, Precision
+from datapath.quoting import quoted
 from train.config import Hyperparameters
 from train.hardware import STORED_BITS
 
@@ -111,7 +112,7 @@ class Space:
                 raise ConfigError(f"{name} is {list(values)}; it must be one or more numbers, each once.")
             for value in values:
                 if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                    raise ConfigError(f"{name} has {value!r}; allowed is {least} to {most}.")
+                    raise ConfigError(f"{name} has {quoted(value)}; allowed is {least} to {most}.")
 
     @property
     def parameters(self) -> dict[str, tuple[int, ...]]:

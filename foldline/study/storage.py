@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, is_folder
+from datapath.quoting import quoted
 from foldline.study.queue import MAX_RETRIES
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ def storage_url(text: str) -> str:
         return SQLITE + text
     if "://" not in text or text.startswith("journal:"):
         raise ConfigError(
-            f"storage is {text!r}; it must be a SQLite file ({', '.join(SQLITE_ENDINGS)}) or the URL of a database such "
+            f"storage is {quoted(text)}; it must be a SQLite file ({', '.join(SQLITE_ENDINGS)}) or the URL of a database such "
             "as postgresql://HOST/NAME; journal files are not supported: they have no heartbeats."
         )
     if text in (SQLITE, f"{SQLITE}:memory:") or (text.startswith("sqlite") and not text.startswith(SQLITE)):
-        raise ConfigError(f"storage is {text!r}; a SQLite file is {SQLITE}PATH.")
+        raise ConfigError(f"storage is {quoted(text)}; a SQLite file is {SQLITE}PATH.")
     return text
 
 
@@ -209,7 +210,7 @@ def _opening(url: str) -> Iterator[None]:
     except (sqlalchemy.exc.ArgumentError, ValueError) as error:
         unknown = isinstance(error, sqlalchemy.exc.NoSuchModuleError)
         reason = "there is no such kind of database" if unknown else _reason(error)
-        raise ConfigError(f"storage is {shown_url(url)!r}; {reason}.") from error
+        raise ConfigError(f"storage is {quoted(shown_url(url))}; {reason}.") from error
     except ImportError as error:  # Optuna's, whose cause names the module
         cause = error.__cause__ or error
         reason = f"{cause.name} is not installed" if isinstance(cause, ModuleNotFoundError) else _reason(cause)

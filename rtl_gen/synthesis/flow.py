@@ -17,6 +17,7 @@ from datapath.build_cache import cache_folder, cached_build
 from datapath.design import Design
 from datapath.errors import ConfigError, ToolError
 from datapath.files import write_text
+from datapath.quoting import quoted
 from datapath.reading import read_text
 from rtl_gen.synthesis.counting import Counts, count_by_stage
 from rtl_gen.synthesis.levels import Depth, logic_depth
@@ -154,7 +155,7 @@ def require_placeable(target: str, seed: int) -> None:
     :raises ConfigError: another target than ``ecp5``, or a seed out of range.
     """
     if target != "ecp5":
-        raise ConfigError(f"target is {target!r}; only 'ecp5' can be placed and routed here.")
+        raise ConfigError(f"target is {quoted(target)}; only 'ecp5' can be placed and routed here.")
     if not 1 <= seed <= LARGEST_SEED:
         raise ConfigError(f"seed is {seed}; it must be 1 to {LARGEST_SEED}.")
 

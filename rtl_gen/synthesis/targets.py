@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datapath.boards import DEFAULT_BOARD, load_board
 from datapath.design import Design
 from datapath.errors import ConfigError, suggestion
+from datapath.quoting import quoted
 from datapath.registers import TOP
 from datapath.templates import render_template
 from rtl_gen.serial import PART, SERIAL_TOP, SerialSettings, render_serial, require_pace
@@ -105,5 +106,5 @@ def target_of(name: str) -> Target:
     """
     known = targets()
     if name not in known:
-        raise ConfigError(f"target is {name!r}{suggestion(name, list(known))}")
+        raise ConfigError(f"target is {quoted(name)}{suggestion(name, list(known))}")
     return known[name]

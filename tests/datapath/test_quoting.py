@@ -91,10 +91,12 @@ def test_what_is_left_out_is_counted():
     assert quoted(-(10**999)) == "an integer of 1000 digits"
 
 
-def test_a_message_is_bounded_and_its_end_is_counted():
-    error = DataError("W" * 10 * MAX_MESSAGE).within("a.png").within("V" * 10 * MAX_MESSAGE)
+def test_a_message_is_bounded_and_its_middle_is_counted():
+    error = DataError("W" * 10 * MAX_MESSAGE + ": no such file.").within("a.png").within("V" * 10 * MAX_MESSAGE)
     assert len(str(error)) < 3 * MAX_MESSAGE
-    assert str(error).endswith(f"... ({9 * MAX_MESSAGE} more characters)")
+    assert str(error).startswith("VVV") and str(error).endswith("W: no such file.")
+    assert f"... ({9 * MAX_MESSAGE} more characters) ..." in str(error)
+    assert f"... ({9 * MAX_MESSAGE + 15} more characters) ..." in str(error)
 
 
 def test_details_are_lines_of_their_own():
