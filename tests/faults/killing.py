@@ -86,7 +86,7 @@ def run(arguments: Sequence[str], work: Path, cache: Path, *, moment: Moment | N
     :param moment: at which it is disturbed; None for none.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.warm"])
+    context.set_forkserver_preload(["tests.foldline.warm"])
     said, journal = work.with_suffix(".said"), work.with_suffix(".journal")
     said.write_bytes(b"")
     journal.unlink(missing_ok=True)
