@@ -64,7 +64,7 @@ def locked(path: str | os.PathLike, *, wait: bool = False) -> Iterator[bool]:
             if mine:
                 with suppress(OSError):  # a full disk: the lock holds without a name
                     handle.truncate(0)
-                    handle.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+                    handle.write(f"process {os.getpid()}{_place()}".encode())
             try:
                 yield mine
             finally:
@@ -72,6 +72,31 @@ def locked(path: str | os.PathLike, *, wait: bool = False) -> Iterator[bool]:
                     with suppress(OSError):
                         path.unlink(missing_ok=True)
             return
+
+
+def claim(path: str | os.PathLike) -> bool:
+    """Make a lock file that is not there, or find that the process which it names, of this machine, was killed.
+
+    Of several processes one makes the file, also where a file system has no locks, or machines do not see each other's.
+    `locked` takes the lock afterwards.
+
+    :param path: of the lock file; its folder exists.
+    :returns: False: a process that may be alive has made the file.
+    :raises OSError: the file cannot be made.
+    """
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        return True
+    except FileExistsError:
+        if not holder(path).endswith(_place()):
+            return False
+    with suppress(OSError), Path(path).open("r+b") as handle:
+        return try_lock(handle.fileno()) is True
+    return False
+
+
+def _place() -> str:
+    return f" on {socket.gethostname()}"
 
 
 def holder(path: str | os.PathLike) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from datapath.errors import FileError
 from datapath.files import file_errors, write_text
-from datapath.locks import holder, locked
+from datapath.locks import claim, holder, locked
 from datapath.quoting import displayed, json_line
 from datapath.reading import read_text
 from datapath.temporaries import SUFFIX
@@ -47,7 +47,7 @@ BEGUN = frozenset((HYPERPARAMETERS, LOG, TENSORBOARD, HYPERPARAMETERS_TEMPORARY)
 def new_folder(experiments: str | os.PathLike, name: str, begun: frozenset[str] = BEGUN) -> Iterator[Path]:
     """Make `experiments`/`name`-n with the smallest n that is free, from 1, and lock it within a ``with``.
 
-    A folder is free, too, in which a killed process has left no more than the beginning of a run.
+    A folder is free, too, in which a process of this machine that is gone has left no more than the beginning of a run.
 
     :param experiments: folder of all runs; it is made where it is missing.
     :param name: of the run.
@@ -71,7 +71,7 @@ def _take(folder: Path, begun: frozenset[str], held: ExitStack) -> bool:
         # A file in the way of the experiments folder itself would be in the way of every number.
         if not folder.exists():
             raise
-    if not _is_free(folder, begun):
+    if not _is_free(folder, begun) or not claim(folder / LOCK):
         return False
     with ExitStack() as lock:
         # Still free, after another process may have used it meanwhile.

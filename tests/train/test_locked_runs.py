@@ -1,12 +1,18 @@
 """A run's folder is trained in by one process at a time, and a later state is never overwritten."""
 
+import errno
+import fcntl
+import os
+import socket
+from contextlib import ExitStack
+
 import pytest
 
 from datapath.errors import CheckpointError, FileError
 from datapath.locks import locked
 from tests.train import tiny
 from train.checkpoint import Checkpoint
-from train.experiment import LOCK, require_unlocked
+from train.experiment import LOCK, new_folder, require_unlocked
 from train.reporting import Reporter
 from train.starting import Pretrained
 from train.trainer import train
@@ -74,16 +80,46 @@ def test_a_finished_run_needs_no_lock(tmp_path):
         assert train(None, tiny.dataset(), experiments=tmp_path, checkpoint=run.resume_from).folder is None
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_leaves_its_folder_to_the_next(tmp_path):
+@pytest.mark.parametrize("lock", [True, False])
+def test_a_run_that_was_killed_before_its_first_checkpoint_leaves_its_folder_to_the_next(tmp_path, lock):
     begun = train(HP, tiny.dataset(), experiments=tmp_path).folder
     for path in begun.iterdir():
         if path.name not in ("hyperparameters.json", "train.log", "tensorboard"):
             path.unlink()
-    for left in (".lock", ".tensorboard.hyperparameters", ".last.pt.0a1b2c-12345678.foldline-tmp"):
+    for left in (".tensorboard.hyperparameters", ".last.pt.0a1b2c-12345678.foldline-tmp"):
         (begun / left).write_text("cut")
+    if lock:
+        (begun / LOCK).write_text(f"process 4711 on {socket.gethostname()}")
     assert train(HP, tiny.dataset(), experiments=tmp_path).folder == begun
     assert train(HP, tiny.dataset(), experiments=tmp_path).folder == tmp_path / begun.name.replace("-1", "-2")
     assert not (begun / ".lock").exists()
+
+
+def begin(experiments):
+    """The folder of a run in another process that has just begun, before its first checkpoint."""
+    folder = experiments / f"{HP.experiment_name()}-1"
+    folder.mkdir()
+    (folder / "hyperparameters.json").touch()
+    return folder
+
+
+@pytest.mark.parametrize("holder", ["process 1 on another-machine", ""])
+def test_a_folder_that_another_machine_has_begun_is_not_taken(tmp_path, holder):
+    """Its lock may not be seen here."""
+    other = begin(tmp_path)
+    (other / LOCK).write_text(holder)
+    assert train(HP, tiny.dataset(), experiments=tmp_path).folder == tmp_path / other.name.replace("-1", "-2")
+    assert (other / LOCK).read_text() == holder
+
+
+def test_without_locks_a_folder_that_another_process_has_begun_is_not_taken(tmp_path, monkeypatch):
+    def refused(handle, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with ExitStack() as held:
+        folders = [held.enter_context(new_folder(tmp_path, "run")) for _ in range(3)]
+    assert [folder.name for folder in folders] == ["run-1", "run-2", "run-3"]
 
 
 @pytest.mark.parametrize("kept", ["arguments.jsonl", "last.pt", "notes.txt"])
