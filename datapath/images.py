@@ -58,6 +58,9 @@ MAX_COLUMNS = 100_000
 MAX_GREY = 255
 """Brightest value of an 8-bit pixel."""
 
+_AT_ONCE = 1 << 20
+"""Pixels of 16 bits that are converted at a time, in whole rows."""
+
 _HEIGHT_MARGIN = 0.1
 """The host code widens by (height + 0.1) / height before rounding up."""
 
@@ -292,9 +295,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     brightest = (1 << (bits[0] if isinstance(bits, tuple) else bits)) - 1
     values = np.asarray(image)
     grey = np.empty(values.shape, np.uint8)
-    for row in range(len(grey)):  # row by row: the products have 64 bits
-        products = 2 * MAX_GREY * values[row].astype(np.int64) + brightest
-        grey[row] = (products // (2 * brightest)).clip(0, MAX_GREY)
+    at_once = max(_AT_ONCE // max(values.shape[1], 1), 1)
+    for first in range(0, len(grey), at_once):  # the products have 64 bits
+        rows = slice(first, first + at_once)
+        products = 2 * MAX_GREY * values[rows].astype(np.int64) + brightest
+        grey[rows] = (products // (2 * brightest)).clip(0, MAX_GREY)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # Pillow inverts it for up to 8 bits
         grey = MAX_GREY - grey
     return Image.fromarray(grey)

@@ -154,17 +154,17 @@ def _same(weights: torch.Tensor, one: torch.Tensor) -> bool:
 def _by_torch(data: bytes) -> dict | None:
     """What torch itself reads; None where it reads nothing. Of an archive whose directory contradicts it, torch returns what
     happens to be in memory, so each archive is packed anew."""
-    if zipfile.is_zipfile(io.BytesIO(data)):
-        packed = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(data)) as held, zipfile.ZipFile(packed, "w") as archive:
-            for one in held.infolist():
-                archive.writestr(zipfile.ZipInfo(one.filename), held.read(one))
-        data = packed.getvalue()
     try:
-        held = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            packed = io.BytesIO()
+            with zipfile.ZipFile(io.BytesIO(data)) as held, zipfile.ZipFile(packed, "w") as archive:
+                for one in held.infolist():
+                    archive.writestr(zipfile.ZipInfo(one.filename), held.read(one))
+            data = packed.getvalue()
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception:
         return None
-    return held if isinstance(held, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 # JSON ----------------------------------------------------------------------------------------------------------------
