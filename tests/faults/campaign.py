@@ -147,6 +147,8 @@ class Campaign:
                     break
                 result.killed += 1
                 result.faults += self._damaged(command, work)
+                if done is not None and (lost := command.lost(done, ended, self.inputs)):
+                    result.faults.append(f"lost: {lost}")
                 try:
                     done = command.done(work, ended, self.inputs)
                 except AssertionError as error:

@@ -155,7 +155,7 @@ def announced(said: str) -> dict[str, list[int]]:
     folder = ""
     for line in said.splitlines():
         if start := re.search(r" parameters, .* lines, in (.*)$", line):
-            folder = start[1]
+            folder = f"runs/{start[1].rpartition('runs/')[2]}"  # a resumed run is named by its whole path
         elif epoch := re.match(r"epoch +(\d+) ", line):
             found.setdefault(folder, []).append(int(epoch[1]))
     return found
