@@ -31,7 +31,7 @@ from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
 from train.data.dataset import Dataset
 from train.data.forms import in_form
 from train.data.record import DataRecord, require_same_lines
-from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, locked_folder, new_folder
+from train.experiment import BEST_CER, HYPERPARAMETERS, LAST, locked_folder, new_folder, require_unlocked
 from train.export import design_from_checkpoint
 from train.reporting import EpochResult, Reporter, RunStart
 from train.starting import Pretrained, require_same_sizes
@@ -333,6 +333,7 @@ def _run_stage(
         raise CheckpointError(f"{home} holds {len(begun)} runs; a recipe has one in every stage.")
     source = Checkpoint.load(begun[0]) if begun else before
     if begun and source.epoch >= stage.hyperparameters.epochs:
+        require_unlocked(begun[0].parent)  # a process that was killed at the end has left its lock
         return StageResult(stage=stage, checkpoint=begun[0], last_epoch=None), source
     outcome = train(
         stage.hyperparameters,

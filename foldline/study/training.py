@@ -36,7 +36,7 @@ from foldline.study.worker import TrialRequest
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
-from train.experiment import HYPERPARAMETERS, LAST
+from train.experiment import HYPERPARAMETERS, LAST, require_unlocked
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained
 from train.trainer import train
@@ -111,6 +111,7 @@ class Training:
         with self._locked(home, request):
             begun = sorted(home.glob(f"*/{LAST}"))
             if begun and Checkpoint.load(begun[0]).epoch >= stage.hyperparameters.epochs:
+                require_unlocked(begun[0].parent)  # a worker that was killed at the end has left its lock
                 return begun[0]
             request.log(f"Float warm-up of {request.choice.hidden} hidden units.")
             outcome = train(

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.no_numpy2
         ("train", "os.rename", "hyperparameters.json", False),  # no checkpoint yet
         ("train", "os.rename", "last.pt", True),  # the last epoch is written, and not yet there
         ("recipe", "open", "1-float", True),
+        ("recipe", "os.remove", "3-hardware", True),  # the lock of a stage that is done
         ("simulate", "open", "out.jsonl.", True),  # all lines are in OUT.partial
         ("export --project, RTL", "os.rename", "project", True),
         ("data import", "open", "valid.txt", False),
