@@ -80,20 +80,19 @@ class TorchFile:
             self._left -= math.prod(stored.shape) * storage.dtype.itemsize
             if self._left < 0:
                 raise Refused(f"has {self._size} bytes, and its tensors state more")
-            if storage.key not in self._numbers:
-                self._numbers[storage.key] = self._block(storage)
-            return (
-                self._numbers[storage.key]
-                .as_strided(stored.shape, stored.stride, stored.offset)
-                .clone(memory_format=torch.contiguous_format)
-            )
+            known = self._numbers.get(storage.key)
+            numbers = self._block(storage) if known is None else known
+            tensor = numbers.as_strided(stored.shape, stored.stride, stored.offset)
+            if known is None and tensor.is_contiguous() and tensor.numel() == len(numbers):
+                return tensor  # all of a block, as nearly always
+            self._numbers[storage.key] = numbers
+            return tensor.clone(memory_format=torch.contiguous_format)
 
     def _block(self, storage: Storage) -> Tensor:
-        block = bytearray(self._blocks[storage.key]())
+        block = np.frombuffer(self._blocks[storage.key](), np.uint8)
         if self._swapped:
-            numbers = np.frombuffer(block, np.uint8).reshape(-1, storage.dtype.itemsize)
-            block = bytearray(np.ascontiguousarray(numbers[:, ::-1]).tobytes())
-        return torch.frombuffer(block, dtype=storage.dtype, count=storage.count)
+            block = block.reshape(-1, storage.dtype.itemsize)[:, ::-1]
+        return torch.from_numpy(block.flatten()).view(storage.dtype)  # a copy, which can be written to
 
     def _read_zip(self) -> tuple[object, list[Storage]]:
         archive = open_zip(self._file, name=self.path, limit=MAX_LIST_BYTES)

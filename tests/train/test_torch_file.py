@@ -5,6 +5,7 @@ import io
 import pickle
 import random
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -296,3 +297,18 @@ def test_every_cut_and_every_changed_byte_is_read_or_refused():
             values(torch_file("x.tar", bytes(changed)))
         except CheckpointError as error:
             assert str(error).startswith("x.tar ")
+
+
+@pytest.mark.parametrize("legacy", [True, False], ids=["legacy", "zip"])
+def test_a_block_is_not_kept_beside_the_tensor_that_is_all_of_it(legacy):
+    size, count = 2**20, 8
+    content = saved({str(number): torch.full((size // 4,), float(number)) for number in range(count)}, legacy=legacy)
+    file = torch_file("x", content)
+    tracemalloc.start()
+    try:
+        sums = [float(file.tensor(one)[-1]) for one in file.content.values()]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sums == list(range(count))
+    assert peak < 4 * size

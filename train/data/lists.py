@@ -17,8 +17,8 @@ from pathlib import PurePosixPath
 from datapath.errors import FileError
 from datapath.reading import BYTE_ORDER_MARK, read_text
 
-MAX_BYTES = 64 * 2**20
-"""Limit of a list or table: a million lines of 64 bytes."""
+MAX_BYTES = 128 * 2**20
+"""Limit of a list or table: a million lines of 128 bytes."""
 
 MAX_ROWS = 1_000_000
 MAX_ROW = 2**16

@@ -130,6 +130,11 @@ def test_a_list_without_need_of_quotes_has_none():
 # Bounds
 
 
+def test_half_a_million_lines_in_cyrillic_are_within_the_bound():
+    row = f"volume-0041/page-00123/010028.bin.png,{'Фельдмаршал князь Кутузов донёс государю о сражении под городом и о потерях'}\n"
+    assert 500_000 * len(row.encode()) <= lists.MAX_BYTES
+
+
 def test_a_list_has_a_bounded_number_of_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(lists, "MAX_ROWS", 2)
     (tmp_path / "list.txt").write_bytes(b"a,x\r\nb,y\r\n")
