@@ -19,7 +19,8 @@ def read_inputs(
 ) -> Iterator[tuple[str, BoardResult | FoldlineError]]:
     """Name and result of each input, in the order of the inputs: the board's result, or the line's error.
 
-    The next image is read and packed while a line is computed.
+    The next image is read and packed while a line is computed. The text of a KeyboardInterrupt counts the lines that have been
+    read and whose results are then not given out.
     """
     names: deque[str] = deque()
 
@@ -31,9 +32,15 @@ def read_inputs(
             except FoldlineError as error:
                 yield error
 
-    for result in driver.read_lines(lines()):
-        name = names.popleft()
-        yield name, result.within(name) if isinstance(result, FoldlineError) else result
+    try:
+        for result in driver.read_lines(lines()):
+            name = names.popleft()
+            yield name, result.within(name) if isinstance(result, FoldlineError) else result
+    except KeyboardInterrupt as interrupt:
+        if not names:
+            raise
+        held = "1 line that was read has" if len(names) == 1 else f"{len(names)} lines that were read have"
+        raise KeyboardInterrupt(f"{held} no result: the board was not checked after that.") from interrupt
 
 
 @dataclass

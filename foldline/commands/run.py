@@ -25,7 +25,7 @@ _board, _output = option_group("Board"), option_group("Output")
 @board_options
 @_board(
     "--check-every",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1000),  # overlay_driver.checks.MAX_LINES
     metavar="N",
     help="Compute the known-answer lines after every N lines, and print results after that [default: when they take at most "
     "1 % of the time].",

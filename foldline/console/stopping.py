@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import click
 
+from datapath.errors import FoldlineError
+
 AFTER_SIGINT, AFTER_SIGTERM = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """Exit statuses: 130 after Ctrl-C, 143 after SIGTERM."""
 
@@ -37,20 +39,30 @@ class Stopped(click.ClickException):
 def stopping() -> Iterator[None]:
     """Within a ``with``, SIGTERM does what Ctrl-C does, and a KeyboardInterrupt becomes `Stopped`.
 
-    The text of the KeyboardInterrupt, if it has one, follows "Stopped."
+    The text of the KeyboardInterrupt, if it has one, follows "Stopped."; so does that of an error that arose from it, where
+    what was interrupted is tidied up.
 
     :raises Stopped: the command was stopped.
     """
     with _sigterm_as_sigint() as terminated:
         try:
             yield
-        except KeyboardInterrupt as interrupt:
-            stopped = Stopped(f"Stopped. {interrupt}".rstrip())
+        except (KeyboardInterrupt, FoldlineError) as error:
+            if not _interrupted(error):
+                raise
+            stopped = Stopped(f"Stopped. {error}".rstrip())
             stopped.exit_code = AFTER_SIGTERM if terminated.is_set() else AFTER_SIGINT
-            raise stopped from interrupt
+            raise stopped from error
         except Stopped as stopped:
             stopped.exit_code = AFTER_SIGTERM if terminated.is_set() else AFTER_SIGINT
             raise
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether an exception is a KeyboardInterrupt, or was raised while one was handled."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 @contextmanager

@@ -144,8 +144,8 @@ def curve_of(trial: FrozenTrial | Trial) -> dict[int, float]:
     :raises FileError: it is something else.
     """
     found = trial.user_attrs.get(CURVE, {})
-    epochs = [epoch for epoch in found if isinstance(epoch, str) and epoch.isdecimal() and len(epoch) < 10]
-    if not isinstance(found, dict) or len(epochs) < len(found) or not all(map(_is_number, found.values())):
+    right = isinstance(found, dict) and all(map(_is_epoch, found)) and all(map(_is_number, found.values()))
+    if not right:
         raise _damaged(trial, CURVE)
     return {int(epoch): cer for epoch, cer in found.items()}
 
@@ -156,6 +156,10 @@ def _damaged(trial: FrozenTrial | Trial, name: str) -> FileError:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_epoch(key: str) -> bool:
+    return key.isdecimal() and len(key) < 10
 
 
 def _is_count(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from PIL import Image
 from datapath import Design
 from datapath.architecture import Architecture
 from datapath.cycles import cycles_of
+from datapath.errors import BoardError
 from datapath.files import write_npz
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.npz import read_npz
 from foldline.batch.board_runs import Throughput
 from foldline.hardware import board
-from overlay_driver import virtual
+from overlay_driver import Driver, virtual
+from overlay_driver.checks import MAX_LINES
 from tests.foldline import command_line
 from tests.foldline.stand_in_board import StandInBoard, reading
 from tests.golden_data import REPOSITORY
@@ -265,24 +268,29 @@ def test_json_has_unescaped_text(images, tmp_path):
 # A board that goes wrong -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def going_wrong(monkeypatch):
-    """A virtual board whose output is stuck from its fifth line on; the first three are the known-answer lines."""
+def computing(monkeypatch, change):
+    """Let the virtual board compute its lines from the fifth on by a function; the first three are the known-answer lines."""
     computed = []
 
-    def stuck(design, kernel):
+    def changed_core(design, kernel):
         core = simulated_core(design, kernel)
         compute = core._compute
 
         def changed(columns):
             computed.append(len(columns))
-            return compute(columns) if len(computed) <= 4 else virtual.Computed(np.array([1, 2], np.uint8), 2)
+            return compute(columns) if len(computed) <= 4 else change()
 
         core._compute = changed
         return core
 
     simulated_core = board.simulated_core
-    monkeypatch.setattr(board, "simulated_core", stuck)
+    monkeypatch.setattr(board, "simulated_core", changed_core)
+
+
+@pytest.fixture
+def going_wrong(monkeypatch):
+    """A virtual board whose output is stuck from its fifth line on."""
+    computing(monkeypatch, lambda: virtual.Computed(np.array([1, 2], np.uint8), 2))
 
 
 @pytest.mark.parametrize("every", [(), ("--check-every", 2)])
@@ -310,7 +318,32 @@ def test_the_first_line_is_printed_where_it_was_confirmed(images, going_wrong, m
 
 
 def test_lines_between_checks_have_a_range(images):
-    fails("check_every is 1001; it must be an integer of 1 to 1000, or None.", DESIGN, images[0], "--check-every", 1001)
+    allowed = f"1<=x<={MAX_LINES}"
+    for every in (0, MAX_LINES + 1):
+        message = f"Invalid value for '--check-every': {every} is not in the range {allowed}."
+        fails(message, DESIGN, images[0], "--check-every", every, status=2)
+
+
+def test_a_stopped_run_counts_the_lines_that_have_no_result(images, monkeypatch):
+    """The first line waits for a check when the second one is interrupted."""
+    computing(monkeypatch, lambda: signal.raise_signal(signal.SIGINT))
+    result = run(DESIGN, images[0], images[1], "--kernel", "hls")
+    assert result.stdout == ""
+    message = "Stopped. 2 lines that were read have no result: the board was not checked after that.\n"
+    assert (result.exit_code, result.stderr) == (130, message)
+
+
+def test_a_stopped_run_whose_board_fails_while_it_ends_is_a_stopped_run(images, monkeypatch):
+    def interrupted():
+        monkeypatch.setattr(Driver, "_stop", failing)
+        raise KeyboardInterrupt
+
+    def failing(driver):
+        raise BoardError("The accelerator is not idle.")
+
+    computing(monkeypatch, interrupted)
+    result = run(DESIGN, images[0], images[1], "--kernel", "hls")
+    assert (result.exit_code, result.stderr) == (130, "Stopped. The accelerator is not idle.\n")
 
 
 def test_known_answers_that_say_nothing_are_noted(images, tmp_path):

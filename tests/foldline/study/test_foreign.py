@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 from datapath.errors import ConfigError, FileError
 from foldline.study import joining, worker
 from foldline.study import storage as storage_module
+from foldline.study.attributes import CURVE, POINT, RESULT, WORKER
 from foldline.study.joining import settings_before
 from foldline.study.space import Choice
 from foldline.study.storage import open_storage, reaching
@@ -125,6 +126,20 @@ def test_a_complete_trial_without_its_values_is_named(worked, column):
     for command in (lambda: read(worked), lambda: work(join(worked, trials=2), at_once)):
         with pytest.raises(FileError, match=message):
             command()
+
+
+@pytest.mark.parametrize("name", [CURVE, POINT, RESULT, WORKER])
+@pytest.mark.parametrize("value", [5, {"1": None}])
+def test_an_attribute_of_a_complete_trial_that_is_something_else_is_named(worked, name, value):
+    change(worked, "DELETE FROM trial_user_attributes WHERE key = ?", name)
+    change(
+        worked,
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (1, ?, ?)",
+        name,
+        json.dumps(value),
+    )
+    with pytest.raises(FileError, match=rf"^Study tiny: Trial 0 is damaged: its {name} is "):
+        read(worked)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +259,8 @@ def test_a_database_that_another_process_has_locked_is_one_sentence(begun, monke
             reaching(f"sqlite:///{begun}"),
         ):
             work(study, at_once)
-    work(study, at_once)
+    monkeypatch.undo()  # on a busy machine the heartbeat's thread may hold the database for longer
+    work(join(begun, trials=2), at_once)
     assert len(read(begun).finished) == 2
 
 
