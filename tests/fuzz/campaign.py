@@ -25,10 +25,10 @@ from multiprocessing import connection
 from pathlib import Path
 
 from tests.fuzz.formats import Format
-from tests.fuzz.judging import ACCEPTED, SECONDS, Fault, Judge, max_rss, now
+from tests.fuzz.judging import ACCEPTED, SECONDS, Fault, Judge, max_rss, now, used
 from tests.fuzz.replay import SCRATCH, prepare
 
-KILLED_AFTER = 3
+KILLED_AFTER = 12
 """Times `SECONDS` after which a worker that does not even see its alarm is killed."""
 
 KEPT = 5
@@ -57,7 +57,7 @@ class Batch:
     accepted  of these, how many were accepted; the others were refused, but for those with a fault
     faults    inputs with a fault
     peak      most memory of the process, in bytes
-    slowest   seconds of the slowest input
+    slowest   seconds of the processor that the slowest input took
     seconds   of all
     commit    that was tested
     """
@@ -259,8 +259,9 @@ def _work(
     for number in range(start, start + count):
         data = format.mutant(seed, number)
         shared[0], shared[1] = number, now()
+        before = used()
         outcome, found, faults = judge.verdict(format, data)
-        result["slowest"] = max(result["slowest"], now() - shared[1])
+        result["slowest"] = max(result["slowest"], used() - before)
         result["count"] += 1
         result["accepted"] += outcome == ACCEPTED
         result["faults"] += bool(faults)
@@ -304,8 +305,8 @@ def table(state: Path) -> Iterator[str]:
 
     :param state: folder of the run.
     """
-    yield "| format | inputs | accepted | faults | slowest, s | peak, MB | seconds | commit |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+    yield "| format | inputs | accepted | refused | faults | slowest, s | peak, MB | seconds | commit |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
     by_format: dict[str, list[Batch]] = {}
     for batch in read_batches(state):
         by_format.setdefault(batch.format, []).append(batch)
@@ -314,7 +315,8 @@ def table(state: Path) -> Iterator[str]:
         count, accepted = sum(one.count for one in found), sum(one.accepted for one in found)
         commits = ", ".join(dict.fromkeys(one.commit for one in found))
         yield (
-            f"| {name} | {count} | {100 * accepted / max(count, 1):.1f} % | {sum(one.faults for one in found)} "
+            f"| {name} | {count} | {accepted} ({100 * accepted / max(count, 1):.1f} %) | {count - accepted} "
+            f"| {sum(one.faults for one in found)} "
             f"| {max((one.slowest for one in found), default=0):.2f} | {max((one.peak for one in found), default=0) >> 20} "
             f"| {sum(one.seconds for one in found):.0f} | {commits} |"
         )

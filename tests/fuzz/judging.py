@@ -21,7 +21,10 @@ from datapath.quoting import MAX_MESSAGE
 from tests.fuzz.formats import Format, OtherMeaningError, RefusedQuietly
 
 SECONDS = 10.0
-"""Limit of one input."""
+"""Limit of one input, of the processor's time: other processes of a busy machine do not count."""
+
+WAITING = 6
+"""Times that limit which may pass while an input waits for something."""
 
 MEMORY = 2 << 30
 """Limit of the whole process, in bytes."""
@@ -91,6 +94,7 @@ class Judge:
         self._seen: list[Fault] = []
         tempfile.tempdir = str(self._scratch)
         signal.signal(signal.SIGALRM, self._hang)
+        signal.signal(signal.SIGPROF, self._hang)
         limit_address_space()
         sys.addaudithook(self._audit)
 
@@ -131,12 +135,14 @@ class Judge:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        signal.setitimer(signal.ITIMER_PROF, self._seconds)
+        signal.setitimer(signal.ITIMER_REAL, WAITING * self._seconds)
         self._watching = True
         try:
             yield
         finally:
             self._watching = False
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _hang(self, *_: object) -> None:
@@ -242,3 +248,8 @@ def _trace(error: BaseException) -> str:
 def now() -> float:
     """Seconds, for durations."""
     return time.perf_counter()
+
+
+def used() -> float:
+    """Seconds of the processor that this process has had."""
+    return time.process_time()
