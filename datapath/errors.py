@@ -12,7 +12,6 @@ command's own spelling). Anything else is a defect of Foldline and shows its tra
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Sequence
 
@@ -49,7 +48,8 @@ class FoldlineError(Exception):
 
     def within(self, context: object) -> FoldlineError:
         """The same error, its text after `context` (a path, "column 3") unless the text names that already."""
-        error = copy.copy(self)
+        error = type(self).__new__(type(self), *self.args)  # not a copy, which dask makes share the attributes
+        error.__dict__.update(self.__dict__)
         if str(context) not in self.contexts:
             error.args = (f"{message_text(str(context))}: {self.args[0]}",)
             error.contexts = (str(context), *self.contexts)

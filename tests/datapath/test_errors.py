@@ -1,5 +1,6 @@
 """Errors carry where they arose."""
 
+import importlib
 import pickle
 
 import pytest
@@ -39,6 +40,8 @@ def test_a_context_that_the_message_names_is_not_repeated(tmp_path):
 
 
 def test_the_error_itself_stays_as_it_is():
+    """Also where dask is loaded, which changes how exceptions are copied."""
+    importlib.import_module("distributed")
     error = DataError("It is empty.")
     assert error.within("a.png") is not error
     assert (str(error), error.contexts) == ("It is empty.", ())
