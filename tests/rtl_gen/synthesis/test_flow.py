@@ -229,17 +229,15 @@ def wait_for(condition, what: str) -> None:
 def test_an_interrupted_placement_goes_on_behind_the_synthesis(how, synthesis_tools, tmp_path):
     """Ctrl-C also ends the tool's process; after a kill of the command alone it may run to its end."""
     synthesis_tools.yosys(small_netlist("ecp5"))
-    synthesis_tools.nextpnr(report_json(), seconds=20 if how == signal.SIGINT else 2)
+    synthesis_tools.nextpnr(report_json(), seconds=120 if how == signal.SIGINT else 2)
     DESIGN.save(tmp_path / "design.npz")
     command = [sys.executable, "-m", "foldline", "synth", str(tmp_path / "design.npz"), "--target", "ecp5", "--place"]
     with subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         wait_for(lambda: synthesis_tools.runs("nextpnr") or process.poll() is not None, "nextpnr does not start")
-        began = time.monotonic()
         process.send_signal(how)
-        _, said = process.communicate(timeout=60)
-    assert time.monotonic() - began < 15
+        _, said = process.communicate(timeout=60)  # less than the tool takes
     if how == signal.SIGINT:
         assert (process.returncode, said.strip()) == (130, "Stopped.")
         children = subprocess.run(
