@@ -80,4 +80,7 @@ def _one(formats: dict, chosen: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; with the same --state, the next run goes on behind the last batch.")
