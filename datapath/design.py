@@ -117,7 +117,7 @@ class Limits:
         """Both limits from a table of a file; one that is missing is not taken to be that of the published overlay.
 
         :param plain: the table.
-        :raises DesignError: it is no table, lacks one, or has another entry.
+        :raises DesignError: it is not a table, lacks one, or has another entry.
         """
         names = [limit.name for limit in fields(cls)]
         if not isinstance(plain, dict) or sorted(plain) != sorted(names):

@@ -50,7 +50,7 @@ MAX_ARRAY_BYTES = 8 * (2 * 4 * MAX_VECTOR_BITS**2)
 """Limit of an array: [2, 4, H, H] of the largest H, in integers of 64 bits. `write_design_file` writes 8 bits."""
 
 _NAMED_ARRAYS = 8
-"""Arrays that a message on a file that is no design lists."""
+"""Arrays that a message on a file that is not a design lists."""
 
 
 def write_design_file(

@@ -41,7 +41,7 @@ def write_generated(
     without_list: Callable[[list[str]], Iterable[str]],
     force: bool = False,
 ) -> int:
-    """Write generated files and their list; those of an earlier call are replaced, or removed where they are none any more.
+    """Write generated files and their list; those of an earlier call are replaced, or removed if they are no longer generated.
 
     :param folder: a missing or empty folder, or one with generated files, in which other files stay.
     :param files: text or content by path in the folder.

@@ -62,7 +62,7 @@ def open_file(path: str | os.PathLike, *, pipes: bool = False) -> Iterator[Binar
 
     :param path: of the file.
     :param pipes: see `require_file`.
-    :raises FileError: it is no file, see `require_file`, or cannot be read.
+    :raises FileError: it is not a file, see `require_file`, or cannot be read.
     """
     require_file(path, pipes=pipes)
     with file_errors("read", path), Path(path).open("rb") as handle:
@@ -75,7 +75,7 @@ def read_bytes(path: str | os.PathLike, *, limit: int, pipes: bool = False) -> b
     :param path: of the file.
     :param limit: most bytes that it may have.
     :param pipes: see `require_file`.
-    :raises FileError: it is no file, see `require_file`, cannot be read, or is larger.
+    :raises FileError: it is not a file, see `require_file`, cannot be read, or is larger.
     """
     with open_file(path, pipes=pipes) as handle:
         size = os.fstat(handle.fileno()).st_size
@@ -91,7 +91,7 @@ def read_start(path: str | os.PathLike, *, limit: int) -> bytes:
 
     :param path: of the file.
     :param limit: how many; fewer of a smaller file.
-    :raises FileError: it is no file, see `require_file`, or cannot be read.
+    :raises FileError: it is not a file, see `require_file`, or cannot be read.
     """
     with open_file(path) as handle:
         return handle.read(limit)
@@ -101,7 +101,7 @@ def first_line(path: str | os.PathLike) -> str:
     """The first line of a text file, or its first 4096 bytes; what is not UTF-8 is replaced.
 
     :param path: of the file.
-    :raises FileError: it is no file, see `require_file`, or cannot be read.
+    :raises FileError: it is not a file, see `require_file`, or cannot be read.
     """
     return read_start(path, limit=_LINE_BYTES).decode("utf-8", "replace").partition("\n")[0]
 
@@ -161,7 +161,7 @@ def file_digest(path: str | os.PathLike) -> str:
     """SHA-256 of a file of any size, in hex: how provenance names a source.
 
     :param path: of the file.
-    :raises FileError: it is no file, see `require_file`, or cannot be read.
+    :raises FileError: it is not a file, see `require_file`, or cannot be read.
     """
     digest = hashlib.sha256()
     with open_file(path) as handle:

@@ -97,7 +97,7 @@ def read_bit_file(path: Path) -> BitFile:
 
 
 def _require_whole(bit: BitFile) -> None:
-    """Refuse what the driver's way of loading does not configure: pynq is told that it is a whole, plain bitstream."""
+    """Refuse what the driver's way of loading does not configure: pynq loads it as a whole, plain bitstream."""
     for name, value in bit.options.items():
         if value.upper() in ("FALSE", "NO", "0"):
             continue

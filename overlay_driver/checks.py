@@ -161,7 +161,7 @@ class HeldLines:
 def require_interval(every: int | None) -> int | None:
     """The number of lines between two checks, or None.
 
-    :raises ConfigError: it is no integer of 1 to `MAX_LINES`.
+    :raises ConfigError: it is not an integer of 1 to `MAX_LINES`.
     """
     if every is not None and not (isinstance(every, int) and not isinstance(every, bool) and 1 <= every <= MAX_LINES):
         raise ConfigError(f"check_every is {quoted(every)}; it must be an integer of 1 to {MAX_LINES}, or None.")

@@ -104,7 +104,7 @@ def shown_url(url: str) -> str:
 
     try:
         return url if url.startswith(SQLITE) else make_url(url).render_as_string(hide_password=True)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
         return url
 
 

@@ -1,4 +1,4 @@
-"""Pictures are bounded in number and in pixels, and what is no file is not opened."""
+"""Pictures are bounded in number and in pixels, and what is not a file is not opened."""
 
 import os
 import struct

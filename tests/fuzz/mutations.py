@@ -125,7 +125,7 @@ def change_number(data: bytes, random: Random, other: bytes) -> bytes:
 
 
 def change_word(data: bytes, random: Random, other: bytes) -> bytes:
-    """A word becomes another word of the text, or something that is no word."""
+    """A word becomes another word of the text, or something that is not a word."""
     words = WORD.findall(data) or [b"x"]
     new = random.choice(words) if random.random() < 0.5 else _text(random)
     return _replace_match(WORD, data, random, lambda old: new)
