@@ -72,7 +72,7 @@ def frozen_integers(name: str, values: np.ndarray, format: Format, dtype: type[n
     :raises DesignError: names the first value that does not, and how many there are.
     """
     values = np.asarray(values)
-    if not np.issubdtype(values.dtype, np.integer):
+    if values.dtype.kind not in "iu":  # np.integer has timedelta64, too
         raise DesignError(f"{name} has type {values.dtype}; it must be integers.")
     outside = (values < format.min) | (values > format.max)
     if outside.any():

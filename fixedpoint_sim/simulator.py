@@ -95,7 +95,7 @@ def check_columns(design: Design, columns: np.ndarray) -> np.ndarray:
     columns = np.asarray(columns)
     if columns.ndim != 2 or columns.shape[0] < 1 or columns.shape[1] != design.inputs:
         raise DataError(f"The columns have shape {list(columns.shape)}; the design takes [T, {design.inputs}], T >= 1.")
-    if not np.issubdtype(columns.dtype, np.integer):
+    if columns.dtype.kind not in "iu":  # np.integer has timedelta64, too
         raise DataError(f"The columns have type {columns.dtype}; they must be raw integers.")
     format = unit_format(design.precision.activation)
     outside = (columns < format.min) | (columns > format.max)

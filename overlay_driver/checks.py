@@ -208,7 +208,7 @@ def require_line(columns: np.ndarray, design: Design, limits: Limits, *, odd: bo
     :raises DataError: another shape or type than integers [T, I].
     :raises LimitError: no column, too many, or an odd number of them.
     """
-    if columns.ndim != 2 or columns.shape[1] != design.inputs or not np.issubdtype(columns.dtype, np.integer):
+    if columns.ndim != 2 or columns.shape[1] != design.inputs or columns.dtype.kind not in "iu":
         raise DataError(
             f"The line has shape {list(columns.shape)} and type {columns.dtype}; it must be integers [T, {design.inputs}]."
         )

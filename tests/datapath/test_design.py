@@ -317,7 +317,7 @@ def test_a_value_outside_its_width(name, side):
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float32, bool, object])
+@pytest.mark.parametrize("dtype", [np.float32, bool, object, "m8[s]"])
 def test_weights_that_are_no_integers(dtype):
     with pytest.raises(DesignError) as caught:
         make_design(fc_biases=np.zeros((2, C), dtype=dtype))

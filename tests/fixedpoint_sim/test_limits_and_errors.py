@@ -80,6 +80,7 @@ def test_too_many_labels_are_refused_or_cut(design):
         (np.zeros((0, 4), dtype=np.int8), "The columns have shape [0, 4]; the design takes [T, 4], T >= 1."),
         (np.zeros(4, dtype=np.int8), "The columns have shape [4]; the design takes [T, 4], T >= 1."),
         (np.zeros((2, 4)), "The columns have type float64; they must be raw integers."),
+        (np.zeros((2, 4), dtype="m8[s]"), "The columns have type timedelta64[s]; they must be raw integers."),
         (np.array([[0, 0, 0, 0], [0, 0, 8, 0]]), "Pixel 2 of column 1 is 8; 4 bits allow -8 to 7."),
         (np.array([[0, -9, 0, 0]] * 2), "Pixel 1 of column 0 is -9; 4 bits allow -8 to 7."),
     ],

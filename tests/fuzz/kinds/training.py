@@ -203,7 +203,8 @@ def _read_hyperparameters(data: bytes, folder: Path) -> object:
         require_equal(
             name, found[name], type(found[name])(value) if number and type(found[name]) is not bool else value
         )
-        require(not number or found[name] == value, name, found[name], value)
+        exact = float(value) if number and isinstance(found[name], float) else value
+        require(not number or found[name] == exact, name, found[name], value)
     Hyperparameters(**found).to_json(folder / "again.json")
     require_equal("again", Hyperparameters.from_json(folder / "again.json").to_dict(), found)
     return None
