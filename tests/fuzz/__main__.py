@@ -64,14 +64,14 @@ def _replay(formats: dict) -> int:
 
 
 def _one(formats: dict, chosen: argparse.Namespace) -> int:
-    from tests.fuzz.replay import judged, prepare
+    from tests.fuzz.replay import outcome_of, prepare
 
     (format,) = formats.values()
     data = chosen.file.read_bytes() if chosen.file else format.mutant(chosen.seed, chosen.number)
     if chosen.save:
         chosen.save.write_bytes(data)
     prepare(format)
-    outcome, faults = judged(format, data)
+    outcome, faults = outcome_of(format, data)
     print(f"{len(data)} bytes: {data[:600]!r}")
     print(outcome)
     for fault in faults:

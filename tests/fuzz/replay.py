@@ -1,4 +1,4 @@
-"""Inputs of the corpus, and single ones, each judged in this process."""
+"""Inputs of the corpus, and single ones, each tried in this process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _judge() -> tuple[Judge, tempfile.TemporaryDirectory]:
     return Judge(Path(folder.name)), folder
 
 
-def judged(format: Format, data: bytes) -> tuple[str, list[Fault]]:
+def outcome_of(format: Format, data: bytes) -> tuple[str, list[Fault]]:
     """Whether an input is accepted, and its faults.
 
     :param format: of the input.
@@ -55,4 +55,4 @@ def replay(formats: Mapping[str, Format]) -> Iterator[tuple[Path, list[Fault]]]:
         if format.corpus:
             prepare(format)
         for path in format.corpus:
-            yield path, judged(format, path.read_bytes())[1]
+            yield path, outcome_of(format, path.read_bytes())[1]

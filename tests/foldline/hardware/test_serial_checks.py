@@ -1,7 +1,6 @@
 """A board behind a serial port that goes wrong after it was entered: no wrong result is given out."""
 
 import struct
-import zlib
 from itertools import count
 
 import numpy as np
@@ -13,6 +12,7 @@ from datapath.serial_frames import CHECK_BYTES, Command, LinkStatus, record_byte
 from fixedpoint_sim import Simulator
 from overlay_driver import SerialDriver, SerialLink, serial_port
 from tests.designs import random_design
+from tests.foldline.hardware.serial_ports import StandInPort, frame
 
 DESIGN, OTHER = random_design(38, classes=5, hidden=6), random_design(2, classes=5, hidden=6)
 """The first gives labels for random pixels."""
@@ -20,7 +20,7 @@ HEAD = struct.Struct("<BBBH")
 LINES = 8
 
 
-class ComputingPort:
+class ComputingPort(StandInPort):
     """A port behind which a board computes what it holds.
 
     holds    its design; tests change it
@@ -30,17 +30,16 @@ class ComputingPort:
     """
 
     def __init__(self, design=DESIGN, before=lambda number: None):
+        super().__init__()
         self.holds, self.before = design, before
         self.labels, self.status = None, LinkStatus.OKAY
-        self.timeout = None
-        self.lines, self.closed = 0, False
-        self._received = b""
+        self.lines = 0
 
     def write(self, data: bytes) -> None:
         _, tag, command, columns = HEAD.unpack(data[: HEAD.size])
         if command == Command.IDENTIFY:
             payload = struct.pack("<B32sHH", 1, bytes.fromhex(self.holds.digest(folding=False)), 732, 95)
-            self._received += self._frame(tag, LinkStatus.OKAY, 0, payload)
+            self.received += frame(tag=tag, status=LinkStatus.OKAY, payload=payload)
             return
         self.before(self.lines)
         self.lines += 1
@@ -49,24 +48,7 @@ class ComputingPort:
         pixels = np.packbits(bits.reshape(columns, DESIGN.inputs, 4), axis=2, bitorder="little")[..., 0].astype(int)
         right = Simulator(self.holds).run((pixels ^ 8) - 8).labels.tolist()
         labels = right if self.labels is None else self.labels
-        self._received += self._frame(tag, self.status, len(labels), bytes(labels))
-
-    def _frame(self, tag, status, found, payload) -> bytes:
-        body = struct.pack("<BBBHH", 0x66, tag, status, found, len(payload)) + payload
-        return body + struct.pack("<I", zlib.crc32(body))
-
-    def flush(self) -> None:
-        pass
-
-    def read(self, size: int) -> bytes:
-        data, self._received = self._received[:size], self._received[size:]
-        return data
-
-    def reset_input_buffer(self) -> None:
-        self._received = b""
-
-    def close(self) -> None:
-        self.closed = True
+        self.received += frame(tag=tag, status=self.status, found=len(labels), payload=bytes(labels))
 
 
 def random_line(length: int, seed: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The host's side of a serial board against answers that no board of ours gives, and ports that fail."""
 
-import struct
-import zlib
 from itertools import pairwise
 
 import numpy as np
@@ -14,41 +12,22 @@ from foldline.hardware.board import open_driver
 from overlay_driver import SerialDriver, SerialLink, open_port, serial_port
 from tests.designs import random_design
 from tests.foldline import command_line
+from tests.foldline.hardware.serial_ports import StandInPort, frame
 
 DESIGN = random_design(1, classes=5)
 
 
-def frame(*, tag=1, status=0, found=0, payload=b"", start=0x66, size=None, check=None) -> bytes:
-    body = struct.pack("<BBBHH", start, tag, status, found, len(payload) if size is None else size) + payload
-    return body + struct.pack("<I", zlib.crc32(body) if check is None else check)
-
-
-class ScriptedPort:
+class ScriptedPort(StandInPort):
     """A port that answers each request with the next of some texts of bytes."""
 
     def __init__(self, *answers: bytes) -> None:
-        self.timeout = None
+        super().__init__()
         self.requests = []
-        self.closed = False
         self._answers = list(answers)
-        self._received = b""
 
     def write(self, data: bytes) -> None:
         self.requests.append(data)
-        self._received += self._answers.pop(0) if self._answers else b""
-
-    def flush(self) -> None:
-        pass
-
-    def read(self, size: int) -> bytes:
-        data, self._received = self._received[:size], self._received[size:]
-        return data
-
-    def reset_input_buffer(self) -> None:
-        self._received = b""
-
-    def close(self) -> None:
-        self.closed = True
+        self.received += self._answers.pop(0) if self._answers else b""
 
 
 def driver_of(*answers: bytes) -> SerialDriver:
