@@ -34,6 +34,12 @@ MAX_RESOURCES = 100_000_000
 CLOCKS_MHZ = (10, 250)
 """Slowest and fastest clock of a project, in MHz."""
 
+FIRST_RELEASE = "2019.2"
+"""The first release of Vivado that the scripts of a project are written for."""
+
+OPTIONAL = ("first_release",)
+"""Fields that a board's file may lack."""
+
 
 class Family(Enum):
     """Processing system of a part; it decides the names of the ports in a block design."""
@@ -48,6 +54,7 @@ class Family(Enum):
 
 
 _FOLDER = files("datapath") / "boards"
+_RELEASE = re.compile(r"20[0-9]{2}\.[0-9]{1,2}(?:\.[0-9]{1,2})?")
 
 MAX_ADDRESS = (1 << 40) - 1
 """Of the larger family, which has 40 address bits (UG1085)."""
@@ -101,6 +108,8 @@ class TargetBoard:
     """Bytes from `memory_base` on that the accelerator can access."""
     sources: str
     """Documents that these figures are from."""
+    first_release: str = FIRST_RELEASE
+    """First release of Vivado that knows the part, such as ``2020.2.2``; `FIRST_RELEASE` where that is later."""
     path: str = field(default="", compare=False)
     """Of the file of a user's own board; empty for ours."""
 
@@ -124,6 +133,10 @@ class TargetBoard:
         if not isinstance(self.family, Family):
             known = " or ".join(repr(family.value) for family in Family)
             raise ConfigError(f"family is {quoted(self.family)}; it must be {known}.")
+        if not isinstance(self.first_release, str) or not _RELEASE.fullmatch(self.first_release):
+            raise ConfigError(
+                f"first_release is {quoted(self.first_release)}; it must be text such as '2019.2' or '2020.2.2'."
+            )
         self._check_numbers()
         self._check_addresses()
 
@@ -230,7 +243,7 @@ class TargetBoard:
             if name not in known:
                 raise ConfigError(f"{source}: there is no field {quoted(name)}{suggestion(name, known)}")
         for name in known:
-            if name not in values:
+            if name not in values and name not in OPTIONAL:
                 raise ConfigError(f"{source}: the field {name!r} is missing.")
         try:
             return cls(**{name: _read(name, value) for name, value in values.items()})

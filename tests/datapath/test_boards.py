@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from datapath.boards import Family, TargetBoard, board_names, load_board
+from datapath.boards import OPTIONAL, Family, TargetBoard, board_names, load_board
 from datapath.boards.clocks import clock_text
 from datapath.errors import ConfigError, FileError
 from tests.golden_data import REPOSITORY
@@ -82,6 +82,13 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, message):
         ({"name": ""}, "x.json: name is ''; it must be a text that is not empty."),
         ({"part": "xc7z020]"}, "x.json: part is 'xc7z020]'; it must be letters, digits and hyphens."),
         ({"board_part": "[exit]"}, "x.json: board_part is '[exit]'; it must be an id like *:pynq-z1:part0:*."),
+        ({"first_release": 2019.2}, "first_release is 2019.2; it must be text such as '2019.2' or '2020.2.2'."),
+        ({"first_release": "v2019.2"}, "first_release is 'v2019.2'; it must be text such as '2019.2' or '2020.2.2'."),
+        ({"first_release": "2019"}, "first_release is '2019'; it must be text such as '2019.2' or '2020.2.2'."),
+        (
+            {"first_release": "2020.2.2.1"},
+            "first_release is '2020.2.2.1'; it must be text such as '2019.2' or '2020.2.2'.",
+        ),
         ({"family": "versal"}, "x.json: family is 'versal'; it must be 'zynq7000' or 'zynqmp'."),
         ({"clock_mhz": 251}, "x.json: clock_mhz is 251; it must be 10 to 250 MHz."),
         ({"clock_mhz": "100"}, "x.json: clock_mhz is '100'; it must be 10 to 250 MHz."),
@@ -133,16 +140,39 @@ def test_an_unknown_board_is_refused_with_the_nearest(name, message):
 def test_a_wrong_field_is_refused_by_name(changes, message):
     with pytest.raises(ConfigError) as caught:
         TargetBoard.from_dict(_values(**changes), source="x.json")
-    assert str(caught.value) == message
+    assert str(caught.value) == f"x.json: {message.removeprefix('x.json: ')}"
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(TargetBoard) if one.name != "path"])
+@pytest.mark.parametrize("name", [one.name for one in fields(TargetBoard) if one.name not in {"path", *OPTIONAL}])
 def test_a_missing_field_is_refused(name):
     values = _values()
     del values[name]
     with pytest.raises(ConfigError) as caught:
         TargetBoard.from_dict(values, source="x.json")
     assert str(caught.value) == f"x.json: the field {name!r} is missing."
+
+
+def test_a_board_without_a_first_release_takes_that_of_the_scripts():
+    values = _values("kv260")
+    assert TargetBoard.from_dict(values, source="x.json").first_release == "2020.2.2"
+    del values["first_release"]
+    assert TargetBoard.from_dict(values, source="x.json").first_release == "2019.2"
+
+
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [
+        ("pynq-z1", "2019.2"),
+        ("pynq-z2", "2019.2"),
+        ("ultra96-v2", "2019.2"),
+        ("zcu104", "2019.2"),
+        ("kv260", "2020.2.2"),
+    ],
+)
+def test_the_first_release_of_a_board_is_in_its_sources(name, release):
+    board = load_board(name)
+    assert board.first_release == release
+    assert "First release:" in board.sources
 
 
 def test_registers_of_a_zynqmp_are_in_its_window():

@@ -14,7 +14,7 @@ from random import Random
 
 import numpy as np
 
-from datapath.boards import board_names, load_board
+from datapath.boards import FIRST_RELEASE, board_names, load_board
 from datapath.manifest import Kernel, KnownAnswer, Manifest
 from datapath.packing import pack_columns
 from datapath.serial_frames import ANSWER_START
@@ -53,7 +53,7 @@ def _boards() -> Sequence[bytes]:
 
 def _read_board(data: bytes, folder: Path) -> object:
     board = load_board(written(folder, "board.json", data))
-    entries = json.loads(decoded(data))
+    entries = {"first_release": FIRST_RELEASE} | json.loads(decoded(data))
     for name, value in board.to_dict().items():
         expected = entries[name]
         if name.endswith(("_base", "_bytes")):
