@@ -34,6 +34,7 @@ def render(
     *,
     lines: Sequence[tuple[np.ndarray, KernelResult]],
     clock_mhz: float | None = None,
+    hls_period: float | None = None,
 ) -> dict[str, str]:
     """All files of a project but the design, text by path; deterministic.
 
@@ -42,8 +43,10 @@ def render(
     :param lines: lines of the test bench: raw columns [T, I], and the expected result. `known_answers` chooses some of
         them for the manifest.
     :param clock_mhz: clock of the accelerator, MHz; None takes the board's.
+    :param hls_period: period that HLS schedules for, ns; None takes half of the clock's.
     :raises DesignError: the weights do not fit the board's part, or a limit exceeds the kernel's counters.
-    :raises ConfigError: a clock that the board does not make, or no line.
+    :raises ConfigError: a clock that the board does not make, a period for HLS that is not positive or longer than the
+        clock's, or no line.
     """
     if not lines:
         raise ConfigError("lines is empty; the test bench needs one line or more.")
@@ -66,6 +69,7 @@ def render(
         vectors=vectors,
         pipelines=pipelined_loops(files),
         fit=check_fits(kernel_memories(architecture), board),
+        hls_period=hls_period,
     )
     manifest = board_manifest(design, board, answers=known_answers(lines), kernel=Kernel.HLS, clock_mhz=clock_mhz)
     files[facts.manifest] = manifest.as_text()

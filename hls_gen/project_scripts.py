@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from datapath.boards.clocks import clock_text
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.registers import TOP, Register
@@ -15,6 +17,9 @@ from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 CONTROL_BUNDLE, MEMORY_BUNDLE = (name.partition("_axi_")[2] for name in (CONTROL_INTERFACE, MEMORY_INTERFACE))
 """Bundles of the interface pragmas of the top function: the core's ports are s_axi_control and m_axi_gmem."""
 
+HLS_SHARE = 0.5
+"""Period that HLS schedules for, as a share of that of the accelerator's clock, where none is asked for."""
+
 SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 """Files of `render_scripts`, as paths in the project."""
 
@@ -23,7 +28,8 @@ SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 class ProjectFacts(BoardProject):
     """Values in the scripts and the README of a project.
 
-    :raises ConfigError: a name or path with other characters than a script takes, or a clock that the board does not make.
+    :raises ConfigError: a name or path with other characters than a script takes, a clock that the board does not make, or a
+        period for HLS that is not positive or longer than the clock's.
     """
 
     kernel: Kernel = Kernel.HLS
@@ -33,6 +39,7 @@ class ProjectFacts(BoardProject):
     vectors: str  # lines of the test bench with their expected labels
     pipelines: tuple[tuple[str, str], ...]  # loops that must reach an initiation interval of 1, file and label
     fit: FitReport  # memory of the board's part that weights and buffers take
+    hls_period: float | None = None  # ns, for which HLS schedules; None is `HLS_SHARE` of the accelerator's clock
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,6 +47,31 @@ class ProjectFacts(BoardProject):
             if not getattr(self, field):
                 raise ConfigError(f"{field} is empty; it must be one file or more.")
         require_paths((*self.sources, *self.headers, *self.testbench, self.vectors))
+        require_hls_period(self.hls_period, self.clock_mhz)
+
+    @property
+    def hls_period_ns(self) -> str:
+        """Period that HLS schedules for, in ns with three decimals, rounded down."""
+        return _decimals(HLS_SHARE * 1000 / self.clock_mhz if self.hls_period is None else self.hls_period)
+
+
+def _decimals(period: float) -> str:
+    return f"{int(1000 * period + 1e-6) / 1000:.3f}"
+
+
+def require_hls_period(period: float | None, clock_mhz: float) -> None:
+    """Refuse a period that HLS cannot schedule for.
+
+    :param period: ns; None is the default.
+    :param clock_mhz: of the accelerator.
+    :raises ConfigError: not a number of 0.001 ns or more, or longer than the period of the clock.
+    """
+    longest = _decimals(1000 / clock_mhz)
+    if period is not None and not (math.isfinite(period) and 0.001 <= float(_decimals(period)) <= float(longest)):
+        raise ConfigError(
+            f"hls_period is {period:g}; it must be 0.001 to {longest} ns, the period of the accelerator's clock of "
+            f"{clock_text(clock_mhz)} MHz."
+        )
 
 
 def render_scripts(facts: ProjectFacts) -> dict[str, str]:
@@ -48,7 +80,10 @@ def render_scripts(facts: ProjectFacts) -> dict[str, str]:
     :param facts: of the project.
     """
     values = {
-        **{name: getattr(facts, name) for name in ("banner", "name", "board", "architecture", "period_ns", "manifest")},
+        **{
+            name: getattr(facts, name)
+            for name in ("banner", "name", "board", "architecture", "period_ns", "hls_period_ns", "manifest")
+        },
         **{name: getattr(facts, name) for name in ("sources", "headers", "testbench", "vectors", "pipelines", "fit")},
         "facts": facts,
         "bits": facts.architecture.precision.activation,

@@ -48,6 +48,12 @@ _open = option_group("Project for open tools")
 @_project("--board", metavar=BOARD, help=f"Board of the project, or its file [default: {DEFAULT_BOARD}].")
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
 @_project(
+    "--hls-period",
+    type=float,
+    metavar="NS",
+    help="Period that HLS schedules for, in ns, with --kernel hls [default: half of the clock's].",
+)
+@_project(
     "--lines",
     multiple=True,
     type=FILE,
@@ -90,6 +96,7 @@ def command(
     kernel: str | None,
     board: str | None,
     clock_mhz: float | None,
+    hls_period: float | None,
     lines: tuple[Path, ...],
     rtl: Path | None,
     limits: dict[str, int | None],
@@ -131,6 +138,7 @@ def command(
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
     if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
         raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
+    _require_hls(hls_period, kernel=kernel)
     _require_needed(force=force, folder=project or rtl, baud=baud, target=target)
     _require_own_buffers(limits, output=output, held=project or rtl or design_path)
     if fast_csim and (output is None or output.suffix == ".npz"):
@@ -152,7 +160,8 @@ def command(
     if target is not None:
         _write_serial_project(design, project, clock_mhz=clock_mhz, baud=baud, force=force)
     elif project is not None:
-        _write_project(design, project, kernel=kernel, board=board, clock_mhz=clock_mhz, images=lines, force=force)
+        asked = {"board": board, "clock_mhz": clock_mhz, "hls_period": hls_period}
+        _write_project(design, project, kernel=kernel, images=lines, force=force, **asked)
     if rtl is not None:
         _write_rtl(design, rtl, force=force)
     if output is not None:
@@ -163,6 +172,12 @@ def command(
         design.save(design_path)
     if alphabet is not None:
         design.alphabet.write(alphabet)
+
+
+def _require_hls(hls_period: float | None, *, kernel: str | None) -> None:
+    """:raises click.UsageError: a period for HLS, and no project that HLS makes a core of."""
+    if hls_period is not None and kernel != Kernel.HLS.value:
+        raise click.UsageError("--hls-period needs --project FOLDER --kernel hls.")
 
 
 def _require_needed(*, force: bool, folder: Path | None, baud: int | None, target: str | None) -> None:

@@ -52,6 +52,7 @@ def export_project(
     kernel: Kernel = DEFAULT_KERNEL,
     board: str | None = None,
     clock_mhz: float | None = None,
+    hls_period: float | None = None,
     images: Sequence[Path] = (),
     force: bool = False,
 ) -> ExportedProject:
@@ -62,10 +63,12 @@ def export_project(
     :param kernel: `Kernel.RTL`, which Vivado alone makes a bitstream of, or `Kernel.HLS`.
     :param board: name or file, see `load_board`; None takes `DEFAULT_BOARD`.
     :param clock_mhz: of the accelerator; None takes the board's.
+    :param hls_period: period that HLS schedules for, ns, of the HLS kernel; None takes half of the clock's.
     :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
         lines; of the RTL kernel they are the first that may become known-answer lines.
     :param force: replace generated files that were edited.
-    :raises ConfigError: an unknown board, a clock that it does not make, or the published kernel.
+    :raises ConfigError: an unknown board, a clock that it does not make, a period for HLS that is not positive, longer
+        than the clock's or not for the HLS kernel, or the published kernel.
     :raises DesignError: the weights do not fit the board's part.
     :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files or edited ones, or cannot be
         written.
@@ -75,11 +78,18 @@ def export_project(
         raise ConfigError(
             f"kernel is {kernel.value!r}; it must be 'rtl' or 'hls': LSTM-PYNQ's sources are its own project."
         )
+    if hls_period is not None and kernel is not Kernel.HLS:
+        raise ConfigError(
+            f"hls_period is {hls_period:g}, and kernel is {kernel.value!r}; only 'hls' has such a period."
+        )
     chosen, rtl = load_board(board or DEFAULT_BOARD), kernel is Kernel.RTL
     fit = check_fits(rtl_memories(design) if rtl else kernel_memories(Architecture.of(design)), chosen)
     given, made = [*_image_lines(design, images)], [*random_lines(design), *synthetic_lines(design)]
     lines = expected_lines(design, [*given, *made] if rtl else [*made, *given])
-    files = (render_project if rtl else render)(design, chosen, lines=lines, clock_mhz=clock_mhz)
+    if rtl:
+        files = render_project(design, chosen, lines=lines, clock_mhz=clock_mhz)
+    else:
+        files = render(design, chosen, lines=lines, clock_mhz=clock_mhz, hls_period=hls_period)
     written = write_project(folder, files, design, force=force)
     if rtl:
         answers = answers_of(lines)

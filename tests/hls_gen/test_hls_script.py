@@ -24,7 +24,7 @@ def test_hls_runs_from_end_to_end(project, board, tool):
     assert (run.status, run.errors) == (0, "")
     assert run.named("set_top") == [["topLevel_BLSTM_CTC"]]
     assert run.named("set_part") == [[facts.board.part]]
-    assert run.named("create_clock") == [["-period", facts.period_ns, "-name", "default"]]
+    assert run.named("create_clock") == [["-period", facts.hls_period_ns, "-name", "default"]]
     assert ["-m_axi_addr64"] in run.named("config_interface")
     flags = f"-std=c++11 -I{folder}/src"
     assert run.named("add_files") == [

@@ -43,6 +43,18 @@ def test_the_same_facts_give_the_same_bytes_with_a_banner_in_each_file(board):
             {"headers": ("src/[exit].hpp",)},
             "the path 'src/[exit].hpp' must be relative, of letters, digits, '_', '.', '-' and '/'.",
         ),
+        (
+            {"hls_period": 0},
+            "hls_period is 0; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
+        ),
+        (
+            {"hls_period": 7.001, "clock_mhz": 1000 / 7},
+            "hls_period is 7.001; it must be 0.001 to 7.000 ns, the period of the accelerator's clock of 142.857 MHz.",
+        ),
+        (
+            {"hls_period": float("nan")},
+            "hls_period is nan; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
+        ),
         ({"digest": "a\nb"}, "digest is 'a\\nb'; it must be one line of text that is not empty."),
     ],
 )
@@ -58,6 +70,25 @@ def test_what_a_script_cannot_carry_is_refused(changes, message):
 )
 def test_the_period_is_never_longer_than_the_clock_s(clock, period):
     assert example_facts(clock_mhz=clock).period_ns == period
+
+
+@pytest.mark.parametrize(
+    ("changes", "period"),
+    [
+        ({}, "5.000"),
+        ({"clock_mhz": 1000 / 7}, "3.500"),
+        ({"clock_mhz": 1000 / 6}, "3.000"),
+        ({"hls_period": 4.35}, "4.350"),  # 4349.9999... as a float times 1000
+        ({"hls_period": 10}, "10.000"),
+        ({"clock_mhz": 1000 / 15}, "7.500"),
+        ({"clock_mhz": 1000 / 9}, "4.500"),
+        ({"hls_period": 7, "clock_mhz": 1000 / 7}, "7.000"),
+    ],
+)
+def test_hls_schedules_for_half_of_the_clocks_period_or_for_what_is_asked(changes, period):
+    facts = example_facts(**changes)
+    assert facts.hls_period_ns == period
+    assert f"create_clock -period {period} " in render_scripts(facts)["run_hls.tcl"]
 
 
 def test_the_readme_lists_registers_files_and_commands():

@@ -288,6 +288,11 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
         ),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900; it must be 10 to 250 MHz."),
+        (("--project", "p", "--hls-period", 5), "Error: --hls-period needs --project FOLDER --kernel hls."),
+        (
+            ("--project", "p", "--kernel", "hls", "--hls-period", 10.5),
+            "Error: hls_period is 10.5; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
+        ),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),
         (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],

@@ -111,7 +111,7 @@ proc open_everything {fresh} {
 
 proc configure_solution {} {
     set_part xc7z020clg400-1
-    create_clock -period 10.000 -name default
+    create_clock -period 5.000 -name default
     # The default of Vivado HLS, with which the published design meets its clock; that of Vitis HLS is 27%.
     set_clock_uncertainty 12.5%
     # Two registers for each buffer address: without this option Vivado HLS makes one, and the register map moves.
