@@ -83,7 +83,7 @@ def _bases(format: Format) -> list[bytes]:
 @cache
 def all_formats() -> dict[str, Format]:
     """Every format by name."""
-    from tests.fuzz.kinds import board, caches, lines, networks, pictures, results, rtl, training
+    from tests.fuzz.kinds import board, caches, lines, networks, pictures, results, rtl, training, vivado
 
-    modules = (networks, board, training, lines, pictures, results, rtl, caches)
+    modules = (networks, board, training, lines, pictures, results, rtl, vivado, caches)
     return {format.name: format for module in modules for format in module.FORMATS}
