@@ -11,7 +11,7 @@ from datapath.manifest import Kernel
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
 from datapath.vivado.project import BoardProject, require_paths
-from datapath.vivado.scripts import CONTROL_INTERFACE, MEMORY_INTERFACE, readme_parts, render_build
+from datapath.vivado.scripts import CONTROL_INTERFACE, MEMORY_INTERFACE, readme_parts, render_build, render_procedures
 from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = (name.partition("_axi_")[2] for name in (CONTROL_INTERFACE, MEMORY_INTERFACE))
@@ -19,6 +19,10 @@ CONTROL_BUNDLE, MEMORY_BUNDLE = (name.partition("_axi_")[2] for name in (CONTROL
 
 HLS_SHARE = 0.5
 """Period that HLS schedules for, as a share of that of the accelerator's clock, where none is asked for."""
+
+LONGEST_PATH = 174
+"""Characters of the longest path that HLS makes below a project, not measured: ``hls/solution1/impl/ip/hdl/verilog/``, the top
+function's name, that of a stage with 80, of an array, and a suffix."""
 
 SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 """Files of `render_scripts`, as paths in the project."""
@@ -92,6 +96,8 @@ def render_scripts(facts: ProjectFacts) -> dict[str, str]:
         "argument_offsets": [f"0x{register:02X}" for register in Register if register is not Register.CONTROL],
         "lut_rom_depth": LUT_ROM_DEPTH,
         "parts": readme_parts(facts),
+        "procedures": render_procedures(facts.board),
+        "longest_path": LONGEST_PATH,
     }
     kernel = render_template("hls_gen", "project/kernel.tcl.j2", files=(*facts.sources, *facts.headers))
     build = render_build(facts, origin="the IP core of run_hls.tcl", kernel=kernel)

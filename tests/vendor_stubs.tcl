@@ -10,6 +10,7 @@
 # STUB_RUN     run that ends at 40%           STUB_BARE    0: switches need =true
 # STUB_REPORTS folder with timing.rpt, utilization.rpt and power.rpt, which the reports are copies of
 # STUB_VERSION what `version` says           STUB_CLOCK   frequency in Hz that the processing system gives
+# STUB_PLATFORM windows: the platform that Tcl names
 # STUB_FIXED   1: the frequency of an interface cannot be set
 #
 # A module reference is what the added Verilog says: its ports, the interfaces that their attributes name, and for a slave
@@ -442,6 +443,9 @@ if {$tool eq "vivado"} {
     define_vivado
 } else {
     define_hls [expr {$tool eq "vitis_hls"}]
+}
+if {[stub PLATFORM] ne ""} {
+    set tcl_platform(platform) [stub PLATFORM]
 }
 set argv0 $script
 source $script

@@ -5,6 +5,7 @@ Needs Jinja2, as `datapath.templates` does.
 
 from __future__ import annotations
 
+from datapath.boards import FIRST_RELEASE, TargetBoard
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
@@ -18,6 +19,15 @@ CONTROL_INTERFACE, MEMORY_INTERFACE = "s_axi_control", "m_axi_gmem"
 RESULTS = "results.json"
 """What Vivado reports of the implemented design, as a path in the project."""
 
+WINDOWS_PATH = 259
+"""Most characters of a path on Windows (AMD's article 52787: 260 with the end of the text)."""
+
+LONGEST_MADE = len(
+    "vivado/foldline.gen/sources_1/bd/overlay/ip/overlay_control_path_0/bd_0/ip/ip_10/bd_1a2b_psr_aclk_0_board.xdc"
+)
+"""Characters of the longest path that Vivado makes below a project for the block design of `build.tcl`: in the SmartConnect,
+a block design of its own. Names as in public projects of 2017.4 to 2024.2; those of the accelerator come on top."""
+
 README_PARTS = ("bitstream", "to_board", "registers", "results", "table")
 """Names of the texts of `readme_parts`."""
 
@@ -28,11 +38,38 @@ def render_build(project: BoardProject, *, origin: str, kernel: str) -> str:
     :param project: decides part, addresses and clock.
     :param origin: what the bitstream is made of, for the first lines: "the IP core of run_hls.tcl".
     :param kernel: Tcl of the kernel: the procedures `check_kernel`, before Vivado starts; `add_kernel`, in the new project;
-        `create_kernel`, the cell ``$kernel`` in the block design; `set_kernel_clock`, once the cells are connected; and
+        `kernel_files`, the files that Vivado copies into the block design, as paths in their folder; `create_kernel`, the cell ``$kernel`` in the block design; `set_kernel_clock`, once the cells are connected; and
         `order_sources`, before synthesis.
     """
-    values = _values(project) | {"origin": origin, "kernel_text": kernel}
+    values = _values(project) | {
+        "origin": origin,
+        "kernel_text": kernel,
+        "procedures": render_procedures(project.board),
+        "longest_made": LONGEST_MADE,
+        "first_release": first_release(project.board),
+    }
     return render_template(PACKAGE, "build.tcl.j2", **values)
+
+
+def render_procedures(board: TargetBoard) -> str:
+    """Tcl procedures that the scripts of a project share; deterministic.
+
+    They are `read_file PATH`; `files_below FOLDER PATTERN`; `check_folder FOLDER LONGEST`, an error where the tools cannot work
+    in a folder, with the characters of the longest path that they make below it; `release_numbers TEXT`; and
+    `check_release TOOL TEXT`, an error where the release in what a tool says of its version does not know the board's part.
+
+    :param board: whose part and first release count.
+    """
+    values = {"board": board, "first_release": first_release(board), "windows_path": WINDOWS_PATH}
+    return render_template(PACKAGE, "procedures.tcl.j2", **values)
+
+
+def first_release(board: TargetBoard) -> str:
+    """The first release of Vivado for the scripts of a project.
+
+    :param board: whose part must be known.
+    """
+    return max(FIRST_RELEASE, board.first_release, key=lambda release: [int(number) for number in release.split(".")])
 
 
 def readme_parts(project: BoardProject) -> dict[str, str]:

@@ -125,10 +125,8 @@ def test_a_missing_file_is_named_before_any_tool_runs(project, path):
 def test_a_folder_with_a_blank_is_refused(tmp_path):
     folder = write_project(tmp_path / "my project", example_facts())
     run = run_script(folder, "run_hls.tcl", tool="vitis_hls")
-    assert (run.status, run.errors) == (
-        1,
-        f"ERROR: The project's folder is '{folder}'; its path must be without blanks.\n",
-    )
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors.startswith(f"ERROR: The project's folder is '{folder}'; its path must be of ASCII letters, ")
 
 
 @needs_tclsh

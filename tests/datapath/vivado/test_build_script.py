@@ -201,6 +201,47 @@ def test_a_wrong_setting_is_refused_before_vivado_runs(project, environment, mes
     assert (run.status, run.errors, run.commands) == (1, f"ERROR: {message}\n", [])
 
 
+@pytest.mark.parametrize(
+    ("board", "version", "needed"),
+    [
+        ("kv260", "2020.2", "2020.2.2"),
+        ("kv260", "2020.2.1_AR12345", "2020.2.2"),
+        ("kv260", "2019.2", "2020.2.2"),
+        ("pynq-z2", "2019.1.3", "2019.2"),
+        ("zcu104", "2018.3", "2019.2"),
+    ],
+)
+def test_a_release_that_is_older_than_the_part_stops_before_anything_is_made(project, board, version, needed):
+    made, loaded = project(board), load_board(board)
+    (made.folder / f"{made.name}.bit").write_text("of an earlier build")
+    run = build(made, STUB_VERSION=version)
+    assert (run.status, run.commands) == (1, [["version", "-short"]])
+    assert run.errors == (
+        f"ERROR: This is Vivado {version}; {loaded.title} ({loaded.part}) needs Vivado {needed} or later.\n"
+    )
+    assert (made.folder / f"{made.name}.bit").is_file()
+
+
+@pytest.mark.parametrize("version", ["2020.2.2", "2021.1", "2022.2.1_AR000_1", "2100.1"])
+def test_a_later_release_builds(project, version):
+    assert build(project("kv260"), STUB_VERSION=version).status == 0
+
+
+def test_a_folder_that_vivado_does_not_take_is_refused_before_anything_is_made(kernel, tmp_path):
+    made = make_project(kernel, tmp_path / "my project")
+    run = build(made)
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors.startswith(f"ERROR: The project's folder is '{made.folder}'; its path must be of ASCII letters")
+
+
+def test_the_folder_is_also_checked_on_windows(project):
+    """A path of this system has no letter of a drive."""
+    made = project()
+    run = build(made, STUB_PLATFORM="windows")
+    assert (run.status, run.commands) == (1, [])
+    assert run.errors.startswith(f"ERROR: The project's folder is '{made.folder}'; it must be on a drive with a letter")
+
+
 def test_a_missing_hand_off_is_an_error(project):
     made = project()
     run = build(made, STUB_LAYOUT="none")

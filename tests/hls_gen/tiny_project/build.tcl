@@ -53,6 +53,74 @@ set ps_settings [list \
 # business of the image that the board boots; loading a bitstream does not touch them.
 set ps_bare_settings [list CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ 50]
 
+# --- What run_hls.tcl and build.tcl share; for Tcl 8.5, as in the tools ---
+
+# Most characters of a path on Windows (AMD's article 52787).
+set windows_path 259
+
+proc read_file {path} {
+    set stream [open $path]
+    set text [read $stream]
+    close $stream
+    return $text
+}
+
+# All files below a folder whose names match.
+proc files_below {folder pattern} {
+    set found [glob -nocomplain -types f -directory $folder $pattern]
+    foreach below [glob -nocomplain -types d -directory $folder *] {
+        lappend found {*}[files_below $below $pattern]
+    }
+    return $found
+}
+
+# The project's folder, before any tool starts. AMD's UG895 lists the characters that Vivado takes; make files and Tcl of
+# the tools do not quote their paths. `longest`: characters of the longest path that the tools make below the folder.
+proc check_folder {folder longest} {
+    set windows [expr {$::tcl_platform(platform) eq "windows"}]
+    regsub {^[A-Za-z]:/} $folder / path
+    if {$windows && $path eq $folder} {
+        error "The project's folder is '$folder'; it must be on a drive with a letter: map one with 'net use'."
+    }
+    if {![regexp {^(?:/[A-Za-z0-9_.~@-]*[A-Za-z0-9_~@-])+$} $path]} {
+        error "The project's folder is '$folder'; its path must be of ASCII letters, digits, '_', '-', '.', '~' and '@',\
+            without blanks, and no folder's name may end with a dot. Move the whole project folder."
+    }
+    set most [expr {$::windows_path - 1 - $longest}]
+    if {$windows && [string length $folder] > $most} {
+        error "The project's folder is '$folder', [string length $folder] characters; it must have at most $most, because\
+            Windows and the tools take no longer paths than $::windows_path characters. Move the whole project folder to a short path such as\
+            C:/foldline, or give it a drive with 'subst F: FOLDER' and start again from F:/."
+    }
+}
+
+# Year, number and update of a release in a text such as 2019.2, 2020.2.2 or 2022.2.1_AR000_1; else nothing.
+proc release_numbers {text} {
+    if {![regexp {(\d{4})\.0*(\d+)(?:\.0*(\d+))?} $text -> year number update]} {
+        return {}
+    }
+    return [list $year $number [expr {$update eq "" ? 0 : $update}]]
+}
+
+# `tool` is the name for people, `text` what the tool says of its version.
+proc check_release {tool text} {
+    set found [release_numbers $text]
+    if {![llength $found]} {
+        puts "WARNING: $tool says that its version is '$text', which is not a release such as 2019.2; it is not checked."
+        return
+    }
+    foreach have $found need [release_numbers 2019.2] {
+        if {$have < $need} {
+            error "This is $tool $text; TUL PYNQ-Z2 (xc7z020clg400-1) needs $tool 2019.2 or later."
+        }
+        if {$have > $need} {
+            return
+        }
+    }
+}
+
+# --- Settings and look-ups ---
+
 proc read_setting {variable default pattern what} {
     if {![info exists ::env($variable)]} {
         return $default
@@ -160,6 +228,14 @@ proc check_kernel {} {
             error "The IP core in $::core is made of another $path than the project's; run run_hls.tcl again."
         }
     }
+}
+
+proc kernel_files {} {
+    set found {}
+    foreach path [files_below $::core *] {
+        lappend found [string range $path [string length $::core/] end]
+    }
+    return $found
 }
 
 proc add_kernel {} {
@@ -320,13 +396,6 @@ proc complete_run {run args} {
 
 # --- What Vivado reports ---
 
-proc read_file {path} {
-    set stream [open $path]
-    set text [read $stream]
-    close $stream
-    return $text
-}
-
 # The number in a report's row, which must be the same wherever the report has the row. Names as in the parts of several
 # families; an asterisk behind one refers to a footnote.
 proc row_number {text names what} {
@@ -481,15 +550,6 @@ proc implement {} {
     return $lacking
 }
 
-# All files of this name below a folder.
-proc files_below {folder file_name} {
-    set found [glob -nocomplain -types f -directory $folder $file_name]
-    foreach below [glob -nocomplain -types d -directory $folder *] {
-        lappend found {*}[files_below $below $file_name]
-    }
-    return $found
-}
-
 # PYNQ finds the two by their common name, and so does Foldline's driver the manifest. Vivado writes the .hwh file below
 # foldline.srcs up to 2020.1, below foldline.gen since.
 proc collect {} {
@@ -506,6 +566,17 @@ proc collect {} {
     puts "INFO: $::name.bit, $::name.hwh, $::manifest and $::name.npz are in $::here; the board needs all four."
 }
 
+# Before anything is made. The files of an IP core of HLS are copied into the block design, with their long names.
+proc check_tool {} {
+    set longest 109
+    foreach path [kernel_files] {
+        set copied [file join vivado foldline.gen sources_1 bd $::system ipshared 1a2b $path]
+        set longest [expr {max($longest, [string length $copied])}]
+    }
+    check_folder $::here $longest
+    check_release Vivado [version -short]
+}
+
 proc build {} {
     cd $::here
     set ::jobs [read_setting FOLDLINE_JOBS 4 {^[1-9]\d*$} "an integer of 1 or more"]
@@ -514,6 +585,7 @@ proc build {} {
         error "The project lacks $::manifest; it must lie beside build.tcl as generated."
     }
     check_kernel
+    check_tool
     # Files of an earlier build must not be taken for those of this one.
     foreach file_name [list $::name.bit $::name.hwh results.json] {
         file delete [file join $::here $file_name]

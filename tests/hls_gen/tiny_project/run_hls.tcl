@@ -43,6 +43,74 @@ set vectors tb/vectors.txt
 # Offsets of the registers of the function's arguments, in their order, as the driver expects them.
 set argument_offsets {0x10 0x18 0x20 0x28 0x34}
 
+# --- What run_hls.tcl and build.tcl share; for Tcl 8.5, as in the tools ---
+
+# Most characters of a path on Windows (AMD's article 52787).
+set windows_path 259
+
+proc read_file {path} {
+    set stream [open $path]
+    set text [read $stream]
+    close $stream
+    return $text
+}
+
+# All files below a folder whose names match.
+proc files_below {folder pattern} {
+    set found [glob -nocomplain -types f -directory $folder $pattern]
+    foreach below [glob -nocomplain -types d -directory $folder *] {
+        lappend found {*}[files_below $below $pattern]
+    }
+    return $found
+}
+
+# The project's folder, before any tool starts. AMD's UG895 lists the characters that Vivado takes; make files and Tcl of
+# the tools do not quote their paths. `longest`: characters of the longest path that the tools make below the folder.
+proc check_folder {folder longest} {
+    set windows [expr {$::tcl_platform(platform) eq "windows"}]
+    regsub {^[A-Za-z]:/} $folder / path
+    if {$windows && $path eq $folder} {
+        error "The project's folder is '$folder'; it must be on a drive with a letter: map one with 'net use'."
+    }
+    if {![regexp {^(?:/[A-Za-z0-9_.~@-]*[A-Za-z0-9_~@-])+$} $path]} {
+        error "The project's folder is '$folder'; its path must be of ASCII letters, digits, '_', '-', '.', '~' and '@',\
+            without blanks, and no folder's name may end with a dot. Move the whole project folder."
+    }
+    set most [expr {$::windows_path - 1 - $longest}]
+    if {$windows && [string length $folder] > $most} {
+        error "The project's folder is '$folder', [string length $folder] characters; it must have at most $most, because\
+            Windows and the tools take no longer paths than $::windows_path characters. Move the whole project folder to a short path such as\
+            C:/foldline, or give it a drive with 'subst F: FOLDER' and start again from F:/."
+    }
+}
+
+# Year, number and update of a release in a text such as 2019.2, 2020.2.2 or 2022.2.1_AR000_1; else nothing.
+proc release_numbers {text} {
+    if {![regexp {(\d{4})\.0*(\d+)(?:\.0*(\d+))?} $text -> year number update]} {
+        return {}
+    }
+    return [list $year $number [expr {$update eq "" ? 0 : $update}]]
+}
+
+# `tool` is the name for people, `text` what the tool says of its version.
+proc check_release {tool text} {
+    set found [release_numbers $text]
+    if {![llength $found]} {
+        puts "WARNING: $tool says that its version is '$text', which is not a release such as 2019.2; it is not checked."
+        return
+    }
+    foreach have $found need [release_numbers 2019.2] {
+        if {$have < $need} {
+            error "This is $tool $text; TUL PYNQ-Z2 (xc7z020clg400-1) needs $tool 2019.2 or later."
+        }
+        if {$have > $need} {
+            return
+        }
+    }
+}
+
+# --- Steps ---
+
 # The steps with their defaults, then the environment, then the arguments.
 proc read_steps {arguments} {
     array set steps {csim 1 csynth 1 cosim 0 export 1}
@@ -71,16 +139,14 @@ proc read_switch {name value} {
     return $value
 }
 
-# All files of this script, before any tool starts. The make files of the tools do not support spaces in a path.
+# All files of this script, before any tool starts.
 proc check_files {} {
     foreach path [concat $::sources $::headers $::testbench $::vectors] {
         if {![file exists $path]} {
             error "The project lacks $path; it must lie beside run_hls.tcl as generated."
         }
     }
-    if {[regexp {\s} $::here]} {
-        error "The project's folder is '$::here'; its path must be without blanks."
-    }
+    check_folder $::here 174
 }
 
 # An optional setting that some versions of the tools do not have.
@@ -124,15 +190,6 @@ proc configure_solution {} {
     optional_setting config_interface -m_axi_max_widen_bitwidth 0
 }
 
-# All files below a folder whose names match.
-proc files_below {folder pattern} {
-    set found [glob -nocomplain -types f -directory $folder $pattern]
-    foreach below [glob -nocomplain -types d -directory $folder *] {
-        lappend found {*}[files_below $below $pattern]
-    }
-    return $found
-}
-
 # The registers of the core, in its header of constants, must have the offsets that the driver expects.
 proc check_core {} {
     set core [file join $::here hls solution1 impl ip]
@@ -143,9 +200,7 @@ proc check_core {} {
     if {$constants eq ""} {
         error "export_design left no x*_hw.h below $core/drivers, so the register map cannot be checked."
     }
-    set stream [open $constants]
-    set text [read $stream]
-    close $stream
+    set text [read_file $constants]
     set offsets {}
     foreach {- offset} [regexp -all -inline {\#define\s+\w+_ADDR_\w+_DATA\s+0x([0-9a-fA-F]+)} $text] {
         lappend offsets [format 0x%02X 0x$offset]
