@@ -15,7 +15,7 @@ from datapath.errors import ConfigError
 from datapath.kernel_result import KernelResult
 from datapath.manifest import Kernel
 from datapath.version import TOOL
-from datapath.vivado.project import board_manifest, design_digest, known_answers
+from datapath.vivado.project import board_manifest, design_digest, known_answers, project_name
 from hls_gen.project_scripts import ProjectFacts, render_scripts
 from hls_gen.resources.fit import check_fits
 from hls_gen.resources.kernel_memories import kernel_memories
@@ -35,6 +35,7 @@ def render(
     lines: Sequence[tuple[np.ndarray, KernelResult]],
     clock_mhz: float | None = None,
     hls_period: float | None = None,
+    name: str | None = None,
 ) -> dict[str, str]:
     """All files of a project but the design, text by path; deterministic.
 
@@ -44,9 +45,10 @@ def render(
         them for the manifest.
     :param clock_mhz: clock of the accelerator, MHz; None takes the board's.
     :param hls_period: period that HLS schedules for, ns; None takes half of the clock's.
+    :param name: of the bitstream and of what belongs to it, see `project_name`.
     :raises DesignError: the weights do not fit the board's part, or a limit exceeds the kernel's counters.
     :raises ConfigError: a clock that the board does not make, a period for HLS that is not positive or longer than the
-        clock's, or no line.
+        clock's, another name than a script takes, or no line.
     """
     if not lines:
         raise ConfigError("lines is empty; the test bench needs one line or more.")
@@ -57,7 +59,7 @@ def render(
     )
     architecture = Architecture.of(design)
     facts = ProjectFacts(
-        name=str(design.experiment),
+        name=project_name(name, design),
         digest=design_digest(design),
         tool=TOOL,
         board=board,

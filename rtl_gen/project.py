@@ -22,6 +22,7 @@ from datapath.vivado.project import (
     board_manifest,
     design_digest,
     known_answers,
+    project_name,
     require_paths,
 )
 from datapath.vivado.scripts import CONTROL_INTERFACE, MEMORY_INTERFACE, readme_parts, render_build
@@ -46,6 +47,7 @@ def render_project(
     *,
     lines: Sequence[tuple[np.ndarray, KernelResult]],
     clock_mhz: float | None = None,
+    name: str | None = None,
 ) -> dict[str, str]:
     """All files of a project but the design, text by path; deterministic.
 
@@ -53,13 +55,14 @@ def render_project(
     :param board: decides the part, addresses and clock.
     :param lines: raw columns [T, I], and the expected result; `known_answers` chooses some of them for the manifest.
     :param clock_mhz: clock of the accelerator, MHz; None takes the board's.
+    :param name: of the bitstream and of what belongs to it, see `project_name`.
     :raises DesignError: a limit exceeds the kernel's counters.
-    :raises ConfigError: a clock that the board does not make, or no line.
+    :raises ConfigError: a clock that the board does not make, another name than a script takes, or no line.
     """
     if not lines:
         raise ConfigError("lines is empty; the manifest needs one known-answer line or more.")
     project = BoardProject(
-        name=str(design.experiment),
+        name=project_name(name, design),
         digest=design_digest(design),
         tool=TOOL,
         board=board,

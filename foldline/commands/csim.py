@@ -8,12 +8,29 @@ import click
 
 from foldline.commands.lines import Hardware, LineOptions, line_options, verify_lines
 from foldline.commands.options import DESIGN, FILE, GroupedCommand, folding_options
+from foldline.console.echo import echo
+
+
+def _print_include(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from hls_gen.toolchain import find_types
+
+        echo(str(find_types()))
+        context.exit()
 
 
 @click.command("csim", cls=GroupedCommand)
 @click.argument("design_path", metavar=DESIGN, type=FILE)
 @line_options
 @folding_options
+@click.option(
+    "--print-include",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_include,
+    help="Print the folder with ap_int.h, ap_fixed.h and hls_stream.h, and exit: make csim AP_TYPES=$(foldline csim --print-include).",
+)
 def command(design_path: Path, folding: dict[str, int | None], **options) -> None:
     """Compute text lines with the HLS library as compiled C++, and verify them against the simulator.
 

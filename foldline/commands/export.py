@@ -45,6 +45,9 @@ _open = option_group("Project for open tools")
     heading="Project",
     shown=(Kernel.HLS, Kernel.RTL),
 )
+@_project(
+    "--name", help="Name of the bitstream and of what belongs to it: NAME.bit, .npz, .json [default: the network's]."
+)
 @_project("--board", metavar=BOARD, help=f"Board of the project, or its file [default: {DEFAULT_BOARD}].")
 @_project("--clock-mhz", type=float, help="Clock of the project's accelerator, in MHz [default: the board's].")
 @_project(
@@ -94,6 +97,7 @@ def command(
     output: Path | None,
     project: Path | None,
     kernel: str | None,
+    name: str | None,
     board: str | None,
     clock_mhz: float | None,
     hls_period: float | None,
@@ -136,8 +140,8 @@ def command(
         raise click.UsageError("--target needs --project FOLDER, and goes with none of --kernel, --board and --lines.")
     if output is None and project is None and rtl is None and test_image is None:
         raise click.UsageError("Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE.")
-    if project is None and (kernel is not None or board is not None or clock_mhz is not None or lines):
-        raise click.UsageError("--kernel, --board, --clock-mhz and --lines need --project FOLDER.")
+    if project is None and (lines or any(value is not None for value in (kernel, name, board, clock_mhz))):
+        raise click.UsageError("--kernel, --name, --board, --clock-mhz and --lines need --project FOLDER.")
     _require_hls(hls_period, kernel=kernel)
     _require_needed(force=force, folder=project or rtl, baud=baud, target=target)
     _require_own_buffers(limits, output=output, held=project or rtl or design_path)
@@ -158,10 +162,10 @@ def command(
     for note in network.notes:
         echo(note, err=True)
     if target is not None:
-        _write_serial_project(design, project, clock_mhz=clock_mhz, baud=baud, force=force)
+        _write_serial_project(design, project, name=name, clock_mhz=clock_mhz, baud=baud, force=force)
     elif project is not None:
-        asked = {"board": board, "clock_mhz": clock_mhz, "hls_period": hls_period}
-        _write_project(design, project, kernel=kernel, images=lines, force=force, **asked)
+        options = {"name": name, "board": board, "clock_mhz": clock_mhz, "hls_period": hls_period}
+        _write_project(design, project, kernel=kernel, images=lines, force=force, **options)
     if rtl is not None:
         _write_rtl(design, rtl, force=force)
     if output is not None:

@@ -54,6 +54,7 @@ def export_project(
     clock_mhz: float | None = None,
     hls_period: float | None = None,
     images: Sequence[Path] = (),
+    name: str | None = None,
     force: bool = False,
 ) -> ExportedProject:
     """Write a project for a board.
@@ -66,9 +67,10 @@ def export_project(
     :param hls_period: period that HLS schedules for, ns, of the HLS kernel; None takes half of the clock's.
     :param images: images and folders of images. The HLS kernel's test bench computes them after random and synthetic
         lines; of the RTL kernel they are the first that may become known-answer lines.
+    :param name: of the bitstream and of what belongs to it, see `project_name`.
     :param force: replace generated files that were edited.
     :raises ConfigError: an unknown board, a clock that it does not make, a period for HLS that is not positive, longer
-        than the clock's or not for the HLS kernel, or the published kernel.
+        than the clock's or not for the HLS kernel, another name than a script takes, or the published kernel.
     :raises DesignError: the weights do not fit the board's part.
     :raises FileError, ImageError, DataError: an image cannot be read; the folder holds other files or edited ones, or cannot be
         written.
@@ -86,11 +88,9 @@ def export_project(
     fit = check_fits(rtl_memories(design) if rtl else kernel_memories(Architecture.of(design)), chosen)
     given, made = [*_image_lines(design, images)], [*random_lines(design), *synthetic_lines(design)]
     lines = expected_lines(design, [*given, *made] if rtl else [*made, *given])
-    if rtl:
-        files = render_project(design, chosen, lines=lines, clock_mhz=clock_mhz)
-    else:
-        files = render(design, chosen, lines=lines, clock_mhz=clock_mhz, hls_period=hls_period)
-    written = write_project(folder, files, design, force=force)
+    place = {"lines": lines, "clock_mhz": clock_mhz, "name": name}
+    files = render_project(design, chosen, **place) if rtl else render(design, chosen, **place, hls_period=hls_period)
+    written = write_project(folder, files, design, name=name, force=force)
     if rtl:
         answers = answers_of(lines)
         count, labels = len(answers), sum(len(answer.labels) for answer in answers)

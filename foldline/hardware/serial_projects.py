@@ -27,7 +27,13 @@ class ExportedSerialProject:
 
 
 def export_serial_project(
-    design: Design, folder: Path, *, clock_mhz: float | None = None, baud: int | None = None, force: bool = False
+    design: Design,
+    folder: Path,
+    *,
+    clock_mhz: float | None = None,
+    baud: int | None = None,
+    name: str | None = None,
+    force: bool = False,
 ) -> ExportedSerialProject:
     """Write a project, and the design beside it.
 
@@ -35,14 +41,15 @@ def export_serial_project(
     :param folder: a new or empty folder, or one with a project of the same kind.
     :param clock_mhz: of the accelerator, MHz; None takes the default.
     :param baud: rate of the serial line, bit/s; None takes the default.
+    :param name: of the bitstream and the design, see `project_name`.
     :param force: replace generated files that were edited.
-    :raises ConfigError: a clock or a rate that is not possible, or a folding that is slower than the line.
+    :raises ConfigError: a clock, a rate or a name that is not possible, or a folding that is slower than the line.
     :raises DesignError: a limit of the design exceeds the counters.
     :raises FileError: the folder holds other files or edited ones, or cannot be written.
     """
     given = {"clock_mhz": clock_mhz, "baud": baud}
-    settings = SerialSettings(**{name: value for name, value in given.items() if value is not None})
-    files = render_serial(design, settings)
-    written = write_project(folder, files, design, force=force)
+    settings = SerialSettings(**{field: value for field, value in given.items() if value is not None})
+    files = render_serial(design, settings, name=name)
+    written = write_project(folder, files, design, name=name, force=force)
     come, taken = clocks_per_column(design, settings)
     return ExportedSerialProject(files=written, settings=settings, come=come, taken=taken)

@@ -31,8 +31,14 @@ def test_the_same_facts_give_the_same_bytes_with_a_banner_in_each_file(board):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "a b"}, "name is 'a b'; it must be letters, digits, '_', '.' and '-'."),
-        ({"name": "../a"}, "name is '../a'; it must be letters, digits, '_', '.' and '-'."),
+        *(
+            (
+                {"name": name},
+                f"name is {name!r}; it must be 1 to 64 letters, digits, '_', '.' and '-', beginning with a letter, a digit or '_' "
+                "and not ending with '.'.",
+            )
+            for name in ("a b", "../a", "-a", "a.", "a" * 65, "")
+        ),
         ({"clock_mhz": 5}, "clock_mhz is 5; it must be 10 to 250 MHz."),
         ({"sources": ()}, "sources is empty; it must be one file or more."),
         (

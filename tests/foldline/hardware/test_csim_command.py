@@ -300,3 +300,15 @@ def test_verify_builds_what_the_header_holds_in_its_folding(csim_builds, csim_de
     (design,) = built
     assert design.folding == folding
     assert design.same_network(csim_design)
+
+
+def test_the_folder_of_the_types_is_printed(monkeypatch, tmp_path):
+    """Without a design: for `make csim AP_TYPES=$(foldline csim --print-include)` in a project."""
+    for name in ("ap_fixed.h", "ap_int.h", "hls_stream.h"):
+        (tmp_path / "include" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "include" / name).touch()
+    monkeypatch.setenv("XILINX_HLS", str(tmp_path))
+    printed = run("csim", "--print-include")
+    assert (printed.exit_code, printed.stdout) == (0, f"{tmp_path / 'include'}\n")
+    (tmp_path / "include" / "ap_int.h").unlink()
+    fails(f"$XILINX_HLS is {tmp_path}, but {tmp_path / 'include'} has no ap_int.h.", "csim", "--print-include")

@@ -88,6 +88,28 @@ def test_without_an_option_the_project_is_of_the_rtl_kernel(saved, tmp_path):
     assert "xck26" in (folder / "build.tcl").read_text()
 
 
+KINDS = pytest.mark.parametrize(
+    "options", [["--kernel", "rtl"], ["--kernel", "hls"], ["--target", "ecp5"]], ids=lambda words: words[1]
+)
+
+
+@KINDS
+def test_a_project_has_the_name_that_is_asked_for(options, saved, tmp_path):
+    """Nothing but the text of the name differs from the project without the option, and no file of the earlier name stays."""
+    experiment = str(Design.load(saved).experiment)
+    folder = tmp_path / "project"
+    assert run("export", saved, "--project", folder, *options).exit_code == 0
+    usual = contents(folder)
+    assert run("export", saved, "--project", folder, *options, "--name", "slow.1").exit_code == 0
+    named = contents(folder)
+    assert set(named) == {path.replace(experiment, "slow.1") for path in usual}
+    assert Design.load(folder / "slow.1.npz") == Design.load(saved)
+    for path in ("Makefile", "build.tcl" if options[0] == "--kernel" else "synth.ys"):
+        text = usual[path].decode()
+        assert re.search(f"{experiment}(?!, design)", text)
+        assert named[path].decode() == re.sub(f"{experiment}(?!, design)", "slow.1", text)  # a banner names the network
+
+
 @pytest.mark.parametrize("kernel", ["rtl", "hls"])
 def test_a_project_is_the_same_each_time_and_replaces_another_ones_sources(kernel, saved, tmp_path):
     """Of a network with peepholes; the one without any leaves none behind."""
@@ -101,9 +123,7 @@ def test_a_project_is_the_same_each_time_and_replaces_another_ones_sources(kerne
     assert contents(tmp_path / "again") == contents(tmp_path / "project")
 
 
-@pytest.mark.parametrize(
-    "options", [["--kernel", "rtl"], ["--kernel", "hls"], ["--target", "ecp5"]], ids=lambda words: words[1]
-)
+@KINDS
 def test_an_edited_file_of_a_project_is_replaced_by_force_alone(options, saved, tmp_path):
     folder = tmp_path / "project"
     assert run("export", saved, "--project", folder, *options).exit_code == 0
@@ -284,7 +304,7 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
         ((), "Error: Give -o FILE, --project FOLDER, --rtl FOLDER or --test-image FILE."),
         (
             ("-o", "x.hpp", "--board", "kv260"),
-            "Error: --kernel, --board, --clock-mhz and --lines need --project FOLDER.",
+            "Error: --kernel, --name, --board, --clock-mhz and --lines need --project FOLDER.",
         ),
         (("--project", "p", "--board", "pynq-z9"), "Error: There is no board 'pynq-z9'; did you mean 'pynq-z2'?"),
         (("--project", "p", "--clock-mhz", 900), "Error: clock_mhz is 900; it must be 10 to 250 MHz."),
@@ -294,6 +314,19 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
             "Error: hls_period is 10.5; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
         ),
         (("--project", "p", "--pe-out", 6), "Error: pe_out is 6; it must be 1 to the 5 classes."),
+        (
+            ("--project", "p", "--name", "two words"),
+            "Error: name is 'two words'; it must be 1 to 64 letters, digits, '_', '.' and '-', beginning with a letter, a digit "
+            "or '_' and not ending with '.'.",
+        ),
+        (
+            ("--project", "p", "--kernel", "hls", "--name", "Results"),
+            "Error: name is 'Results'; Results.json is a file of the project's tools. Choose another name.",
+        ),
+        (
+            ("--project", "p", "--target", "ecp5", "--name", "report"),
+            "Error: name is 'report'; report.json is a file of the project's tools. Choose another name.",
+        ),
         (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],
 )
