@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from datapath.architecture import Architecture
 from datapath.design import Design
-from datapath.errors import FileError
+from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, is_folder
 from datapath.manifest import Kernel, Manifest
 from datapath.quoting import quoted
@@ -80,6 +80,20 @@ def read_project(folder: str | os.PathLike) -> BuiltProject:
         )
     _require_manifest(folder / f"{name}.json", vivado, design)
     return BuiltProject(folder=folder, design=design, vivado=vivado, hls=hls)
+
+
+def read_projects(folders: Sequence[str | os.PathLike]) -> tuple[BuiltProject, ...]:
+    """Read several built projects.
+
+    :param folders: of the projects.
+    :raises ConfigError: a folder is given twice.
+    :raises FileError: see `read_project`.
+    """
+    real = [os.path.realpath(folder) for folder in folders]
+    for place, folder in enumerate(folders):
+        if real[place] in real[:place]:
+            raise ConfigError(f"{folder} is given twice; the projects must differ.")
+    return tuple(read_project(folder) for folder in folders)
 
 
 def _require_same_build(folder: Path, vivado: VivadoResults, hls: HlsResults) -> None:

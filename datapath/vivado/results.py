@@ -148,6 +148,11 @@ def read_results(path: Path) -> VivadoResults:
         raise FileError(
             f"{path}: reachable_mhz is {reachable:g}; it must be 1000 / (period_ns - wns), rounded down, {expected:g}."
         )
+    whole, core = fields.resources(_RESOURCES), fields.resources(_CORE) if fields.has_any(_CORE) else None
+    for name in _RESOURCES if core else ():
+        part, most = getattr(core, name), getattr(whole, name)
+        if part > most:
+            raise FileError(f"{path}: core_{name} is {part:g}; it must be at most {name}, {most:g}.")
     return VivadoResults(
         kernel=fields.kernel(*KERNELS),
         design=fields.text("design", _DIGEST),
@@ -159,8 +164,8 @@ def read_results(path: Path) -> VivadoResults:
         wns=wns,
         whs=fields.number("whs", -MAX_NS, MAX_NS),
         reachable_mhz=reachable,
-        resources=fields.resources(_RESOURCES),
-        core=fields.resources(_CORE) if fields.has_any(_CORE) else None,
+        resources=whole,
+        core=core,
         power_w=fields.number("power_w", 0, MAX_WATTS),
     )
 
@@ -271,8 +276,12 @@ class _Fields:
         blocks = self.entries[bram36]
         if not _is_number(blocks) or not 0 <= blocks <= MAX_RESOURCES or blocks * 2 != int(blocks * 2):
             raise self.refuse(bram36, blocks, f"a multiple of 0.5, of 0 to {MAX_RESOURCES}")
-        counts = (self.integer(name, 0, MAX_RESOURCES) for name in (luts, ffs, dsps))
-        return Resources(bram36=float(blocks), **dict(zip(("luts", "ffs", "dsps"), counts, strict=True)))
+        return Resources(
+            luts=self.integer(luts, 1, MAX_RESOURCES),
+            ffs=self.integer(ffs, 1, MAX_RESOURCES),
+            bram36=float(blocks),
+            dsps=self.integer(dsps, 0, MAX_RESOURCES),
+        )
 
     def loops(self, name: str) -> dict[str, HlsLoop]:
         entries = self.entries[name]

@@ -29,6 +29,14 @@ from foldline.console.echo import echo
 @option_group("Target")(
     "--labels", type=int, help="Labels of a line, for the rtl kernel [default: the design's limit]."
 )
+@option_group("Target")(
+    "--measured",
+    "projects",
+    metavar="PROJECT",
+    multiple=True,
+    type=FILE,
+    help="Folder of a project of the same kernel that Vivado has built: refit the models to its results.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
 def command(
     source: Path,
@@ -39,17 +47,23 @@ def command(
     kernel: str,
     labels: int | None,
     limits: dict[str, int | None],
+    projects: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Estimate cycles and resources of a design in a folding, without synthesis.
 
     A folding option that is not given keeps the design's value. LSTM-PYNQ's kernel has no PE_OUT: its is 1.
     docs/estimates.md compares estimates with measurements.
+
+    --measured may be given several times. The projects may be of other foldings and networks; look-up tables and flip-flops
+    are scaled to theirs, and the depths of the pipelines are those that HLS reported.
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
+    from datapath.vivado.built_project import read_projects
     from foldline.hardware.estimate import as_json as json_of
     from foldline.hardware.estimate import estimate, report
+    from foldline.hardware.refit import refit
     from foldline.networks import chosen_folding, chosen_limits
 
     if labels is not None and kernel != Kernel.RTL.value:
@@ -64,6 +78,7 @@ def command(
         clock_mhz=clock_mhz,
         columns=columns,
         labels=labels,
+        refit=refit(read_projects(projects)) if projects else None,
     )
     if as_json:
         echo(json_line(json_of(found)))

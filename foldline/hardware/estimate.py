@@ -6,20 +6,19 @@ No figure is a measurement, except those of a published overlay, where network a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-import hls_gen.resources
-import rtl_gen.resources
 from datapath.architecture import Architecture
 from datapath.boards import DEFAULT_BOARD, TargetBoard, load_board
-from datapath.cycles import Cycles, cycles_of, operations_per_column
+from datapath.cycles import DEPTHS, Cycles, cycles_of, operations_per_column
 from datapath.errors import ConfigError
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS, PublishedOverlay, published_overlay
 from datapath.resources import ResourceEstimate, Resources
 from foldline.console.text import plain_table
-
-RESOURCE_TITLES = {"luts": "LUT", "ffs": "FF", "bram36": "BRAM36", "dsps": "DSP"}
+from foldline.hardware.refit import Refit
+from foldline.hardware.refit_report import refit_json, refit_lines
+from foldline.hardware.resource_models import RESOURCE_TITLES, resources_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +26,7 @@ class Estimate:
     """An architecture on a kernel, a board and a clock, for lines of `columns` columns.
 
     `labels` is the number of labels of a line, None for as many as fit; only the cycles of the RTL kernel depend on it.
+    `refit` has the models that were refitted to built projects; None for the models as they are.
     """
 
     architecture: Architecture
@@ -37,6 +37,17 @@ class Estimate:
     labels: int | None
     cycles: Cycles
     resources: ResourceEstimate
+    refit: Refit | None = None
+
+    @property
+    def unfitted(self) -> Estimate:
+        """By the models as they are."""
+        return replace(
+            self,
+            cycles=cycles_of(self.architecture, self.kernel),
+            resources=resources_of(self.architecture, self.kernel),
+            refit=None,
+        )
 
     @property
     def cycles_per_column(self) -> float:
@@ -82,17 +93,6 @@ class Estimate:
         return overlay if same and self.kernel is Kernel.PUBLISHED else None
 
 
-def resources_of(architecture: Architecture, kernel: Kernel) -> ResourceEstimate:
-    """Estimated resources of an architecture on a kernel.
-
-    :param architecture: dimensions, widths, folding and limits.
-    :param kernel: `rtl_gen.resources` has the model of the RTL kernel, `hls_gen.resources` that of the other two.
-    """
-    if kernel is Kernel.RTL:
-        return rtl_gen.resources.estimate_resources(architecture)
-    return hls_gen.resources.estimate_resources(architecture, kernel)
-
-
 def line_columns(asked: int | None, architecture: Architecture) -> int:
     """Columns of the modelled line.
 
@@ -115,6 +115,7 @@ def estimate(
     clock_mhz: float | None = None,
     columns: int | None = None,
     labels: int | None = None,
+    refit: Refit | None = None,
 ) -> Estimate:
     """Estimate an architecture.
 
@@ -124,8 +125,9 @@ def estimate(
     :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `line_columns`.
     :param labels: of a line; None for as many as the output buffer holds. Only the cycles of the RTL kernel depend on it.
-    :raises ConfigError: no such board, a clock that it does not make, a line that exceeds the limits, or a folding that the kernel
-        does not have.
+    :param refit: models that were refitted to built projects, see `foldline.hardware.refit`; None takes the models as they are.
+    :raises ConfigError: no such board, a clock that it does not make, a line that exceeds the limits, a folding that the kernel
+        does not have, or a refit of another kernel.
     """
     on = board if isinstance(board, TargetBoard) else load_board(board)
     most = architecture.limits.labels
@@ -136,6 +138,9 @@ def estimate(
             f"pe_out is {architecture.folding.pe_out}; it must be 1 in the published kernel, which computes one class at a "
             "time."
         )
+    if refit is not None:
+        refit.require_kernel(kernel)
+    resources = resources_of(architecture, kernel)
     return Estimate(
         architecture=architecture,
         kernel=kernel,
@@ -143,8 +148,9 @@ def estimate(
         clock_mhz=on.clock(clock_mhz),
         columns=line_columns(columns, architecture),
         labels=labels,
-        cycles=cycles_of(architecture, kernel),
-        resources=resources_of(architecture, kernel),
+        cycles=cycles_of(architecture, kernel, refit.depths if refit else DEPTHS),
+        resources=refit.resources(resources) if refit else resources,
+        refit=refit,
     )
 
 
@@ -161,6 +167,8 @@ def report(found: Estimate) -> Iterator[str]:
         f"Modelled: {found.columns_per_second:.0f} columns/s, {found.lines_per_second:.1f} lines/s, {found.gops:.1f} "
         f"GOPS; a line of {found.columns} columns takes {found.milliseconds:.3f} ms."
     )
+    if found.refit and found.refit.pipelines:
+        yield f"By the model before its refit: a line of {found.columns} columns takes {found.unfitted.milliseconds:.3f} ms."
     overlay = found.published
     if overlay is not None:
         yield (
@@ -173,7 +181,12 @@ def report(found: Estimate) -> Iterator[str]:
         labels = found.architecture.limits.labels if found.labels is None else found.labels
         yield (
             f"The cycles of a line are exact, with {labels} labels: the simulation of the RTL takes as many (docs/rtl.md). "
-            f"Resources are what yosys would count for a 7-series part ({found.resources.counted_by}); Vivado counts others."
+            + (
+                f"Look-up tables and flip-flops are refitted to the counts of {found.resources.counted_by}."
+                if found.refit
+                else f"Resources are what yosys would count for a 7-series part ({found.resources.counted_by}); Vivado counts "
+                "others."
+            )
         )
     yield ""
     yield from plain_table(list(_resource_rows(found)), text_columns=1)
@@ -184,6 +197,10 @@ def report(found: Estimate) -> Iterator[str]:
             f"Published, counted by Vivado 2017.4: {overlay.luts} LUT, {overlay.ffs} FF, {overlay.bram36:g} BRAM36, "
             f"{overlay.dsps} DSP."
         )
+    if found.refit:
+        resources = {"estimated": found.unfitted.resources.total, "refitted": found.resources.total}
+        yield ""
+        yield from refit_lines(found.refit, found.board, **resources)
 
 
 def too_large(found: Estimate) -> str | None:
@@ -218,7 +235,7 @@ def _stage_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
 
 def _resource_rows(found: Estimate) -> Iterator[tuple[str, ...]]:
     total = found.resources.total
-    yield ("estimated", *RESOURCE_TITLES.values())
+    yield ("refitted" if found.refit else "estimated", *RESOURCE_TITLES.values())
     for block in found.resources.blocks:
         yield (block.title, *_figures(block.resources))
     yield ("all", *_figures(total))
@@ -264,4 +281,5 @@ def as_json(found: Estimate) -> dict:
         "fits": not found.exceeded,
         "exceeded": list(found.exceeded),
         "published": overlay and {name: getattr(overlay, name) for name in measured},
+        "refit": found.refit and refit_json(found.refit, found.board, estimated=found.unfitted.resources.total),
     }
