@@ -9,7 +9,7 @@ from datapath.boards import FIRST_RELEASE, TargetBoard
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
-from datapath.vivado.project import BoardProject
+from datapath.vivado.project import FOLDER_PATTERN, BoardProject
 
 PACKAGE = "datapath.vivado"
 
@@ -60,7 +60,12 @@ def render_procedures(board: TargetBoard) -> str:
 
     :param board: whose part and first release count.
     """
-    values = {"board": board, "first_release": first_release(board), "windows_path": WINDOWS_PATH}
+    values = {
+        "board": board,
+        "first_release": first_release(board),
+        "windows_path": WINDOWS_PATH,
+        "folder_pattern": FOLDER_PATTERN,
+    }
     return render_template(PACKAGE, "procedures.tcl.j2", **values)
 
 

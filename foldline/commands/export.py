@@ -237,6 +237,8 @@ def _write_rtl(design, folder: Path, *, force: bool) -> None:
 
 def _write_project(design, folder: Path, *, kernel: str | None, **options: object) -> None:
     from datapath.architecture import Architecture
+    from datapath.quoting import quoted
+    from datapath.vivado.project import path_is_suitable
     from foldline.console.text import counted
     from foldline.hardware.estimate import estimate, too_large
     from foldline.hardware.projects import export_project
@@ -253,6 +255,12 @@ def _write_project(design, folder: Path, *, kernel: str | None, **options: objec
     warning = too_large(found)
     if warning is not None:
         echo(f"Weights and logic together: {warning} See `foldline estimate` and `foldline explore`.", err=True)
+    if not path_is_suitable(folder):
+        echo(
+            f"{quoted(str(folder.resolve()))} is not a path for the vendor's tools: they need ASCII letters, digits, '_', '-', "
+            "'.', '~' and '@', without blanks. Copy the whole folder to another path before you start them.",
+            err=True,
+        )
 
 
 def _write_serial_project(design, folder: Path, **options: object) -> None:

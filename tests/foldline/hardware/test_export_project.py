@@ -93,6 +93,15 @@ KINDS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("kernel", ["rtl", "hls"])
+@pytest.mark.parametrize("name", ["two words", "zürich", "a(1)", "dots."])
+def test_a_folder_whose_path_the_tools_do_not_take_is_written_with_a_note(name, kernel, saved, tmp_path):
+    folder = tmp_path / name
+    result = run("export", saved, "--project", folder, "--kernel", kernel)
+    assert result.exit_code == 0 and (folder / "build.tcl").is_file()
+    assert result.stderr.splitlines()[-1].startswith(f"'{folder}' is not a path for the vendor's tools")
+
+
 @KINDS
 def test_a_project_has_the_name_that_is_asked_for(options, saved, tmp_path):
     """Nothing but the text of the name differs from the project without the option, and no file of the earlier name stays."""

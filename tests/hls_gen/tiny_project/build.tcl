@@ -82,7 +82,7 @@ proc check_folder {folder longest} {
     if {$windows && $path eq $folder} {
         error "The project's folder is '$folder'; it must be on a drive with a letter: map one with 'net use'."
     }
-    if {![regexp {^(?:/[A-Za-z0-9_.~@-]*[A-Za-z0-9_~@-])+$} $path]} {
+    if {![regexp {^(?:/|(?:/[A-Za-z0-9_.~@-]*[A-Za-z0-9_~@-])+)$} $path]} {
         error "The project's folder is '$folder'; its path must be of ASCII letters, digits, '_', '-', '.', '~' and '@',\
             without blanks, and no folder's name may end with a dot. Move the whole project folder."
     }
