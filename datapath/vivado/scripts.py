@@ -28,7 +28,7 @@ LONGEST_MADE = len(
 """Characters of the longest path that Vivado makes below a project for the block design of `build.tcl`: in the SmartConnect,
 a block design of its own. Names as in public projects of 2017.4 to 2024.2; those of the accelerator come on top."""
 
-README_PARTS = ("bitstream", "to_board", "registers", "results", "table")
+README_PARTS = ("bitstream", "place", "registers", "results", "table", "to_board")
 """Names of the texts of `readme_parts`."""
 
 
