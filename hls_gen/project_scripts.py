@@ -11,7 +11,15 @@ from datapath.manifest import Kernel
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
 from datapath.vivado.project import BoardProject, require_paths
-from datapath.vivado.scripts import CONTROL_INTERFACE, MEMORY_INTERFACE, readme_parts, render_build, render_procedures
+from datapath.vivado.results import HLS_RESULTS
+from datapath.vivado.scripts import (
+    CONTROL_INTERFACE,
+    MEMORY_INTERFACE,
+    first_release,
+    readme_parts,
+    render_build,
+    render_procedures,
+)
 from hls_gen.resources.fit import LUT_ROM_DEPTH, FitReport
 
 CONTROL_BUNDLE, MEMORY_BUNDLE = (name.partition("_axi_")[2] for name in (CONTROL_INTERFACE, MEMORY_INTERFACE))
@@ -20,9 +28,13 @@ CONTROL_BUNDLE, MEMORY_BUNDLE = (name.partition("_axi_")[2] for name in (CONTROL
 HLS_SHARE = 0.5
 """Period that HLS schedules for, as a share of that of the accelerator's clock, where none is asked for."""
 
-LONGEST_PATH = 174
-"""Characters of the longest path that HLS makes below a project, not measured: ``hls/solution1/impl/ip/hdl/verilog/``, the top
-function's name, that of a stage with 80, of an array, and a suffix."""
+NAME_LENGTH = 80
+"""Most characters of a function's name in the core, for files' names that Windows takes."""
+
+LONGEST_PATH = len(f"hls/solution1/impl/ip/hdl/verilog/{TOP}__recurrent_weights_127_ROM_AUTO_1R.dat") + NAME_LENGTH
+"""Characters of the longest path that HLS makes below a project: the memory of an array within a function. Names as in public
+projects of Vitis HLS 2021.2 to 2024.1; the files of the tool itself, ``hls/solution1/.autopilot/db/NAME.verbose.sched.rpt.xml``,
+are shorter."""
 
 SCRIPTS = ("README.md", "Makefile", "run_hls.tcl", "build.tcl")
 """Files of `render_scripts`, as paths in the project."""
@@ -98,6 +110,9 @@ def render_scripts(facts: ProjectFacts) -> dict[str, str]:
         "parts": readme_parts(facts),
         "procedures": render_procedures(facts.board),
         "longest_path": LONGEST_PATH,
+        "name_length": NAME_LENGTH,
+        "first_release": first_release(facts.board),
+        "hls_results": HLS_RESULTS,
     }
     kernel = render_template("hls_gen", "project/kernel.tcl.j2", files=(*facts.sources, *facts.headers))
     build = render_build(facts, origin="the IP core of run_hls.tcl", kernel=kernel)

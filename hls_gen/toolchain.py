@@ -11,8 +11,13 @@ from pathlib import Path
 from datapath.errors import ToolError
 from datapath.programs import find_compiler, run
 
-TYPE_VARIABLES = ("XILINX_HLS", "VIVADO_HLS")
-"""Environment variables with the folder of a vendor's tool; the first one that is set is used."""
+TYPE_VARIABLES = ("XILINX_HLS", "VIVADO_HLS", "XILINX_VITIS")
+"""Environment variables with the folder of a vendor's tool, whose ``include`` has the types; the first one that is set is used.
+
+``settings64`` of the tools sets XILINX_HLS for Vitis HLS, 2020.1 to 2024.1 (``Vitis_HLS/2022.2/include``), and XILINX_VITIS for
+Vitis, which has the types since 2024.2 (``Vitis/2024.2/include``; ``2025.1/Vitis/include``). Those of Vivado HLS 2019.2 are in
+``Vivado/2019.2/include``; VIVADO_HLS is for users to set. The first two are for HLS alone, so they come before the third.
+"""
 
 TYPE_HEADERS = ("ap_fixed.h", "ap_int.h", "hls_stream.h")
 
@@ -40,7 +45,8 @@ class Toolchain:
 
     @classmethod
     def find(cls) -> Toolchain:
-        """$CXX or else g++, clang++, c++; types of an installed vendor tool or else those in the package hls4ml.
+        """$CXX or else g++, clang++, c++; types of an installed vendor tool or else those in the package hls4ml, see
+        `find_types`.
 
         :raises ToolError: one of the two is missing; the message says what to install.
         """
@@ -71,7 +77,7 @@ class Toolchain:
 
 
 def find_types() -> Path:
-    """The folder with ``ap_fixed.h``.
+    """The folder with ``ap_fixed.h``: of the first of `TYPE_VARIABLES` that is set, else of the package hls4ml.
 
     :raises ToolError: there is no such folder, or not where an environment variable says.
     """
@@ -82,7 +88,7 @@ def find_types() -> Path:
     if package is None or package.origin is None:
         raise ToolError(
             "There are no fixed-point types to compile with: install the package hls4ml, which has them "
-            "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS."
+            "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS, or XILINX_VITIS to that of Vitis 2024.2 or later."
         )
     return _checked(
         Path(package.origin).parent / "templates" / "vivado" / "ap_types", "The package hls4ml is installed"

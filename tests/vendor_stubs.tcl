@@ -1,6 +1,6 @@
 # Stand-ins for the commands of the vendor's tools: tclsh vendor_stubs.tcl TOOL SCRIPT LOG [ARGUMENT...]
 #
-# TOOL is vitis_hls, vivado_hls or vivado. Every command is recorded in LOG, one per line, its words between tabs. A
+# TOOL is vivado_hls (2019.2), vitis_hls (2022.2), vitis-run (2024.2, which passes no arguments on) or vivado. Every command is recorded in LOG, one per line, its words between tabs. A
 # command that is not here is Tcl's own error, and so is an option that TOOL does not have.
 #
 # STUB_FAIL    command that fails            STUB_LAYOUT  srcs (Vivado to 2020.1) or gen
@@ -11,6 +11,7 @@
 # STUB_REPORTS folder with timing.rpt, utilization.rpt and power.rpt, which the reports are copies of
 # STUB_VERSION what `version` says           STUB_CLOCK   frequency in Hz that the processing system gives
 # STUB_PLATFORM windows: the platform that Tcl names
+# STUB_CSYNTH  folder with *_csynth.xml for 5 ns, which the reports of a synthesis are; without it each loop of the script has one
 # STUB_FIXED   1: the frequency of an interface cannot be set
 #
 # A module reference is what the added Verilog says: its ports, the interfaces that their attributes name, and for a slave
@@ -78,7 +79,9 @@ proc option {words name {default ""}} {
 
 # --- HLS ---
 
-proc define_hls {vitis} {
+# What each generation has, as far as the script uses it: UG902 (2019.2), UG1399 (2022.2, 2024.2). Not compared with the tools.
+proc define_hls {tool} {
+    set vitis [expr {$tool ne "vivado_hls"}]
     command open_project {} {-reset} 1 1
     command set_top {} {} 1 1
     command add_files {-cflags -csimflags} {-tb} 1 1
@@ -94,11 +97,66 @@ proc define_hls {vitis} {
     if {$vitis} {
         set addresses [expr {[stub BARE 1] ? "-m_axi_addr64 -m_axi_addr64=true" : "-m_axi_addr64=true"}]
         command config_interface {-m_axi_max_widen_bitwidth} $addresses 0 0
-        command config_compile {-pipeline_loops} {} 0 0
+        command config_compile {-pipeline_loops -name_max_length} {} 0 0
     } else {
         command config_interface {} {-m_axi_addr64} 0 0
-        command config_compile {} {} 0 0
+        command config_compile {-name_max_length} {} 0 0
     }
+}
+
+proc do_set_part {names words} {
+    set ::part [lindex $names 0]
+    # The part of the KV260 came with 2020.2.2.
+    if {$::tool eq "vivado_hls" && [string match xck26* $::part]} {
+        error "part '$::part' is not a valid part"
+    }
+}
+
+proc do_create_clock {names words} {
+    set ::period [option $words -period]
+}
+
+proc do_set_clock_uncertainty {names words} {
+    if {![regexp {^(\d+(?:\.\d+)?)%$} [lindex $names 0] -> ::percent]} {
+        error "set_clock_uncertainty: [lindex $names 0] is not a percentage"
+    }
+}
+
+# The value of an element that the script's commands decide.
+proc of_this_run {text element value} {
+    regsub -all "<$element>\[^<\]*</$element>" $text "<$element>$value</$element>" text
+    return $text
+}
+
+proc do_csynth_design {names words} {
+    set folder hls/solution1/syn/report
+    if {[stub CSYNTH] eq ""} {
+        foreach {path label} $::pipelines {
+            set module [file rootname [file tail $path]]_$label
+            write_report $folder/${module}_csynth.xml $module \
+                "<SummaryOfLoopLatency><$label><TripCount>9</TripCount><PipelineII>1</PipelineII></$label></SummaryOfLoopLatency>"
+        }
+        write_report $folder/${::top}_csynth.xml $::top ""
+        return
+    }
+    foreach path [glob -nocomplain -directory [stub CSYNTH] *] {
+        set text [of_this_run [read_text $path] TargetClockPeriod [format %.2f $::period]]
+        set text [of_this_run $text ClockUncertainty [format %.2f [expr {$::percent * $::period / 100}]]]
+        set text [of_this_run $text Part $::part]
+        if {[regexp {<EstimatedClockPeriod>([\d.]+)<} $text -> estimated]} {
+            set text [of_this_run $text EstimatedClockPeriod [format %.3f [expr {$estimated * $::period / 5}]]]
+        }
+        touch $folder/[file tail $path] $text
+    }
+}
+
+proc write_report {path module loops} {
+    touch $path "<profile><ReportVersion><Version>2022.2</Version></ReportVersion><UserAssignments>\
+        <TopModelName>$module</TopModelName><TargetClockPeriod>[format %.2f $::period]</TargetClockPeriod>\
+        <ClockUncertainty>[format %.2f [expr {$::percent * $::period / 100}]]</ClockUncertainty></UserAssignments>\
+        <PerformanceEstimates><SummaryOfTimingAnalysis><EstimatedClockPeriod>1.000</EstimatedClockPeriod>\
+        </SummaryOfTimingAnalysis>$loops</PerformanceEstimates><AreaEstimates><Resources><BRAM_18K>1</BRAM_18K><DSP>0</DSP>\
+        <FF>1</FF><LUT>1</LUT></Resources></AreaEstimates></profile>"
 }
 
 proc do_add_files {paths words} {
@@ -439,15 +497,22 @@ proc do_get_property {names words} {
     return $::properties($object,$property)
 }
 
+# The tools of 2019.2 may have Tcl 8.5.
+foreach name {lmap try throw tailcall coroutine yield yieldto zlib} {
+    rename $name ""
+}
 if {$tool eq "vivado"} {
     define_vivado
 } else {
-    define_hls [expr {$tool eq "vitis_hls"}]
+    define_hls $tool
 }
 if {[stub PLATFORM] ne ""} {
     set tcl_platform(platform) [stub PLATFORM]
 }
 set argv0 $script
+if {$tool eq "vitis-run"} {
+    unset argv argc argv0
+}
 source $script
 # The tools go on at their prompt here; a script for batch use must have ended by itself.
 puts stderr "the script did not exit"

@@ -14,6 +14,24 @@ from hls_gen.resources.kernel_memories import Memory
 
 BOARDS = ("kv260", "pynq-z1", "pynq-z2", "ultra96-v2", "zcu104")
 NAME = "QLSTM128_W2B8A4I8_FC_W8B8"
+PIPELINES = (
+    ("src/kernel.hpp", "WORDS"),
+    ("src/hidden_layer.hpp", "PASS"),
+    ("src/output_layer.hpp", "CLASSES"),
+    ("src/join_directions.hpp", "HALVES"),
+    ("src/labels.hpp", "COLUMNS"),
+    ("src/labels.hpp", "IMAGE_ORDER"),
+    ("src/labels.hpp", "RUNS"),
+    ("src/labels.hpp", "LABELS"),
+)
+"""Loops of the sample reports in `tests/hls_gen/reports`."""
+
+FORMS = {"vivado_hls": "vivado-hls-2019.2", "vitis_hls": "vitis-hls-2022.2", "vitis-run": "vitis-2024.2"}
+"""Sample reports by tool, folders in `SAMPLES`."""
+
+SAMPLES = Path(__file__).with_name("reports")
+"""Reports of a synthesis for 5 ns, by hand, after public ones of Vivado HLS 2018.2 and Vitis HLS 2020.2 to 2024.1."""
+
 CORE = "hls/solution1/impl/ip"
 COPIED = "hls/solution1/impl/foldline"
 
@@ -43,7 +61,7 @@ def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
         headers=("src/config.hpp", "src/top.hpp", "src/weights.hpp"),
         testbench=("tb/test_bench.cpp",),
         vectors="tb/vectors.txt",
-        pipelines=(("src/top.hpp", "WORDS"), ("src/top.hpp", "PASS")),
+        pipelines=PIPELINES,
         fit=check_fits([example_memory("input_weights", 2, 512, 64), example_memory("class_biases", 1, 56, 8)], loaded),
     )
     return replace(facts, **changes)

@@ -16,6 +16,7 @@ from foldline.hardware.projects import expected_lines
 from hls_gen.project import pipelined_loops, render
 from hls_gen.sources import library_files
 from tests.designs import random_design
+from tests.hls_gen.project import FORMS
 from tests.hls_gen.tiny_project import FOLDER, tiny_design, tiny_project
 from tests.vendor_tools import needs_tclsh, run_script
 
@@ -60,6 +61,15 @@ def test_pipelined_loops_are_found_in_the_library():
     assert ("src/hidden_layer.hpp", "PASS") in loops
     assert len(loops) == pragmas - functions
     assert len(loops) == len(set(loops))
+
+
+def test_no_loop_has_a_name_that_a_report_could_give_to_a_pipelined_one():
+    """A report has OUTER_INNER for nested loops that HLS merged, and `run_hls.tcl` takes that for INNER."""
+    library = library_files()
+    labels = {label for text in library.values() for label in re.findall(r"^ *([A-Z_]+):$", text, re.MULTILINE)}
+    pipelined = {label for _, label in pipelined_loops(library)}
+    assert len(labels) > len(pipelined) > 5
+    assert not [(label, other) for label in pipelined for other in labels if other.endswith(f"_{label}")]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +182,7 @@ def test_a_file_in_place_of_the_folder_is_refused(files, tmp_path):
 
 
 @needs_tclsh
-@pytest.mark.parametrize("tool", ["vitis_hls", "vivado_hls"])
+@pytest.mark.parametrize("tool", FORMS)
 def test_the_hls_script_of_a_real_project_runs_and_lists_every_file(files, tool, tmp_path):
     folder = tmp_path / "project"
     write_project(folder, files, tiny_design())

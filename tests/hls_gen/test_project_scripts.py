@@ -1,5 +1,6 @@
 """The text of a project's scripts, and its Makefile under make."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 
 from datapath.errors import ConfigError
 from hls_gen.project_scripts import SCRIPTS, render_scripts
+from hls_gen.toolchain import TYPE_VARIABLES
 from tests.hls_gen.project import BOARDS, NAME, example_facts, write_project
 
 
@@ -94,7 +96,7 @@ def test_the_period_is_never_longer_than_the_clock_s(clock, period):
 def test_hls_schedules_for_half_of_the_clocks_period_or_for_what_is_asked(changes, period):
     facts = example_facts(**changes)
     assert facts.hls_period_ns == period
-    assert f"create_clock -period {period} " in render_scripts(facts)["run_hls.tcl"]
+    assert f" period {period} accept 0}}\n" in render_scripts(facts)["run_hls.tcl"]
 
 
 def test_the_readme_lists_registers_files_and_commands():
@@ -122,8 +124,10 @@ def test_the_readme_lists_registers_files_and_commands():
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
-def _make(folder, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["make", "-C", folder, *words], capture_output=True, text=True, timeout=60, check=False)
+def _make(folder, *words: str, **variables: str) -> subprocess.CompletedProcess:
+    outside = {name: value for name, value in os.environ.items() if name not in TYPE_VARIABLES}
+    command = ["make", "-C", folder, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=outside | variables)
 
 
 @needs_make
@@ -138,6 +142,33 @@ def test_make_dry_run_prints_its_commands(tmp_path):
         "-o build/test_bench src/top.cpp tb/test_bench.cpp\n" in dry.stdout
     )
     assert "build/test_bench tb/vectors.txt\n" in dry.stdout
+
+
+@needs_make
+@pytest.mark.parametrize("tool", ["vitis-run --mode hls --tcl", "vitis_hls -f", "vivado_hls -f"])
+def test_make_hls_gives_the_script_to_the_tool(tmp_path, tool):
+    folder = write_project(tmp_path / "project", example_facts())
+    dry = _make(folder, "-n", "hls", f"HLS={tool}")
+    assert (dry.returncode, dry.stderr) == (0, "")
+    assert f"\n{tool} run_hls.tcl\n" in dry.stdout
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        (TYPE_VARIABLES, "XILINX_HLS/include"),
+        (("VIVADO_HLS", "XILINX_VITIS"), "VIVADO_HLS/include"),
+        (("XILINX_VITIS",), "XILINX_VITIS/include"),
+        ((), ""),
+    ],
+)
+def test_make_takes_the_types_of_the_first_variable_that_is_set(tmp_path, variables, folder):
+    """In the order of `find_types`, which Foldline's own C simulation uses."""
+    project = write_project(tmp_path / "project", example_facts())
+    dry = _make(project, "-n", "csim", **{name: f"/opt/{name}" for name in variables})
+    expected = f"/opt/{folder}" if folder else ""
+    assert f'-isystem "{expected}" -o build/test_bench ' in dry.stdout
 
 
 @needs_make

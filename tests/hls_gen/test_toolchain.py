@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from datapath.errors import ToolError
-from hls_gen.toolchain import TYPE_HEADERS, Toolchain, find_types
+from hls_gen.toolchain import TYPE_HEADERS, TYPE_VARIABLES, Toolchain, find_types
 from tests.builds import FakeCompiler
 
 NO_TYPES = (
     "There are no fixed-point types to compile with: install the package hls4ml, which has them "
-    "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS."
+    "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS, or XILINX_VITIS to that of Vitis 2024.2 or later."
 )
 
 
 @pytest.fixture(autouse=True)
 def _no_variables(monkeypatch):
-    for name in ("XILINX_HLS", "VIVADO_HLS", "CXX"):
+    for name in ("XILINX_HLS", "VIVADO_HLS", "XILINX_VITIS", "CXX"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -50,12 +50,14 @@ def package(monkeypatch, folder: Path) -> Path:
 # Types --------------------------------------------------------------------------------------------------------------
 
 
-def test_an_installed_tool_comes_before_the_package_and_vitis_before_vivado(monkeypatch, tmp_path):
+def test_an_installed_tool_comes_before_the_package_and_one_for_hls_alone_before_vitis(monkeypatch, tmp_path):
     types = package(monkeypatch, tmp_path)
     types.mkdir(parents=True)
     for name in TYPE_HEADERS:
         (types / name).touch()
     assert find_types() == types
+    monkeypatch.setenv("XILINX_VITIS", str(installation(tmp_path / "vitis-2024.2")))
+    assert find_types() == tmp_path / "vitis-2024.2" / "include"
     monkeypatch.setenv("VIVADO_HLS", str(installation(tmp_path / "vivado")))
     assert find_types() == tmp_path / "vivado" / "include"
     monkeypatch.setenv("XILINX_HLS", str(installation(tmp_path / "vitis")))
@@ -64,7 +66,7 @@ def test_an_installed_tool_comes_before_the_package_and_vitis_before_vivado(monk
     assert find_types() == tmp_path / "vivado" / "include"
 
 
-@pytest.mark.parametrize("variable", ["XILINX_HLS", "VIVADO_HLS"])
+@pytest.mark.parametrize("variable", TYPE_VARIABLES)
 @pytest.mark.parametrize("missing", TYPE_HEADERS)
 def test_a_variable_that_leads_nowhere_is_named_and_nothing_else_is_taken(monkeypatch, tmp_path, variable, missing):
     folder = installation(tmp_path / "tool", without=missing)

@@ -21,6 +21,7 @@ from foldline.hardware.csim import CSimulator
 from foldline.hardware.headers import probe_lines
 from hls_gen import write_header
 from hls_gen.csim import CSimProgram
+from hls_gen.toolchain import TYPE_VARIABLES
 from tests.builds import FakeCompiler, patch_sources, random_columns
 from tests.foldline.command_line import fails, run
 from tests.foldline.hardware.test_csim import flip_bit_39_of_the_first_word
@@ -198,12 +199,13 @@ def test_without_a_compiler_or_types_the_message_says_what_to_install(saved, pix
         result = fails(message, "csim", saved, "--pixels", pixels)
         assert len(result.stderr.splitlines()) == 1
     monkeypatch.setenv("CXX", str(FakeCompiler(tmp_path).path))
-    for variable in ("XILINX_HLS", "VIVADO_HLS"):
+    for variable in TYPE_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setitem(sys.modules, "hls4ml", None)
     message = (
         "There are no fixed-point types to compile with: install the package hls4ml, which has them "
-        "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS."
+        "(pip install 'foldline[csim]'), or set XILINX_HLS to the folder of Vitis HLS, or XILINX_VITIS to that "
+        "of Vitis 2024.2 or later."
     )
     result = fails(message, "csim", saved, "--pixels", pixels)
     assert len(result.stderr.splitlines()) == 1

@@ -6,14 +6,17 @@
 #   vitis_hls -f run_hls.tcl                      Vitis HLS 2020.1 and later
 #   vivado_hls -f run_hls.tcl                     Vivado HLS 2019.2
 #
-# An environment variable, or an argument where the tool passes it on, switches a step on or off:
+# An environment variable, or an argument where the tool passes it on (vitis-run does not), switches a step on or off:
 #
-#   FOLDLINE_CSIM    csim=0|1     C simulation, compared with tb/vectors.txt    default 1
-#   FOLDLINE_CSYNTH  csynth=0|1   synthesis                                     default 1
-#   FOLDLINE_COSIM   cosim=0|1    simulation of the RTL, takes long             default 0
-#   FOLDLINE_EXPORT  export=0|1   the IP core, in hls/solution1/impl/ip         default 1
+#   FOLDLINE_CSIM        csim=0|1     C simulation, compared with tb/vectors.txt            default 1
+#   FOLDLINE_CSYNTH      csynth=0|1   synthesis                                             default 1
+#   FOLDLINE_COSIM       cosim=0|1    simulation of the RTL, takes long                     default 0
+#   FOLDLINE_EXPORT      export=0|1   the IP core, in hls/solution1/impl/ip                 default 1
+#   FOLDLINE_HLS_PERIOD  period=NS    clock period that HLS schedules for, at most 10.000   default 5.000
+#   FOLDLINE_ACCEPT      accept=0|1   export a core that is not as the project needs it     default 0
 #
-# Any step that fails ends the script with status 1.
+# Any step that fails ends the script with status 1, and so does a synthesis whose loops or clock are not as the project needs them;
+# hls_results.json has what it reports.
 
 set here [file dirname [file normalize [info script]]]
 set top topLevel_BLSTM_CTC
@@ -42,6 +45,25 @@ set vectors tb/vectors.txt
 
 # Offsets of the registers of the function's arguments, in their order, as the driver expects them.
 set argument_offsets {0x10 0x18 0x20 0x28 0x34}
+
+# Loops that must start an iteration in each cycle: file and label.
+set pipelines {
+    src/hidden_layer.hpp PASS
+    src/join_directions.hpp FIRST_HALVES
+    src/join_directions.hpp CENTRE_LEFT
+    src/join_directions.hpp CENTRE_RIGHT
+    src/join_directions.hpp LAST_HALVES
+    src/kernel.hpp WORDS
+    src/labels.hpp COLUMNS
+    src/labels.hpp IMAGE_ORDER
+    src/labels.hpp RUNS
+    src/labels.hpp LABELS
+    src/output_layer.hpp CLASSES
+}
+
+# Clock period of the accelerator, ns; the one that HLS schedules for is read below.
+set clock_period 10.000
+set hls_results hls_results.json
 
 # --- What run_hls.tcl and build.tcl share; for Tcl 8.5, as in the tools ---
 
@@ -109,32 +131,44 @@ proc check_release {tool text} {
     }
 }
 
-# --- Steps ---
+# --- Settings ---
 
-# The steps with their defaults, then the environment, then the arguments.
-proc read_steps {arguments} {
-    array set steps {csim 1 csynth 1 cosim 0 export 1}
-    foreach step [array names steps] {
-        set variable FOLDLINE_[string toupper $step]
+set variables {
+    csim FOLDLINE_CSIM csynth FOLDLINE_CSYNTH cosim FOLDLINE_COSIM export FOLDLINE_EXPORT period FOLDLINE_HLS_PERIOD
+    accept FOLDLINE_ACCEPT
+}
+
+# The defaults, then the environment, then the arguments.
+proc read_settings {arguments} {
+    set settings {csim 1 csynth 1 cosim 0 export 1 period 5.000 accept 0}
+    foreach {name variable} $::variables {
         if {[info exists ::env($variable)]} {
-            set steps($step) [read_switch $variable $::env($variable)]
+            dict set settings $name [read_setting $name $variable $::env($variable)]
         }
     }
     # The tools add other words, such as the name of this script.
     foreach word $arguments {
         if {[regexp {^(\w+)=(.*)$} $word -> name value]} {
-            if {![info exists steps($name)]} {
-                error "There is no step '$name'; known are csim, csynth, cosim and export."
+            if {![dict exists $settings $name]} {
+                error "There is no setting '$name'; known are [join [dict keys $settings] {, }]."
             }
-            set steps($name) [read_switch $name $value]
+            dict set settings $name [read_setting $name $name $value]
         }
     }
-    return [array get steps]
+    return $settings
 }
 
-proc read_switch {name value} {
+# `shown` is the name for people.
+proc read_setting {name shown value} {
+    if {$name eq "period"} {
+        if {![regexp {^\d{1,4}(?:\.\d{1,3})?$} $value] || $value <= 0 || $value > $::clock_period} {
+            error "$shown is '$value'; it must be a number of ns with at most three decimals, above 0 and at most $::clock_period,\
+                the period of the accelerator's clock."
+        }
+        return [format %.3f $value]
+    }
     if {$value ni {0 1}} {
-        error "$name is '$value'; it must be 0 or 1."
+        error "$shown is '$value'; it must be 0 or 1."
     }
     return $value
 }
@@ -146,7 +180,7 @@ proc check_files {} {
             error "The project lacks $path; it must lie beside run_hls.tcl as generated."
         }
     }
-    check_folder $::here 174
+    check_folder $::here 171
 }
 
 # An optional setting that some versions of the tools do not have.
@@ -175,20 +209,339 @@ proc open_everything {fresh} {
     }
 }
 
+# Time of a cycle that HLS leaves to the wires, ns: 12.5%, the default of Vivado HLS; that of Vitis HLS is 27%.
+proc hls_uncertainty {} {
+    return [format %g [expr {0.125 * $::hls_period}]]
+}
+
 proc configure_solution {} {
-    set_part xc7z020clg400-1
-    create_clock -period 5.000 -name default
-    # The default of Vivado HLS, with which the published design meets its clock; that of Vitis HLS is 27%.
+    if {[catch {set_part xc7z020clg400-1} message]} {
+        error "set_part failed ($message); xc7z020clg400-1 needs release 2019.2 or later, with this family\
+            of parts installed."
+    }
+    # HLS schedules for half of the clock's period, unless it is asked for another one. Its delays are those of operators alone:
+    # LSTM-PYNQ's published design was scheduled for 5 ns and runs at 100 MHz, with 0.4 to 1.0 ns to spare after routing.
+    create_clock -period $::hls_period -name default
     set_clock_uncertainty 12.5%
     # Two registers for each buffer address: without this option Vivado HLS makes one, and the register map moves.
     if {[catch {config_interface -m_axi_addr64}]} {
         config_interface -m_axi_addr64=true
     }
+    # The names of modules have all arguments of their templates; those of their files exceed what Windows takes.
+    optional_setting config_compile -name_max_length 80
     # Only loops with a pragma are pipelined.
     optional_setting config_compile -pipeline_loops 0
     # The port is as wide as the processing system's; widening it would only add a converter.
     optional_setting config_interface -m_axi_max_widen_bitwidth 0
 }
+
+# --- What the synthesis reports ---
+
+# Each module has a report of its own, NAME_csynth.xml, in all releases; Vitis HLS makes a pipelined loop a module. csynth.xml is
+# that of the top function again, from Vitis HLS 2020.2 on with all modules, in a form of its own.
+set reports [file join $here hls solution1 syn report]
+
+# An XML file as nested elements {name text children}, whose root is `profile`.
+proc read_xml {path} {
+    set what [file tail $path]
+    regsub -all {<!--.*?-->} [read_file $path] {} text
+    set open [list [list document {} {}]]
+    set length 0
+    foreach token [regexp -all -inline {<(?:[^<>"']|"[^"]*"|'[^']*')*>|[^<]+} $text] {
+        incr length [string length $token]
+        if {[string index $token 0] ne "<"} {
+            lset open end 1 [lindex $open end 1]$token
+        } elseif {[regexp {^</([^\s>]+)\s*>$} $token -> name]} {
+            set element [lindex $open end]
+            if {$name ne [lindex $element 0]} {
+                error "$what: </$name> does not end <[lindex $element 0]>."
+            }
+            set open [lrange $open 0 end-1]
+            lset open end 2 [linsert [lindex $open end 2] end $element]
+        } elseif {[regexp {^<([A-Za-z_][^\s<>/"'=]*)(?:\s.*)?/?>$} $token -> name]} {
+            if {[string index $token end-1] eq "/"} {
+                lset open end 2 [linsert [lindex $open end 2] end [list $name {} {}]]
+            } else {
+                lappend open [list $name {} {}]
+            }
+        } elseif {![regexp {^<\?.*\?>$} $token]} {
+            error "$what: $token is not understood."
+        }
+    }
+    if {$length != [string length $text]} {
+        error "$what: a '<' does not begin an element; the file is cut off or damaged."
+    }
+    if {[llength $open] != 1} {
+        error "$what ends within <[lindex $open end 0]>; it is cut off."
+    }
+    set roots [lindex $open 0 2]
+    if {[llength $roots] != 1 || [lindex $roots 0 0] ne "profile"} {
+        error "$what is not a report of a known form: its outermost element must be one <profile>."
+    }
+    return [lindex $roots 0]
+}
+
+proc children_named {element name} {
+    return [lsearch -all -inline -exact -index 0 [lindex $element 2] $name]
+}
+
+# The text of the element at a path, of which there must be one.
+proc text_at {element path what} {
+    foreach name $path {
+        set found [children_named $element $name]
+        if {[llength $found] != 1} {
+            error "$what must have one [join $path /]; it has [llength $found] of $name."
+        }
+        set element [lindex $found 0]
+    }
+    return [string trim [lindex $element 1]]
+}
+
+proc number_at {element path what} {
+    set text [text_at $element $path $what]
+    if {![regexp {^\d+(?:\.\d+)?$} $text]} {
+        error "$what: [join $path /] is '$text'; it must be a number."
+    }
+    return $text
+}
+
+# The text of the first of several fields that a loop has, nothing where it has none.
+proc loop_field {loop names what} {
+    foreach name $names {
+        if {[llength [children_named $loop $name]]} {
+            return [text_at $loop $name $what]
+        }
+    }
+    return ""
+}
+
+# The loops within an element as {name ii depth}, with those that they contain. The initiation interval is empty where a loop is
+# not pipelined; the depth is that of one iteration, empty where it varies.
+proc loops_within {element what} {
+    set loops {}
+    foreach child [lindex $element 2] {
+        set names {}
+        foreach field [lindex $child 2] {
+            lappend names [lindex $field 0]
+        }
+        if {[lsearch -regexp $names {^(?:TripCount|Latency|IterationLatency|PipelineII)$}] < 0} {
+            if {[lindex $element 0] eq "SummaryOfLoopLatency"} {
+                error "$what: <[lindex $child 0]> in SummaryOfLoopLatency is not a loop of a known form."
+            }
+            continue
+        }
+        set name [loop_field $child Name $what]
+        if {$name eq ""} {
+            set name [lindex $child 0]
+        }
+        set depth [loop_field $child {PipelineDepth IterationLatency} $what]
+        if {![regexp {^[1-9]\d*$} $depth]} {
+            set depth ""
+        }
+        lappend loops [list $name [loop_field $child PipelineII $what] $depth] {*}[loops_within $child $what]
+    }
+    return $loops
+}
+
+# The reports' roots by module, that of the top function among them.
+proc read_reports {} {
+    set modules {}
+    foreach path [lsort [glob -nocomplain -types f -directory $::reports *_csynth.xml]] {
+        regsub {_csynth\.xml$} [file tail $path] {} module
+        dict set modules $module [read_xml $path]
+    }
+    if {![dict exists $modules $::top]} {
+        set path [file join $::reports csynth.xml]
+        if {![file exists $path]} {
+            error "$::reports has neither ${::top}_csynth.xml nor csynth.xml; run the synthesis again."
+        }
+        dict set modules $::top [read_xml $path]
+    }
+    set name [text_at [dict get $modules $::top] {UserAssignments TopModelName} "The report of $::top"]
+    if {$name ne $::top} {
+        error "The report of $::top says that it is of $name."
+    }
+    return $modules
+}
+
+# The number of a resource of the top function, whose name differs between releases.
+proc resource {root names what} {
+    foreach name $names {
+        if {![catch {number_at $root [list AreaEstimates Resources $name] $what} number]} {
+            return $number
+        }
+    }
+    return [number_at $root [list AreaEstimates Resources [lindex $names 0]] $what]
+}
+
+# What is checked and written. An error names what a report lacks; no number is guessed. `loops` are {module name ii depth}.
+proc synthesis_figures {} {
+    set modules [read_reports]
+    set root [dict get $modules $::top]
+    set what "The report of $::top"
+    foreach {path asked} [list TargetClockPeriod $::hls_period ClockUncertainty [hls_uncertainty]] {
+        set used [number_at $root [list UserAssignments $path] $what]
+        # The reports have two decimals.
+        if {abs($used - $asked) > 0.0051} {
+            error "$what has $path $used ns; this run asks for $asked ns. Run the synthesis again."
+        }
+    }
+    set version [text_at $root {ReportVersion Version} $what]
+    if {![regexp {^[\w .()-]{1,200}$} $version]} {
+        error "$what: its version is '$version'; it must be letters, digits, blanks, '.', '_', '-' and brackets."
+    }
+    set estimated {}
+    set loops {}
+    dict for {module element} $modules {
+        set of_module "The report of $module"
+        lappend estimated $module \
+            [number_at $element {PerformanceEstimates SummaryOfTimingAnalysis EstimatedClockPeriod} $of_module]
+        foreach summary [children_named [lindex [children_named $element PerformanceEstimates] 0] SummaryOfLoopLatency] {
+            foreach loop [loops_within $summary $of_module] {
+                lappend loops [concat [list $module] $loop]
+            }
+        }
+    }
+    return [list version $version estimated $estimated loops $loops \
+        luts [resource $root LUT $what] ffs [resource $root FF $what] bram18 [resource $root BRAM_18K $what] \
+        dsps [resource $root {DSP DSP48E} $what] \
+    ]
+}
+
+# Whether a loop of a report is that of a label. Nested loops that are merged have the names of both, the inner one last; a number
+# makes a name unique.
+proc is_loop_of {label name} {
+    if {![regexp "^(?:(.*)_)?${label}_?\\d*$" $name]} {
+        return 0
+    }
+    foreach {- longer} $::pipelines {
+        if {$longer ne $label && [string match *_$label $longer] && [is_loop_of $longer $name]} {
+            return 0
+        }
+    }
+    return 1
+}
+
+proc loops_of {label loops} {
+    set found {}
+    foreach loop $loops {
+        if {[is_loop_of $label [lindex $loop 1]]} {
+            lappend found $loop
+        }
+    }
+    return $found
+}
+
+# Files by label, of the loops that must start an iteration in each cycle.
+proc pipelined_labels {} {
+    set labels {}
+    foreach {path label} $::pipelines {
+        dict lappend labels $label $path
+    }
+    return $labels
+}
+
+# What the synthesis did not reach, one text each: empty where all is as the project needs it.
+proc shortfalls {found} {
+    set lacking {}
+    dict for {label paths} [pipelined_labels] {
+        set loops [loops_of $label [dict get $found loops]]
+        if {[llength $loops] < [llength $paths]} {
+            lappend lacking "loop $label of [join $paths { and }]: in [llength $loops] reports, must be in [llength $paths]; the\
+                tool's log says whether it was unrolled, merged or removed"
+        }
+        foreach loop $loops {
+            lassign $loop module name ii
+            if {$ii ne "1"} {
+                set reached [expr {$ii eq "" ? "not pipelined, must have the initiation interval" : "initiation interval $ii, must be"}]
+                lappend lacking "loop $name of [join $paths { or }], in the module $module: $reached 1"
+            }
+        }
+    }
+    set budget [expr {$::hls_period - [hls_uncertainty]}]
+    dict for {module estimated} [dict get $found estimated] {
+        # Half of the report's last digit.
+        if {$estimated > $budget + 0.0005} {
+            lappend lacking "module $module: estimated clock $estimated ns, must be at most [format %.3f $budget] ns"
+        }
+    }
+    return $lacking
+}
+
+# Of several loops with one label the slowest and the deepest; one that is missing or not pipelined is left out.
+proc loop_results {found} {
+    set rows {}
+    dict for {label -} [pipelined_labels] {
+        set most 0
+        set deepest 0
+        foreach loop [loops_of $label [dict get $found loops]] {
+            lassign $loop - - ii depth
+            if {[regexp {^[1-9]\d*$} $ii]} {
+                set most [expr {max($most, $ii)}]
+                set deepest [expr {max($deepest, $depth eq "" ? 0 : $depth)}]
+            }
+        }
+        if {$most} {
+            lappend rows "\"$label\": {\"ii\": $most[expr {$deepest ? ", \"depth\": $deepest" : ""}]}"
+        }
+    }
+    return "\{[join $rows {, }]\}"
+}
+
+proc write_hls_results {found} {
+    set rows {}
+    foreach {name value} [list \
+        kernel \"hls\" design \"f413842cc2db45aa\" board \"pynq-z2\" part \"xc7z020clg400-1\" \
+        hls \"[dict get $found version]\" period_ns $::hls_period uncertainty_ns [hls_uncertainty] \
+        estimated_ns [dict get $found estimated $::top] loops [loop_results $found] \
+        luts [dict get $found luts] ffs [dict get $found ffs] bram18 [dict get $found bram18] dsps [dict get $found dsps] \
+    ] {
+        lappend rows " \"$name\": $value"
+    }
+    set stream [open [file join $::here $::hls_results] w]
+    puts $stream "\{\n[join $rows ,\n]\n\}"
+    close $stream
+}
+
+# The reports name no update of a release, such as the last number of 2020.2.2.
+proc check_report_release {version} {
+    foreach have [lrange [release_numbers $version] 0 1] need [lrange [release_numbers 2019.2] 0 1] {
+        if {$have < $need} {
+            check_release HLS $version
+        }
+        if {$have > $need} {
+            return
+        }
+    }
+}
+
+# After a synthesis, and before an export of one of an earlier run. `accept`: go on with a core that is not as the project needs it.
+proc check_synthesis {accept} {
+    if {[catch {synthesis_figures} found]} {
+        set lacking [list "the reports cannot be read: $found"]
+    } else {
+        check_report_release [dict get $found version]
+        write_hls_results $found
+        set lacking [shortfalls $found]
+    }
+    if {![llength $lacking]} {
+        puts "INFO: all [dict size [pipelined_labels]] loops start an iteration in each cycle; the estimated clock is\
+            [dict get $found estimated $::top] ns of $::hls_period ns."
+        return
+    }
+    if {$accept} {
+        foreach one $lacking {
+            puts "WARNING: [string trimright $one .]."
+        }
+        puts "WARNING: the core is not as the project needs it, and is exported all the same: FOLDLINE_ACCEPT is 1."
+        return
+    }
+    error "The core is not as the project needs it, and is not exported:\n  [join $lacking "\n  "]\nSchedule for a longer\
+        period with FOLDLINE_HLS_PERIOD, which is $::hls_period ns and at most $::clock_period ns; or export the project\
+        again, with a slower clock (--clock-mhz) or another folding. FOLDLINE_ACCEPT=1 exports the core as it is."
+}
+
+# --- The core ---
 
 # The registers of the core, in its header of constants, must have the offsets that the driver expects.
 proc check_core {} {
@@ -241,31 +594,47 @@ proc export_core {} {
     copy_files $::synthesised $::exported
 }
 
+# A new synthesis discards the results of an earlier one, which must not be taken for its own: reports of modules that are no more,
+# and the core that build.tcl would use.
+proc discard_results {} {
+    foreach path [list $::reports $::exported [file join $::here $::hls_results]] {
+        file delete -force $path
+    }
+}
+
 proc run_steps {arguments} {
-    array set steps [read_steps $arguments]
+    set settings [read_settings $arguments]
+    set ::hls_period [dict get $settings period]
     cd $::here
     check_files
-    # Only a new synthesis discards the results of an earlier run.
-    open_everything $steps(csynth)
+    set new [dict get $settings csynth]
+    if {$new} {
+        discard_results
+    }
+    open_everything $new
     configure_solution
     set vectors [file join $::here $::vectors]
-    if {$steps(csim)} {
+    if {[dict get $settings csim]} {
         csim_design -argv $vectors
     }
-    if {$steps(csynth)} {
+    if {$new} {
         copy_files $::here $::synthesised
         csynth_design
     }
-    if {$steps(cosim)} {
+    if {$new || [dict get $settings export]} {
+        check_synthesis [dict get $settings accept]
+    }
+    if {[dict get $settings cosim]} {
         cosim_design -rtl verilog -argv $vectors
     }
-    if {$steps(export)} {
+    if {[dict get $settings export]} {
         export_core
     }
     close_project
 }
 
-if {[catch {run_steps $argv} message]} {
+# vitis-run passes no arguments on, and may have no list of them.
+if {[catch {run_steps [expr {[info exists ::argv] ? $::argv : {}}]} message]} {
     puts stderr "ERROR: $message"
     exit 1
 }
