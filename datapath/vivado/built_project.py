@@ -23,12 +23,14 @@ class BuiltProject:
 
     :param folder: of the project, as it was given.
     :param design: in its folding.
+    :param design_file: of it, in the folder.
     :param vivado: what Vivado reported.
     :param hls: what HLS reported; None for the RTL kernel, or where `run_hls.tcl` did not write it.
     """
 
     folder: Path
     design: Design
+    design_file: Path
     vivado: VivadoResults
     hls: HlsResults | None
 
@@ -71,15 +73,16 @@ def read_project(folder: str | os.PathLike) -> BuiltProject:
         hls = read_hls_results(folder / HLS_RESULTS)
         _require_same_build(folder, vivado, hls)
     name = _project_name(folder, names)
-    design = Design.load(folder / f"{name}.npz")
+    design_file = folder / f"{name}.npz"
+    design = Design.load(design_file)
     digest = design_digest(design)
     if digest != vivado.design:
         raise FileError(
-            f"{folder / RESULTS} is of the design {vivado.design}, and {name}.npz beside it is the design {digest}: the "
+            f"{folder / RESULTS} is of the design {vivado.design}, and {design_file.name} beside it is the design {digest}: the "
             "project was exported again after it was built. Build it again."
         )
     _require_manifest(folder / f"{name}.json", vivado, design)
-    return BuiltProject(folder=folder, design=design, vivado=vivado, hls=hls)
+    return BuiltProject(folder=folder, design=design, design_file=design_file, vivado=vivado, hls=hls)
 
 
 def read_projects(folders: Sequence[str | os.PathLike]) -> tuple[BuiltProject, ...]:

@@ -43,6 +43,14 @@ _dataset, _comparison, _study, _content = (option_group(name) for name in ("Data
 @target_options()
 @_content("--lines", type=COUNT, default=200, show_default=True, help="Most lines in the report, by errors.")
 @_content("--inspect", "inspected_lines", type=COUNT, default=3, show_default=True, help="Lines with value ranges.")
+@click.option(
+    "--vivado",
+    "projects",
+    metavar="PROJECT",
+    multiple=True,
+    type=FILE,
+    help="Folder of a project that Vivado has built of one of the networks: show what it measured.",
+)
 @_study("--study", metavar="NAME", help="Study of `foldline study run` whose trials are added to the plots.")
 @_study("--storage", metavar="URL", help="Storage of the study.")
 @_content("--title", help="Title of the page [default: the runs' names].")
@@ -64,6 +72,7 @@ def command(
     kernel: str,
     lines: int,
     inspected_lines: int,
+    projects: tuple[Path, ...],
     study: str | None,
     storage: str | None,
     title: str | None,
@@ -73,7 +82,8 @@ def command(
 
     A RUN is the folder of a recipe, the folder of a training run, a checkpoint, or a design. The report has error rates
     by backend, error against speed and cost, training curves, cycles and resources, value ranges, and the validation
-    lines with the class of each column, those with most errors first.
+    lines with the class of each column, those with most errors first; with --vivado, which may be given several times, also
+    what the vendor's tools reported of a built project, beside the estimate.
 
     The exit status is 1 if bit-exact backends disagree; the report is still written, and lists the differences.
     """
@@ -82,15 +92,17 @@ def command(
     from datapath.architecture import Architecture
     from datapath.files import require_different
     from datapath.manifest import Kernel
+    from datapath.vivado.built_project import read_projects
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import alphabet_source, lines_for
     from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
+    from foldline.report.measured import run_of
     from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
 
-    require_writable(output, sources)
+    require_writable(output, (*sources, *projects))
     for path in sources:
         require_different(output=output, RUN=path)
     opened = open_runs(sources, alphabet=alphabet_source(alphabet, **dataset_source))
@@ -100,6 +112,9 @@ def command(
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
+    built = read_projects(projects)
+    for project in built:
+        run_of(project, {run.name: run.network.design for run in opened})
     named = any(name in given_options(context) for name in (*dataset_source, "seed"))
     trained = None if named else shared_lines(opened)
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
@@ -121,6 +136,7 @@ def command(
         lines=lines,
         inspected_lines=inspected_lines,
         study=trials,
+        built=built,
     )
     write_report(output, inputs, threads=threads, progress=counting)
     print_note(f"Report: {output}")

@@ -13,6 +13,7 @@ from datapath.errors import ConfigError
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from datapath.quoting import quoted
+from datapath.vivado.built_project import BuiltProject
 from foldline.compare.agreement import BOARD, SIMULATED
 from foldline.compare.comparison import OVERLAY, BackendResult, Comparison
 from foldline.hardware.estimate import Estimate, estimate
@@ -93,6 +94,7 @@ class ReportInputs:
     lines               number of lines in the report, those with most errors first
     inspected_lines     lines of each run whose value ranges are computed, evenly spaced from worst to best
     study               a study whose trials are added to the plots
+    built               projects that Vivado has built of the runs' designs
 
     :raises ConfigError: no run, two of one name, or a number outside its range.
     """
@@ -104,6 +106,12 @@ class ReportInputs:
     lines: int = 200
     inspected_lines: int = 3
     study: StudyResult | None = None
+    built: tuple[BuiltProject, ...] = ()
+
+    @property
+    def designs(self) -> dict[str, Design]:
+        """Of the runs, by name."""
+        return {run.name: run.design for run in self.runs}
 
     def __post_init__(self) -> None:
         if not self.runs:

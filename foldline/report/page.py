@@ -30,6 +30,7 @@ from foldline.report.accuracy import CheckSummary, accuracy_rows, check_summary
 from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_plot
 from foldline.report.inputs import ReportInputs, ReportRun, short_name
 from foldline.report.lines import LineView, scan_uri, worst_first
+from foldline.report.measured import measured_views
 from foldline.report.numbers import grouped
 from foldline.report.plots import curve_plots, pareto_plot
 from foldline.report.tradeoffs import AXES, marks_of
@@ -103,10 +104,12 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
 
     :param threads: worker threads; None for one per processor.
     :param progress: shows the progress.
-    :raises ConfigError: `foldline.hardware.estimate.estimate` refuses the board, clock or number of columns.
+    :raises ConfigError: `foldline.hardware.estimate.estimate` refuses the board, clock or number of columns, or a built project
+        is of none of the designs.
     :raises MismatchError: a comparison does not match its run's design.
     """
     showing = progress or silent
+    measured = measured_views(inputs.built, inputs.designs, columns=inputs.target.columns)
     estimates = [inputs.target.estimate_of(run.design) for run in inputs.runs]
     ranking = worst_first(inputs.runs)
     lines = _shown_lines(inputs.runs, ranking[: inputs.lines], threads, showing)
@@ -116,6 +119,7 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
         tool=TOOL,
         runs=[_run_view(inputs, number, found, ranking, threads, showing) for number, found in enumerate(estimates, 1)],
         accuracy=list(accuracy_rows([run.comparison for run in inputs.runs])),
+        measured=measured,
         marks=marks,
         plots=[(axis, pareto_plot(marks, axis)) for axis in AXES],
         lines=lines,

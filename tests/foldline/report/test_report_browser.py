@@ -2,7 +2,9 @@
 
 import pytest
 
+from datapath.vivado.built_project import read_project
 from foldline.report import write_report
+from tests.datapath.vivado.built import CORE, write_built
 from tests.foldline.report.browser import open_browser
 from tests.foldline.report.reports import HOSTILE, LINES, inputs, simulated_run, whole_run
 
@@ -27,8 +29,14 @@ def browser():
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, inputs(whole_run(), simulated_run("two" * 30, 7)))
+    folder = tmp_path_factory.mktemp("report")
+    path, runs = folder / "report.html", (whole_run(), simulated_run("two" * 30, 7))
+    missed = {"wns": -0.4, "reachable_mhz": 96.1}
+    built = (
+        read_project(write_built(folder / ("project" * 8), runs[0].design, kernel="hls", hls={}, **CORE)),
+        read_project(write_built(folder / "other", runs[1].design, **missed)),
+    )
+    write_report(path, inputs(*runs, built=built))
     return path
 
 
@@ -65,7 +73,7 @@ def test_it_is_never_wider_than_the_screen(browser, report, width):
     browser.open(report, width=width, height=800)
     browser.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert browser.value("document.documentElement.scrollWidth") <= width
-    inside = "[...document.querySelectorAll('figure, .strip, .strip > svg, p, dl, h1, h2, h3')]"
+    inside = "[...document.querySelectorAll('figure, .strip, .strip > svg, p, dl, dd, h1, h2, h3')]"
     assert browser.value(f"Math.max(...{inside}.map(one => one.getBoundingClientRect().right))") <= width
     if width == 360:  # wider content scrolls in its own box
         assert browser.value("[...document.querySelectorAll('.wide')].some(one => one.scrollWidth > one.clientWidth)")
