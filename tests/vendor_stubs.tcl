@@ -1,18 +1,26 @@
 # Stand-ins for the commands of the vendor's tools: tclsh vendor_stubs.tcl TOOL SCRIPT LOG [ARGUMENT...]
 #
-# TOOL is vivado_hls (2019.2), vitis_hls (2022.2), vitis-run (2024.2, which passes no arguments on) or vivado. Every command is recorded in LOG, one per line, its words between tabs. A
-# command that is not here is Tcl's own error, and so is an option that TOOL does not have.
+# TOOL is vivado_hls (2019.2), vitis_hls (2022.2), vitis-run (2024.2, which passes no arguments on) or vivado. Every command is
+# recorded in LOG, one per line, its words between tabs. A command that is not here is Tcl's own error, and so is an option
+# that TOOL does not have.
 #
-# STUB_FAIL    command that fails            STUB_LAYOUT  srcs (Vivado to 2020.1) or gen
+# STUB_FAIL    command that fails            STUB_RELEASE of Vivado: 2019.2, 2022.2, 2024.2 or another
 # STUB_BOARDS  installed board files, as id=part words
 # STUB_WNS, STUB_WHS  slack in ns            STUB_ADDRESS address that Vivado gives each segment instead of the asked
 # STUB_HEADER  text of the core's register constants
-# STUB_RUN     run that ends at 40%           STUB_BARE    0: switches need =true
-# STUB_REPORTS folder with timing.rpt, utilization.rpt and power.rpt, which the reports are copies of
-# STUB_VERSION what `version` says           STUB_CLOCK   frequency in Hz that the processing system gives
-# STUB_PLATFORM windows: the platform that Tcl names
-# STUB_CSYNTH  folder with *_csynth.xml for 5 ns, which the reports of a synthesis are; without it each loop of the script has one
+# STUB_CSYNTH  folder with *_csynth.xml for 5 ns, which the reports of a synthesis are; without it each loop of the
+#              script has one
+# STUB_RUN     run that ends at 40%          STUB_BARE    0: switches need =true
+# STUB_RUNS    runs of synthesis besides synth_1
+# STUB_REPORTS folder with timing.rpt, utilization.rpt, core.rpt and power.rpt, which the reports are copies of
+# STUB_VERSION what `version` says, if not the release
+# STUB_CLOCK   frequency in Hz that the processing system gives
 # STUB_FIXED   1: the frequency of an interface cannot be set
+# STUB_PLATFORM windows: the platform that Tcl names
+# STUB_PARTS   0: the part is not installed  STUB_CORE    0: the accelerator's cells are not found
+# STUB_CORES   cores besides the release's   STUB_LACKS   properties that do not exist
+# STUB_SEGMENTS segments of HP0 that a preset turns on
+# STUB_LAYOUT  none: no hand-off is written
 #
 # A module reference is what the added Verilog says: its ports, the interfaces that their attributes name, and for a slave
 # a segment as large as its address has bits.
@@ -205,15 +213,19 @@ set spaces {
 }
 set segments {
     processing_system7 {S_AXI_HP0/HP0_DDR_LOWOCM}
-    zynq_ultra_ps_e {SAXIGP2/HP0_DDR_LOW SAXIGP2/HP0_DDR_HIGH SAXIGP2/HP0_QSPI SAXIGP2/HP0_LPS_OCM}
+    zynq_ultra_ps_e {SAXIGP2/HP0_DDR_LOW SAXIGP2/HP0_QSPI SAXIGP2/HP0_LPS_OCM SAXIGP2/HP0_PCIE_LOW}
     topLevel_BLSTM_CTC {s_axi_control/Reg}
 }
 set interface_clocks {}
 set ps_clock_mhz 50
-set cores {
-    xilinx.com:ip:processing_system7:5.5 xilinx.com:ip:zynq_ultra_ps_e:3.9 xilinx.com:ip:zynq_ultra_ps_e:3.10
-    xilinx.com:ip:proc_sys_reset:5.0 xilinx.com:ip:smartconnect:1.0
-}
+# By release: the version of the ZynqMP's core, and the folder of what is generated for a block design.
+set conventions {2019.2 {3.3 srcs} 2022.2 {3.4 gen} 2024.2 {3.5 gen}}
+set release [stub RELEASE 2022.2]
+lassign [expr {[dict exists $conventions $release] ? [dict get $conventions $release] : {3.4 gen}}] ps_version layout
+set cores [concat [stub CORES] xilinx.com:ip:processing_system7:5.5 xilinx.com:ip:zynq_ultra_ps_e:$ps_version \
+    xilinx.com:ip:proc_sys_reset:5.0 xilinx.com:ip:smartconnect:1.0]
+set mapped {}
+set excluded {}
 
 proc define_vivado {} {
     command create_project {-part} {-force} 2 2
@@ -227,13 +239,16 @@ proc define_vivado {} {
     command can_resolve_reference {} {} 1 1
     command set_msg_config {-id -new_severity} {} 0 0
     command version {} {-short} 0 0
+    command get_parts {} {-quiet} 1 1
+    command get_cells {} {-quiet} 1 1
+    command get_runs {-filter} {-quiet} 0 1
     command apply_bd_automation {-rule -config} {} 1 1
     command connect_bd_intf_net {} {} 2 2
     command connect_bd_net {} {} 2 2
     command create_bd_addr_seg {-range -offset} {} 3 3
     command exclude_bd_addr_seg {-target_address_space} {} 1 1
     foreach look_up {get_bd_cells get_bd_pins get_bd_intf_pins get_bd_addr_spaces get_bd_addr_segs get_files
-        get_filesets get_runs} {
+        get_filesets} {
         command $look_up {} {-quiet} 1 1
     }
     command validate_bd_design {} {} 0 0
@@ -246,7 +261,7 @@ proc define_vivado {} {
     command open_run {} {} 1 1
     command close_design {} {} 0 0
     command report_timing_summary {-file} {} 0 0
-    command report_utilization {-file} {} 0 0
+    command report_utilization {-file -cells} {} 0 0
     command report_power {-file} {} 0 0
     command close_project {} {} 0 0
     command set_property {-dict} {} 1 3
@@ -261,10 +276,14 @@ proc of_cell {table path} {
         return ""
     }
     set core [dict get $::cells $cell]
-    if {![dict exists $table $core] || $below ni [dict get $table $core]} {
+    if {![dict exists $table $core]} {
         return ""
     }
-    return $path
+    set found {}
+    foreach name [lsearch -all -inline -glob [dict get $table $core] $below] {
+        lappend found $cell/$name
+    }
+    return $found
 }
 
 proc do_create_project {names words} {
@@ -305,6 +324,12 @@ proc do_create_bd_cell {names words} {
         define_module [option $words -reference]
     }
     dict set ::cells [lindex $names 0] $core
+    if {[lindex $names 0] eq "ps"} {
+        set port [expr {$core eq "processing_system7" ? "S_AXI_HP0" : "SAXIGP2"}]
+        foreach name [stub SEGMENTS] {
+            dict lappend ::segments $core $port/$name
+        }
+    }
 }
 
 proc read_text {path} {
@@ -367,7 +392,7 @@ proc do_add_files_vivado {paths} {
 }
 
 proc do_version {names words} {
-    return [stub VERSION 2022.2]
+    return [stub VERSION $::release]
 }
 
 proc report {name words} {
@@ -379,7 +404,18 @@ proc do_report_timing_summary {names words} {
 }
 
 proc do_report_utilization {names words} {
-    report utilization $words
+    report [expr {[option $words -cells] eq "" ? "utilization" : "core"}] $words
+}
+
+proc do_get_parts {names words} {
+    return [expr {[stub PARTS 1] ? [lindex $names 0] : ""}]
+}
+
+# Of the implemented design: the wrapper has one cell, the block design.
+proc do_get_cells {names words} {
+    set cell [lindex [split [lindex $names 0] /] end]
+    set known [expr {[lindex $names 0] eq "overlay_i/$cell" && [dict exists $::cells $cell]}]
+    return [expr {$known && [stub CORE 1] ? [lindex $names 0] : ""}]
 }
 
 proc do_report_power {names words} {
@@ -398,6 +434,9 @@ proc do_set_property {names words} {
         }
     }
     lassign $names property value object
+    if {$property in [stub LACKS]} {
+        error "\[Common 17-54\] The object 'run' does not have a property '$property'."
+    }
     if {$property eq "CONFIG.FREQ_HZ"} {
         if {[stub FIXED 0]} {
             error "FREQ_HZ is read-only"
@@ -413,6 +452,39 @@ proc do_validate_bd_design {names words} {
                 another([ps_clock_frequency])"
         }
     }
+    check_segments
+}
+
+# What the accelerator's space reaches through HP0 must be mapped or excluded, and so must its registers for the processor.
+proc check_segments {} {
+    set spaces [dict get $::spaces [dict get $::cells topLevel_BLSTM_CTC_0]]
+    foreach space $spaces {
+        foreach segment [of_cell $::segments ps/*] {
+            if {"topLevel_BLSTM_CTC_0/$space $segment" ni [concat $::mapped $::excluded]} {
+                puts "CRITICAL WARNING: \[BD 41-1356\] Slave segment </$segment> is not assigned into address space\
+                    </topLevel_BLSTM_CTC_0/$space>. Please use Address Editor to either assign or exclude it."
+            }
+        }
+    }
+    foreach segment [of_cell $::segments topLevel_BLSTM_CTC_0/*] {
+        if {"ps/Data $segment" ni $::mapped} {
+            puts "CRITICAL WARNING: \[BD 41-1356\] Slave segment </$segment> is not assigned into address space </ps/Data>."
+        }
+    }
+}
+
+# Before 2020.1 only a mapped segment can be excluded, by the name of its mapping.
+proc do_exclude_bd_addr_seg {names words} {
+    set segment [lindex $names 0]
+    if {[info exists ::mappings($segment)]} {
+        set pair $::mappings($segment)
+        set ::mapped [lsearch -all -inline -not -exact $::mapped $pair]
+    } elseif {$::release < 2020} {
+        error "$segment is not mapped"
+    } else {
+        set pair "[option $words -target_address_space] $segment"
+    }
+    lappend ::excluded $pair
 }
 
 proc do_get_bd_cells {names words} {
@@ -447,6 +519,8 @@ proc do_create_bd_addr_seg {names words} {
         "[expr {$range >> 10}]K"}]
     set ::properties($name,OFFSET) [format 0x%016lX [stub ADDRESS [option $words -offset]]]
     set ::properties($name,RANGE) $shown
+    set ::mappings($name) "[lindex $names 0] [lindex $names 1]"
+    lappend ::mapped $::mappings($name)
     return $name
 }
 
@@ -459,11 +533,14 @@ proc do_get_filesets {names words} {
 }
 
 proc do_get_runs {names words} {
+    if {[option $words -filter] eq "IS_SYNTHESIS == 1"} {
+        return [concat synth_1 [stub RUNS]]
+    }
     return [lindex $names 0]
 }
 
 proc do_generate_target {names words} {
-    set handoff foldline.[stub LAYOUT gen]/sources_1/bd/overlay
+    set handoff foldline.$::layout/sources_1/bd/overlay
     if {[stub LAYOUT] ne "none"} {
         touch $::project/$handoff/hw_handoff/overlay.hwh "hand-off"
     }

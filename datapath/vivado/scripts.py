@@ -5,7 +5,10 @@ Needs Jinja2, as `datapath.templates` does.
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from datapath.boards import FIRST_RELEASE, TargetBoard
+from datapath.boards.clocks import clock_text
 from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
@@ -46,6 +49,7 @@ def render_build(project: BoardProject, *, origin: str, kernel: str) -> str:
         "kernel_text": kernel,
         "procedures": render_procedures(project.board),
         "longest_made": LONGEST_MADE,
+        "slower_clocks": wrap(" ".join(slower_clocks(project.board, project.clock_mhz)), width=110),
         "first_release": first_release(project.board),
     }
     return render_template(PACKAGE, "build.tcl.j2", **values)
@@ -69,6 +73,15 @@ def render_procedures(board: TargetBoard) -> str:
     return render_template(PACKAGE, "procedures.tcl.j2", **values)
 
 
+def slower_clocks(board: TargetBoard, clock_mhz: float) -> list[str]:
+    """Clocks for a project that misses its own, MHz, as `--clock-mhz` takes them, from the fastest on.
+
+    :param board: makes them.
+    :param clock_mhz: of the project, one that the board makes.
+    """
+    return [clock_text(clock) for clock in reversed(board.clocks) if float(clock) < clock_mhz]
+
+
 def first_release(board: TargetBoard) -> str:
     """The first release of Vivado for the scripts of a project.
 
@@ -78,12 +91,13 @@ def first_release(board: TargetBoard) -> str:
 
 
 def readme_parts(project: BoardProject) -> dict[str, str]:
-    """Texts for the README by name, see `README_PARTS`; deterministic.
+    """Texts for the README by name, see `README_PARTS`, and ``first_release``, that of Vivado; deterministic.
 
     :param project: whose README it is.
     """
     values = _values(project)
-    return {name: render_template(PACKAGE, f"readme_{name}.md.j2", **values).strip("\n") for name in README_PARTS}
+    texts = {name: render_template(PACKAGE, f"readme_{name}.md.j2", **values).strip("\n") for name in README_PARTS}
+    return texts | {"first_release": first_release(project.board)}
 
 
 def _values(project: BoardProject) -> dict[str, object]:

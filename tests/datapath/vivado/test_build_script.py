@@ -1,10 +1,12 @@
 """``build.tcl`` of both kernels under tclsh, with stubs of Vivado's commands."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from datapath.boards import load_board
+from datapath.vivado.scripts import slower_clocks
 from tests.datapath.vivado.projects import BOARDS, KERNELS, Project, make_project
 from tests.vendor_tools import REPORTS, Run, needs_tclsh, run_script
 
@@ -37,15 +39,35 @@ def build(project: Project, **environment: str) -> Run:
     return run_script(project.folder, "build.tcl", tool="vivado", **(reports | environment))
 
 
-@pytest.mark.parametrize(("files", "layout"), [(True, "gen"), (False, "srcs")], ids=["board-files", "no-board-files"])
-@pytest.mark.parametrize("board", BOARDS)
-def test_vivado_runs_from_end_to_end(project, board, files, layout):
+RELEASES = ("2019.2", "2022.2", "2024.2")
+"""Generations of Vivado, each with its conventions in the stubs."""
+
+
+def releases_of(board: str) -> list[str]:
+    """Those that know the board's part."""
+    return [release for release in RELEASES if release >= load_board(board).first_release]
+
+
+@pytest.mark.parametrize("files", [True, False], ids=["board-files", "no-board-files"])
+@pytest.mark.parametrize(("board", "release"), [(board, release) for board in BOARDS for release in releases_of(board)])
+def test_vivado_runs_from_end_to_end(project, board, release, files):
     made = project(board)
     (made.folder / f"{made.name}.json").write_text("what it holds")
     loaded = load_board(board)
     installed = " ".join(BOARD_FILES.values()) if files else ""
-    run = build(made, STUB_LAYOUT=layout, STUB_BOARDS=installed)
+    run = build(made, STUB_RELEASE=release, STUB_BOARDS=installed)
     assert (run.status, run.errors) == (0, "")
+    assert "WARNING" not in run.output
+    layout = "srcs" if release == "2019.2" else "gen"
+    assert list((made.folder / "vivado").glob("*/sources_1/bd/overlay/hw_handoff/overlay.hwh")) == [
+        made.folder / f"vivado/foldline.{layout}/sources_1/bd/overlay/hw_handoff/overlay.hwh"
+    ]
+    cores = {words[-1]: words[3] for words in run.named("create_bd_cell") if words[1] == "ip"}
+    version = {"2019.2": "3.3", "2022.2": "3.4", "2024.2": "3.5"}[release]
+    zynq = loaded.family.value == "zynq7000"
+    assert cores["ps"] == f"xilinx.com:ip:{'processing_system7:5.5' if zynq else f'zynq_ultra_ps_e:{version}'}"
+    results = json.loads((made.folder / "results.json").read_text())
+    assert results["vivado"] == release and results.items() >= EXPECTED[loaded.family.value].items()
     assert run.named("create_project") == [["-force", "foldline", f"{made.folder}/vivado", "-part", loaded.part]]
     chosen = [words[1] for words in run.named("set_property") if words[0] == "board_part"]
     assert chosen == ([BOARD_FILES[board].split("=")[0]] if files else [])
@@ -68,9 +90,45 @@ def test_registers_and_memory_are_where_the_driver_looks(project, board):
     assert [int(memory[n], 16) for n in (1, 3)] == [loaded.memory_bytes, 0]
     slave = "S_AXI_HP0/HP0_DDR_LOWOCM" if loaded.family.value == "zynq7000" else "SAXIGP2/HP0_DDR_LOW"
     assert memory[4:6] == [f"topLevel_BLSTM_CTC_0/{made.space}", f"ps/{slave}"]
-    excluded = {words[-1] for words in run.named("exclude_bd_addr_seg")}
-    others = {f"ps/SAXIGP2/{name}" for name in ("HP0_DDR_HIGH", "HP0_QSPI", "HP0_LPS_OCM")}
-    assert excluded == (set() if loaded.family.value == "zynq7000" else others)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize(
+    ("board", "preset", "others"),
+    [
+        ("zcu104", "", {"HP0_QSPI", "HP0_LPS_OCM", "HP0_PCIE_LOW"}),
+        ("ultra96-v2", "HP0_DDR_HIGH HP0_PCIE_HIGH1 HP0_PCIE_HIGH2",
+         {"HP0_QSPI", "HP0_LPS_OCM", "HP0_PCIE_LOW", "HP0_DDR_HIGH", "HP0_PCIE_HIGH1", "HP0_PCIE_HIGH2"}),
+        ("pynq-z2", "", set()),
+        ("pynq-z1", "HP0_HIGH_OCM", {"HP0_HIGH_OCM"}),
+    ],
+)  # fmt: skip
+def test_every_other_segment_of_hp0_is_excluded(project, board, preset, others, release):
+    """One that is neither mapped nor excluded is the critical warning BD 41-1356; the stub raises it."""
+    run = build(project(board), STUB_RELEASE=release, STUB_SEGMENTS=preset)
+    assert (run.status, run.errors) == (0, "")
+    assert "WARNING" not in run.output
+    excluded = [words[-1] for words in run.named("exclude_bd_addr_seg")]
+    port = "S_AXI_HP0" if load_board(board).family.value == "zynq7000" else "SAXIGP2"
+    names = {f"SEG_{name}" for name in others} if release == "2019.2" else {f"ps/{port}/{name}" for name in others}
+    assert names <= set(excluded)
+    assert not any("DDR_LOW" in words for words in excluded)
+
+
+def test_a_segment_that_no_release_had_yet_is_excluded(project):
+    run = build(project("zcu104"), STUB_RELEASE="2024.2", STUB_SEGMENTS="HP0_NEW")
+    assert "BD 41-1356" not in run.output
+    assert ["ps/SAXIGP2/HP0_NEW"] in [words[-1:] for words in run.named("exclude_bd_addr_seg")]
+
+
+def test_a_segment_that_cannot_be_excluded_does_not_stop_the_build(project):
+    """In 2019.2 it would have to be mapped, and only known ones have an offset."""
+    run = build(project("zcu104"), STUB_RELEASE="2019.2", STUB_SEGMENTS="HP0_NEW")
+    assert (run.status, run.errors) == (0, "")
+    assert run.output.count("CRITICAL WARNING: [BD 41-1356]") == 1
+    assert (
+        "WARNING: ps/SAXIGP2/HP0_NEW is neither mapped nor excluded (ps/SAXIGP2/HP0_NEW is not mapped);" in run.output
+    )
 
 
 def test_the_published_board_has_the_published_addresses(project):
@@ -129,7 +187,8 @@ def test_the_processing_system_is_set_after_any_preset(project, board, files):
 
 
 def test_the_newest_core_is_taken_by_its_number(project):
-    run = build(project("zcu104"))
+    newer = "xilinx.com:ip:zynq_ultra_ps_e:3.9 xilinx.com:ip:zynq_ultra_ps_e:3.10"
+    run = build(project("zcu104"), STUB_CORES=newer)
     cores = {words[-1]: words[3] for words in run.named("create_bd_cell")}
     assert cores["ps"] == "xilinx.com:ip:zynq_ultra_ps_e:3.10"
     assert cores["resets"] == "xilinx.com:ip:proc_sys_reset:5.0"
@@ -162,6 +221,7 @@ def test_timing_is_checked_before_the_bitstream_is_written(project):
         (
             {"STUB_WNS": "-0.001"},
             "The worst setup slack is -0.001 ns; it must be 0 or more at 100 MHz. This implementation reaches 104.2 MHz. "
+            "The nearest clock below it that pynq-z1 makes is 90.909 MHz: export the project with --clock-mhz 90.909. "
             "See NAME_timing.rpt.",
         ),
         (
@@ -240,6 +300,14 @@ def test_the_folder_is_also_checked_on_windows(project):
     run = build(made, STUB_PLATFORM="windows")
     assert (run.status, run.commands) == (1, [])
     assert run.errors.startswith(f"ERROR: The project's folder is '{made.folder}'; it must be on a drive with a letter")
+
+
+def test_a_part_that_is_not_installed_is_named_before_anything_is_made(project):
+    run = build(project("zcu104"), STUB_PARTS="0")
+    assert (run.status, run.names()) == (1, {"version", "get_parts"})
+    assert run.errors == (
+        "ERROR: This Vivado has no part xczu7ev-ffvc1156-2-e; add its devices with Vivado's installer.\n"
+    )
 
 
 def test_a_missing_hand_off_is_an_error(project):
@@ -444,6 +512,73 @@ def test_an_interface_that_lacks_a_channel_is_no_interface_of_the_block_design(t
 # Timing and results -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("board", "wns", "advice"),
+    [
+        # By hand: the period is 10 - wns. 1000 / 7 MHz is 7 ns, 100 MHz 10 ns, 1000 / 11 MHz 11 ns, 1000 / 12 MHz 12 ns.
+        ("pynq-z1", "-1.000", "makes is 90.909 MHz: export the project with --clock-mhz 90.909."),
+        ("pynq-z1", "-1.001", "makes is 83.333 MHz: export the project with --clock-mhz 83.333."),
+        ("pynq-z1", "-89.999", "makes is 10 MHz: export the project with --clock-mhz 10."),
+        ("pynq-z1", "-90.001", "pynq-z1 makes no clock that is slow enough."),
+        # 6.667 + 0.833 = 7.5 ns, 1500 MHz / 12 is 8 ns, / 11 is 7.333 ns.
+        ("zcu104", "-0.666", "makes is 136.364 MHz: export the project with --clock-mhz 136.364."),
+        ("zcu104", "-0.667", "makes is 125 MHz: export the project with --clock-mhz 125."),
+    ],
+)
+def test_a_missed_clock_names_the_nearest_that_the_board_makes(board, wns, advice, tmp_path):
+    made = make_project("rtl", tmp_path / "project", board)
+    family = load_board(board).family.value
+    reports = altered(tmp_path, "timing", "      0.412        0.000    ", f"{wns:>11}      -11.250    ", family=family)
+    run = build(made, STUB_REPORTS=reports, STUB_WNS=wns)
+    assert run.status == 1
+    assert advice in run.errors
+
+
+def test_a_clock_whose_text_is_rounded_up_is_still_reached(tmp_path):
+    """1000 / 6 MHz is 6 ns; its text, 166.667, is a little faster."""
+    made = make_project("rtl", tmp_path / "project", clock_mhz=200)
+    reports = Path(altered(tmp_path, "timing", "      0.412        0.000    ", "     -1.000       -0.250    "))
+    timing = (reports / "timing.rpt").read_text(encoding="utf-8")
+    (reports / "timing.rpt").write_text(timing.replace("10.000          100.000", "5.000           200.000"))
+    run = build(made, STUB_REPORTS=str(reports), STUB_WNS="-1.000")
+    assert "The nearest clock below it that pynq-z1 makes is 166.667 MHz: " in run.errors
+
+
+def test_every_clock_in_the_script_can_be_exported(tmp_path):
+    for board in BOARDS:
+        loaded = load_board(board)
+        clocks = slower_clocks(loaded, loaded.clock_mhz)
+        assert clocks and [loaded.clock(float(clock)) for clock in clocks] == sorted(
+            (float(clock) for clock in loaded.clocks if float(clock) < loaded.clock_mhz), reverse=True
+        )
+
+
+def test_the_worse_of_run_and_report_counts(tmp_path):
+    """A step after routing may leave the run's figure behind."""
+    made = make_project("rtl", tmp_path / "project")
+    reports = altered(tmp_path, "timing", "      0.412        0.000    ", "     -0.100       -0.250    ")
+    run = build(made, STUB_REPORTS=reports, STUB_WNS="0.2")
+    assert run.errors.startswith("ERROR: The worst setup slack is -0.100 ns; it must be 0 or more at 100 MHz.")
+
+
+def test_a_property_that_a_release_lacks_is_a_warning(project):
+    lacking = "STEPS.SYNTH_DESIGN.ARGS.RETIMING STEPS.POST_ROUTE_PHYS_OPT_DESIGN.ARGS.DIRECTIVE"
+    run = build(project(), STUB_LACKS=lacking)
+    assert (run.status, run.errors) == (0, "")
+    assert run.output.count("WARNING: ") == 2
+    assert "WARNING: synth_1 keeps its default of STEPS.SYNTH_DESIGN.ARGS.RETIMING, not true (" in run.output
+
+
+def test_a_run_that_synthesises_the_core_alone_is_named_and_gets_the_options(project):
+    run = build(project(), STUB_RUNS="overlay_topLevel_BLSTM_CTC_0_0_synth_1")
+    assert run.status == 0
+    assert (
+        "WARNING: overlay_topLevel_BLSTM_CTC_0_0_synth_1 synthesises a part of the block design by itself" in run.output
+    )
+    retimed = [words[2] for words in run.named("set_property") if words[0] == "STEPS.SYNTH_DESIGN.ARGS.RETIMING"]
+    assert retimed == ["synth_1", "overlay_topLevel_BLSTM_CTC_0_0_synth_1"]
+
+
 def test_synthesis_and_implementation_are_set_for_timing(project):
     """Of all in one run, so that the options hold for the accelerator."""
     run = build(project())
@@ -465,12 +600,12 @@ def test_synthesis_and_implementation_are_set_for_timing(project):
 
 EXPECTED = {
     "zynq7000": {
-        "clock_mhz": 100, "period_ns": 10.0, "wns": 0.412, "whs": 0.02, "reachable_mhz": 104.2, "luts": 17302, "ffs": 18379,
-        "bram36": 65.5, "dsps": 6, "power_w": 1.737,
+        "period_ns": 10.0, "wns": 0.412, "whs": 0.02, "reachable_mhz": 104.2, "luts": 17302, "ffs": 18379,
+        "bram36": 65.5, "dsps": 6, "power_w": 1.737, "core_luts": 14903, "core_ffs": 15012, "core_bram36": 63.5, "core_dsps": 6,
     },
     "zynqmp": {
-        "clock_mhz": 142.857, "period_ns": 6.667, "wns": 0.412, "whs": 0.02, "reachable_mhz": 159.8, "luts": 16011, "ffs": 18002,
-        "bram36": 64, "dsps": 0, "power_w": 3.696,
+        "period_ns": 6.667, "wns": 0.412, "whs": 0.02, "reachable_mhz": 159.8, "luts": 16011, "ffs": 18002,
+        "bram36": 64, "dsps": 0, "power_w": 3.696, "core_luts": 13100, "core_ffs": 14877, "core_bram36": 62.5, "core_dsps": 0,
     },
 }  # fmt: skip
 """The figures in the reports of each family."""
@@ -483,11 +618,53 @@ def test_results_are_the_figures_of_the_reports(project, kernel, board, version)
     assert run.status == 0
     results = json.loads((made.folder / "results.json").read_text())
     about = {"kernel": kernel, "design": made.digest, "board": board, "part": loaded.part, "vivado": version}
-    assert results == about | EXPECTED[loaded.family.value]
+    assert results == about | {"clock_mhz": loaded.clock_mhz} | EXPECTED[loaded.family.value]
     assert [words for words in run.commands if words[0].startswith("report_")] == [
-        [f"report_{command}", "-file", f"{made.folder}/{made.name}_{file}.rpt"]
-        for command, file in (("timing_summary", "timing"), ("utilization", "utilization"), ("power", "power"))
+        *(
+            [f"report_{command}", "-file", f"{made.folder}/{made.name}_{file}.rpt"]
+            for command, file in (("timing_summary", "timing"), ("utilization", "utilization"), ("power", "power"))
+        ),
+        [
+            "report_utilization",
+            "-cells",
+            "overlay_i/topLevel_BLSTM_CTC_0",
+            "-file",
+            f"{made.folder}/{made.name}_core.rpt",
+        ],
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"STUB_CORE": "0"}, "This Vivado has no cell overlay_i/topLevel_BLSTM_CTC_0 in the implemented design."),
+        ({"STUB_REPORTS": ""}, "NAME_core.rpt: there must be one number beside DSPs; there are 0: ."),
+    ],
+)
+def test_results_without_the_accelerator_alone_are_complete(environment, message, tmp_path):
+    made = make_project("rtl", tmp_path / "project")
+    if "STUB_REPORTS" in environment:
+        environment = {"STUB_REPORTS": altered(tmp_path, "core", "| DSPs", "| Multipliers")}
+    run = build(made, **environment)
+    assert (run.status, run.errors) == (0, "")
+    message = f"results.json has no figures of the accelerator alone: {message.replace('NAME', made.name)}"
+    assert f"WARNING: {message}\n" in run.output
+    results = json.loads((made.folder / "results.json").read_text())
+    assert not [name for name in results if name.startswith("core_")]
+    whole = EXPECTED["zynq7000"]
+    assert results.items() >= {name: whole[name] for name in whole if not name.startswith("core_")}.items()
+
+
+@pytest.mark.parametrize("family", ["zynq7000-2024.2", "zynqmp-2019.2"])
+def test_reports_of_another_release_have_the_same_figures(family, tmp_path):
+    """Columns, titles and heads differ; the figures in these samples do not."""
+    board = "pynq-z1" if family.startswith("zynq7000") else "zcu104"
+    made = make_project("rtl", tmp_path / "project", board)
+    run = build(made, STUB_RELEASE=family.partition("-")[2], STUB_REPORTS=str(REPORTS / family))
+    assert (run.status, run.errors) == (0, "")
+    results = json.loads((made.folder / "results.json").read_text())
+    expected = EXPECTED[family.partition("-")[0]] | {"clock_mhz": load_board(board).clock_mhz}
+    assert results.items() >= expected.items()
 
 
 def test_a_clock_with_decimals_counts_by_its_period(tmp_path):
@@ -507,6 +684,7 @@ def test_results_are_there_where_timing_is_missed(tmp_path):
     assert (run.status, run.errors) == (
         1,
         "ERROR: The worst setup slack is -1.266 ns; it must be 0 or more at 100 MHz. This implementation reaches 88.7 MHz. "
+        "The nearest clock below it that pynq-z1 makes is 83.333 MHz: export the project with --clock-mhz 83.333. "
         f"See {made.name}_timing.rpt.\n",
     )
     results = json.loads((made.folder / "results.json").read_text())

@@ -24,6 +24,15 @@ set board pynq-z2
 set part xc7z020clg400-1
 set board_pattern "*:pynq-z2:part0:*"
 set clock_mhz 100
+# The slower clocks that the board makes, from the fastest on.
+set slower_clocks {
+    90.909 83.333 76.923 71.429 66.667 62.5 58.824 55.556 52.632 50 47.619 45.455 43.478 41.667 40 38.462 37.037
+    35.714 34.483 33.333 32.258 31.25 30.303 29.412 28.571 27.778 27.027 26.316 25.641 25 24.39 23.81 23.256
+    22.727 22.222 21.739 21.277 20.833 20.408 20 19.608 19.231 18.868 18.519 18.182 17.857 17.544 17.241 16.949
+    16.667 16.393 16.129 15.873 15.625 15.385 15.152 14.706 14.493 14.286 13.889 13.514 13.333 13.158 12.987
+    12.821 12.5 12.346 12.195 11.905 11.765 11.628 11.494 11.364 11.111 10.989 10.87 10.753 10.638 10.526 10.417
+    10.204 10.101 10
+}
 set control_base 0x43C00000
 set control_bytes 0x00010000
 set memory_base 0x00000000
@@ -37,8 +46,12 @@ set ps_reset FCLK_RESET0_N
 set ps_master M_AXI_GP0
 set ps_slave S_AXI_HP0
 set ps_bus_clocks {M_AXI_GP0_ACLK S_AXI_HP0_ACLK}
-set ps_memory S_AXI_HP0/HP0_DDR_LOWOCM
-set ps_unused {}
+set ps_segments S_AXI_HP0
+set ps_memory HP0_DDR_LOWOCM
+# Segments of HP0 that are not the memory of the buffers, their offset and size; a preset may turn one on.
+set ps_others {
+    HP0_HIGH_OCM 0xFFFC0000 0x00040000
+}
 # One clock, one master for the registers, one 64-bit slave for the buffers; whatever else a preset turns on is unused.
 set ps_settings [list \
     CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ $clock_mhz \
@@ -361,19 +374,41 @@ proc map_addresses {} {
     set space [first_of "address space of the accelerator" get_bd_addr_spaces [list \
         $::kernel/Data_m_axi_gmem $::kernel/m_axi_gmem \
     ]]
-    set memory [first_of "address segment of the memory" get_bd_addr_segs [list ps/$::ps_memory]]
+    set memory [first_of "address segment of the memory" get_bd_addr_segs [list ps/$::ps_segments/$::ps_memory]]
     set processor [first_of "address space of the processing system" get_bd_addr_spaces [list ps/Data]]
     map_address SEG_registers $processor $registers $::control_base $::control_bytes
     map_address SEG_memory $space $memory $::memory_base $::memory_bytes
-    foreach slave $::ps_unused {
-        set segment [get_bd_addr_segs -quiet ps/$slave]
-        if {![llength $segment]} {
-            continue
+    exclude_others $space
+}
+
+# A segment of the port that is neither mapped nor excluded is a critical warning (BD 41-1356).
+proc exclude_others {space} {
+    set known [list $::ps_memory]
+    foreach {name offset size} $::ps_others {
+        exclude_segment $space ps/$::ps_segments/$name $offset $size
+        lappend known $name
+    }
+    foreach segment [get_bd_addr_segs -quiet ps/$::ps_segments/*] {
+        if {[lindex [split $segment /] end] ni $known} {
+            exclude_segment $space $segment "" ""
         }
-        # Before 2020.1 only a mapped segment could be excluded; an unmapped one cannot be accessed either.
-        if {[catch {exclude_bd_addr_seg -target_address_space $space $segment} message]} {
-            puts "INFO: $slave stays unmapped ($message)."
-        }
+    }
+}
+
+# Up to 2019.2 the scripts that Vivado writes map a segment and exclude what is mapped; since 2020.1 they exclude it as it is.
+proc exclude_segment {space path offset size} {
+    set segment [get_bd_addr_segs -quiet $path]
+    if {![llength $segment]} {
+        return
+    }
+    if {![catch {exclude_bd_addr_seg -target_address_space $space $segment} message]} {
+        return
+    }
+    if {$offset eq "" || [catch {
+        exclude_bd_addr_seg [create_bd_addr_seg -range $size -offset $offset $space $segment \
+            SEG_[lindex [split $path /] end]]
+    } message]} {
+        puts "WARNING: $path is neither mapped nor excluded ($message); the accelerator does not access it."
     }
 }
 
@@ -401,10 +436,25 @@ proc draw_system {preset} {
 
 # --- Implementation ---
 
+# A property or a value that a release lacks costs some clock, not the build.
+proc set_option {run property value} {
+    if {[catch {set_property $property $value [get_runs $run]} message]} {
+        puts "WARNING: $run keeps its default of $property, not $value ($message)."
+    }
+}
+
 # For timing: synthesis may move registers through logic; placement and routing try longer; the netlist is improved by what
-# placement and routing know.
+# placement and routing know. Step by step, as a strategy's settings may differ between releases. The directives are those
+# of Performance_ExtraTimingOpt (UG904) with what the published LSTM-PYNQ overlay sets besides; routing explores more here.
+# Its synthesis is also Flow_PerfOptimized_high with AlternateRoutability, which take more LUTs (UG901: no combining, no
+# sharing, fewer carry chains and wide multiplexers); not here, because LUTs are what these parts have least of.
 proc choose_strategies {} {
-    set_property STEPS.SYNTH_DESIGN.ARGS.RETIMING true [get_runs synth_1]
+    foreach run [get_runs -filter {IS_SYNTHESIS == 1}] {
+        set_option $run STEPS.SYNTH_DESIGN.ARGS.RETIMING true
+        if {$run ne "synth_1"} {
+            puts "WARNING: $run synthesises a part of the block design by itself; synth_1 should synthesise all."
+        }
+    }
     foreach {property value} {
         STEPS.OPT_DESIGN.ARGS.DIRECTIVE Explore
         STEPS.PLACE_DESIGN.ARGS.DIRECTIVE ExtraTimingOpt
@@ -414,7 +464,7 @@ proc choose_strategies {} {
         STEPS.POST_ROUTE_PHYS_OPT_DESIGN.IS_ENABLED true
         STEPS.POST_ROUTE_PHYS_OPT_DESIGN.ARGS.DIRECTIVE AggressiveExplore
     } {
-        set_property $property $value [get_runs impl_1]
+        set_option impl_1 $property $value
     }
 }
 
@@ -521,12 +571,32 @@ proc figures {} {
         kernel \"$::kernel_name\" design \"$::digest\" board \"$::board\" part \"$::part\" vivado \"$version\" \
         clock_mhz $::clock_mhz period_ns $period wns $wns whs $whs reachable_mhz [reachable_mhz $period $wns] \
     ]
+    lappend found {*}[resources "" $utilization "${::name}_utilization.rpt"]
+    lappend found power_w [row_number $power {"Total On-Chip Power (W)"} "${::name}_power.rpt"]
+    return $found
+}
+
+proc resources {prefix report what} {
+    set found {}
     foreach {figure names} {
         luts {"Slice LUTs" "CLB LUTs"} ffs {"Slice Registers" "CLB Registers"} bram36 {"Block RAM Tile"} dsps {DSPs}
     } {
-        lappend found $figure [row_number $utilization $names "${::name}_utilization.rpt"]
+        lappend found $prefix$figure [row_number $report $names $what]
     }
-    lappend found power_w [row_number $power {"Total On-Chip Power (W)"} "${::name}_power.rpt"]
+    return $found
+}
+
+# What the accelerator takes of the whole; nothing where Vivado does not tell.
+proc core_figures {} {
+    set cell ${::system}_i/$::kernel
+    if {[catch {
+        set cells [required "cell $cell in the implemented design" [get_cells -quiet $cell]]
+        report_utilization -cells $cells -file [report_path core]
+        set found [resources core_ [read_file [report_path core]] "${::name}_core.rpt"]
+    } message]} {
+        puts "WARNING: results.json has no figures of the accelerator alone: $message"
+        return {}
+    }
     return $found
 }
 
@@ -540,18 +610,35 @@ proc write_results {found} {
     close $stream
 }
 
-# Slack in ns, negative where the clock is too fast: WNS of setup, WHS of hold. `found` is empty, or what `figures` gives.
+# What to export with instead, for a period and its slack in ns.
+proc slower_clock {period wns} {
+    set needed [expr {$period - $wns}]
+    foreach clock $::slower_clocks {
+        # Clocks and slack have three decimals.
+        if {1000.0 / $clock > $needed - 0.0005} {
+            return "The nearest clock below it that $::board makes is $clock MHz: export the project with --clock-mhz $clock."
+        }
+    }
+    return "$::board makes no clock that is slow enough."
+}
+
+# Slack in ns, negative where the clock is too fast: WNS of setup, WHS of hold, the worse of what the run and the report say.
+# `found` is empty, or what `figures` gives.
 proc check_timing {found} {
-    foreach {figure what} {STATS.WNS setup STATS.WHS hold} {
+    foreach {figure key what} {STATS.WNS wns setup STATS.WHS whs hold} {
         set slack [get_property $figure [get_runs impl_1]]
         if {![string is double -strict $slack]} {
             error "Vivado reports no $what slack ('$slack'), so timing cannot be checked."
+        }
+        if {[dict exists $found $key] && [dict get $found $key] < $slack} {
+            set slack [dict get $found $key]
         }
         puts "INFO: worst $what slack $slack ns at $::clock_mhz MHz."
         if {$slack < 0} {
             set reachable ""
             if {$what eq "setup" && [dict exists $found reachable_mhz]} {
-                set reachable " This implementation reaches [dict get $found reachable_mhz] MHz."
+                set reachable " This implementation reaches [dict get $found reachable_mhz] MHz.\
+                    [slower_clock [dict get $found period_ns] $slack]"
             }
             error "The worst $what slack is $slack ns; it must be 0 or more at $::clock_mhz MHz.$reachable See\
                 ${::name}_timing.rpt."
@@ -571,7 +658,7 @@ proc implement {} {
     set found {}
     set lacking ""
     if {[catch {
-        set found [figures]
+        set found [concat [figures] [core_figures]]
         write_results $found
     } message]} {
         set lacking $message
@@ -608,6 +695,9 @@ proc check_tool {} {
     }
     check_folder $::here $longest
     check_release Vivado [version -short]
+    if {![llength [get_parts -quiet $::part]]} {
+        error "This Vivado has no part $::part; add its devices with Vivado's installer."
+    }
 }
 
 proc build {} {
