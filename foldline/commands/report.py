@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from foldline.commands.options import (
 )
 from foldline.commands.training_options import validation_lines
 from foldline.console.echo import echo
+
+if TYPE_CHECKING:
+    from foldline.study.result import StudyResult
 
 COUNT = click.IntRange(min=0)
 
@@ -92,14 +96,13 @@ def command(
     from datapath.architecture import Architecture
     from datapath.files import require_different
     from datapath.manifest import Kernel
-    from datapath.vivado.built_project import read_projects
     from foldline.compare.tables import failure
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import alphabet_source, lines_for
     from foldline.hardware.estimate import line_columns
     from foldline.report import ReportInputs, Target, require_writable, write_report
-    from foldline.report.measured import run_of
+    from foldline.report.measured import read_built
     from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
 
     require_writable(output, (*sources, *projects))
@@ -112,20 +115,14 @@ def command(
     for run in opened:  # errors before the long computation
         backends_of(run, backends, ignore_limits=ignore_limits)
         target.estimate_of(run.network.design)
-    built = read_projects(projects)
-    for project in built:
-        run_of(project, {run.name: run.network.design for run in opened})
+    built = read_built(projects, {run.name: run.network.design for run in opened})
     named = any(name in given_options(context) for name in (*dataset_source, "seed"))
     trained = None if named else shared_lines(opened)
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
     notes = (note for run in opened for note in lines_for(dataset, run.network.design)[2])
     for message in dict.fromkeys((*dataset.problems, *notes)):
         echo(message, err=True)
-    trials = None
-    if study is not None:
-        from foldline.study.result import read_study
-
-        trials = read_study(study, storage)
+    trials = _study_result(study, storage)
     chosen = {"backends": backends, "csim_lines": csim_lines, "ignore_limits": ignore_limits}
     runs = tuple(compare_run(run, dataset, **chosen, threads=threads, progress=counting) for run in opened)
     inputs = ReportInputs(
@@ -143,3 +140,12 @@ def command(
     wrong = [f"{run.name}: {why}" for run in runs if (why := failure(run.comparison)) is not None]
     if wrong:
         raise click.ClickException(" ".join(wrong))
+
+
+def _study_result(name: str | None, storage: str | None) -> StudyResult | None:
+    """The study of this name, if one is asked for; its module needs what a report without one does not."""
+    if name is None:
+        return None
+    from foldline.study.result import read_study
+
+    return read_study(name, storage)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from datapath.cycles import DEPTHS, cycles_of
 from datapath.design import Design
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.resources import Resources
-from datapath.vivado.built_project import BuiltProject
+from datapath.vivado.built_project import BuiltProject, read_projects
 from datapath.vivado.project import design_digest
 from foldline.hardware.refit import HIDDEN_LOOP, LOOP_CYCLES, OUTPUT_LOOP, resource_differences
 from foldline.hardware.resource_models import resources_of
@@ -69,6 +70,11 @@ class MeasuredView:
         return self.project.kernel is Kernel.RTL
 
     @property
+    def slow_loops(self) -> tuple[str, ...]:
+        """Labels of the loops that do not start an iteration in each cycle, as the modelled time takes them to."""
+        return tuple(row.label for row in self.loops if row.ii > 1)
+
+    @property
     def clock_margin(self) -> float:
         """By how many percent the reachable clock is above the project's."""
         return 100 * (self.project.vivado.reachable_mhz / self.project.vivado.clock_mhz - 1)
@@ -92,6 +98,20 @@ def run_of(project: BuiltProject, designs: Mapping[str, Design]) -> int:
         f"{project.folder} was built of the design {project.vivado.design}, which is not in the report: {there}.{why} "
         f"{project.design_file} is the design that was built."
     )
+
+
+def read_built(folders: Sequence[Path], designs: Mapping[str, Design]) -> tuple[BuiltProject, ...]:
+    """Read the built projects of a report.
+
+    :param folders: of the projects.
+    :param designs: of the report's runs by name, in their order.
+    :raises ConfigError: a folder is given twice, or its project is of another design, see `run_of`.
+    :raises FileError: see `datapath.vivado.built_project.read_project`.
+    """
+    projects = read_projects(folders)
+    for project in projects:
+        run_of(project, designs)
+    return projects
 
 
 def measured_views(

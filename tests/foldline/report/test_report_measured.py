@@ -124,6 +124,8 @@ def test_loops_and_clock_of_hls(built):
     text = rendered(built("two", kernel="hls", hls=slow))
     assert 'class="over">estimated' not in text
     assert '<td class="over">2</td>' in text
+    assert "modelled, with an initiation interval of 1 of PASS, too: it takes longer" in section(text)
+    assert "initiation interval of 1" not in words
 
 
 def test_a_project_stands_under_the_network_that_it_was_built_of(built):
