@@ -41,12 +41,15 @@ def render_sources(design: Design) -> dict[str, str]:
     first = banner(str(design.experiment), design_digest(design))
     words = column_words(design.inputs, design.precision.activation)
     values = {
-        "config.hpp": {"max_integer_bits": _max_integer_bits(design), "constants": _constants(design)},
+        "config.hpp": {
+            "max_integer_bits": _max_integer_bits(design),
+            "has_peepholes": design.peephole_format is not None,
+            "constants": _constants(design),
+        },
         "tables.hpp": {"tables": [("sigmoid_table", SIGMOID.entries.tolist()), ("tanh_table", TANH.entries.tolist())]},
         "top.cpp": {
             "input_words": 2 * design.limits.columns * words,
             "output_words": design.limits.labels + 1,
-            "roms": roms,
         },
         "weights.hpp": {"roms": [_rom_text(rom) for rom in roms]},
     }

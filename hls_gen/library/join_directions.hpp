@@ -17,7 +17,7 @@ struct Join {
     for (int p = 0; p < Net::pe_out; ++p) {
 #pragma HLS unroll
       const ap_int<16> wrapped = score_of(a, p) + score_of(b, p);
-      scores.range(16 * p + 15, 16 * p) = wrapped.range(15, 0);
+      scores.range(16 * p + 15, 16 * p) = bits_of(wrapped);
     }
     return scores;
   }

@@ -12,17 +12,13 @@ void read_columns(ColumnCount columns, const BusWord* input, hls::stream<typenam
   const int words = Net::bus_words_per_column;
   const int beats = int(columns) * (DIRECTIONS * words);
   typename Types<Net>::ColumnWord column = 0;
-  int word = 0;
+  Counter<words> word = 0;
 WORDS:
   for (int n = 0; n < beats; ++n) {
 #pragma HLS loop_tripcount min = 2080 max = 2080
 #pragma HLS pipeline II = 1
-    if (words > 1) column >>= 64;  // a shift register: words enter at the top
-    column.range(64 * words - 1, 64 * words - 64) = input[n];
-    if (++word == words) {
-      word = 0;
-      pixels.write(column);
-    }
+    shift_in(column, input[n]);
+    if (advance<words>(word)) pixels.write(column);
   }
 }
 
@@ -37,29 +33,26 @@ bool acceptable(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> byte
   return bytes >= columns_twice * unpadded && bytes <= columns_twice * padded;
 }
 
-template <class Net, class InputRom, class RecurrentRom, class BiasRom, class PeepholeRom, class ClassRom,
-          class ClassBiasRom>
-void recognise(ColumnCount columns, bool accepted, const BusWord* input, BusWord* output, const InputRom& input_weights,
-               const RecurrentRom& recurrent_weights, const BiasRom& gate_biases, const PeepholeRom& peepholes,
-               const ClassRom& class_weights, const ClassBiasRom& class_biases) {
+template <class Net>
+void recognise(ColumnCount columns, bool accepted, const BusWord* input, BusWord* output) {
 #pragma HLS inline off
 #pragma HLS dataflow
   // A chain of stages without feedback: any depth is safe. With the words of two steps a stage can work on one step
   // while its neighbour works on the next; a step has a word of each direction, hence four.
-  hls::stream<typename Types<Net>::ColumnWord> pixels("pixels");
+  hls::stream<typename Types<Net>::ColumnWord> pixels;
 #pragma HLS stream variable = pixels depth = 4
-  hls::stream<typename Types<Net>::HiddenWord> hidden("hidden");
+  hls::stream<typename Types<Net>::HiddenWord> hidden;
 #pragma HLS stream variable = hidden depth = 4
-  hls::stream<typename Types<Net>::ScoreWord> halves("halves");
+  hls::stream<typename Types<Net>::ScoreWord> halves;
 #pragma HLS stream variable = halves depth = 4
-  hls::stream<typename Types<Net>::ScoreWord> scores("scores");
+  hls::stream<typename Types<Net>::ScoreWord> scores;
 #pragma HLS stream variable = scores depth = 4
-  hls::stream<Best> best("best");
+  hls::stream<Best> best;
 #pragma HLS stream variable = best depth = 4
 
   read_columns<Net>(columns, input, pixels);
-  hidden_layer<Net>(columns, pixels, hidden, input_weights, recurrent_weights, gate_biases, peepholes);
-  output_layer<Net>(columns, hidden, halves, class_weights, class_biases);
+  hidden_layer<Net>(columns, pixels, hidden);
+  output_layer<Net>(columns, hidden, halves);
   join_directions<Net>(columns, halves, scores);
   best_classes<Net>(columns, scores, best);
   write_labels<Net>(columns, accepted, best, output);

@@ -3,17 +3,28 @@
 
 #include "output_layer.hpp"
 
+typedef ap_uint<15> Value;  // a score, or 0 where it is negative
+
+// Whether a value is above the one before, or replaces it in any case. `replaces` is one more bit of the comparison, so
+// that no other operation is between it and the selection, on the path from one cycle to the next.
+inline bool exceeds(const Value& before, const Value& value, bool replaces) {
+#pragma HLS inline
+  const ap_uint<16> raised = replaces ? 0x8000 : 0;
+  return (raised | value) > before;
+}
+
 // Best class of each column. The running maximum restarts at 0 for each column and the running label does not: a column
 // in which no score is positive has value 0 and the label of the column that arrived before it.
 template <class Net>
 void best_classes(ColumnCount columns, hls::stream<typename Types<Net>::ScoreWord>& scores, hls::stream<Best>& best) {
   const int blocks = OutputLayer<Net>::BLOCKS;
-  const int cycles = int(columns) * blocks;
-  ap_int<16> maximum = 0;
+  typedef typename OutputLayer<Net>::Cycles Cycles;
+  const Cycles cycles = int(columns) * blocks;
+  Value maximum = 0;
   Label label = 0;
-  int block = 0;
-COLUMNS:
-  for (int cycle = 0; cycle < cycles; ++cycle) {
+  Counter<blocks> block = 0;
+BEST:
+  for (Cycles cycle = 0; cycle < cycles; ++cycle) {
 #pragma HLS loop_tripcount min = 42640 max = 42640
 #pragma HLS pipeline II = 1
     const typename Types<Net>::ScoreWord word = scores.read();
@@ -29,15 +40,14 @@ COLUMNS:
         lane = p;
       }
     }
-    if (block == 0) maximum = 0;
-    if (highest > maximum) {
-      maximum = highest;
-      label = block * Net::pe_out + lane;
-    }
-    if (++block == blocks) {
-      block = 0;
+    const bool positive = highest > 0;
+    const Value value = positive ? Value(highest) : Value(0);
+    const bool higher = exceeds(maximum, value, block == 0);
+    if (higher) maximum = value;
+    if (higher && positive) label = block * Net::pe_out + lane;
+    if (advance<blocks>(block)) {
       Best column;
-      column.value = label == 0 ? ap_int<16>(0) : maximum;
+      column.value = label == 0 ? Value(0) : maximum;
       column.label = label;
       best.write(column);
     }
@@ -52,22 +62,23 @@ void write_labels(ColumnCount columns, bool accepted, hls::stream<Best>& best, B
   const ColumnCount half = columns / 2;
   static Best line[Net::max_columns];
 
-  int right = half, left = int(half) - 1;
+  ColumnCount right = half, left = half - 1;
   bool to_right = true;
 IMAGE_ORDER:
   for (ColumnCount n = 0; n < columns; ++n) {
 #pragma HLS loop_tripcount min = 520 max = 520
 #pragma HLS pipeline II = 1
-    const Best column = best.read();
+    const ColumnCount place = to_right ? right : left;
+    line[place] = best.read();
     if (to_right)
-      line[right++] = column;
+      ++right;
     else
-      line[left--] = column;
+      --left;
     if (n > 0 || columns % 2 == 0) to_right = !to_right;  // the centre column of an odd line is single
   }
 
   static Label stored[Net::max_labels + 1];  // as in the output buffer: the first label has index 1
-  ap_int<16> run_value = 0;
+  Value run_value = 0;
   Label run_label = 0;
   ColumnCount count = 0;
 RUNS:
@@ -75,14 +86,15 @@ RUNS:
 #pragma HLS loop_tripcount min = 520 max = 520
 #pragma HLS pipeline II = 1
     const Best column = line[t];
-    const bool higher = column.value > run_value;
-    const bool ends = !higher && run_label != 0 && column.label == 0;
-    if (ends) {
+    const bool blank = column.label == 0;
+    if (blank && run_label != 0) {
       if (count < Net::max_labels) stored[count + 1] = run_label;
       ++count;
     }
-    if (higher || ends) {
-      run_value = column.value;
+    // A blank column, whose value is 0, always replaces the run: where none was, run_value is 0 already.
+    const Value value = column.value;
+    if (exceeds(run_value, value, blank)) {
+      run_value = value;
       run_label = column.label;
     }
   }

@@ -5,51 +5,54 @@
 #pragma once
 
 #include "rom.hpp"
+#include "weights.hpp"
 
 template <class Net>
 struct OutputLayer {
   // The last block is padded with classes whose weights are 0: their scores are 0, which is never a best score.
   static const int BLOCKS = (Net::classes + Net::pe_out - 1) / Net::pe_out;
+  static const int ROWS = DIRECTIONS * BLOCKS;  // blocks of both directions
+
+  typedef Counter<Net::max_columns * ROWS + 1> Cycles;  // of a line
 };
 
-template <class Net, class WeightRom, class BiasRom>
+template <class Net>
 void output_layer(ColumnCount columns, hls::stream<typename Types<Net>::HiddenWord>& hidden,
-                  hls::stream<typename Types<Net>::ScoreWord>& halves, const WeightRom& weights,
-                  const BiasRom& biases) {
+                  hls::stream<typename Types<Net>::ScoreWord>& halves) {
   typedef Types<Net> T;
   typedef typename T::Activation Activation;
-  const int blocks = OutputLayer<Net>::BLOCKS;
+  typedef OutputLayer<Net> Layer;
 
-  const int cycles = int(columns) * (DIRECTIONS * blocks);
+// One memory per processing element and limb, as in hidden_layer.
+#pragma HLS array_partition variable = class_weights complete dim = 1
+#pragma HLS array_partition variable = class_weights complete dim = 3
+#pragma HLS array_partition variable = class_biases complete dim = 1
+#pragma HLS array_partition variable = class_biases complete dim = 3
+
+  const typename Layer::Cycles cycles = int(columns) * Layer::ROWS;
   typename T::HiddenWord word = 0;
-  int direction = 0, block = 0;
+  Counter<Layer::ROWS> row = 0;
 CLASSES:
-  for (int cycle = 0; cycle < cycles; ++cycle) {
+  for (typename Layer::Cycles cycle = 0; cycle < cycles; ++cycle) {
 #pragma HLS loop_tripcount min = 85280 max = 85280
 #pragma HLS pipeline II = 1
-    if (block == 0) word = hidden.read();
-    const int row = direction * blocks + block;
+    if (row == 0 || row == Layer::BLOCKS) word = hidden.read();
     typename T::ScoreWord scores;
   LANES:
     for (int p = 0; p < Net::pe_out; ++p) {
 #pragma HLS unroll
-      Score sum = element<typename T::ClassBias, Net::fc_bias_bits>(biases[p][row], 0);
+      Score sum = element<typename T::ClassBias, Net::fc_bias_bits>(class_biases[p][row], 0);
     PRODUCTS:
       for (int unit = 0; unit < Net::hidden; ++unit) {
 #pragma HLS unroll
-        const int low = unit * Net::activation_bits;
-        const ap_uint<Net::activation_bits> bits = word.range(low + Net::activation_bits - 1, low);
         typedef typename T::ClassWeight ClassWeight;
-        const ClassWeight weight = element<ClassWeight, Net::fc_weight_bits>(weights[p][row], unit);
-        const Score product = from_bits<Activation>(bits) * weight;  // rounded before it is added
+        const ClassWeight weight = element<ClassWeight, Net::fc_weight_bits>(class_weights[p][row], unit);
+        const Score product = value_of<Activation>(word, unit) * weight;  // rounded before it is added
         sum += product;
       }
-      scores.range(16 * p + 15, 16 * p) = sum.range(15, 0);
+      scores.range(16 * p + 15, 16 * p) = bits_of(sum);
     }
     halves.write(scores);
-    if (++block == blocks) {
-      block = 0;
-      direction = 1 - direction;
-    }
+    advance<Layer::ROWS>(row);
   }
 }

@@ -6,7 +6,7 @@
 // Both are text: a name, the number of values that follow, the values, all hexadecimal. `columns` begins a line, and
 // `pixels` are the words of the input buffer; `labels`, `hidden` (step, direction, unit) and `scores` (column, class) are
 // results. `labels` begins with the accelerator's count. Hidden outputs and scores are internal values, which only a C
-// simulation shows (FOLDLINE_OBSERVE): a co-simulation compares the labels.
+// simulation shows (FOLDLINE_OBSERVE): a co-simulation compares the labels, and only warns where words behind them changed.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -71,7 +71,18 @@ std::vector<Line> read_lines(const char* path) {
   return lines;
 }
 
-// One run of the accelerator; words of the output buffer behind the labels must not change.
+// A word of the output buffer behind the labels has changed. The accelerator never writes there, but in a co-simulation
+// the tool's memory model may: it can copy the whole buffer back, or whole beats of a burst.
+void wrote_behind_labels() {
+#ifdef FOLDLINE_OBSERVE
+  fail("The accelerator wrote behind its labels.");
+#else
+  std::cerr << "WARNING: words of the output buffer behind the labels have changed; the driver does not read them."
+            << std::endl;
+#endif
+}
+
+// One run of the accelerator.
 Line run(const Line& line) {
   const BusWord untouched = 0x5a5a5a5a5a5a5a5aULL;
   if (line.pixels.size() != 2ULL * line.columns * Network::bus_words_per_column)
@@ -94,7 +105,10 @@ Line run(const Line& line) {
   result.labels.push_back(count);
   for (unsigned n = 1; n <= count && n < output.size(); ++n) result.labels.push_back(output[n].to_uint64());
   for (unsigned long long n = result.labels.size(); n < output.size(); ++n)
-    if (output[n] != untouched) fail("The accelerator wrote behind its labels.");
+    if (output[n] != untouched) {
+      wrote_behind_labels();
+      break;
+    }
   return result;
 }
 

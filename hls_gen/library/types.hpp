@@ -26,6 +26,34 @@ typedef ap_fixed<16, 8, AP_RND_CONV, AP_WRAP> Score;        // product and sum o
 typedef ap_ufixed<7, 1> Sigmoid;                            // a table's output: multiples of 1/64 in 0..1
 typedef ap_fixed<8, 2> Tanh;                                // and in -1..1
 
+// Bits of the numbers from 0 to Most.
+template <int Most>
+struct BitsUpTo {
+  static const int value = 1 + BitsUpTo<Most / 2>::value;
+};
+template <>
+struct BitsUpTo<1> {
+  static const int value = 1;
+};
+template <>
+struct BitsUpTo<0> {
+  static const int value = 1;
+};
+
+// A counter of a pipelined loop, from 0 to Values - 1. An `int` would have an adder and a comparator of 32 bits.
+template <int Values>
+using Counter = ap_uint<BitsUpTo<Values - 1>::value>;
+
+// The next value of a counter, 0 behind its last one; returns whether that was its last one. It is the old value that is
+// compared: comparison and addition work at the same time, and only a selection follows them within the cycle.
+template <int Values, int Bits>
+bool advance(ap_uint<Bits>& counter) {
+#pragma HLS inline
+  const bool last = counter == Values - 1;
+  counter = last ? ap_uint<Bits>(0) : ap_uint<Bits>(counter + 1);
+  return last;
+}
+
 template <class Net>
 struct Types {
   typedef ap_fixed<Net::activation_bits, 1, AP_RND_CONV, AP_SAT> Activation;  // pixel, hidden output
@@ -49,6 +77,16 @@ Fixed from_bits(const ap_uint<Bits>& bits) {
   return value;
 }
 
+// Its bits. The range of one value is never assigned to the range of another: compilers differ in whether they copy the
+// bits then or the reference.
+template <class Fixed>
+ap_uint<Fixed::width> bits_of(const Fixed& value) {
+#pragma HLS inline
+  ap_uint<Fixed::width> bits;
+  bits = value.range(Fixed::width - 1, 0);
+  return bits;
+}
+
 // Its bits as an integer.
 template <class Fixed>
 int raw_of(const Fixed& value) {
@@ -56,6 +94,23 @@ int raw_of(const Fixed& value) {
   ap_int<Fixed::width> raw;
   raw = value.range(Fixed::width - 1, 0);
   return raw;
+}
+
+// Value `index` of a word of fixed-point values. With a constant index, as in an unrolled loop, this is wiring.
+template <class Fixed, class Word>
+Fixed value_of(const Word& word, int index) {
+#pragma HLS inline
+  const int low = index * Fixed::width;
+  const ap_uint<Fixed::width> bits = word.range(low + Fixed::width - 1, low);
+  return from_bits<Fixed>(bits);
+}
+
+// A word as a shift register: a block of bits enters at the top, the lowest one leaves.
+template <int Bits, int BlockBits>
+void shift_in(ap_uint<Bits>& word, const ap_uint<BlockBits>& block) {
+#pragma HLS inline
+  if (Bits > BlockBits) word >>= BlockBits;
+  word.range(Bits - 1, Bits - BlockBits) = block;
 }
 
 // The score of one class in a block's word.

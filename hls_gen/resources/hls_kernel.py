@@ -76,13 +76,12 @@ def _hidden_layer(
         DIRECTIONS * (hidden // simd_recurrent)
     )
     sum_choices = GATES * pe * costs.SUM_BITS * costs.choice(2)
-    write_enables = DIRECTIONS * blocks
     cells = pe * (costs.cell(activation, peephole) + costs.cell_tables())
     vectors = DIRECTIONS * (inputs + 2 * hidden) * activation
     part = Part(
         name="hidden",
         title="hidden layer",
-        luts=chosen * activation + sum_choices + write_enables + cells,
+        luts=chosen * activation + sum_choices + cells,
         bits=vectors + GATES * pe * costs.SUM_BITS + lanes * activation,
         dsps=DSPS_PER_CELL * pe,
         made_of=(

@@ -11,7 +11,7 @@ from datapath import Design
 from fixedpoint_sim import simulate
 from hls_gen.csim import CSimProgram
 from hls_gen.vectors import parse_results, render_line
-from tests.builds import altered, as_result, random_columns
+from tests.builds import QUICK, altered, as_result, patch_sources, random_columns
 from tests.hls_gen.test_csim import golden_design
 
 LENGTHS = (2, 9, 30)
@@ -129,3 +129,18 @@ def test_results_of_several_lines_are_read_back(program, design, results, tmp_pa
         assert (one.found, one.labels.tolist()) == (other.found, other.labels.tolist())
         assert (one.hidden == other.hidden).all()
         assert (one.scores == other.scores).all()
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_words_behind_the_labels_are_an_error_where_hidden_words_are_observed_and_else_a_warning(
+    csim_builds, monkeypatch, design, results, tmp_path, observed
+):
+    """In a co-simulation the tool's memory model may write whole beats of a burst, or the whole buffer."""
+    edit = "n <= written;", "n <= written + 1;"
+    patch_sources(monkeypatch, "src/labels.hpp", lambda text: text.replace(*edit))
+    program = CSimProgram(design, flags=QUICK if observed else QUICK[:1]).program
+    path = tmp_path / "vectors.txt"
+    path.write_text(vectors(design, results))
+    warning = "WARNING: words of the output buffer behind the labels have changed; the driver does not read them.\n"
+    expected = (2, "", "The accelerator wrote behind its labels.\n")
+    assert run(program, path) == (expected if observed else (0, "3 lines, 0 differences\n", 3 * warning))

@@ -54,7 +54,7 @@ set pipelines {
     src/join_directions.hpp CENTRE_RIGHT
     src/join_directions.hpp LAST_HALVES
     src/kernel.hpp WORDS
-    src/labels.hpp COLUMNS
+    src/labels.hpp BEST
     src/labels.hpp IMAGE_ORDER
     src/labels.hpp RUNS
     src/labels.hpp LABELS

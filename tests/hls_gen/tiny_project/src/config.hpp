@@ -6,6 +6,9 @@
 // The widest integer of the kernel; it must be defined before the headers of the types.
 #define AP_INT_MAX_W 1024
 
+// The ROM of the peepholes is read.
+#define FOLDLINE_PEEPHOLES
+
 struct Network {
   static const int inputs = 6;                  // I: pixels of a column
   static const int hidden = 4;                  // H: hidden units per direction

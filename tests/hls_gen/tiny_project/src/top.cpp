@@ -2,7 +2,6 @@
 #include "top.hpp"
 
 #include "kernel.hpp"
-#include "weights.hpp"
 
 void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<32> bytes, BusWord* input_buffer,
                         BusWord* output_buffer) {
@@ -18,22 +17,7 @@ void topLevel_BLSTM_CTC(ap_uint<32> columns, ap_uint<32> columns_twice, ap_uint<
 #pragma HLS interface m_axi port=input_buffer offset=slave bundle=gmem depth=1464
 #pragma HLS interface m_axi port=output_buffer offset=slave bundle=gmem depth=96
 
-// One memory per processing element and limb.
-#pragma HLS array_partition variable=input_weights complete dim=1
-#pragma HLS array_partition variable=input_weights complete dim=3
-#pragma HLS array_partition variable=recurrent_weights complete dim=1
-#pragma HLS array_partition variable=recurrent_weights complete dim=3
-#pragma HLS array_partition variable=gate_biases complete dim=1
-#pragma HLS array_partition variable=gate_biases complete dim=3
-#pragma HLS array_partition variable=peepholes complete dim=1
-#pragma HLS array_partition variable=peepholes complete dim=3
-#pragma HLS array_partition variable=class_weights complete dim=1
-#pragma HLS array_partition variable=class_weights complete dim=3
-#pragma HLS array_partition variable=class_biases complete dim=1
-#pragma HLS array_partition variable=class_biases complete dim=3
-
   const bool accepted = acceptable<Network>(columns, columns_twice, bytes);
   const ColumnCount length = accepted ? ColumnCount(columns) : ColumnCount(0);
-  recognise<Network>(length, accepted, input_buffer, output_buffer, input_weights, recurrent_weights, gate_biases,
-                     peepholes, class_weights, class_biases);
+  recognise<Network>(length, accepted, input_buffer, output_buffer);
 }
