@@ -6,6 +6,7 @@ import doctest
 import importlib.util
 import io
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -29,6 +30,7 @@ from tests.designs import random_design
 from tests.golden_data import REPOSITORY
 from tests.overlay_driver.bit_files import write_bit_file
 from tests.rtl_gen.synthesis.stand_ins import report_json, small_netlist
+from tests.vendor_tools import environment, needs_tclsh, write_stand_ins
 from train.data.synthetic import synthetic_dataset
 
 pytestmark = pytest.mark.no_numpy2
@@ -186,29 +188,73 @@ def save_small_network(path: Path) -> None:
     np.savez("pixels.npz", pixels_0=random_columns(design, 4))
 
 
-def test_commands_on_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
+HARDWARE_PAGE = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
+
+
+def test_commands_of_the_rest_of_the_hardware_page_run_as_they_stand(tmp_path, monkeypatch, csim_builds):
     """With a small network in place of the recipe's, which takes long to train."""
-    text = (REPOSITORY / "docs" / "hardware.md").read_text(encoding="utf-8")
-    commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("    foldline ")]
-    assert [words[1] for words in commands] == [
-        "recipe",
-        "export",
-        "export",
-        "csim",
-        "export",
-        "export",
-        "csim",
-        "csim",
-    ]
+    _, _, rest = HARDWARE_PAGE.partition("\n## Clocks and boards\n")
+    commands = [line.partition("#")[0].split() for line in rest.splitlines() if line.startswith("    foldline ")]
+    assert [words[1] for words in commands] == ["export", "csim", "csim"]
     monkeypatch.chdir(tmp_path)
-    save_small_network(Path(commands[1][2]))
-    for words in commands[1:]:
+    save_small_network(Path("net.npz"))
+    for words in commands:
         result = CliRunner().invoke(main, words[1:])
         assert result.exit_code == 0, (words, result.output)
-    for folder, of_kernel in (("board", "rtl"), ("board-long", "rtl"), ("board-hls", "run_hls.tcl")):
-        assert {"README.md", "Makefile", "build.tcl", of_kernel} <= {
-            path.name for path in (tmp_path / folder).iterdir()
-        }
+    assert {"README.md", "Makefile", "build.tcl", "rtl"} <= {path.name for path in Path("board-long").iterdir()}
+
+
+def blocks_below(heading: str) -> list[str]:
+    """The indented blocks of a section of the page on the hardware."""
+    section = HARDWARE_PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)
+
+
+@needs_tclsh
+@pytest.mark.slow
+def test_both_ways_of_the_hardware_page_end_in_a_bitstream(tmp_path, monkeypatch, csim_builds):
+    """As a shell runs them, with stubs of the vendor's tools; then with the other tools' commands on the page, and by make.
+
+    A small network is in place of the recipe's, which takes long to train.
+    """
+    monkeypatch.chdir(tmp_path)
+    begin, *ways = blocks_below("Commands")
+    recipe, export = begin.splitlines()
+    assert recipe.startswith("    foldline recipe ")
+    save_small_network(Path(shlex.split(export)[2]))
+    write_stand_ins(tmp_path / "bin", tmp_path / "commands.log")
+    (tmp_path / "bin" / "foldline").write_text(f'#!/bin/sh\nexec {sys.executable} -m foldline "$@"\n', encoding="utf-8")
+    (tmp_path / "bin" / "foldline").chmod(0o755)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+
+    def shell(commands: str, folder: str = ".") -> None:
+        done = subprocess.run(
+            ["bash", "-e", "-c", commands],
+            cwd=folder,
+            env=environment(PATH=path, PYTHONPATH=str(REPOSITORY)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    shell(export)
+    assert [("csim" in way, "vitis_hls -f run_hls.tcl" in way) for way in ways] == [(False, False), (True, True)]
+    for way, folder in zip(ways, ("board", "board-hls"), strict=True):
+        shell(way)
+        assert {".bit", ".hwh", ".json", ".npz"} <= {file.suffix for file in Path(folder).iterdir()}
+        (bitstream,) = Path(folder).glob("*.bit")
+        bitstream.unlink()
+        shell("make bitstream", folder)
+        assert bitstream.is_file()
+    others = ("vitis-run --mode hls --tcl run_hls.tcl", "vivado_hls -f run_hls.tcl")
+    by_make = ("make hls HLS='vitis-run --mode hls --tcl'",)
+    for command in (*others, *by_make):
+        assert f"`{command}`" in HARDWARE_PAGE
+        (core,) = Path("board-hls").rglob("component.xml")
+        core.unlink()
+        shell(command, "board-hls")
+        assert core.is_file()
 
 
 RTL_PAGE = (REPOSITORY / "docs" / "rtl.md").read_text(encoding="utf-8")

@@ -48,19 +48,41 @@ class Run:
         return {words[0] for words in self.commands}
 
 
-def run_script(folder: Path, script: str, *, tool: str, arguments: tuple[str, ...] = (), **environment: str) -> Run:
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without other settings of stubs and scripts, with the usual ones of the stubs.
+
+    :param changes: ``STUB_...`` for the stubs, ``FOLDLINE_...`` for the script.
+    """
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STUB_", "FOLDLINE_"))}
+    return clean | {"STUB_HEADER": REGISTER_HEADER, "STUB_REPORTS": str(REPORTS / "zynq7000")} | changes
+
+
+def write_stand_ins(folder: Path, log: Path) -> None:
+    """Programs with the names of the vendor's tools, which run the script that is their last argument with stubs.
+
+    :param folder: to put first in ``PATH``.
+    :param log: gets the commands of the last script.
+    """
+    folder.mkdir()
+    for tool in ("vivado", "vitis_hls", "vivado_hls", "vitis-run"):
+        program = folder / tool
+        program.write_text(
+            f'#!/bin/sh\nfor last; do :; done\nexec {TCLSH} {STUBS} {tool} "$PWD/$last" {log}\n', encoding="utf-8"
+        )
+        program.chmod(0o755)
+
+
+def run_script(folder: Path, script: str, *, tool: str, arguments: tuple[str, ...] = (), **changes: str) -> Run:
     """Run a script of the project with stubs of `tool`, from another folder.
 
-    :param environment: ``STUB_...`` for the stubs, ``FOLDLINE_...`` for the script.
+    :param changes: see `environment`.
     """
     elsewhere, log = folder.parent / "elsewhere", folder.parent / "commands.log"
     elsewhere.mkdir(exist_ok=True)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STUB_", "FOLDLINE_"))}
-    usual = {"STUB_HEADER": REGISTER_HEADER, "STUB_REPORTS": str(REPORTS / "zynq7000")}
     done = subprocess.run(
         [TCLSH, STUBS, tool, folder / script, log, *arguments],
         cwd=elsewhere,
-        env=clean | usual | environment,
+        env=environment(**changes),
         capture_output=True,
         text=True,
         timeout=60,
