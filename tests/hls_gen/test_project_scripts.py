@@ -154,6 +154,17 @@ def test_make_hls_gives_the_script_to_the_tool(tmp_path, tool):
 
 
 @needs_make
+def test_make_hls_fails_where_the_tool_ends_well_and_exports_nothing(tmp_path):
+    """Vivado HLS has ended with status 0 after a crash (TaPaSCo, pull request 191)."""
+    folder = write_project(tmp_path / "project", example_facts())
+    done = _make(folder, "hls", "HLS=true")
+    assert done.returncode == 2
+    assert "true ended without an error, and run_hls.tcl exported no core: see above.\n" in done.stderr
+    write_project(folder, example_facts(), core=True)
+    assert _make(folder, "hls", "HLS=true", "-W", "run_hls.tcl").returncode == 0
+
+
+@needs_make
 @pytest.mark.parametrize(
     ("variables", "folder"),
     [

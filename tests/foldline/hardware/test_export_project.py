@@ -347,6 +347,12 @@ def test_invalid_exports_are_refused(saved, arguments, message, tmp_path, monkey
     assert not (tmp_path / "p").exists()
 
 
+def test_the_period_for_hls_is_that_of_the_option(saved, tmp_path):
+    result = run("export", saved, "--project", tmp_path / "project", "--kernel", "hls", "--hls-period", 6.25)
+    assert result.exit_code == 0
+    assert " period 6.250 accept 0}" in (tmp_path / "project" / "run_hls.tcl").read_text()
+
+
 def own_board(tmp_path, **changes):
     values = (
         load_board("pynq-z2").to_dict() | {"name": "mine", "title": "My board", "part": "xc7z010clg400-1"} | changes
