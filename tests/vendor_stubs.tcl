@@ -434,6 +434,10 @@ proc do_set_property {names words} {
         }
     }
     lassign $names property value object
+    if {$property eq "source_mgmt_mode" && $value ne "All"} {
+        puts "CRITICAL WARNING: \[filemgmt 56-176\] Module references are not supported in manual compile order mode and\
+            will be ignored."
+    }
     if {$property in [stub LACKS]} {
         error "\[Common 17-54\] The object 'run' does not have a property '$property'."
     }

@@ -41,8 +41,7 @@ def render_build(project: BoardProject, *, origin: str, kernel: str) -> str:
     :param project: decides part, addresses and clock.
     :param origin: what the bitstream is made of, for the first lines: "the IP core of run_hls.tcl".
     :param kernel: Tcl of the kernel: the procedures `check_kernel`, before Vivado starts; `add_kernel`, in the new project;
-        `kernel_files`, the files that Vivado copies into the block design, as paths in their folder; `create_kernel`, the cell ``$kernel`` in the block design; `set_kernel_clock`, once the cells are connected; and
-        `order_sources`, before synthesis.
+        `kernel_files`, the files that Vivado copies into the block design, as paths in their folder; `create_kernel`, the cell ``$kernel`` in the block design; and `set_kernel_clock`, once the cells are connected.
     """
     values = _values(project) | {
         "origin": origin,

@@ -1,6 +1,8 @@
 """``build.tcl`` of both kernels under tclsh, with stubs of Vivado's commands."""
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from tests.datapath.vivado.projects import BOARDS, KERNELS, Project, make_projec
 from tests.vendor_tools import REPORTS, Run, needs_tclsh, run_script
 
 pytestmark = [needs_tclsh, pytest.mark.no_numpy2]
+
+VERILATOR = shutil.which("verilator")
 
 BOARD_FILES = {
     "kv260": "xilinx.com:kv260_som:part0:1.4=xck26-sfvc784-2LV-c",
@@ -435,8 +439,10 @@ def test_the_rtl_kernel_is_the_module_in_the_projects_verilog(tmp_path):
     cell = next(words for words in run.named("create_bd_cell") if words[-1] == "topLevel_BLSTM_CTC_0")
     assert cell == ["-type", "module", "-reference", "topLevel_BLSTM_CTC", "topLevel_BLSTM_CTC_0"]
     ((_, _, _, added),) = run.named("add_files")
-    shipped = [path for path in (made.folder / "rtl").iterdir() if path.suffix != ".json"]
-    assert sorted(added.split()) == sorted(map(str, shipped))
+    copies = made.folder / "vivado" / "rtl"
+    shipped = [path for path in (made.folder / "rtl").iterdir() if path.suffix in (".v", ".mem")]
+    assert sorted(added.split()) == sorted([str(copies / "library.sv"), *(str(copies / path.name) for path in shipped)])
+    assert all((copies / path.name).read_bytes() == path.read_bytes() for path in shipped)
     order = [words[0] for words in run.commands]
     assert order.index("add_files") < order.index("can_resolve_reference") < order.index("create_bd_design")
 
@@ -449,12 +455,25 @@ def test_a_memory_file_that_vivado_does_not_find_is_an_error(tmp_path):
     )
 
 
-def test_all_sources_go_to_synthesis(tmp_path):
-    """As AMD's article 69320 says; before, Vivado has to find the module by itself."""
-    run = build(make_project("rtl", tmp_path / "project"))
-    setting = ["set_property", "source_mgmt_mode", "DisplayOnly", "project"]
-    names = [words[0] for words in run.commands]
-    assert names.index("make_wrapper") < run.commands.index(setting) < names.index("launch_runs")
+def test_all_systemverilog_goes_to_synthesis_as_one_file(tmp_path):
+    """Of several Vivado leaves out some (AMD's article 69320), or ignores the module in the block design (filemgmt 56-176)."""
+    made = make_project("rtl", tmp_path / "project")
+    run = build(made)
+    assert not [words for words in run.named("set_property") if words[0] == "source_mgmt_mode"]
+    library = (made.folder / "vivado/rtl/library.sv").read_text(encoding="utf-8")
+    sources = sorted((made.folder / "rtl").glob("*.sv"))
+    assert library == "".join(f"// --- rtl/{path.name} ---\n{path.read_text()}\n" for path in sources)
+
+
+@pytest.mark.skipif(VERILATOR is None, reason="Verilator is not installed")
+def test_the_one_file_and_the_top_are_a_whole_design(tmp_path):
+    made = make_project("rtl", tmp_path / "project")
+    assert build(made).status == 0
+    folder = made.folder / "vivado/rtl"
+    command = [VERILATOR, "--lint-only", "-Wno-lint", "-Wno-style", "--top-module", "topLevel_BLSTM_CTC"]
+    files = [folder / "topLevel_BLSTM_CTC.v", folder / "library.sv"]
+    done = subprocess.run([*command, *files], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, "%Error" in done.stderr) == (0, False)
 
 
 def test_a_top_of_systemverilog_is_refused_before_the_block_design(tmp_path):

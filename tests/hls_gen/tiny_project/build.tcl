@@ -260,11 +260,8 @@ proc create_kernel {} {
     create_bd_cell -type ip -vlnv [newest_core xilinx.com:hls:$::top:*] $::kernel
 }
 
-# Vivado knows the clock of an IP core from its connection, and which of its files are synthesised.
+# Vivado knows the clock of an IP core from its connection.
 proc set_kernel_clock {} {
-}
-
-proc order_sources {} {
 }
 
 # --- The block design ---
@@ -398,7 +395,6 @@ proc draw_system {preset} {
     make_wrapper -files $drawing -fileset sources_1 -import -top
     set_property top ${::system}_wrapper [get_filesets sources_1]
     update_compile_order -fileset sources_1
-    order_sources
 }
 
 # --- Implementation ---

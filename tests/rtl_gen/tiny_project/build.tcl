@@ -256,19 +256,34 @@ proc check_kernel {} {
     }
 }
 
-# Vivado reads the sources where they are.
+# Vivado reads the sources where `copy_sources` writes them.
 proc kernel_files {} {
     return {}
+}
+
+# The SystemVerilog in one file, beside the memory files. Of several files Vivado leaves out one whose module is used under a
+# condition of parameters (AMD's article 69320), unless the project orders its files by hand; and then it ignores modules in
+# a block design (message filemgmt 56-176). Returns the paths.
+proc copy_sources {folder} {
+    file mkdir $folder
+    set library [open [file join $folder library.sv] w]
+    set paths [list [file join $folder library.sv]]
+    foreach path [concat $::sources $::memories] {
+        if {[file extension $path] eq ".sv"} {
+            puts $library "// --- $path ---\n[read_file [file join $::here $path]]"
+        } else {
+            lappend paths [file join $folder [file tail $path]]
+            file copy -force [file join $::here $path] $folder
+        }
+    }
+    close $library
+    return $paths
 }
 
 proc add_kernel {} {
     # A memory file that Vivado does not find is a warning, and the ROM is then without contents.
     set_msg_config -id {Synth 8-4445} -new_severity ERROR
-    set paths {}
-    foreach path [concat $::sources $::memories] {
-        lappend paths [file join $::here $path]
-    }
-    add_files -norecurse -fileset sources_1 $paths
+    add_files -norecurse -fileset sources_1 [copy_sources [file join $::here vivado rtl]]
     update_compile_order -fileset sources_1
     if {![can_resolve_reference $::top]} {
         error "Vivado does not find the module $::top in the sources; it must be in a file of Verilog."
@@ -292,12 +307,6 @@ proc set_kernel_clock {} {
             puts "INFO: $end keeps its frequency ($message)."
         }
     }
-}
-
-# All sources go to synthesis. Vivado would leave out a module that is used under a condition of parameters (AMD's article
-# 69320); up to here it had to find the top by itself.
-proc order_sources {} {
-    set_property source_mgmt_mode DisplayOnly [current_project]
 }
 
 # --- The block design ---
@@ -431,7 +440,6 @@ proc draw_system {preset} {
     make_wrapper -files $drawing -fileset sources_1 -import -top
     set_property top ${::system}_wrapper [get_filesets sources_1]
     update_compile_order -fileset sources_1
-    order_sources
 }
 
 # --- Implementation ---
