@@ -10,7 +10,8 @@
 # STUB_HEADER  text of the core's register constants
 # STUB_CSYNTH  folder with *_csynth.xml for 5 ns, which the reports of a synthesis are; without it each loop of the
 #              script has one
-# STUB_RUN     run that ends at 40%          STUB_BARE    0: switches need =true
+# STUB_RUN     run that ends at 40%          STUB_LOG     text of each run's log
+# STUB_BARE    0: switches need =true
 # STUB_RUNS    runs of synthesis besides synth_1
 # STUB_REPORTS folder with timing.rpt, utilization.rpt, core.rpt and power.rpt, which the reports are copies of
 # STUB_VERSION what `version` says, if not the release
@@ -553,6 +554,7 @@ proc do_generate_target {names words} {
 }
 
 proc do_launch_runs {names words} {
+    touch $::project/foldline.runs/[lindex $names 0]/runme.log [stub LOG]
     if {[option $words -to_step] eq "write_bitstream"} {
         touch $::project/foldline.runs/impl_1/overlay_wrapper.bit "bits"
     }

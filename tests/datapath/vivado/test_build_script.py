@@ -253,6 +253,15 @@ def test_an_error_in_vivado_is_one_message(project, environment, message):
     assert (made.folder / f"{made.name}.json").is_file()
 
 
+def test_a_run_that_fails_is_named_with_its_first_error(project):
+    errors = (
+        "ERROR: [Place 30-640] Place Check : this design requires more RAMB36 cells than are available.\nERROR: two"
+    )
+    run = build(project(), STUB_RUN="impl_1", STUB_LOG=f"INFO: x\nWARNING: no ERROR: here\n{errors}\n")
+    assert run.status == 1
+    assert run.errors.endswith(f"see vivado/foldline.runs/impl_1/runme.log. {errors.splitlines()[0]}\n")
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [

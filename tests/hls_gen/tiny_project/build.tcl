@@ -436,8 +436,21 @@ proc complete_run {run args} {
     wait_on_run $run
     set progress [get_property PROGRESS [get_runs $run]]
     if {$progress ne "100%"} {
-        error "$run ended at $progress ([get_property STATUS [get_runs $run]]); see vivado/foldline.runs/$run/runme.log."
+        set log [file join vivado foldline.runs $run runme.log]
+        error "$run ended at $progress ([get_property STATUS [get_runs $run]]); see $log.[first_error [file join $::here $log]]"
     }
+}
+
+# The first error in a log, after a blank; nothing where there is none.
+proc first_error {log} {
+    if {[file exists $log]} {
+        foreach line [split [read_file $log] \n] {
+            if {[string match "ERROR: *" $line]} {
+                return " $line"
+            }
+        }
+    }
+    return ""
 }
 
 # --- What Vivado reports ---
