@@ -22,7 +22,7 @@ class Rom:
 
 
 def design_roms(design: Design) -> tuple[Rom, ...]:
-    """All ROMs of a design in its folding, in the order of the kernel's arguments."""
+    """All ROMs of a design in its folding, in the order in which the stages read them."""
     network = fold(design)
     bits = design.precision
     pe_out = design.folding.pe_out

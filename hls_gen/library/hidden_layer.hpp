@@ -100,8 +100,8 @@ void hidden_layer(ColumnCount columns, hls::stream<typename Types<Net>::ColumnWo
 #endif
 
   // All of these are read in many places within one cycle: registers, not memories. The lanes of a fold are one word, so
-  // that a multiplexer has one input for each fold, and none for each lane. Vivado HLS partitions no array completely that
-  // has more than 1024 elements; a word is one, whatever its width.
+  // that a multiplexer has one input for each fold, and none for each lane. A word is one element, whatever its width:
+  // Vivado HLS refuses to partition an array of more than 1024 elements completely (XFORM 203-103).
   typename Layer::InputLanes input[DIRECTIONS][Layer::INPUT_FOLDS];
 #pragma HLS array_partition variable = input complete dim = 0
   typename Layer::RecurrentLanes previous[DIRECTIONS][Layer::RECURRENT_FOLDS];
