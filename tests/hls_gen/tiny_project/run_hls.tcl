@@ -242,7 +242,7 @@ proc configure_solution {} {
 set reports [file join $here hls solution1 syn report]
 
 # An XML file as nested elements {name text children}, whose root is `profile`.
-proc read_xml {path} {
+proc report_root {path} {
     set what [file tail $path]
     regsub -all {<!--.*?-->} [read_file $path] {} text
     set open [list [list document {} {}]]
@@ -348,14 +348,14 @@ proc read_reports {} {
     set modules {}
     foreach path [lsort [glob -nocomplain -types f -directory $::reports *_csynth.xml]] {
         regsub {_csynth\.xml$} [file tail $path] {} module
-        dict set modules $module [read_xml $path]
+        dict set modules $module [report_root $path]
     }
     if {![dict exists $modules $::top]} {
         set path [file join $::reports csynth.xml]
         if {![file exists $path]} {
             error "$::reports has neither ${::top}_csynth.xml nor csynth.xml; run the synthesis again."
         }
-        dict set modules $::top [read_xml $path]
+        dict set modules $::top [report_root $path]
     }
     set name [text_at [dict get $modules $::top] {UserAssignments TopModelName} "The report of $::top"]
     if {$name ne $::top} {
@@ -365,7 +365,7 @@ proc read_reports {} {
 }
 
 # The number of a resource of the top function, whose name differs between releases.
-proc resource {root names what} {
+proc resource_at {root names what} {
     foreach name $names {
         if {![catch {number_at $root [list AreaEstimates Resources $name] $what} number]} {
             return $number
@@ -403,8 +403,8 @@ proc synthesis_figures {} {
         }
     }
     return [list version $version estimated $estimated loops $loops \
-        luts [resource $root LUT $what] ffs [resource $root FF $what] bram18 [resource $root BRAM_18K $what] \
-        dsps [resource $root {DSP DSP48E} $what] \
+        luts [resource_at $root LUT $what] ffs [resource_at $root FF $what] bram18 [resource_at $root BRAM_18K $what] \
+        dsps [resource_at $root {DSP DSP48E} $what] \
     ]
 }
 
