@@ -14,6 +14,7 @@ from foldline.commands.options import (
     GroupedCommand,
     folding_options,
     limit_options,
+    measured_option,
     opened_design,
     option_group,
     target_options,
@@ -29,14 +30,7 @@ from foldline.console.echo import echo
 @option_group("Target")(
     "--labels", type=int, help="Labels of a line, for the rtl kernel [default: the design's limit]."
 )
-@option_group("Target")(
-    "--measured",
-    "projects",
-    metavar="PROJECT",
-    multiple=True,
-    type=FILE,
-    help="Folder of a project of the same kernel that Vivado has built: refit the models to its results.",
-)
+@measured_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
 def command(
     source: Path,
@@ -60,10 +54,9 @@ def command(
     """
     from datapath.architecture import Architecture
     from datapath.manifest import Kernel
-    from datapath.vivado.built_project import read_projects
     from foldline.hardware.estimate import as_json as json_of
     from foldline.hardware.estimate import estimate, report
-    from foldline.hardware.refit import refit
+    from foldline.hardware.refit import refit_of
     from foldline.networks import chosen_folding, chosen_limits
 
     if labels is not None and kernel != Kernel.RTL.value:
@@ -78,7 +71,7 @@ def command(
         clock_mhz=clock_mhz,
         columns=columns,
         labels=labels,
-        refit=refit(read_projects(projects)) if projects else None,
+        refit=refit_of(projects),
     )
     if as_json:
         echo(json_line(json_of(found)))

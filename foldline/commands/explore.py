@@ -10,7 +10,15 @@ import click
 
 from datapath.manifest import Kernel
 from datapath.quoting import json_line
-from foldline.commands.options import DESIGN, FILE, GroupedCommand, limit_options, opened_design, target_options
+from foldline.commands.options import (
+    DESIGN,
+    FILE,
+    GroupedCommand,
+    limit_options,
+    measured_option,
+    opened_design,
+    target_options,
+)
 from foldline.console.echo import echo
 
 
@@ -38,6 +46,7 @@ class _ExploreCommand(GroupedCommand):
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, which holds the complete fronts.")
 @target_options()
 @limit_options
+@measured_option
 def command(
     sources: tuple[Path, ...],
     min_columns_per_second: float | None,
@@ -48,27 +57,30 @@ def command(
     columns: int | None,
     kernel: str,
     limits: dict[str, int | None],
+    projects: tuple[Path, ...],
 ) -> None:
     """Compare all foldings of a design on a board.
 
     Every folding is enumerated. The table shows the Pareto front of columns/s, which are modelled, and LUT, FF, BRAM36 and
-    DSP, which are estimated.
+    DSP, which are estimated; with --measured by models that were refitted to built projects.
     """
     from datapath.architecture import Architecture
     from datapath.boards import load_board
     from foldline.foldings.enumeration import check_rate, folding_front
     from foldline.foldings.table import folding_json, folding_report
+    from foldline.hardware.refit import refit_of
     from foldline.networks import chosen_limits
 
     rate, target = min_columns_per_second, load_board(board)
     if rate is not None:
         check_rate(rate)
+    models = refit_of(projects)
     networks = [Architecture.of(opened_design(source)) for source in sources]
     networks = [replace(one, limits=chosen_limits(one.limits, **limits, kernel=Kernel(kernel))) for one in networks]
     asked = {f"--{name.replace('_', '-')}": number for name, number in limits.items() if number is not None}
     found = []
     for source, network in zip(sources, networks, strict=True):
-        front = folding_front(network, target, Kernel(kernel), clock_mhz=clock_mhz, columns=columns)
+        front = folding_front(network, target, Kernel(kernel), clock_mhz=clock_mhz, columns=columns, refit=models)
         if not as_json:
             if found:
                 echo()

@@ -324,6 +324,16 @@ def target_options() -> Callable:
     )
 
 
+measured_option = _target(
+    "--measured",
+    "projects",
+    metavar="PROJECT",
+    multiple=True,
+    type=FILE,
+    help="Folder of a project of this kernel that Vivado has built: refit the models to its results; can be repeated.",
+)
+"""For `foldline.hardware.refit.refit_of`."""
+
 board_options = as_one(
     "loaded",
     ("bitstream", "manifest", "kernel"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from datapath.architecture import Architecture
 from datapath.boards import TargetBoard
-from datapath.cycles import cycles_of
+from datapath.cycles import DEPTHS, cycles_of
 from datapath.design import Folding
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
@@ -22,6 +22,7 @@ from datapath.published import published_overlay
 from datapath.resources import Resources
 from foldline.foldings.pareto import pareto_front
 from foldline.hardware.estimate import RESOURCE_TITLES, line_columns, resources_of
+from foldline.hardware.refit import Refit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,7 @@ class FoldingFront:
     enumerated    number of foldings
     too_large     number of foldings that need more than the board has, by the resource that they exceed most
     points        the front, fastest first
+    refit         models that were refitted to built projects; None for the models as they are
     """
 
     architecture: Architecture
@@ -79,6 +81,7 @@ class FoldingFront:
     enumerated: int
     too_large: dict[str, int]
     points: tuple[FoldingPoint, ...]
+    refit: Refit | None = None
 
     @property
     def fastest(self) -> FoldingPoint | None:
@@ -114,7 +117,8 @@ class FoldingFront:
         :raises DesignError: the folding does not divide it.
         """
         network = self.architecture.refolded(folding)
-        return folding_point(network, self.board, self.kernel, clock_mhz=self.clock_mhz, columns=self.columns)
+        given = {"clock_mhz": self.clock_mhz, "columns": self.columns, "refit": self.refit}
+        return folding_point(network, self.board, self.kernel, **given)
 
 
 def check_rate(min_columns_per_second: float) -> None:
@@ -143,17 +147,25 @@ def enumerate_foldings(architecture: Architecture, kernel: Kernel) -> Iterator[F
 
 
 def folding_point(
-    architecture: Architecture, board: TargetBoard, kernel: Kernel, *, clock_mhz: float, columns: int | None = None
+    architecture: Architecture,
+    board: TargetBoard,
+    kernel: Kernel,
+    *,
+    clock_mhz: float,
+    columns: int | None = None,
+    refit: Refit | None = None,
 ) -> FoldingPoint:
     """The rate and the resources of an architecture at its folding.
 
     :param board: for the shares of resources.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
+    :param refit: of the models to built projects of this kernel; None for the models as they are.
     :raises ConfigError: the architecture takes no such line.
     """
     columns = line_columns(columns, architecture)
-    cycles = cycles_of(architecture, kernel)
-    resources = resources_of(architecture, kernel).total
+    cycles = cycles_of(architecture, kernel, refit.depths if refit else DEPTHS)
+    estimated = resources_of(architecture, kernel)
+    resources = (refit.resources(estimated) if refit else estimated).total
     shares = {name: getattr(resources, name) / getattr(board, name) for name in RESOURCE_TITLES}
     scarcest = max(shares, key=shares.__getitem__)
     return FoldingPoint(
@@ -173,6 +185,7 @@ def folding_front(
     *,
     clock_mhz: float | None = None,
     columns: int | None = None,
+    refit: Refit | None = None,
 ) -> FoldingFront:
     """The complete Pareto front of a network's foldings on a board. Of foldings that are equal in all five criteria it has
     the first one in the order of `enumerate_foldings`.
@@ -180,12 +193,15 @@ def folding_front(
     :param architecture: of the network; its folding is ignored.
     :param clock_mhz: of the accelerator; None takes the board's.
     :param columns: of a line, see `foldline.hardware.estimate.line_columns`.
-    :raises ConfigError: the clock or the number of columns is outside its range.
+    :param refit: of the models to built projects; None for the models as they are.
+    :raises ConfigError: the clock or the number of columns is outside its range, or the refit is of another kernel.
     """
+    if refit is not None:
+        refit.require_kernel(kernel)
     clock_mhz = board.clock(clock_mhz)
     columns = line_columns(columns, architecture)
     points = [
-        folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns)
+        folding_point(architecture.refolded(folding), board, kernel, clock_mhz=clock_mhz, columns=columns, refit=refit)
         for folding in enumerate_foldings(architecture, kernel)
     ]
     fitting = [point for point in points if point.fits]
@@ -200,6 +216,7 @@ def folding_front(
         enumerated=len(points),
         too_large=dict(Counter(point.scarcest for point in points if not point.fits)),
         points=tuple(sorted(front, key=lambda point: (*point.costs, astuple(point.folding)))),
+        refit=refit,
     )
 
 

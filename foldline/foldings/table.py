@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
-from foldline.console.text import plain_table
+from foldline.console.text import counted, plain_table
 from foldline.foldings.enumeration import FoldingFront, FoldingPoint, point_values, published_point, share_text
 from foldline.hardware.estimate import RESOURCE_TITLES
 
@@ -29,12 +29,15 @@ def folding_report(
     published = published_point(front)
     named = None if published is None else published.point.folding
     like = " as yosys counts them" if front.kernel is Kernel.RTL else ""
+    if front.refit:
+        like = f", LUT and FF refitted to {counted(len(front.refit.projects), 'built project')}"
     shown = {named, *(point.folding for point in (front.points if complete else front.compact))}
     points = [point for point in front.points if point.folding in shown]
     yield (
         f"{front.architecture.experiment}, {front.kernel.value} kernel on {front.board.title} at {front.clock_mhz:g} MHz, "
         f"lines of {front.columns} columns; columns/s are modelled, resources estimated{like}."
     )
+    yield from front.refit.notes(front.board) if front.refit else ()
     yield _counts(front, complete=complete)
     if points:
         yield ""
@@ -69,6 +72,7 @@ def folding_json(front: FoldingFront, *, source: str, rate: float | None) -> dic
         "too_large": front.too_large,
         "front": [point_values(point) for point in front.points],
         "published": None,
+        "refitted_to": [str(project.folder) for project in front.refit.projects] if front.refit else [],
     }
     if (published := published_point(front)) is not None:
         better = None if published.better is None else point_values(published.better)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
 
 from datapath.boards import Family, TargetBoard
@@ -19,7 +20,7 @@ from datapath.cycles import DEPTHS, Depths
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.resources import Block, ResourceEstimate, Resources
-from datapath.vivado.built_project import BuiltProject
+from datapath.vivado.built_project import BuiltProject, read_projects
 from foldline.hardware.resource_models import RESOURCE_TITLES, resources_of
 
 FITTED = ("luts", "ffs")
@@ -183,6 +184,16 @@ def refit(projects: Sequence[BuiltProject]) -> Refit:
     return Refit(projects=tuple(projects), **scales, pipelines=_pipelines(projects))
 
 
+def refit_of(folders: Sequence[Path]) -> Refit | None:
+    """Refit the models to built projects by their folders.
+
+    :param folders: of the projects; None is returned where there are none.
+    :raises ConfigError: a folder is given twice; see also `refit`.
+    :raises FileError: see `datapath.vivado.built_project.read_project`.
+    """
+    return refit(read_projects(folders)) if folders else None
+
+
 def part_family(part: str) -> Family:
     """The family of a part.
 
@@ -197,6 +208,15 @@ def estimate_of(project: BuiltProject) -> ResourceEstimate:
     :param project: gives design and kernel.
     """
     return resources_of(project.architecture, project.kernel)
+
+
+def measured_of(project: BuiltProject) -> Resources:
+    """What the estimate of a project's kernel is an estimate of: the core of the RTL kernel, where it was counted, else the
+    whole design.
+
+    :param project: that was built.
+    """
+    return (project.kernel is Kernel.RTL and project.vivado.core) or project.vivado.resources
 
 
 def _have_cores(projects: Sequence[BuiltProject]) -> bool:

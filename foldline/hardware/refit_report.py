@@ -11,7 +11,7 @@ from datapath.manifest import Kernel
 from datapath.resources import Resources
 from datapath.vivado.built_project import BuiltProject
 from foldline.console.text import counted, plain_table
-from foldline.hardware.refit import FITTED, Refit, Scale, estimate_of, resource_differences
+from foldline.hardware.refit import FITTED, Refit, Scale, estimate_of, measured_of, resource_differences
 from foldline.hardware.resource_models import RESOURCE_TITLES
 
 
@@ -64,8 +64,11 @@ def _rows(refit: Refit, estimated: Resources, refitted: Resources) -> Iterator[t
         yield (f"{project.folder}, estimated", *_figures(model.total))
         yield (f"{project.folder}, refitted", *_figures(refit.resources(model).total))
         yield (f"{project.folder}, measured", *_figures(project.vivado.resources))
-        errors = resource_differences(project.vivado.resources, model.total).values()
-        yield ("  error of the estimate", *("-" if error is None else f"{error:+.1f} %" for error in errors))
+        if project.vivado.core is not None:
+            yield (f"{project.folder}, measured core", *_figures(project.vivado.core))
+        errors = resource_differences(measured_of(project), model.total).values()
+        against = "core" if measured_of(project) is project.vivado.core else "whole"
+        yield (f"  estimate against the {against}", *("-" if error is None else f"{error:+.1f} %" for error in errors))
 
 
 def _figures(resources: Resources) -> tuple[str, ...]:

@@ -13,8 +13,14 @@ from datapath.manifest import Kernel
 from datapath.resources import Resources
 from datapath.vivado.built_project import BuiltProject, read_projects
 from datapath.vivado.project import design_digest
-from foldline.hardware.refit import HIDDEN_LOOP, LOOP_CYCLES, OUTPUT_LOOP, resource_differences
-from foldline.hardware.resource_models import resources_of
+from foldline.hardware.refit import (
+    HIDDEN_LOOP,
+    LOOP_CYCLES,
+    OUTPUT_LOOP,
+    estimate_of,
+    measured_of,
+    resource_differences,
+)
 
 MODELLED_DEPTHS = {HIDDEN_LOOP: DEPTHS.of_hidden(1) - LOOP_CYCLES, OUTPUT_LOOP: DEPTHS.output - LOOP_CYCLES}
 """Depths of the loops by the model of the cycles, without the entry and exit of the loop, as HLS reports them."""
@@ -129,16 +135,15 @@ def measured_views(
 
 def _view(project: BuiltProject, number: int, columns: int) -> MeasuredView:
     found, architecture = project.vivado, project.architecture
-    estimated = resources_of(architecture, project.kernel).total
-    # The model of the RTL kernel is that of the accelerator, without what is around it.
-    core = found.core if project.kernel is Kernel.RTL else None
+    estimated = estimate_of(project).total
+    measured = measured_of(project)
     loops = project.hls.loops if project.hls else {}
     return MeasuredView(
         number=number,
         project=project,
         estimated=estimated,
-        errors=resource_differences(core or found.resources, estimated),
-        against_core=core is not None,
+        errors=resource_differences(measured, estimated),
+        against_core=measured is found.core,
         columns=columns,
         milliseconds=cycles_of(architecture, project.kernel).milliseconds(columns, found.clock_mhz),
         loops=tuple(

@@ -6,11 +6,14 @@ from functools import partial
 
 import pytest
 
-from datapath import Design
+from datapath import Design, Folding
 from datapath.architecture import Architecture
 from datapath.boards import load_board
 from datapath.manifest import Kernel
 from foldline.foldings.enumeration import folding_front, point_values
+from foldline.hardware.estimate import RESOURCE_TITLES, estimate
+from foldline.hardware.refit import refit_of
+from tests.datapath.vivado.built import CORE, write_built
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.golden_data import REPOSITORY
@@ -78,6 +81,32 @@ def test_json_is_always_complete(small):
     assert design["front"] == [point_values(point) for point in front.points]
     assert (design["kernel"], design["clock_mhz"], design["columns"]) == ("published", 50, 100)
     assert design["published"] is None and "cheapest" not in design
+
+
+def test_measured_projects_refit_the_models_of_all_foldings(small, tmp_path):
+    design = Design.load(small)
+    folder = write_built(tmp_path / "project", design, kernel="hls", hls={}, **CORE)
+    far = write_built(tmp_path / "far", design, kernel="hls", board="kv260", luts=30000)
+    options = ("--kernel", "hls", "--measured", folder)
+    text = succeeds(small, *options, "--measured", far, "--all").splitlines()
+    assert text[0].endswith("resources estimated, LUT and FF refitted to 2 built projects.")
+    assert "of another family than TUL PYNQ-Z2" in text[1]
+    (found,) = json.loads(succeeds(small, *options, "--json"))["designs"]
+    assert found["refitted_to"] == [str(folder)]
+    fitted, columns = refit_of([folder]), found["columns"]
+    assert len(found["front"]) > 3
+    for point in found["front"]:
+        architecture = Architecture.of(design.refolded(Folding(**point["folding"])))
+        one = estimate(architecture, kernel=Kernel.HLS, refit=fitted)
+        assert {name: point[name] for name in RESOURCE_TITLES} == vars(one.resources.total)
+        assert point["cycles_per_column"] == one.cycles.per_column(columns)
+    (plain,) = json.loads(succeeds(small, "--kernel", "hls", "--json"))["designs"]
+    assert plain["refitted_to"] == []
+    assert plain["front"] != found["front"]
+    fails(
+        f"kernel is 'rtl'; {folder} was built with the kernel 'hls', and a refit holds for its own kernel only.",
+        *(small, "--measured", folder),
+    )
 
 
 def test_the_published_folding_is_marked_on_the_front_that_holds_it():

@@ -14,11 +14,14 @@ from datapath.manifest import Kernel
 from datapath.resources import Resources
 from datapath.vivado.built_project import read_project, read_projects
 from foldline.hardware.estimate import RESOURCE_TITLES, estimate, resources_of
+from foldline.hardware.projects import export_project
 from foldline.hardware.refit import Scale, refit, resource_differences
 from tests.datapath.vivado.built import CORE, write_built
 from tests.designs import random_design
 from tests.foldline import command_line
 from tests.foldline.command_line import fails
+from tests.hls_gen.project import FORMS, SAMPLES
+from tests.vendor_tools import needs_tclsh, run_script
 
 run = partial(command_line.run, "estimate")
 pytestmark = pytest.mark.no_numpy2
@@ -203,9 +206,27 @@ def test_the_command_shows_estimate_refit_and_measurement(saved, tmp_path):
     assert rows[f"{folder}, estimated"] == figures(before)
     assert rows[f"{folder}, refitted"] == ["26423", "39703", *figures(before)[2:]]
     assert rows[f"{folder}, measured"] == ["26423", "39703", "119.5", "180"]
+    errors = [
+        f"{value:+.1f}"
+        for value in resource_differences(Resources(luts=26423, ffs=39703, bram36=119.5, dsps=180), before).values()
+    ]
+    (row,) = (line.split()[4:] for line in lines if line.startswith("  estimate against the whole "))
+    assert row[::2] == errors
     assert "Refitted to 1 built project of the kernel hls:" in lines
     assert any("hidden layer 33 cycles (before: 26.75)" in line for line in lines)
     assert any(line.startswith("By the model before its refit: a line of 520 columns takes ") for line in lines)
+
+
+def test_the_estimate_of_the_rtl_kernel_is_compared_with_the_core(saved, tmp_path):
+    folder = write_built(tmp_path / "project", DESIGN, **CORE)
+    lines = run(saved, "--measured", folder).stdout.splitlines()
+    core = Resources(luts=20000, ffs=30000, bram36=100.5, dsps=180)
+    (measured,) = (line.split()[-4:] for line in lines if line.startswith(f"{folder}, measured core "))
+    assert measured == figures(core)
+    errors = [f"{value:+.1f}" for value in resource_differences(core, estimated(DESIGN, "rtl")).values()]
+    (row,) = (line.split()[4:] for line in lines if line.startswith("  estimate against the core "))
+    assert row[::2] == errors
+    assert any("+ 6423 around the core; FF" in line and "+ 9703 around the core." in line for line in lines)
 
 
 def test_json_has_the_refit(saved, tmp_path):
@@ -221,6 +242,24 @@ def test_json_has_the_refit(saved, tmp_path):
         assert (project["refitted"]["luts"], project["refitted"]["ffs"]) == (26423, 39703)
         assert (project["wns"], project["power_w"], project["core"]) == (0.412, 1.737, None)
     assert json.loads(run(saved, "--json").stdout)["refit"] is None
+
+
+@needs_tclsh
+def test_a_project_that_the_scripts_have_run_through_with_stubs_of_the_tools_is_what_a_refit_takes(tmp_path):
+    """The figures are those of the sample reports; FOLDLINE_ACCEPT, because these are of another version of the kernel."""
+    for kernel in KERNELS:
+        folder = tmp_path / kernel
+        export_project(DESIGN, folder, kernel=Kernel(kernel), board="pynq-z1")
+        if kernel == "hls":
+            given = {"STUB_CSYNTH": str(SAMPLES / FORMS["vitis_hls"]), "FOLDLINE_CSIM": "0", "FOLDLINE_ACCEPT": "1"}
+            assert run_script(folder, "run_hls.tcl", tool="vitis_hls", **given).status == 0
+        assert run_script(folder, "build.tcl", tool="vivado").status == 0
+        project = read_project(folder)
+        found = estimate(project.architecture, kernel=Kernel(kernel), refit=refit([project]))
+        assert found.resources.total.luts == project.vivado.resources.luts == 17302
+        assert found.resources.total.ffs == project.vivado.resources.ffs == 18379
+        if kernel == "hls":
+            assert found.refit.depths == Depths(hidden=8 + 2, hidden_per_step=0, output=11 + 2)
 
 
 def test_without_a_refit_nothing_is_said_of_one(saved):
