@@ -126,6 +126,7 @@ def test_what_the_script_writes_is_read(tmp_path, kernel):
         ({"bram36": 3.25}, ("bram36 is 3.25", "a multiple of 0.5")),
         ({"bram36": -0.5}, ("bram36 is -0.5", "0 to 100000000")),
         ({"power_w": 1001}, ("power_w is 1001", "0 to 1000")),
+        ({"power_w": True}, ("power_w is True", "0 to 1000")),
         ({"power_w": None}, ("the field 'power_w' is missing",)),
         ({"luts": None}, ("the field 'luts' is missing",)),
         ({"core_luts": 5}, ("the field 'core_ffs' is missing",)),

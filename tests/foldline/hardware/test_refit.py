@@ -15,7 +15,7 @@ from datapath.resources import Resources
 from datapath.vivado.built_project import read_project, read_projects
 from foldline.hardware.estimate import RESOURCE_TITLES, estimate, resources_of
 from foldline.hardware.projects import export_project
-from foldline.hardware.refit import Scale, refit, resource_differences
+from foldline.hardware.refit import Scale, measured_of, refit, resource_differences
 from tests.datapath.vivado.built import CORE, write_built
 from tests.designs import random_design
 from tests.foldline import command_line
@@ -182,6 +182,13 @@ def test_differences_are_those_of_the_estimate_to_what_was_measured():
 
 def figures(found: Resources) -> list[str]:
     return [f"{getattr(found, name):g}" for name in RESOURCE_TITLES]
+
+
+def test_an_estimate_is_one_of_the_core_only_for_the_rtl_kernel(built):
+    rtl, hls, whole = built("one", **CORE), built("two", kernel="hls", **CORE), built("three")
+    assert measured_of(rtl) == rtl.vivado.core
+    assert measured_of(hls) == hls.vivado.resources
+    assert measured_of(whole) == whole.vivado.resources
 
 
 # The command --------------------------------------------------------------------------------------------------------
