@@ -8,7 +8,7 @@ pipeline: those few numbers are `Depths`, fitted to what the published overlays 
 
 The kernels differ in what drains when. The published one computes a direction of a column at a time and drains the
 pipelines of the hidden and of the output layer behind each. Our HLS kernel drains the hidden layer's once per column,
-behind both directions, and the output layer's once per line. No board has run it: its depths are taken to be the
+behind both directions, and all others once per line. No board has run it: its depths are taken to be the
 published ones. The RTL kernel drains neither within a line; its cycles are no model but a count (`datapath.rtl_cycles`).
 """
 
@@ -25,6 +25,9 @@ from datapath.packing import column_words
 JOIN_DEPTH, MAXIMUM_DEPTH = 4, 3
 """Of the loops that add two halves of a score (read, read, add, write) and compare scores (read, compare, write): their
 operations, a cycle each. They are never the slowest, so that nothing published depends on them."""
+
+OUR_JOIN_DEPTH = 5
+"""Of each of our two loops that join the halves: the published one's operations, and the selection of a page of the memory."""
 
 COLUMN_OVERHEAD = 4
 """Cycles in which our hidden layer reads a column of each direction and writes the outputs of each."""
@@ -163,14 +166,15 @@ def _published_stages(architecture: Architecture, depths: Depths) -> dict[str, t
 
 
 def _our_stages(architecture: Architecture, depths: Depths) -> dict[str, tuple[float, float]]:
-    """Hidden layer and sums of halves drain once per column; output layer and maximum do not drain within a line."""
+    """The hidden layer drains once per column. Of the other stages each word that comes is one issue; they drain once per
+    line, the sums of halves twice: half of a line is stored before the first sum.
+    """
     blocks = architecture.class_blocks
     hidden = DIRECTIONS * architecture.unit_blocks * architecture.steps - 1 + depths.of_hidden(1) + COLUMN_OVERHEAD
-    join = DIRECTIONS * blocks - 1 + JOIN_DEPTH
     return {
         "hidden": (hidden, hidden),
         "output": (DIRECTIONS * blocks, blocks - 1 + depths.output),
-        "concatenate": (join, join),
+        "concatenate": (DIRECTIONS * blocks, 2 * OUR_JOIN_DEPTH),
         "maximum": (blocks, blocks - 1 + MAXIMUM_DEPTH),
     }
 

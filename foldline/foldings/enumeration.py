@@ -164,7 +164,7 @@ def folding_point(
     """
     columns = line_columns(columns, architecture)
     cycles = cycles_of(architecture, kernel, refit.depths if refit else DEPTHS)
-    estimated = resources_of(architecture, kernel)
+    estimated = resources_of(architecture, kernel, board.family)
     resources = (refit.resources(estimated) if refit else estimated).total
     shares = {name: getattr(resources, name) / getattr(board, name) for name in RESOURCE_TITLES}
     scarcest = max(shares, key=shares.__getitem__)

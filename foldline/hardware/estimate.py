@@ -45,7 +45,7 @@ class Estimate:
         return replace(
             self,
             cycles=cycles_of(self.architecture, self.kernel),
-            resources=resources_of(self.architecture, self.kernel),
+            resources=resources_of(self.architecture, self.kernel, self.board.family),
             refit=None,
         )
 
@@ -140,7 +140,7 @@ def estimate(
         )
     if refit is not None:
         refit.require_kernel(kernel)
-    resources = resources_of(architecture, kernel)
+    resources = resources_of(architecture, kernel, on.family)
     return Estimate(
         architecture=architecture,
         kernel=kernel,

@@ -207,7 +207,7 @@ def estimate_of(project: BuiltProject) -> ResourceEstimate:
 
     :param project: gives design and kernel.
     """
-    return resources_of(project.architecture, project.kernel)
+    return resources_of(project.architecture, project.kernel, part_family(project.vivado.part))
 
 
 def measured_of(project: BuiltProject) -> Resources:

@@ -1,6 +1,9 @@
 // Scores from half scores: direction 0 delivers column t at step t, direction 1 column T-1-t. A column is complete when
 // its second half has arrived, so columns leave from the centre outwards: T/2, T/2-1, T/2+1, ..., 0 for an even T; for
 // an odd T the centre column, whose halves arrive in the same step, leaves first.
+//
+// The first T half columns are stored, and each of the last T is added to the one that was stored last and not yet
+// used: the halves of a column come at mirrored times, so the memory is a stack of half columns.
 #pragma once
 
 #include "observe.hpp"
@@ -32,56 +35,95 @@ struct Join {
   }
 };
 
+// The memory of the half scores that wait, in pages that are whole block RAMs. In one array it would be up to twice as
+// large: on the 7 series Vivado extends the depth of a memory to the next power of two (AMD answer record 61995), and for
+// more than 4096 words it usually takes shapes of a block RAM without parity bits, which are a ninth of its bits.
+template <class Net>
+struct Waiting {
+  typedef typename Types<Net>::ScoreWord ScoreWord;
+
+  static const int WORDS = Net::max_columns * OutputLayer<Net>::BLOCKS;
+  static const int OFFSET_BITS = 12;
+  static const int PAGE = 1 << OFFSET_BITS;  // words of the deepest block RAM with parity bits, 4096 of 9 bits (UG473)
+  static const int PAGES = WORDS / PAGE;
+  static const int REST = WORDS % PAGE;  // words behind the last page
+
+  // An array has at least one element in C++; one that is never used is not synthesised.
+  static const int DECLARED_PAGES = PAGES > 0 ? PAGES : 1;
+  static const int DECLARED_REST = REST > 0 ? REST : 1;
+
+  typedef Counter<WORDS + 1> Address;
+
+  static bool in_rest(const Address& address) {
+#pragma HLS inline
+    return PAGES == 0 || (REST > 0 && (address >> OFFSET_BITS) == PAGES);
+  }
+
+  static void store(ScoreWord (&waiting)[DECLARED_PAGES][PAGE], ScoreWord (&rest)[DECLARED_REST],
+                    const Address& address, const ScoreWord& word) {
+#pragma HLS inline
+    const ap_uint<OFFSET_BITS> offset = address;
+    if (in_rest(address))
+      rest[offset] = word;
+    else
+      waiting[address >> OFFSET_BITS][offset] = word;
+  }
+
+  static ScoreWord load(const ScoreWord (&waiting)[DECLARED_PAGES][PAGE], const ScoreWord (&rest)[DECLARED_REST],
+                        const Address& address) {
+#pragma HLS inline
+    const ap_uint<OFFSET_BITS> offset = address;
+    ScoreWord word;
+    if (in_rest(address))
+      word = rest[offset];
+    else
+      word = waiting[address >> OFFSET_BITS][offset];
+    return word;
+  }
+};
+
 template <class Net>
 void join_directions(ColumnCount columns, hls::stream<typename Types<Net>::ScoreWord>& halves,
                      hls::stream<typename Types<Net>::ScoreWord>& scores) {
-  typedef typename Types<Net>::ScoreWord ScoreWord;
+  typedef Waiting<Net> Memory;
+  typedef typename Memory::ScoreWord ScoreWord;
   const int blocks = OutputLayer<Net>::BLOCKS;
-  const ColumnCount half = columns / 2;
 
-  // Halves that wait for the other one: those of the first half of the steps, and the centre of an odd line. Static, as
-  // all buffers of a line are: the same memory in hardware, but a C simulation's stack is too small for long lines.
-  static ScoreWord waiting[DIRECTIONS][(Net::max_columns + 1) / 2 * blocks];
+  // Static, as all buffers of a line are: the same memory in hardware, but a C simulation's stack is too small for long
+  // lines.
+  static ScoreWord waiting[Memory::DECLARED_PAGES][Memory::PAGE];
 #pragma HLS array_partition variable = waiting complete dim = 1
+  static ScoreWord waiting_rest[Memory::DECLARED_REST];
 
-// Each loop only writes or only reads `waiting`, so that none waits for the memory's latency.
-FIRST_STEPS:
-  for (ColumnCount step = 0; step < half; ++step) {
-#pragma HLS loop_tripcount min = 260 max = 260
-  FIRST_HALVES:
-    for (int n = 0; n < DIRECTIONS * blocks; ++n) {
+  const typename Memory::Address stored = int(columns) * blocks;
+
+// Two loops, of which one only writes the memory and one only reads it. In a single loop the half column that is stored
+// last would be read `blocks` iterations after it is written, which may be the next iteration: a tool would have to wait
+// for the memory in each of them, or be told that there is no such dependence, which is not true. The second loop begins
+// when the first one has drained: a few cycles, once in a line.
+STORE_HALVES:
+  for (typename Memory::Address n = 0; n < stored; ++n) {
+#pragma HLS loop_tripcount min = 42640 max = 42640
 #pragma HLS pipeline II = 1
-      const int direction = n >= blocks;
-      waiting[direction][step * blocks + (n - direction * blocks)] = halves.read();
-    }
+    Memory::store(waiting, waiting_rest, n, halves.read());
   }
 
-  if (columns % 2) {
-  CENTRE_LEFT:
-    for (int block = 0; block < blocks; ++block) {
+  typename Memory::Address address = stored - blocks;  // of the half column that was stored last
+  Counter<OutputLayer<Net>::BLOCKS> block = 0;
+  // Of what leaves. Only the test bench sees them: synthesis removes them. The centre of an odd line leaves when its
+  // half of direction 1 comes.
+  ColumnCount step = columns / 2;
+  Counter<DIRECTIONS> direction = columns % 2;
+ADD_HALVES:
+  for (typename Memory::Address n = 0; n < stored; ++n) {
+#pragma HLS loop_tripcount min = 42640 max = 42640
 #pragma HLS pipeline II = 1
-      waiting[0][half * blocks + block] = halves.read();
-    }
-  CENTRE_RIGHT:
-    for (int block = 0; block < blocks; ++block) {
-#pragma HLS pipeline II = 1
-      const ScoreWord opposite = waiting[0][half * blocks + block];
-      Join<Net>::emit(half, block, Join<Net>::sum(opposite, halves.read()), scores);
-    }
-  }
-
-LAST_STEPS:
-  for (ColumnCount step = columns - half; step < columns; ++step) {
-#pragma HLS loop_tripcount min = 260 max = 260
-    const int mirror = columns - 1 - step;
-  LAST_HALVES:
-    for (int n = 0; n < DIRECTIONS * blocks; ++n) {
-#pragma HLS pipeline II = 1
-      const int direction = n >= blocks;
-      const int block = n - direction * blocks;
-      const ScoreWord opposite = waiting[1 - direction][mirror * blocks + block];
-      const int column = direction ? mirror : int(step);
-      Join<Net>::emit(column, block, Join<Net>::sum(opposite, halves.read()), scores);
-    }
+    const ScoreWord opposite = Memory::load(waiting, waiting_rest, address);
+    const int column = direction == 1 ? int(columns) - 1 - int(step) : int(step);
+    Join<Net>::emit(column, block, Join<Net>::sum(opposite, halves.read()), scores);
+    const bool ends = advance<OutputLayer<Net>::BLOCKS>(block);
+    // From the last block of a half column to the first one of that which was stored before it.
+    address = ends ? typename Memory::Address(address - (2 * blocks - 1)) : typename Memory::Address(address + 1);
+    if (ends && advance<DIRECTIONS>(direction)) ++step;
   }
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from datapath.architecture import Architecture
+from datapath.boards import Family
 from datapath.errors import ConfigError
 from datapath.manifest import Kernel
 from datapath.resources import Block, ResourceEstimate, Resources
@@ -41,25 +42,32 @@ COUNTED_BY = "Vivado 2017.4, modelled"
 """Whose counts of the published builds the scales are fitted to."""
 
 
-def kernel_parts(architecture: Architecture, kernel: Kernel) -> tuple[Part, ...]:
+def kernel_parts(architecture: Architecture, kernel: Kernel, family: Family = Family.ZYNQ7000) -> tuple[Part, ...]:
     """Operations and memories of a kernel's stages, not scaled.
 
+    :param architecture: dimensions, widths, folding and limits.
+    :param kernel: the published one or that in C++.
+    :param family: of the part; it decides how large a memory becomes.
     :raises ConfigError: a kernel that is not in C++.
     """
     if kernel not in (Kernel.PUBLISHED, Kernel.HLS):
         raise ConfigError(f"kernel is {kernel.value!r}; the model is that of the kernels in C++, published and hls.")
-    return published_kernel.parts(architecture) if kernel is Kernel.PUBLISHED else hls_kernel.parts(architecture)
+    parts = published_kernel.parts if kernel is Kernel.PUBLISHED else hls_kernel.parts
+    return parts(architecture, family)
 
 
-def estimate_resources(architecture: Architecture, kernel: Kernel, scales: Scales = SCALES) -> ResourceEstimate:
+def estimate_resources(
+    architecture: Architecture, kernel: Kernel, scales: Scales = SCALES, *, family: Family = Family.ZYNQ7000
+) -> ResourceEstimate:
     """Estimated resources of the complete design.
 
     :param architecture: dimensions, widths, folding and limits.
     :param kernel: the published one has no PE_OUT; above 1 it is estimated with as many output layers in parallel.
     :param scales: fitted numbers.
+    :param family: of the part; it decides how large a memory becomes.
     :raises ConfigError: a kernel that is not in C++.
     """
-    blocks = tuple(_block(part, scales) for part in kernel_parts(architecture, kernel))
+    blocks = tuple(_block(part, scales) for part in kernel_parts(architecture, kernel, family))
     rest = Block(
         name="rest",
         title="rest",

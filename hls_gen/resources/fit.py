@@ -4,9 +4,11 @@ Only weights and line buffers are counted: a lower bound. They are known exactly
 published designs (83.5 to 119.5 of 140).
 
 A memory becomes block RAMs of 18 Kbit (RAMB18; two are a RAMB36) of one of `RAMB18_SHAPES` (AMD UG473, UG573), side by
-side for the width and one behind the other for the depth, separately for each limb of a word. The cheapest tiling is
-counted. The two ports of a RAMB18 could serve two ROMs; synthesis does not do that for ROMs that are read in the same
-cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM has no initial contents and is not counted.
+side for the width and one behind the other for the depth, separately for each limb of a word. On the 7 series Vivado
+first extends the depth to a power of two, see `built_depth`. The cheapest tiling of that is counted; docs/estimates.md
+says what is known of the tiling that Vivado chooses. The two ports of a RAMB18 could serve two ROMs; synthesis does not
+do that for ROMs that are read in the same cycle. A ROM of up to `LUT_ROM_DEPTH` words becomes look-up tables. UltraRAM
+has no initial contents and is not counted.
 
 Without free block RAM Vivado moves ROMs into look-up tables of 64 bits each, 576 for a RAMB36: a design that is refused
 here could fit a part with that many unused look-up tables, which none of the committed designs leaves.
@@ -18,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from datapath.boards import TargetBoard
+from datapath.boards import Family, TargetBoard
 from datapath.errors import DesignError
 from hls_gen.resources.kernel_memories import Memory
 
@@ -74,7 +76,7 @@ def check_fits(roms: Iterable[Memory], board: TargetBoard) -> FitReport:
     :param board: decides the part.
     :raises DesignError: more block RAM, or more look-up tables, than the part has: the design cannot fit.
     """
-    report = FitReport(board=board, roms=tuple(fit_memory(rom) for rom in roms))
+    report = FitReport(board=board, roms=tuple(fit_memory(rom, board.family) for rom in roms))
     if report.bram36 > board.bram36:
         most = max(report.roms, key=lambda rom: rom.ramb18)
         raise DesignError(
@@ -90,15 +92,30 @@ def check_fits(roms: Iterable[Memory], board: TargetBoard) -> FitReport:
     return report
 
 
-def fit_memory(rom: Memory) -> RomFit:
-    """Resources of one ROM or buffer."""
-    in_luts = rom.depth <= LUT_ROM_DEPTH
+def built_depth(depth: int, family: Family) -> int:
+    """Words of the block RAM that Vivado makes of a memory.
+
+    On the 7 series it extends the depth to a power of two (AMD answer record 61995; UG906, "Optimizing RAMB Utilization
+    when Memory Depth is not a Power of 2"); for UltraScale and later families it does not, by the same answer record.
+
+    >>> built_depth(17000, Family.ZYNQ7000), built_depth(17000, Family.ZYNQMP)
+    (32768, 17000)
+
+    :param depth: words that the source declares.
+    :param family: of the part.
+    """
+    return 1 << (depth - 1).bit_length() if family is Family.ZYNQ7000 else depth
+
+
+def fit_memory(rom: Memory, family: Family) -> RomFit:
+    """Resources of one ROM or buffer on a part of a family."""
+    in_luts, depth = rom.depth <= LUT_ROM_DEPTH, built_depth(rom.depth, family)
     return RomFit(
         name=rom.name,
         parallel=rom.parallel,
         depth=rom.depth,
         width=sum(rom.limb_widths),
-        ramb18=0 if in_luts else rom.parallel * sum(ramb18(depth=rom.depth, width=width) for width in rom.limb_widths),
+        ramb18=0 if in_luts else rom.parallel * sum(ramb18(depth=depth, width=width) for width in rom.limb_widths),
         luts=rom.parallel * sum(_luts(depth=rom.depth, width=width) for width in rom.limb_widths) if in_luts else 0,
     )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import cache
 
 from datapath.architecture import Architecture
+from datapath.boards import Family
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
 from hls_gen.resources import costs, stages
 from hls_gen.resources.fit import fit_memory
-from hls_gen.resources.kernel_memories import Memory, kernel_memories
+from hls_gen.resources.kernel_memories import PAGE, Memory, kernel_memories
 from hls_gen.resources.packing import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import DSPS_PER_CELL, GATES, sums_of_products
@@ -22,12 +23,17 @@ STREAM_DEPTH = 4
 LABEL_BITS = 8
 
 
-def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the dataflow."""
+def parts(architecture: Architecture, family: Family) -> tuple[Part, ...]:
+    """Its stages in the order of the dataflow.
+
+    :param architecture: dimensions, widths, folding and limits.
+    :param family: of the part; it decides how large a memory becomes.
+    """
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
-    memories = {memory.name: memory for memory in kernel_memories(architecture)}
-    waiting, line = _held(memories.pop("waiting")), _held(memories.pop("line"))
-    classes = tuple(_held(memories.pop(name)) for name in ("class_weights", "class_biases"))
+    memories = {memory.name: _held(memory, family) for memory in kernel_memories(architecture)}
+    waiting = memories.pop("waiting", Packed()) + memories.pop("waiting_rest", Packed())
+    line, *classes = (memories.pop(name) for name in ("line", "class_weights", "class_biases"))
+    pages = -(-limits.columns * architecture.class_blocks // PAGE)
     words = column_words(architecture.inputs, bits.activation)
     hidden = _hidden_layer(
         inputs=architecture.inputs,
@@ -44,19 +50,33 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
     )
     return (
         stages.dma_in(words=words, streams=(stream(depth=STREAM_DEPTH, width=words * WORD_BITS),)),
-        hidden.holding(*(_held(memory) for memory in memories.values())),
+        hidden.holding(*memories.values()),
         output.holding(*classes),
-        stages.concatenate(lanes=folding.pe_out, memories=waiting, depth=STREAM_DEPTH),
+        stages.concatenate(
+            lanes=folding.pe_out, memories=waiting + _selected(pages, folding.pe_out), depth=STREAM_DEPTH
+        ),
         stages.maximum(lanes=folding.pe_out, label_bits=LABEL_BITS, depth=STREAM_DEPTH),
-        stages.label(label_bits=LABEL_BITS, memories=line + small_memory(depth=limits.labels + 1, width=LABEL_BITS)),
+        stages.label(
+            label_bits=LABEL_BITS,
+            memories=line + small_memory(depth=limits.labels + 1, width=LABEL_BITS, family=family),
+        ),
         stages.dma_out(),
     )
 
 
 @cache
-def _held(memory: Memory) -> Packed:
-    fit = fit_memory(memory)
+def _held(memory: Memory, family: Family) -> Packed:
+    fit = fit_memory(memory, family)
     return Packed(luts=fit.luts, ramb18=fit.ramb18)
+
+
+@cache
+def _selected(pages: int, lanes: int) -> Packed:
+    """The choice of the page that is read, behind a register of each, and the enable of the one that is written."""
+    if pages == 1:
+        return Packed()
+    bits = lanes * costs.SUM_BITS
+    return Packed(luts=bits * costs.choice(pages) + pages, ffs=bits * pages)
 
 
 @cache

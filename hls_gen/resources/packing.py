@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from hls_gen.resources.fit import ramb18
+from datapath.boards import Family
+from hls_gen.resources.fit import built_depth, ramb18
 
 LUTRAM_BITS = 1024
 """Bits of the largest memory or stream that HLS puts into look-up tables; larger ones become block RAM. (Hypothesis.)"""
@@ -36,11 +37,16 @@ class Packed:
 
 
 @cache
-def small_memory(*, depth: int, width: int) -> Packed:
-    """`depth` words of `width` bits in one array: in look-up tables up to `LUTRAM_BITS`, else in block RAM."""
+def small_memory(*, depth: int, width: int, family: Family = Family.ZYNQ7000) -> Packed:
+    """A memory in one array: in look-up tables up to `LUTRAM_BITS`, else in block RAM.
+
+    :param depth: words.
+    :param width: bits of a word.
+    :param family: of the part; it makes no difference up to 1024 words.
+    """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS))
-    return Packed(ramb18=ramb18(depth=depth, width=width))
+    return Packed(ramb18=ramb18(depth=built_depth(depth, family), width=width))
 
 
 @cache
@@ -52,9 +58,14 @@ def stream(*, depth: int, width: int) -> Packed:
 
 
 @cache
-def memory_of_one_row(*, depth: int, width: int, ports: int = 1) -> Packed:
+def memory_of_one_row(*, depth: int, width: int, ports: int = 1, family: Family = Family.ZYNQ7000) -> Packed:
     """A memory as Vivado 2017.4 placed those of the published kernel: RAMB36 that are deep enough for all words, side by
-    side; above 32 K words in rows of 32 K by 1. `ports` are those that are read, 1 or 2.
+    side; above 32 K words in rows of 32 K by 1.
+
+    :param depth: words.
+    :param width: bits of a word.
+    :param ports: that are read, 1 or 2.
+    :param family: of the part; it makes no difference up to 64 K words.
     """
     if depth * width <= LUTRAM_BITS:
         return Packed(luts=width * -(-depth // LUT_WORDS) * ports)
@@ -63,4 +74,4 @@ def memory_of_one_row(*, depth: int, width: int, ports: int = 1) -> Packed:
         words, bits = words * 2, max(1, bits // 2)
     if 2 * width <= bits:
         return Packed(ramb18=1)
-    return Packed(ramb18=2 * -(-width // bits) * -(-depth // words))
+    return Packed(ramb18=2 * -(-width // bits) * -(-built_depth(depth, family) // words))

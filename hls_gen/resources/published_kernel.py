@@ -20,6 +20,7 @@ from __future__ import annotations
 from functools import cache
 
 from datapath.architecture import Architecture
+from datapath.boards import Family
 from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
 from datapath.tables import TABLE_SIZE
@@ -45,8 +46,12 @@ SIGMOIDS, TANHS = 3, 2
 """Lookups of a cell."""
 
 
-def parts(architecture: Architecture) -> tuple[Part, ...]:
-    """Its stages in the order of the dataflow."""
+def parts(architecture: Architecture, family: Family) -> tuple[Part, ...]:
+    """Its stages in the order of the dataflow.
+
+    :param architecture: dimensions, widths, folding and limits.
+    :param family: of the part; it decides how large a memory becomes.
+    """
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     unit_dsps, class_dsps = _in_dsps(architecture)
     words, pixel_bits = column_words(architecture.inputs, bits.activation), architecture.inputs * bits.activation
@@ -82,13 +87,13 @@ def parts(architecture: Architecture) -> tuple[Part, ...]:
         ),
         stages.concatenate(
             lanes=folding.pe_out,
-            memories=memory_of_one_row(depth=half_words, width=costs.SUM_BITS * folding.pe_out),
+            memories=memory_of_one_row(depth=half_words, width=costs.SUM_BITS * folding.pe_out, family=family),
             depth=STREAM_DEPTH,
         ),
         stages.maximum(lanes=folding.pe_out, label_bits=label_bits, depth=STREAM_DEPTH),
         stages.label(
             label_bits=label_bits,
-            memories=small_memory(depth=limits.columns, width=costs.SUM_BITS + label_bits)
+            memories=small_memory(depth=limits.columns, width=costs.SUM_BITS + label_bits, family=family)
             + stream(depth=STREAM_DEPTH, width=label_bits),
         ),
         stages.dma_out(),

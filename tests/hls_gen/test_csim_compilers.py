@@ -58,9 +58,9 @@ def test_sanitizers_report_nothing(compiler, name):
 
 @pytest.mark.exhaustive
 def test_sanitizers_stop_at_an_overrun(compiler, monkeypatch):
-    """A buffer that is too small for the centre column of the longest line, which has an odd number of columns."""
-    rounded_up, rounded_down = "(Net::max_columns + 1) / 2", "Net::max_columns / 2"
-    patch_sources(monkeypatch, "src/join_directions.hpp", lambda text: text.replace(rounded_up, rounded_down))
+    """A memory that is too small for the last half column of the longest line."""
+    words, fewer = "Net::max_columns * OutputLayer", "(Net::max_columns - 1) * OutputLayer"
+    patch_sources(monkeypatch, "src/join_directions.hpp", lambda text: text.replace(words, fewer))
     design = replace(golden_design("stress_w1a1_narrow"), limits=Limits(columns=31))
     program = CSimProgram(design, flags=SANITIZED)
     columns = random_columns(design, 30)

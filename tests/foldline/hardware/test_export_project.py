@@ -47,11 +47,11 @@ def test_an_hls_project_is_written_and_described(saved, tmp_path):
     design = Design.load(saved)
     lines = expected_lines(design, [*random_lines(design), *synthetic_lines(design)])
     labels = sum(expected.found for _, expected in lines)
-    # Waiting halves: 2 memories of 1098 x 32, three RAMB18 of 512 x 36 each; the line: 732 x 24, two of them.
+    # Waiting halves: 2196 x 32, five RAMB18 of 512 x 36; the line: 732 x 24, two of them.
     # All ROMs are shallow, two bits to a LUT: 2 x 128 + 2 x 32 + 2 x 36 bits of gates, 2 x 32 + 2 x 8 of classes.
     assert result.output == (
         f"{folder}: QLSTM4_W4B8A4I8_FC_W8B8, PE 2, SIMD 8 and 2, PE_OUT 2, 23 files for AMD Kria KV260, kernel hls. "
-        "Weights and buffers take 4 of 144 BRAM36 and 236 of 117120 LUTs. "
+        "Weights and buffers take 3.5 of 144 BRAM36 and 236 of 117120 LUTs. "
         f"The test bench has 4 lines with {counted(labels, 'label')}.\n"
     )
     assert "static const int pe_out = 2;" in (folder / "src" / "config.hpp").read_text()

@@ -4,17 +4,20 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from datapath.boards import load_board
+from datapath.boards import Family, TargetBoard, load_board
 from datapath.errors import DesignError
-from hls_gen.resources.fit import RAMB18_SHAPES, check_fits
+from hls_gen.resources.fit import RAMB18_SHAPES, RomFit, built_depth, check_fits
 from tests.hls_gen.project import example_memory
 
-BOARD = load_board("zcu104")
+BOARD = load_board("zcu104")  # where memories have the depth that the source gives them
+SEVEN_SERIES = load_board("pynq-z2")
 
 
-def _one(*, depth: int, width: int, parallel: int = 1):
-    return check_fits([example_memory("rom", parallel, depth, width)], BOARD).roms[0]
+def _one(*, depth: int, width: int, parallel: int = 1, board: TargetBoard = BOARD) -> RomFit:
+    return check_fits([example_memory("rom", parallel, depth, width)], board).roms[0]
 
 
 @pytest.mark.parametrize(("words", "bits"), RAMB18_SHAPES)
@@ -79,6 +82,39 @@ def test_a_shallow_rom_is_look_up_tables(depth, width, luts):
 def test_a_rom_of_65_words_is_block_ram():
     rom = _one(depth=65, width=8)
     assert (rom.luts, rom.ramb18) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "needed", "built"),
+    [
+        (1146880, 3, 105, 192),  # the example of AMD's answer record 61995: 70 and 128 RAMB18 of 16 K by 1 for each bit
+        (17000, 80, 38.5, 72),
+        (4097, 9, 1.5, 2),
+        (1025, 36, 1.5, 2),  # 3 and 4 of 512 by 36
+        (1025, 18, 1, 1),  # 2 of 2 K by 9, or of 1 K by 18: as many
+        (520, 256, 7.5, 7.5),  # up to 1024 words there is no difference
+        (65, 8, 0.5, 0.5),
+    ],
+)
+def test_a_7_series_memory_is_as_deep_as_the_next_power_of_two(depth, width, needed, built):
+    """Tilings by hand, but for the first."""
+    assert _one(depth=depth, width=width, board=replace(BOARD, bram36=1000)).bram36 == needed
+    assert _one(depth=depth, width=width, board=replace(SEVEN_SERIES, bram36=1000)).bram36 == built
+
+
+@given(depth=st.integers(1, 1 << 20))
+def test_the_built_depth_is_the_smallest_power_of_two_that_is_enough(depth):
+    built = built_depth(depth, Family.ZYNQ7000)
+    assert built.bit_count() == 1 and built // 2 < depth <= built
+    assert built_depth(depth, Family.ZYNQMP) == depth
+
+
+def test_a_board_that_is_full_by_need_is_too_small_as_built():
+    """The half scores in two arrays, one for each direction: 77 BRAM36 are enough for their bits, and 144 are built."""
+    halves = example_memory("waiting", 2, 17000, 80)
+    assert check_fits([halves], replace(BOARD, bram36=77)).bram36 == 77
+    with pytest.raises(DesignError, match=r"^Weights and buffers need 144 BRAM36, .* \(xc7z020clg400-1\) has 140; "):
+        check_fits([halves], SEVEN_SERIES)
 
 
 def test_each_processing_element_has_separate_memories():

@@ -49,10 +49,8 @@ set argument_offsets {0x10 0x18 0x20 0x28 0x34}
 # Loops that must start an iteration in each cycle: file and label.
 set pipelines {
     src/hidden_layer.hpp PASS
-    src/join_directions.hpp FIRST_HALVES
-    src/join_directions.hpp CENTRE_LEFT
-    src/join_directions.hpp CENTRE_RIGHT
-    src/join_directions.hpp LAST_HALVES
+    src/join_directions.hpp STORE_HALVES
+    src/join_directions.hpp ADD_HALVES
     src/kernel.hpp WORDS
     src/labels.hpp BEST
     src/labels.hpp IMAGE_ORDER
