@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from datapath.boards.clocks import clock_text
@@ -11,7 +10,7 @@ from datapath.manifest import Kernel
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
 from datapath.vivado.project import BoardProject, require_paths
-from datapath.vivado.results import HLS_RESULTS
+from datapath.vivado.results import HLS_RESULTS, LEAST_HLS_PERIOD
 from datapath.vivado.scripts import (
     CONTROL_INTERFACE,
     MEMORY_INTERFACE,
@@ -80,12 +79,12 @@ def require_hls_period(period: float | None, clock_mhz: float) -> None:
 
     :param period: ns; None is the default.
     :param clock_mhz: of the accelerator.
-    :raises ConfigError: not a number of 0.001 ns or more, or longer than the period of the clock.
+    :raises ConfigError: not a number of `LEAST_HLS_PERIOD` or more, or longer than the period of the clock.
     """
     longest = _decimals(1000 / clock_mhz)
-    if period is not None and not (math.isfinite(period) and 0.001 <= float(_decimals(period)) <= float(longest)):
+    if period is not None and not LEAST_HLS_PERIOD <= period <= float(longest):
         raise ConfigError(
-            f"hls_period is {period:g}; it must be 0.001 to {longest} ns, the period of the accelerator's clock of "
+            f"hls_period is {period:.10g}; it must be {LEAST_HLS_PERIOD:g} to {longest} ns, the period of the accelerator's clock of "
             f"{clock_text(clock_mhz)} MHz."
         )
 

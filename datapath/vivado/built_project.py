@@ -68,10 +68,7 @@ def read_project(folder: str | os.PathLike) -> BuiltProject:
             f"{folder} has no {RESULTS}: build the project first, with `vivado -mode batch -source build.tcl` in that "
             "folder."
         )
-    vivado, hls = read_results(folder / RESULTS), None
-    if HLS_RESULTS in names:
-        hls = read_hls_results(folder / HLS_RESULTS)
-        _require_same_build(folder, vivado, hls)
+    vivado = read_results(folder / RESULTS)
     name = _project_name(folder, names)
     design_file = folder / f"{name}.npz"
     design = Design.load(design_file)
@@ -82,6 +79,10 @@ def read_project(folder: str | os.PathLike) -> BuiltProject:
             "project was exported again after it was built. Build it again."
         )
     _require_manifest(folder / f"{name}.json", vivado, design)
+    hls = None
+    if HLS_RESULTS in names:
+        hls = read_hls_results(folder / HLS_RESULTS)
+        _require_same_build(folder, vivado, hls)
     return BuiltProject(folder=folder, design=design, design_file=design_file, vivado=vivado, hls=hls)
 
 

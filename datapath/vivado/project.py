@@ -45,6 +45,8 @@ _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
 _RESERVED = ("results", "hls_results", "report")
 """Names whose .json file a tool writes, for another purpose than the manifest."""
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""Names of devices on Windows, where no file can have them, with whatever suffix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ def project_name(name: str | None, design: Design) -> str:
     :param name: the one that is asked for; None takes the design's.
     :param design: of the project.
     :raises ConfigError: not 1 to 64 letters, digits, '_', '.' and '-', of which the first is not '.' or '-' and the last is
-        not '.'; or the name of a file of the project's tools.
+        not '.'; or the name of a file of the project's tools, or of a device on Windows.
     """
     chosen = str(design.experiment) if name is None else name
     _require_name(chosen)
@@ -120,6 +122,10 @@ def _require_name(name: str) -> None:
         )
     if name.lower() in _RESERVED:
         raise ConfigError(f"name is {quoted(name)}; {name}.json is a file of the project's tools. Choose another name.")
+    if _DEVICE.fullmatch(name):
+        raise ConfigError(
+            f"name is {quoted(name)}, which is a device on Windows and not a file there. Choose another name."
+        )
 
 
 def design_digest(design: Design) -> str:

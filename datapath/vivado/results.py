@@ -33,6 +33,9 @@ MAX_CYCLES = 1_000_000
 MAX_NS = 1000
 """Longest period, and largest slack in either direction, ns."""
 
+LEAST_HLS_PERIOD = 0.001
+"""Shortest period for which HLS is asked to schedule, ns: the scripts have three decimals."""
+
 MAX_WATTS = 1000
 
 KERNELS = (Kernel.RTL, Kernel.HLS)
@@ -182,7 +185,7 @@ def read_hls_results(path: Path) -> HlsResults:
         *("luts", "ffs", "bram18", "dsps"),
     )
     fields.kernel(Kernel.HLS)
-    period = fields.number("period_ns", 0.1, MAX_NS)
+    period = fields.number("period_ns", LEAST_HLS_PERIOD, MAX_NS)
     return HlsResults(
         design=fields.text("design", _DIGEST),
         board=fields.text("board", _BOARD),

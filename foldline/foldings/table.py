@@ -37,7 +37,7 @@ def folding_report(
         f"{front.architecture.experiment}, {front.kernel.value} kernel on {front.board.title} at {front.clock_mhz:g} MHz, "
         f"lines of {front.columns} columns; columns/s are modelled, resources estimated{like}."
     )
-    yield from front.refit.notes(front.board) if front.refit else ()
+    yield from front.refit.notes(front.board, front.clock_mhz) if front.refit else ()
     yield _counts(front, complete=complete)
     if points:
         yield ""

@@ -182,7 +182,7 @@ def report(found: Estimate) -> Iterator[str]:
         yield (
             f"The cycles of a line are exact, with {labels} labels: the simulation of the RTL takes as many (docs/rtl.md). "
             + (
-                f"Look-up tables and flip-flops are refitted to the counts of {found.resources.counted_by}."
+                f"Look-up tables and flip-flops are refitted to the counts of {found.refit.tools}."
                 if found.refit
                 else f"Resources are what yosys would count for a 7-series part ({found.resources.counted_by}); Vivado counts "
                 "others."
@@ -200,7 +200,7 @@ def report(found: Estimate) -> Iterator[str]:
     if found.refit:
         resources = {"estimated": found.unfitted.resources.total, "refitted": found.resources.total}
         yield ""
-        yield from refit_lines(found.refit, found.board, **resources)
+        yield from refit_lines(found.refit, found.board, found.clock_mhz, **resources)
 
 
 def too_large(found: Estimate) -> str | None:
@@ -281,5 +281,6 @@ def as_json(found: Estimate) -> dict:
         "fits": not found.exceeded,
         "exceeded": list(found.exceeded),
         "published": overlay and {name: getattr(overlay, name) for name in measured},
-        "refit": found.refit and refit_json(found.refit, found.board, estimated=found.unfitted.resources.total),
+        "refit": found.refit
+        and refit_json(found.refit, found.board, found.clock_mhz, estimated=found.unfitted.resources.total),
     }

@@ -106,8 +106,12 @@ class Refit:
     @property
     def counted_by(self) -> str:
         """Whose counts the refitted ones are."""
-        versions = " and ".join(sorted({project.vivado.vivado for project in self.projects}))
-        return f"Vivado {versions}, refitted"
+        return f"{self.tools}, refitted"
+
+    @property
+    def tools(self) -> str:
+        """What counted in the projects, with its versions."""
+        return f"Vivado {' and '.join(sorted({project.vivado.vivado for project in self.projects}))}"
 
     def require_kernel(self, kernel: Kernel) -> None:
         """Refuse an estimate for another kernel.
@@ -139,16 +143,23 @@ class Refit:
         )
         return ResourceEstimate(blocks=tuple(blocks), counted_by=self.counted_by)
 
-    def notes(self, board: TargetBoard) -> Iterator[str]:
-        """What the reader should know of a refit that is used for a board.
+    def notes(self, board: TargetBoard, clock_mhz: float) -> Iterator[str]:
+        """What the reader should know of a refit that is used for a board and a clock.
 
         :param board: of the estimate.
+        :param clock_mhz: of the estimate.
         """
         for project in self.projects:
             if part_family(project.vivado.part) is not board.family:
                 yield (
                     f"{project.folder} was built for {project.vivado.part}, of another family than {board.title}, on "
                     "which the figures may differ."
+                )
+            built_mhz = f"{project.vivado.clock_mhz:g}"
+            if self.kernel is Kernel.HLS and built_mhz != f"{clock_mhz:g}":
+                yield (
+                    f"{project.folder} was built for {built_mhz} MHz, and the estimate is for {clock_mhz:g} MHz: HLS makes "
+                    "deeper pipelines, with more flip-flops, for a faster clock."
                 )
             if not project.vivado.is_met:
                 yield f"{project.folder} does not meet its clock."

@@ -15,11 +15,14 @@ from foldline.hardware.refit import FITTED, Refit, Scale, estimate_of, measured_
 from foldline.hardware.resource_models import RESOURCE_TITLES
 
 
-def refit_lines(refit: Refit, board: TargetBoard, *, estimated: Resources, refitted: Resources) -> Iterator[str]:
+def refit_lines(
+    refit: Refit, board: TargetBoard, clock_mhz: float, *, estimated: Resources, refitted: Resources
+) -> Iterator[str]:
     """What was refitted, from what, and the figures side by side.
 
     :param refit: that an estimate uses.
     :param board: of the estimate.
+    :param clock_mhz: of the estimate.
     :param estimated: resources by the model as it is.
     :param refitted: those by the refitted model.
     """
@@ -35,7 +38,7 @@ def refit_lines(refit: Refit, board: TargetBoard, *, estimated: Resources, refit
             f"Depths of the pipelines: hidden layer {after.of_hidden(1):g} cycles (before: {DEPTHS.of_hidden(1):g}), output "
             f"layer {after.output:g} (before: {DEPTHS.output:g}). Those of another folding may differ."
         )
-    yield from refit.notes(board)
+    yield from refit.notes(board, clock_mhz)
     yield ""
     yield from plain_table(list(_rows(refit, estimated, refitted)), text_columns=1)
 
@@ -75,11 +78,12 @@ def _figures(resources: Resources) -> tuple[str, ...]:
     return tuple(f"{getattr(resources, name):.10g}" for name in RESOURCE_TITLES)
 
 
-def refit_json(refit: Refit, board: TargetBoard, *, estimated: Resources) -> dict[str, object]:
+def refit_json(refit: Refit, board: TargetBoard, clock_mhz: float, *, estimated: Resources) -> dict[str, object]:
     """A refit for JSON.
 
     :param refit: that an estimate uses.
     :param board: of the estimate.
+    :param clock_mhz: of the estimate.
     :param estimated: resources by the model as it is.
     """
     return {
@@ -88,7 +92,7 @@ def refit_json(refit: Refit, board: TargetBoard, *, estimated: Resources) -> dic
         "depths": asdict(refit.depths) if refit.kernel is Kernel.HLS else None,
         "loop_depths": dict(refit.pipelines),
         "estimated": asdict(estimated),
-        "notes": list(refit.notes(board)),
+        "notes": list(refit.notes(board, clock_mhz)),
     }
 
 

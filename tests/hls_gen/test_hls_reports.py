@@ -411,6 +411,31 @@ def test_an_export_checks_the_reports_of_an_earlier_synthesis(newest):
     assert not run.named("export_design")
 
 
+@pytest.mark.parametrize("step", ["EXPORT", "COSIM"])
+@pytest.mark.parametrize("path", ["run_hls.tcl", "src/config.hpp"])
+def test_an_earlier_synthesis_of_other_files_is_neither_reported_nor_exported(newest, path, step):
+    """The project was exported again, perhaps in another folding, and its script has another digest."""
+    assert newest.run().status == 0
+    before = (newest.project / HLS_RESULTS).read_text(encoding="utf-8")
+    file = newest.project / path
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n# of another export\n", encoding="utf-8")
+    steps = {"FOLDLINE_EXPORT": "0", "FOLDLINE_CSYNTH": "0"} | {f"FOLDLINE_{step}": "1"}
+    run = newest.run(**steps)
+    assert (run.status, run.errors) == (
+        1,
+        f"ERROR: The synthesis is of another {path} than the project's; run the synthesis again.\n",
+    )
+    assert not run.named("export_design") and not run.named("cosim_design")
+    assert (newest.project / HLS_RESULTS).read_text(encoding="utf-8") == before
+    assert newest.run(**steps | {"FOLDLINE_CSYNTH": "1"}).status == 0
+
+
+def test_a_simulation_of_an_earlier_synthesis_checks_its_reports(newest):
+    newest.edit(PASS["vitis-run"], ("<PipelineII>1<", "<PipelineII>2<"))
+    assert newest.run().status == 1
+    assert len(newest.lacking(FOLDLINE_CSYNTH="0", FOLDLINE_EXPORT="0", FOLDLINE_COSIM="1")) == 1
+
+
 def test_a_new_synthesis_discards_the_reports_of_modules_that_are_no_more(newest):
     assert newest.run().status == 0
     old = newest.project / "hls/solution1/syn/report/hidden_layer_Old_Pipeline_PASS_csynth.xml"

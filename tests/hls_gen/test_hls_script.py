@@ -196,7 +196,7 @@ def test_only_a_synthesis_discards_the_earlier_one(project):
                 f"FOLDLINE_HLS_PERIOD is '{text}'; it must be a number of ns with at most three decimals, above 0 and at "
                 "most 10.000, the period of the accelerator's clock.",
             )
-            for text in ("10.001", "0", "0.000", "-5", "five", "", "5ns", "4.3751", "1e1", "nan")
+            for text in ("10.001", "0", "0.000", "-5", "five", "", "5ns", "4.3751", "1e1", "nan", "08", "010", "007.5")
         ),
         (
             ("period=12",),

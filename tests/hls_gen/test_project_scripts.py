@@ -60,6 +60,14 @@ def test_the_same_facts_give_the_same_bytes_with_a_banner_in_each_file(board):
             "hls_period is 7.001; it must be 0.001 to 7.000 ns, the period of the accelerator's clock of 142.857 MHz.",
         ),
         (
+            {"hls_period": 10.0009},
+            "hls_period is 10.0009; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
+        ),
+        (
+            {"hls_period": 1e306},
+            "hls_period is 1e+306; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
+        ),
+        (
             {"hls_period": float("nan")},
             "hls_period is nan; it must be 0.001 to 10.000 ns, the period of the accelerator's clock of 100 MHz.",
         ),

@@ -146,7 +146,7 @@ def test_an_error_names_field_value_and_range(results, changes, named):
     [
         ({"kernel": "rtl"}, ("kernel is 'rtl'", "'hls'")),
         ({"hls": "a\nb"}, (r"hls is 'a\nb'", "1 to 200 printable")),
-        ({"period_ns": 0.05}, ("period_ns is 0.05", "0.1 to 1000")),
+        ({"period_ns": 0.0005}, ("period_ns is 0.0005", "0.001 to 1000")),
         ({"uncertainty_ns": 5.1}, ("uncertainty_ns is 5.1", "0 to 5")),
         ({"estimated_ns": -1}, ("estimated_ns is -1", "0 to 1000")),
         ({"bram18": 0.5}, ("bram18 is 0.5", "an integer of 0 to 200000000")),
@@ -249,6 +249,13 @@ def test_a_manifest_of_other_limits_is_refused(tmp_path):
 def test_results_of_hls_of_another_build_are_refused(tmp_path, changes, named):
     folder = write_built(tmp_path, DESIGN, kernel="hls", hls=changes)
     refused(folder, "hls_results.json", named, "run run_hls.tcl and build.tcl again")
+
+
+def test_a_project_that_was_exported_and_synthesised_again_is_to_be_built_again(tmp_path):
+    """Its results of HLS are newer than those of Vivado; that the design is another one says more."""
+    folder = write_built(tmp_path, DESIGN, kernel="hls", hls={"design": "0" * 16})
+    write_json(folder / "results.json", results_of(DESIGN, "hls") | {"design": "1" * 16})
+    refused(folder, "results.json is of the design 1111111111111111", "exported again after it was built")
 
 
 def test_results_of_hls_beside_those_of_the_rtl_kernel_are_refused(tmp_path):

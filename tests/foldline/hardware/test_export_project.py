@@ -336,6 +336,13 @@ def test_make_csim_in_a_project_finds_no_difference_and_then_a_changed_weight(sa
             ("--project", "p", "--target", "ecp5", "--name", "report"),
             "Error: name is 'report'; report.json is a file of the project's tools. Choose another name.",
         ),
+        *(
+            (
+                ("--project", "p", "--name", name),
+                f"Error: name is '{name}', which is a device on Windows and not a file there. Choose another name.",
+            )
+            for name in ("con", "NUL.v2", "lpt1")
+        ),
         (("--project", "p", "--fast-csim"), "Error: --fast-csim needs -o FILE.hpp: it changes the header."),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_depth_that_is_not_known_is_the_model_s(built):
     fitted = refit([built(kernel="hls", hls={"loops": {"CLASSES": {"ii": 1, "depth": 10}, "PASS": {"ii": 1}}})])
     assert fitted.depths.of_hidden(1) == DEPTHS.of_hidden(1)
     assert fitted.depths.output == 12
-    (note,) = fitted.notes(load_board("pynq-z2"))
+    (note,) = fitted.notes(load_board("pynq-z2"), 100)
     assert "PASS" in note and "the model's" in note
     assert refit([built("two", kernel="hls")]).depths == DEPTHS
 
@@ -166,12 +166,19 @@ def test_a_refit_is_of_one_kernel_and_holds_for_it(built, tmp_path):
 
 def test_notes_name_another_family_a_missed_clock_and_what_the_scales_contain(built):
     far = built(board="kv260", wns=-1.0, reachable_mhz=90.9)
-    family, clock, scales = refit([far]).notes(load_board("pynq-z2"))
+    family, clock, scales = refit([far]).notes(load_board("pynq-z2"), 100)
     assert "xck26-sfvc784-2LV-c, of another family than TUL PYNQ-Z2" in family
     assert "does not meet its clock" in clock
     assert "no interconnect" in scales
-    assert len(list(refit([far]).notes(load_board("zcu104")))) == 2
-    assert list(refit([built("near", **CORE)]).notes(load_board("pynq-z1"))) == []
+    assert len(list(refit([far]).notes(load_board("zcu104"), 150))) == 2
+    assert list(refit([built("near", **CORE)]).notes(load_board("pynq-z1"), 50)) == []
+
+
+def test_a_note_names_the_clock_of_a_project_of_hls_where_the_estimate_is_for_another(built):
+    fitted = refit([built(kernel="hls", hls={})])
+    (note,) = fitted.notes(load_board("pynq-z2"), 125)
+    assert "one was built for 100 MHz, and the estimate is for 125 MHz" in note
+    assert list(fitted.notes(load_board("pynq-z2"), 100)) == []
 
 
 def test_differences_are_those_of_the_estimate_to_what_was_measured():
@@ -227,6 +234,7 @@ def test_the_command_shows_estimate_refit_and_measurement(saved, tmp_path):
 def test_the_estimate_of_the_rtl_kernel_is_compared_with_the_core(saved, tmp_path):
     folder = write_built(tmp_path / "project", DESIGN, **CORE)
     lines = run(saved, "--measured", folder).stdout.splitlines()
+    assert any(line.endswith("flip-flops are refitted to the counts of Vivado 2022.2.") for line in lines)
     core = Resources(luts=20000, ffs=30000, bram36=100.5, dsps=180)
     (measured,) = (line.split()[-4:] for line in lines if line.startswith(f"{folder}, measured core "))
     assert measured == figures(core)

@@ -159,7 +159,8 @@ proc read_settings {arguments} {
 # `shown` is the name for people.
 proc read_setting {name shown value} {
     if {$name eq "period"} {
-        if {![regexp {^\d{1,4}(?:\.\d{1,3})?$} $value] || $value <= 0 || $value > $::clock_period} {
+        # Without leading zeros, which make a number octal.
+        if {![regexp {^(?:0|[1-9]\d{0,3})(?:\.\d{1,3})?$} $value] || $value <= 0 || $value > $::clock_period} {
             error "$shown is '$value'; it must be a number of ns with at most three decimals, above 0 and at most $::clock_period,\
                 the period of the accelerator's clock."
         }
@@ -578,10 +579,20 @@ proc copy_files {from to} {
     }
 }
 
-proc export_core {} {
-    if {![file exists $::synthesised]} {
-        error "There is no $::synthesised, the files that were synthesised; run the synthesis again."
+# The reports and the core of an earlier run must be of the project's files: an export of the project may have changed them.
+proc check_synthesised {} {
+    foreach path [concat run_hls.tcl $::sources $::headers] {
+        set copy [file join $::synthesised $path]
+        if {![file exists $copy]} {
+            error "There is no $copy, a copy of what was synthesised; run the synthesis again."
+        }
+        if {[read_file $copy] ne [read_file [file join $::here $path]]} {
+            error "The synthesis is of another $path than the project's; run the synthesis again."
+        }
     }
+}
+
+proc export_core {} {
     file delete -force $::exported
     if {[catch {
         export_design -format ip_catalog -rtl verilog -vendor xilinx.com -library hls -version 1.0
@@ -618,8 +629,10 @@ proc run_steps {arguments} {
     if {$new} {
         copy_files $::here $::synthesised
         csynth_design
+    } elseif {[dict get $settings cosim] || [dict get $settings export]} {
+        check_synthesised
     }
-    if {$new || [dict get $settings export]} {
+    if {$new || [dict get $settings cosim] || [dict get $settings export]} {
         check_synthesis [dict get $settings accept]
     }
     if {[dict get $settings cosim]} {
