@@ -44,40 +44,38 @@ struct Waiting {
 
   static const int WORDS = Net::max_columns * OutputLayer<Net>::BLOCKS;
   static const int OFFSET_BITS = 12;
-  static const int PAGE = 1 << OFFSET_BITS;  // words of the deepest block RAM with parity bits, 4096 of 9 bits (UG473)
+  static const int DEEPEST = 1 << OFFSET_BITS;  // words of the deepest block RAM with parity bits, of 9 bits (UG473)
+  // Fewer words are one page, so that every network uses the pages: a tool may refuse a pragma for an array without uses.
+  static const int PAGE = WORDS < DEEPEST ? WORDS : DEEPEST;
   static const int PAGES = WORDS / PAGE;
   static const int REST = WORDS % PAGE;  // words behind the last page
 
-  // An array has at least one element in C++; one that is never used is not synthesised.
-  static const int DECLARED_PAGES = PAGES > 0 ? PAGES : 1;
+  // An array has at least one element in C++; one that is never used, and that no pragma names, is not synthesised.
   static const int DECLARED_REST = REST > 0 ? REST : 1;
 
   typedef Counter<WORDS + 1> Address;
 
-  static bool in_rest(const Address& address) {
-#pragma HLS inline
-    return PAGES == 0 || (REST > 0 && (address >> OFFSET_BITS) == PAGES);
-  }
-
-  static void store(ScoreWord (&waiting)[DECLARED_PAGES][PAGE], ScoreWord (&rest)[DECLARED_REST],
-                    const Address& address, const ScoreWord& word) {
+  static void store(ScoreWord (&waiting)[PAGES][PAGE], ScoreWord (&rest)[DECLARED_REST], const Address& address,
+                    const ScoreWord& word) {
 #pragma HLS inline
     const ap_uint<OFFSET_BITS> offset = address;
-    if (in_rest(address))
+    const int page = int(address) >> OFFSET_BITS;  // of an int: an address may have fewer bits than an offset
+    if (REST > 0 && page == PAGES)
       rest[offset] = word;
     else
-      waiting[address >> OFFSET_BITS][offset] = word;
+      waiting[PAGES > 1 ? page : 0][offset] = word;
   }
 
-  static ScoreWord load(const ScoreWord (&waiting)[DECLARED_PAGES][PAGE], const ScoreWord (&rest)[DECLARED_REST],
+  static ScoreWord load(const ScoreWord (&waiting)[PAGES][PAGE], const ScoreWord (&rest)[DECLARED_REST],
                         const Address& address) {
 #pragma HLS inline
     const ap_uint<OFFSET_BITS> offset = address;
+    const int page = int(address) >> OFFSET_BITS;
     ScoreWord word;
-    if (in_rest(address))
+    if (REST > 0 && page == PAGES)
       word = rest[offset];
     else
-      word = waiting[address >> OFFSET_BITS][offset];
+      word = waiting[PAGES > 1 ? page : 0][offset];
     return word;
   }
 };
@@ -91,7 +89,7 @@ void join_directions(ColumnCount columns, hls::stream<typename Types<Net>::Score
 
   // Static, as all buffers of a line are: the same memory in hardware, but a C simulation's stack is too small for long
   // lines.
-  static ScoreWord waiting[Memory::DECLARED_PAGES][Memory::PAGE];
+  static ScoreWord waiting[Memory::PAGES][Memory::PAGE];
 #pragma HLS array_partition variable = waiting complete dim = 1
   static ScoreWord waiting_rest[Memory::DECLARED_REST];
 

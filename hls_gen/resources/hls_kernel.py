@@ -31,7 +31,7 @@ def parts(architecture: Architecture, family: Family) -> tuple[Part, ...]:
     """
     bits, folding, limits = architecture.precision, architecture.folding, architecture.limits
     memories = {memory.name: _held(memory, family) for memory in kernel_memories(architecture)}
-    waiting = memories.pop("waiting", Packed()) + memories.pop("waiting_rest", Packed())
+    waiting = memories.pop("waiting") + memories.pop("waiting_rest", Packed())
     line, *classes = (memories.pop(name) for name in ("line", "class_weights", "class_biases"))
     pages = -(-limits.columns * architecture.class_blocks // PAGE)
     words = column_words(architecture.inputs, bits.activation)

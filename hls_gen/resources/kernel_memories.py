@@ -11,7 +11,7 @@ from datapath.design import Gate
 from hls_gen.roms import limb_widths
 
 PAGE = 4096
-"""Words of a page of the half scores that wait, see ``hls_gen/library/join_directions.hpp``."""
+"""Most words of a page of the half scores that wait, see ``hls_gen/library/join_directions.hpp``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Memory:
 def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
     """The large memories of the HLS kernel: ROMs, half scores that wait for the other half, best classes of a line.
 
-    The half scores are in pages, and those that are less than a page in `waiting_rest`.
+    The half scores are in pages, and those behind the last page in `waiting_rest`; fewer than `PAGE` words are one page.
 
     :param architecture: dimensions, widths, folding and limits.
     """
@@ -36,7 +36,9 @@ def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
     peepholes, gates = architecture.peephole_format, len(Gate)
     units = DIRECTIONS * architecture.unit_blocks
     input_rows, recurrent_rows = units * architecture.input_steps, units * architecture.recurrent_steps
-    pages, rest = divmod(columns * blocks, PAGE)
+    words = columns * blocks
+    page = min(words, PAGE)
+    pages, rest = divmod(words, page)
     half_widths = (16 * folding.pe_out,)
     return (
         _rom("input_weights", folding.pe, input_rows, bits.weight, gates * folding.simd_input),
@@ -45,7 +47,7 @@ def kernel_memories(architecture: Architecture) -> tuple[Memory, ...]:
         *([_rom("peepholes", folding.pe, units, peepholes.bits, 3)] if peepholes else []),
         _rom("class_weights", folding.pe_out, DIRECTIONS * blocks, bits.fc_weight, architecture.hidden),
         _rom("class_biases", folding.pe_out, DIRECTIONS * blocks, bits.fc_bias, 1),
-        *([Memory(name="waiting", parallel=pages, depth=PAGE, limb_widths=half_widths)] if pages else []),
+        Memory(name="waiting", parallel=pages, depth=page, limb_widths=half_widths),
         *([Memory(name="waiting_rest", parallel=1, depth=rest, limb_widths=half_widths)] if rest else []),
         Memory(name="line", parallel=1, depth=columns, limb_widths=(16 + 8,)),
     )

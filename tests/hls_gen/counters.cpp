@@ -29,7 +29,7 @@ int main() {
   count<5>();
   count<128>();
   count<129>();
-  std::printf("%d\n", int(Counter<32767 * 510 + 1>::width));
+  std::printf("%d\n", int(Counter<32767 * 512 + 1>::width));
   shift<12, 4>();
   shift<15, 5>();
   shift<8, 8>();

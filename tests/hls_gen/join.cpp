@@ -103,9 +103,9 @@ int lines() {
 
 int main() {
   int count = 0;
-  count += lines<Net<3, 3, 7>, 7, 0>();        // one block
-  count += lines<Net<9, 2, 8>, 40, 0>();       // the last block is not full
-  count += lines<Net<5, 2, 1365>, 4095, 0>();  // a word less than a page
+  count += lines<Net<3, 3, 7>, 7, 1>();        // one block
+  count += lines<Net<9, 2, 8>, 40, 1>();       // the last block is not full
+  count += lines<Net<5, 2, 1365>, 4095, 1>();  // a word less than a page
   count += lines<Net<4, 2, 2048>, 4096, 1>();  // one page
   count += lines<Net<3, 2, 2049>, 4098, 1>();  // and one column more
   count += lines<Net<2, 2, 4097>, 4097, 1>();

@@ -35,7 +35,7 @@ def test_a_counter_is_as_wide_as_its_last_value_and_starts_again_behind_it(print
 
 
 def test_the_cycles_of_the_longest_line_fit_their_counter(printed):
-    assert printed[7] == "24"  # 32767 columns of 2 * 255 class blocks: 16711170 < 2**24
+    assert printed[7] == "24"  # 32767 columns of 2 * 256 class blocks: 16776704 < 2**24
 
 
 def test_blocks_enter_a_word_at_the_top_and_the_first_one_ends_at_the_bottom(printed):
