@@ -400,8 +400,12 @@ proc report {name words} {
     file copy -force [file join [stub REPORTS] $name.rpt] [option $words -file]
 }
 
+# The samples are of the boards' default clocks; the row of the clock has that of the project.
 proc do_report_timing_summary {names words} {
     report timing $words
+    set path [option $words -file]
+    set row [format {%.3f          %.3f} [expr {1000.0 / $::ps_clock_mhz}] $::ps_clock_mhz]
+    touch $path [string map [list "10.000          100.000" $row "6.667           149.993" $row] [read_text $path]]
 }
 
 proc do_report_utilization {names words} {

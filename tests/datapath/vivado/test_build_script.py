@@ -71,7 +71,7 @@ def test_vivado_runs_from_end_to_end(project, board, release, files):
     zynq = loaded.family.value == "zynq7000"
     assert cores["ps"] == f"xilinx.com:ip:{'processing_system7:5.5' if zynq else f'zynq_ultra_ps_e:{version}'}"
     results = json.loads((made.folder / "results.json").read_text())
-    assert results["vivado"] == release and results.items() >= EXPECTED[loaded.family.value].items()
+    assert results["vivado"] == release and results.items() >= expected_figures(board).items()
     assert run.named("create_project") == [["-force", "foldline", f"{made.folder}/vivado", "-part", loaded.part]]
     chosen = [words[1] for words in run.named("set_property") if words[0] == "board_part"]
     assert chosen == ([BOARD_FILES[board].split("=")[0]] if files else [])
@@ -638,6 +638,12 @@ EXPECTED = {
 """The figures in the reports of each family."""
 
 
+def expected_figures(board: str) -> dict[str, object]:
+    """Those of a board's family at the board's clock: 142.857 MHz of the KV260 are 7 ns, less 0.412 ns 151.79 MHz."""
+    clock = {"period_ns": 7.0, "reachable_mhz": 151.7} if board == "kv260" else {}
+    return EXPECTED[load_board(board).family.value] | clock
+
+
 @pytest.mark.parametrize(("board", "version"), [("pynq-z1", "2019.2"), ("kv260", "2022.2.1_AR000_1")])
 def test_results_are_the_figures_of_the_reports(project, kernel, board, version):
     made, loaded = project(board), load_board(board)
@@ -645,7 +651,7 @@ def test_results_are_the_figures_of_the_reports(project, kernel, board, version)
     assert run.status == 0
     results = json.loads((made.folder / "results.json").read_text())
     about = {"kernel": kernel, "design": made.digest, "board": board, "part": loaded.part, "vivado": version}
-    assert results == about | {"clock_mhz": loaded.clock_mhz} | EXPECTED[loaded.family.value]
+    assert results == about | {"clock_mhz": loaded.clock_mhz} | expected_figures(board)
     assert [words for words in run.commands if words[0].startswith("report_")] == [
         *(
             [f"report_{command}", "-file", f"{made.folder}/{made.name}_{file}.rpt"]
@@ -753,6 +759,10 @@ ROW = "there must be one number beside"
          "NAME_timing.rpt: there must be one period of the clock clk_fpga_0; there are 0: ."),
         ("timing", "10.000          100.000", "0.000          100.000",
          "NAME_timing.rpt: there must be one period of the clock clk_fpga_0; there are 0: ."),
+        ("timing", "10.000          100.000", "10.101          99.000",
+         "NAME_timing.rpt: the period of the clock clk_fpga_0 is 10.101 ns; it must be 10.000 ns, for 100 MHz."),
+        ("timing", "10.000          100.000", "9.900           101.010",
+         "NAME_timing.rpt: the period of the clock clk_fpga_0 is 9.900 ns; it must be 10.000 ns, for 100 MHz."),
         ("utilization", "Slice LUTs", "Slice Tables",
          f"NAME_utilization.rpt: {ROW} Slice LUTs or CLB LUTs; there are 0: ."),
         ("utilization", "| Slice Registers            | 18379", "| Slice Registers            | 18378",

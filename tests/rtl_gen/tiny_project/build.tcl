@@ -584,6 +584,12 @@ proc figures {} {
     set wns [slack $summary WNS(ns) "${::name}_timing.rpt"]
     set whs [slack $summary WHS(ns) "${::name}_timing.rpt"]
     set period [clock_period $timing $::timing_clock "${::name}_timing.rpt"]
+    # The processing system makes the clock within some ppm; another divider is 0.6% or more away.
+    set asked [expr {1000.0 / $::clock_mhz}]
+    if {abs($period - $asked) > 0.003 * $asked} {
+        error "${::name}_timing.rpt: the period of the clock $::timing_clock is $period ns; it must be\
+            [format %.3f $asked] ns, for $::clock_mhz MHz."
+    }
     set version [version -short]
     if {![regexp {^[\w.-]+$} $version]} {
         error "Vivado says that its version is '$version'; it must be letters, digits, '.', '_' and '-'."
