@@ -224,7 +224,7 @@ def test_timing_is_checked_before_the_bitstream_is_written(project):
     [
         (
             {"STUB_WNS": "-0.001"},
-            "The worst setup slack is -0.001 ns; it must be 0 or more at 100 MHz. This implementation reaches 104.2 MHz. "
+            "The worst setup slack is -0.001 ns; it must be 0 or more at 100 MHz. This implementation reaches 99.9 MHz. "
             "The nearest clock below it that pynq-z1 makes is 90.909 MHz: export the project with --clock-mhz 90.909. "
             "See NAME_timing.rpt.",
         ),

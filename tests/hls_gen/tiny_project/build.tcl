@@ -618,9 +618,10 @@ proc check_timing {found} {
         puts "INFO: worst $what slack $slack ns at $::clock_mhz MHz."
         if {$slack < 0} {
             set reachable ""
-            if {$what eq "setup" && [dict exists $found reachable_mhz]} {
-                set reachable " This implementation reaches [dict get $found reachable_mhz] MHz.\
-                    [slower_clock [dict get $found period_ns] $slack]"
+            if {$what eq "setup" && [dict exists $found period_ns]} {
+                set period [dict get $found period_ns]
+                set reachable " This implementation reaches [reachable_mhz $period $slack] MHz.\
+                    [slower_clock $period $slack]"
             }
             error "The worst $what slack is $slack ns; it must be 0 or more at $::clock_mhz MHz.$reachable See\
                 ${::name}_timing.rpt."
