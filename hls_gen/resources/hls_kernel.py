@@ -14,7 +14,7 @@ from datapath.cycles import DIRECTIONS
 from datapath.packing import WORD_BITS, column_words
 from hls_gen.resources import costs, stages
 from hls_gen.resources.fit import fit_memory
-from hls_gen.resources.kernel_memories import PAGE, Memory, kernel_memories
+from hls_gen.resources.kernel_memories import BUFFERS, PAGE, Memory, kernel_memories
 from hls_gen.resources.packing import Packed, small_memory, stream
 from hls_gen.resources.parts import Part
 from hls_gen.resources.stages import DSPS_PER_CELL, GATES, sums_of_products
@@ -66,6 +66,10 @@ def parts(architecture: Architecture, family: Family) -> tuple[Part, ...]:
 
 @cache
 def _held(memory: Memory, family: Family) -> Packed:
+    """A ROM as `fit` counts it; a buffer that the kernel writes becomes block RAM with fewer words than a ROM."""
+    if memory.name in BUFFERS:
+        (width,) = memory.limb_widths
+        return small_memory(depth=memory.depth, width=width, family=family).times(memory.parallel)
     fit = fit_memory(memory, family)
     return Packed(luts=fit.luts, ramb18=fit.ramb18)
 

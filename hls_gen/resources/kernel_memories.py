@@ -13,6 +13,9 @@ from hls_gen.roms import limb_widths
 PAGE = 4096
 """Most words of a page of the half scores that wait, see ``hls_gen/library/join_directions.hpp``."""
 
+BUFFERS = ("waiting", "waiting_rest", "line")
+"""Memories that the kernel writes; all others are ROMs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:

@@ -147,6 +147,18 @@ def test_other_families_do_not_extend_the_depth():
     assert small_memory(depth=1025, width=36, family=Family.ZYNQMP) == Packed(ramb18=3)
 
 
+def test_a_buffer_of_few_wide_words_is_block_ram_in_the_estimate():
+    """It is, above 1024 bits; a ROM would be look-up tables up to 64 words."""
+
+    def bram36(block: str, columns: int) -> float:
+        blocks = estimate_resources(w2a4(columns=columns, pe_out=3), Kernel.HLS).blocks
+        return next(one.resources.bram36 for one in blocks if one.name == block)
+
+    assert [bram36("label", columns) for columns in (42, 43)] == [0, 0.5]  # of 24 bits: 1008 and 1032
+    # 586 columns of 28 words of 48 bits: 4 pages of five times 4 K by 9 and half of 4 K by 8; 24 words, 2 RAMB18.
+    assert bram36("concatenate", 586) == 4 * 5.5 + 1
+
+
 def test_a_small_memory_is_look_up_tables():
     assert memory_of_one_row(depth=64, width=16) == Packed(luts=16)
     assert memory_of_one_row(depth=64, width=16, ports=2) == Packed(luts=32)
