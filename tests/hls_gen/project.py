@@ -24,7 +24,7 @@ PIPELINES = (
     ("src/labels.hpp", "RUNS"),
     ("src/labels.hpp", "LABELS"),
 )
-"""Loops of the sample reports in `tests/hls_gen/reports`."""
+"""Loops of the sample reports in `tests/hls_gen/reports`: not the library's, which has none that HLS merges."""
 
 FORMS = {"vivado_hls": "vivado-hls-2019.2", "vitis_hls": "vitis-hls-2022.2", "vitis-run": "vitis-2024.2"}
 """Sample reports by tool, folders in `SAMPLES`."""
