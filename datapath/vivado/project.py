@@ -21,6 +21,7 @@ from datapath.quoting import quoted
 from datapath.reading import first_line
 from datapath.temporaries import SUFFIX, scratch_folder
 from datapath.version import TOOL
+from datapath.vivado.results import HLS_RESULTS, RESULTS
 
 MAX_ANSWERS = 3
 """Most known-answer lines of a manifest: the driver computes them first, some milliseconds each."""
@@ -43,8 +44,8 @@ _OF_ONE_KIND = {"run_hls.tcl": "for HLS", RTL_FOLDER: "for Vivado alone", "synth
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _PATH = re.compile(rf"(?:{_NAME.pattern}/)*{_NAME.pattern}")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
-_RESERVED = ("results", "hls_results", "report")
-"""Names whose .json file a tool writes, for another purpose than the manifest."""
+_RESERVED = (RESULTS, HLS_RESULTS, "report.json")
+"""Files that a tool writes where a manifest could be, the last one nextpnr."""
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 """Names of devices on Windows, where no file can have them, with whatever suffix."""
 
@@ -97,8 +98,7 @@ def path_is_suitable(folder: Path) -> bool:
 
     :param folder: as given; its absolute path counts.
     """
-    path = folder.resolve()
-    return bool(re.fullmatch(FOLDER_PATTERN, "/" + path.relative_to(path.anchor).as_posix().removeprefix(".")))
+    return bool(re.fullmatch(FOLDER_PATTERN, "/" + "/".join(folder.resolve().parts[1:])))
 
 
 def project_name(name: str | None, design: Design) -> str:
@@ -120,7 +120,7 @@ def _require_name(name: str) -> None:
             f"name is {quoted(name)}; it must be 1 to 64 letters, digits, '_', '.' and '-', beginning with a letter, a digit "
             "or '_' and not ending with '.'."
         )
-    if name.lower() in _RESERVED:
+    if f"{name.lower()}.json" in _RESERVED:
         raise ConfigError(f"name is {quoted(name)}; {name}.json is a file of the project's tools. Choose another name.")
     if _DEVICE.fullmatch(name):
         raise ConfigError(

@@ -13,14 +13,12 @@ from datapath.packing import column_words
 from datapath.registers import TOP, Register
 from datapath.templates import render_template
 from datapath.vivado.project import FOLDER_PATTERN, BoardProject
+from datapath.vivado.results import RESULTS
 
 PACKAGE = "datapath.vivado"
 
 CONTROL_INTERFACE, MEMORY_INTERFACE = "s_axi_control", "m_axi_gmem"
 """AXI interfaces of the accelerator in the block design, whatever the kernel."""
-
-RESULTS = "results.json"
-"""What Vivado reports of the implemented design, as a path in the project."""
 
 WINDOWS_PATH = 259
 """Most characters of a path on Windows (AMD's article 52787: 260 with the end of the text)."""
