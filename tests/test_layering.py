@@ -17,7 +17,18 @@ LIBRARY = ("datapath", *MIDDLE_LAYER)
 TOP_LAYER = "foldline"
 PACKAGES = (*LIBRARY, TOP_LAYER)
 
-FOLDLINE_PACKAGES = {"batch", "commands", "compare", "console", "foldings", "hardware", "inspect", "report", "study"}
+FOLDLINE_PACKAGES = {
+    "batch",
+    "commands",
+    "compare",
+    "console",
+    "evidence",
+    "foldings",
+    "hardware",
+    "inspect",
+    "report",
+    "study",
+}
 FOLDLINE_MODULES = {
     *("__init__", "__main__", "cli"),
     *("datasets", "demo", "differences", "golden", "networks", "recipe", "runs"),
@@ -25,6 +36,7 @@ FOLDLINE_MODULES = {
 FOLDLINE_ORDER = (
     *(
         "differences",
+        "evidence",
         "datasets",
         "batch",
         "hardware",
