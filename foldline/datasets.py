@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,15 +10,13 @@ from pathlib import Path
 from datapath import Alphabet, Design
 from datapath.alphabet import MAX_BYTES
 from datapath.errors import CheckpointError, ConfigError, DesignError
-from datapath.quoting import quoted
 from datapath.reading import read_text
 from datapath.text_form import NONE, TextForm
 from train.data.characters import text_notes, unreadable_note
 from train.data.dataset import IMAGE_FOLDER, TRAINING_LIST, VALIDATION_LIST, Dataset, Progress, read_dataset
 from train.data.forms import in_form
-from train.data.synthetic import MAX_LINES, synthetic_dataset
+from train.data.synthetic_source import SYNTHETIC, SyntheticSource
 
-SYNTHETIC = "synthetic"
 SYNTHETIC_TRAINING, SYNTHETIC_VALIDATION = 2000, 200
 
 
@@ -37,8 +34,9 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in the folder `data`, in the layout of UW3-500 or as `foldline data import` reads it; or the generator's.
 
-    :param data: folder, a file that `foldline data import` takes, ``synthetic`` or ``synthetic:LINES``. If it is
-        ``synthetic``, the lists and the folder of images may stand for a whole dataset.
+    :param data: folder, a file that `foldline data import` takes, ``synthetic``, ``synthetic:LINES`` or
+        ``synthetic:LINES:FONTS`` with a folder of fonts. If it is ``synthetic``, the lists and the folder of images may stand
+        for a whole dataset.
     :param seed: of synthetic lines.
     :param sortedtrain: list of training lines; None takes the folder's.
     :param valid: list of validation lines; None takes the folder's.
@@ -48,22 +46,23 @@ def open_dataset(
     :param validation_only: the caller uses no training lines: a list of them may be missing, and one is rendered.
     :param progress: called with (lines read or rendered, lines in all).
     :raises DataError, FileError: see `train.data.dataset.read_dataset` and `train.data.importing.source_dataset`.
+    :raises FileError: a folder of fonts that cannot be used, see `train.data.font_folders.read_fonts`.
     :raises ConfigError: lists for a number of synthetic lines, or too few lists without a folder.
     """
     form = TextForm(normalisation=normalisation or NONE, in_picture_order=bidi)
     lists = {"sortedtrain": sortedtrain, "valid": valid, "imgs": imgs}
     given = [f"--{name}" for name, path in lists.items() if path is not None]
-    name, _, count = data.partition(":")
-    if name == SYNTHETIC and not (given and data == SYNTHETIC):
+    synthetic = SyntheticSource.of(data)
+    if synthetic is not None and not (given and data == SYNTHETIC):
         if given:
             raise ConfigError(f"Synthetic lines have no {', '.join(given)}; name a folder with --data.")
-        lines = _synthetic(data, count, seed=seed, validation_only=validation_only, progress=progress)
+        lines = _synthetic(synthetic, seed=seed, validation_only=validation_only, progress=progress)
         return in_form(lines, form)
-    if name == SYNTHETIC:
+    if synthetic is not None:
         needed = [f"--{one}" for one in lists if not (validation_only and one == "sortedtrain")]
         if missing := [one for one in needed if one not in given]:
             raise ConfigError(f"{', '.join(given)} needs {' and '.join(missing)}, or a folder by --data.")
-    folder = None if name == SYNTHETIC else Path(data)
+    folder = None if synthetic is not None else Path(data)
     if folder is None or given:
         parts = {"sorted_train": sortedtrain, "valid": valid, "imgs": imgs}
         return in_form(read_dataset(folder, **parts, validation_only=validation_only), form)
@@ -87,13 +86,15 @@ def _has_layout(folder: Path) -> bool:
     return validation and ((folder / IMAGE_FOLDER).is_dir() or not training)
 
 
-def _synthetic(data: str, count: str, *, seed: int, validation_only: bool, progress: Progress | None) -> Dataset:
-    training = 1 if validation_only else SYNTHETIC_TRAINING
-    if count:
-        if not (re.fullmatch("[0-9]{1,9}", count) and 1 <= int(count) <= MAX_LINES):
-            raise ConfigError(f"data is {quoted(data)}; after synthetic: comes the number of lines, 1 to {MAX_LINES}.")
-        training = int(count)
-    return synthetic_dataset(seed=seed, training=training, validation=SYNTHETIC_VALIDATION, progress=progress)
+def _synthetic(source: SyntheticSource, *, seed: int, validation_only: bool, progress: Progress | None) -> Dataset:
+    from train.data.font_folders import read_fonts
+    from train.data.synthetic import synthetic_dataset
+
+    training = source.lines or (1 if validation_only else SYNTHETIC_TRAINING)
+    fonts = None if source.fonts is None else read_fonts(source.fonts)
+    return synthetic_dataset(
+        seed=seed, training=training, validation=SYNTHETIC_VALIDATION, fonts=fonts, progress=progress
+    )
 
 
 def with_extra(dataset: Dataset, other: Dataset) -> Dataset:

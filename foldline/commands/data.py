@@ -26,14 +26,22 @@ def command() -> None:
     "--validation", type=click.IntRange(min=1), default=200, show_default=True, help="Validation lines to render."
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the lines.")
-@click.option("--min-characters", type=int, default=8, show_default=True, help="Characters of the shortest line.")
-@click.option("--max-characters", type=int, default=48, show_default=True, help="Characters of the longest line.")
+@click.option("--min-characters", type=int, default=1, show_default=True, help="Characters of the shortest line.")
+@click.option("--max-characters", type=int, default=52, show_default=True, help="Characters of the longest line.")
+@click.option("--fonts", type=FILE, help="Folder of fonts, in which half of the lines are set.")
 def synth_command(
-    output: Path, training: int, validation: int, seed: int, min_characters: int, max_characters: int
+    output: Path,
+    training: int,
+    validation: int,
+    seed: int,
+    min_characters: int,
+    max_characters: int,
+    fonts: Path | None,
 ) -> None:
     """Render text lines as scans of journal pages, in the layout of UW3-500."""
     from foldline.console.progress import counting
     from train.data.dataset import write_dataset
+    from train.data.font_folders import read_fonts
     from train.data.synthetic import synthetic_dataset
 
     with counting("rendering lines") as progress:
@@ -43,8 +51,11 @@ def synth_command(
             validation=validation,
             min_characters=min_characters,
             max_characters=max_characters,
+            fonts=None if fonts is None else read_fonts(fonts),
             progress=progress,
         )
+    for problem in dataset.problems:
+        echo(problem, err=True)
     write_dataset(dataset, output)
     echo(f"{output}: {training} training and {validation} validation lines, {len(dataset.alphabet())} classes")
 

@@ -134,11 +134,11 @@ dataset_options = as_one(
     ("data", "sortedtrain", "valid", "imgs", "normalisation", "bidi"),
     _dataset(
         "--data",
-        metavar="DIR|FILE|synthetic[:LINES]",
+        metavar="DIR|FILE|synthetic[:LINES[:FONTS]]",
         default="synthetic",
         show_default=True,
         help="Folder in the layout of UW3-500, lines as `foldline data import` takes them, or lines of the embedded "
-        "generator.",
+        "generator, half of them in the typefaces of a folder FONTS.",
     ),
     _dataset("--sortedtrain", type=FILE, help="List of training lines [default: DIR/sortedTrain.txt]."),
     _dataset("--valid", type=FILE, help="List of validation lines [default: DIR/valid.txt]."),

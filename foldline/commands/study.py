@@ -204,15 +204,12 @@ def _url(name: str, storage: str | None, experiments: Path) -> str:
 
 def _lines(given: dict[str, object], planned: StudySettings) -> tuple[Dataset, dict[str, str]]:
     """The dataset, and the options by which it was opened: those of the study, and of the command line in their places."""
-    from foldline.datasets import SYNTHETIC
     from train.data.record import options_with
+    from train.data.synthetic_source import SYNTHETIC, SyntheticSource
 
     options = {"data": SYNTHETIC, **options_with(planned.data, given, extra=True)}
     forms = {name: str(options.pop(name)) for name in ("normalisation", "bidi") if name in options}
-    paths = {
-        name: str(value) if str(value).partition(":")[0] == SYNTHETIC else str(Path(value).resolve())
-        for name, value in options.items()
-    }
+    paths = {name: str((SyntheticSource.of(str(value)) or Path(value)).resolve()) for name, value in options.items()}
     lists = {name: Path(paths[name]) if name in paths else None for name in ("sortedtrain", "valid", "imgs")}
     form = {"normalisation": forms.get("normalisation"), "bidi": forms.get("bidi") == str(True)}
     seed = planned.hyperparameters.random_seed

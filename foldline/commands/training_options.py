@@ -107,7 +107,7 @@ change_data_option = _dataset(
 
 extra_option = _dataset(
     "--extra",
-    metavar="DIR|synthetic[:LINES]",
+    metavar="DIR|synthetic[:LINES[:FONTS]]",
     help="Dataset with further training lines, of which every epoch draws --extra-lines at random.",
 )
 

@@ -62,6 +62,7 @@ READERS: dict[str, tuple[str, ...] | str] = {
     "train/data/fetch.py": ("archive-tar", "archive-zip"),
     "train/data/forms.py": ("text-form",),
     "train/data/lists.py": ("list",),
+    "train/data/font_folders.py": "fonts of a folder, which FreeType reads",
     "train/data/prose.py": "a grammar of its own package",
     "train/data/sources/folders.py": ("gt-text", "table", "page-xml"),
     "train/data/sources/pages.py": ("page-xml", "alto"),

@@ -1,4 +1,4 @@
-"""Texts of synthetic lines: sentences, references and tables of a scientific journal, from a small grammar.
+"""Texts of synthetic lines: sentences, headings, references, tables and listings of a scientific journal, from a grammar.
 
 The grammar, in ``grammar.json``, maps a symbol to its productions; ``{symbol}`` within a production is replaced in
 turn, and ``{Symbol}`` gives the same with a capital. Every character produced is one of `ALPHABET`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
@@ -22,8 +23,28 @@ _WORDS = {kind: tuple(" ".join(lines).split()) for kind, lines in _FILE["words"]
 
 _GRAMMAR: dict[str, tuple[str, ...]] = _WORDS | {symbol: tuple(texts) for symbol, texts in _FILE["productions"].items()}
 
-_STARTS = ("prose",) * 13 + ("reference", "reference", "caption", "heading", "address")
-"""What lines are made of, as often as UW3-500 shows it."""
+KINDS = {
+    "prose": 50,
+    "reference": 12,
+    "caption": 4,
+    "heading": 3,
+    "address": 3,
+    "running": 4,
+    "section": 5,
+    "table": 5,
+    "listing": 5,
+    "leader": 2,
+    "short": 3,
+    "confusable": 2,
+    "equation": 2,
+}
+"""Percent of the lines that are of each kind: about what journals have, with more of what networks read wrongly."""
+
+_RUNNING_ON = frozenset(("prose", "reference", "caption", "heading", "address", "confusable"))
+"""Kinds that sentences follow; the others end with their item, or go on with the next of their kind."""
+
+_ENDING = frozenset(("running", "section", "leader", "short"))
+"""Kinds whose item is a line, however short."""
 
 _TOKENS = (
     *(word for words in _WORDS.values() for word in words),
@@ -44,44 +65,55 @@ HYPHEN_SHARE = 0.7
 MID_WORD_SHARE = 0.1
 """Share of lines that begin with the rest of a word broken on the line before."""
 
-TITLE_SHARE = 0.06
-"""Of passages that are set in capitals, as titles and running heads are."""
+TITLE_SHARE = 0.05
+"""Of passages of the kinds that sentences follow: they are set in capitals."""
 
 
-def line_text(rng: np.random.Generator, required: str, *, min_characters: int, max_characters: int) -> str:
+@dataclass(frozen=True)
+class LineText:
+    """A text and what it is."""
+
+    kind: str  # one of `KINDS`
+    text: str  # characters of `ALPHABET`, no space at either end
+
+
+def line_text(rng: np.random.Generator, required: str, *, min_characters: int, max_characters: int) -> LineText:
     """One line of text that holds the character `required`.
 
-    :param required: one of `ALPHABET`.
+    :param required: one of `ALPHABET`, or empty for any text.
     :param min_characters: at least 1.
     :param max_characters: at least `min_characters` and `LONGEST_CARRIER`.
-    :returns: `min_characters` to `max_characters` characters of `ALPHABET`, no space at either end.
+    :returns: `min_characters` to `max_characters` characters.
     """
     length = int(rng.integers(max(min_characters, LONGEST_CARRIER), max_characters + 1))
-    passage = _passage(rng, 2 * length)
+    kind = _pick(rng, _DRAWN_KINDS)
+    passage = _passage(rng, kind, 2 * length)
     text = _fitted(rng, passage, length, min_characters)
     if required in text:
-        return text
+        return LineText(kind, text)
     carrier = _pick(rng, tuple(token for token in CARRIERS[required] if len(token) <= LONGEST_CARRIER))
     lead = passage[: int(rng.integers(0, length - len(carrier) + 1))]
     lead = lead[: lead.rfind(" ") + 1]
     head = f"{lead}{carrier} "
     tail = _fitted(rng, passage[len(lead) :], length - len(head), min_characters - len(head))
-    return _padded(f"{head}{tail}".rstrip(" "), min_characters)
+    return LineText(kind, _padded(f"{head}{tail}".rstrip(" "), min_characters))
 
 
-def _passage(rng: np.random.Generator, at_least: int) -> str:
-    """Running text of `at_least` characters or more, from the start of an item or from amid it."""
-    start = _pick(rng, _STARTS)
-    text = _expand(rng, start)
-    if start == "prose":
+_DRAWN_KINDS = tuple(kind for kind, percent in KINDS.items() for _ in range(percent))
+
+
+def _passage(rng: np.random.Generator, kind: str, at_least: int) -> str:
+    """Running text of `at_least` characters or more, from the start of an item or from amid it; or one item that ends a line."""
+    text = _expand(rng, kind)
+    if kind == "prose":
         words = text.split(" ")
         text = " ".join(words[int(rng.integers(len(words) // 2)) :])
         first = re.match("[a-z]{6,}", text)
         if first and rng.random() < MID_WORD_SHARE:
             text = text[int(rng.integers(2, first.end() - 2)) :]
-    while len(text) < at_least:
-        text = f"{text} {_expand(rng, 'sentence')}"
-    return text.upper() if rng.random() < TITLE_SHARE else text
+    while len(text) < at_least and kind not in _ENDING:
+        text = f"{text} {_expand(rng, 'sentence' if kind in _RUNNING_ON else kind)}"
+    return text.upper() if kind in _RUNNING_ON and rng.random() < TITLE_SHARE else text
 
 
 def _expand(rng: np.random.Generator, symbol: str) -> str:
@@ -100,6 +132,8 @@ def _expand(rng: np.random.Generator, symbol: str) -> str:
 
 def _fitted(rng: np.random.Generator, text: str, length: int, shortest: int) -> str:
     """The beginning of `text`, `shortest` to `length` characters: whole words, or the last one broken with a hyphen."""
+    if len(text) <= length:
+        return _padded(text, shortest)
     words = max(0, text[: max(0, length) + 1].rfind(" "))
     cut = length - 1
     breakable = re.fullmatch("[a-z]{3,}", text[words + 1 : cut]) and re.match("[a-z]{2}", text[cut:])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from datapath.errors import ConfigError, FileError
 from train.data.dataset import Dataset, Line
+from train.data.synthetic_source import SyntheticSource
 
 LISTS = ("sortedtrain", "valid", "imgs")
 """Options that replace a part of the folder of --data: another --data drops them."""
@@ -123,6 +124,9 @@ def recorded_options(options: Mapping[str, object]) -> Options:
     plain: Options = {}
     for name, value in options.items():
         if value is None:
+            continue
+        if name in PATHS and (synthetic := SyntheticSource.of(str(value))):
+            plain[name] = str(synthetic.resolve())
             continue
         is_path = isinstance(value, Path) or (name in PATHS and Path(str(value)).exists())
         plain[name] = str(Path(str(value)).resolve()) if is_path else value

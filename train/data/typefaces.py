@@ -1,7 +1,7 @@
 """The typefaces of synthetic lines: those that come with the matplotlib package, so that nothing is downloaded.
 
-They are the faces of journal pages such as UW3's: STIX (a Times), Computer Modern, DejaVu Serif, and now and then a
-sans serif or a typewriter face.
+They are the faces of journal pages such as UW3's: STIX (a Times), Computer Modern, DejaVu Serif, now and then a sans
+serif, and typewriter faces. Faces of the user's own come from `train.data.font_folders`.
 """
 
 from __future__ import annotations
@@ -15,39 +15,104 @@ from PIL import ImageFont
 
 from datapath.errors import FileError
 
-CURLY_QUOTES = {"`": "\u2018", "'": "\u2019"}
-"""Journals print straight quotes curled; drawn instead of them by typefaces with straight ones."""
+SIGNS = "\u2018\u2019\u201c\u201d\u2013\u2014\ufb00\ufb01\ufb02\ufb03\ufb04"
+"""Printed in place of other characters: curly quotes, dashes and ligatures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Typeface:
-    """A family of fonts, named by their files without the suffix.
+    """A family of fonts, each named by its file: without the suffix if it is matplotlib's, else the absolute path.
 
-    `italic` and `bold` are None where the family has none. `lacks` holds the characters that any of the fonts draws
-    as something else, although its character map claims to have them; `substitutes` what is drawn in place of a character.
+    name        of the family
+    share       chance of a line to be set in it, among the faces of its kind that have every character of the line
+    typewriter  whether all characters have one width
+    regular     upright font
+    italic      None where the family has none, as `bold` and `bold_italic`
+    lacks       characters that any of the fonts lacks, or draws as something else
+    width       factor of the widths, for faces that are wider than those of journals
+    signs       of `SIGNS`, those that every font has, each with the character that draws it
     """
 
+    name: str
     share: float
+    typewriter: bool = False
     regular: str
     italic: str | None = None
     bold: str | None = None
+    bold_italic: str | None = None
     lacks: frozenset[str] = frozenset()
-    substitutes: dict[str, str] = field(default_factory=dict)
+    width: float = 1.0
+    signs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def fonts(self) -> tuple[str, ...]:
+        """Those that the family has."""
+        return tuple(filter(None, (self.regular, self.italic, self.bold, self.bold_italic)))
 
 
-_OLD_TEX_ENCODING = frozenset("<")
-"""These fonts have the encoding OT1 of TeX, with an inverted exclamation mark in the place of ``<``. Their
-quotes are curled already."""
+_UNICODE_SIGNS = {sign: sign for sign in SIGNS}
+_OLD_TEX_SIGNS = dict(zip(SIGNS, "`'\\\"|{\xae\xaf\xb0\xb1\xb2", strict=True))
+_OLD_TEX_LACKS = frozenset('<"')
+"""These fonts have the encoding OT1 of TeX, with an inverted exclamation mark in the place of ``<``, a curly quote in that
+of ``"``, and the dashes and ligatures in places of their own. Their single quotes are curled."""
 
 TYPEFACES = (
-    Typeface(0.52, "STIXGeneral", "STIXGeneralItalic", "STIXGeneralBol", substitutes=CURLY_QUOTES),
-    Typeface(0.28, "cmr10", "cmti10", "cmb10", lacks=_OLD_TEX_ENCODING),
-    Typeface(0.12, "DejaVuSerif", "DejaVuSerif-Italic", "DejaVuSerif-Bold", substitutes=CURLY_QUOTES),
-    Typeface(0.03, "cmss10", lacks=_OLD_TEX_ENCODING),
-    Typeface(0.03, "DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", substitutes=CURLY_QUOTES),
-    Typeface(0.02, "cmtt10"),
+    Typeface(
+        name="STIX",
+        share=0.52,
+        regular="STIXGeneral",
+        italic="STIXGeneralItalic",
+        bold="STIXGeneralBol",
+        bold_italic="STIXGeneralBolIta",
+        signs=_UNICODE_SIGNS,
+    ),
+    Typeface(
+        name="Computer Modern",
+        share=0.23,
+        regular="cmr10",
+        italic="cmti10",
+        bold="cmb10",
+        lacks=_OLD_TEX_LACKS,
+        signs=_OLD_TEX_SIGNS,
+    ),
+    Typeface(
+        name="DejaVu Serif",
+        share=0.1,
+        width=0.88,
+        regular="DejaVuSerif",
+        italic="DejaVuSerif-Italic",
+        bold="DejaVuSerif-Bold",
+        bold_italic="DejaVuSerif-BoldItalic",
+        signs=_UNICODE_SIGNS,
+    ),
+    Typeface(
+        name="Computer Modern Sans",
+        share=0.06,
+        regular="cmss10",
+        lacks=_OLD_TEX_LACKS,
+        signs=_OLD_TEX_SIGNS,
+    ),
+    Typeface(
+        name="DejaVu Sans",
+        share=0.09,
+        width=0.86,
+        regular="DejaVuSans",
+        italic="DejaVuSans-Oblique",
+        bold="DejaVuSans-Bold",
+        bold_italic="DejaVuSans-BoldOblique",
+        signs=_UNICODE_SIGNS,
+    ),
+    Typeface(name="Computer Modern Typewriter", share=0.6, typewriter=True, regular="cmtt10"),
+    Typeface(
+        name="DejaVu Sans Mono",
+        share=0.4,
+        typewriter=True,
+        regular="DejaVuSansMono",
+        italic="DejaVuSansMono-Oblique",
+        bold="DejaVuSansMono-Bold",
+        bold_italic="DejaVuSansMono-BoldOblique",
+    ),
 )
-"""`share` is the chance of a line to be set in it, as far as it has every character of the line."""
 
 
 @lru_cache(maxsize=1)
@@ -63,13 +128,14 @@ def font_folder() -> Path:
     return folder
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
     """A font at `size` pixels per em, with Pillow's own layout engine: it is everywhere, and its result the same.
 
+    :param name: as in a `Typeface`.
     :raises FileError: the font is missing or unreadable.
     """
-    path = font_folder() / f"{name}.ttf"
+    path = Path(name) if Path(name).is_absolute() else font_folder() / f"{name}.ttf"
     try:
         return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:

@@ -14,9 +14,10 @@ from datapath.alphabet import Alphabet
 from datapath.errors import ConfigError, FileError
 from train.data import typefaces
 from train.data.dataset import read_dataset, write_dataset
-from train.data.prose import CARRIERS, LONGEST_CARRIER, line_text
+from train.data.prose import CARRIERS, KINDS, LONGEST_CARRIER, LineText, line_text
 from train.data.synthetic import ALPHABET, synthetic_dataset, synthetic_line
-from train.data.typefaces import TYPEFACES, font_folder
+from train.data.typefaces import SIGNS, TYPEFACES, font_folder
+from train.data.typesetting import set_line
 
 ENGLISH = {"e": 9.7, "t": 7.1, "a": 6.3, "i": 6.1, "o": 5.7, "n": 5.5, "s": 5.3, "r": 5.1, "h": 3.3, "l": 3.1, "c": 2.9}
 """Percent of the characters of UW3-500's training lines."""
@@ -64,10 +65,8 @@ def test_two_hundred_lines_hold_the_whole_alphabet(dataset):
 
 
 def test_letters_are_about_as_frequent_as_in_english():
-    texts = [
-        line_text(np.random.default_rng(i), ALPHABET[i % 81], min_characters=30, max_characters=60) for i in range(600)
-    ]
-    found = Counter("".join(texts))
+    texts = [line_text(np.random.default_rng(i), "", min_characters=30, max_characters=60) for i in range(600)]
+    found = Counter("".join(one.text for one in texts if one.kind in ("prose", "caption")))
     for letter, percent in ENGLISH.items():
         assert 0.65 * percent < 100 * found[letter] / found.total() < 1.35 * percent, letter
 
@@ -79,11 +78,17 @@ def test_letters_are_about_as_frequent_as_in_english():
     bounds=st.tuples(st.integers(1, 167), st.integers(8, 167)).map(lambda pair: (min(pair), max(*pair, 8))),
 )
 def test_a_text_keeps_to_its_bounds_and_holds_what_is_required(seed, required, bounds):
-    text = line_text(np.random.default_rng(seed), required, min_characters=bounds[0], max_characters=bounds[1])
+    text = line_text(np.random.default_rng(seed), required, min_characters=bounds[0], max_characters=bounds[1]).text
     assert bounds[0] <= len(text) <= bounds[1]
     assert text == text.strip()
     assert required in text
     assert set(text) <= set(ALPHABET)
+
+
+def test_every_kind_of_text_occurs_and_short_lines_are_among_them():
+    texts = [line_text(np.random.default_rng(i), "", min_characters=1, max_characters=52) for i in range(400)]
+    assert {one.kind for one in texts} == set(KINDS)
+    assert min(len(one.text) for one in texts) < 4
 
 
 def test_every_character_has_a_short_carrier():
@@ -93,14 +98,15 @@ def test_every_character_has_a_short_carrier():
 
 
 def test_images_are_like_the_scans_of_uw3(dataset):
-    heights, ink = [], []
+    heights, ink, clean = [], [], 0
     for line in dataset.training:
         black = ~np.asarray(line.source)
         assert line.source.mode == "1"
-        assert not black[[0, -1]].any() or black[[0, -1]].sum() < 5  # a margin, but for a speck
+        clean += black[[0, -1]].sum() < 5  # a margin, but for a speck
         heights.append(black.shape[0])
         ink.append(black.mean())
-    assert 34 <= np.median(heights) <= 48 and min(heights) > 20 and max(heights) < 75
+    assert clean > 0.85 * len(heights)  # others show a bit of the lines above and below
+    assert 34 <= np.median(heights) <= 48 and min(heights) > 15 and max(heights) < 75
     assert 0.14 < np.median(ink) < 0.27
 
 
@@ -126,13 +132,29 @@ def test_every_font_draws_every_character_that_it_is_given():
     fonts = pytest.importorskip("fontTools.ttLib", reason="fontTools comes with matplotlib")
     from fontTools.agl import UV2AGL
 
-    curled = {"`": "quoteleft", "'": "quoteright", '"': "quotedblright"}
+    curled = {"`": "quoteleft", "'": "quoteright"}
+    ligatures = dict(zip(SIGNS[-5:], ("ff", "fi", "fl", "ffi", "ffl"), strict=True))
     for typeface in TYPEFACES:
-        for name in filter(None, (typeface.regular, typeface.italic, typeface.bold)):
+        for name in typeface.fonts:
             glyphs = fonts.TTFont(font_folder() / f"{name}.ttf").getBestCmap()
             for character in set(ALPHABET) - typeface.lacks:
-                drawn = typeface.substitutes.get(character, character)
-                assert glyphs[ord(drawn)] in (UV2AGL[ord(drawn)], curled.get(character)), (name, character)
+                assert glyphs[ord(character)] in (UV2AGL[ord(character)], curled.get(character)), (name, character)
+            for sign, drawn in typeface.signs.items():
+                assert glyphs[ord(drawn)] in (UV2AGL.get(ord(sign)), f"uni{ord(sign):04X}", ligatures.get(sign)), (
+                    name,
+                    sign,
+                )
+
+
+def test_listings_are_set_in_typewriter_faces_and_prose_seldom():
+    """All characters of a typewriter face are equally wide, so a line is as wide as its text is long."""
+
+    def widths(kind):
+        lines = [LineText(kind, text) for text in ("iiii llll", "WWWW MMMM")]
+        return [[set_line(np.random.default_rng(i), line, TYPEFACES)[0].width for line in lines] for i in range(20)]
+
+    assert all(narrow == wide for narrow, wide in widths("listing"))
+    assert sum(narrow < wide for narrow, wide in widths("prose")) > 15
 
 
 def test_a_hundred_short_lines_take_less_than_a_second():
