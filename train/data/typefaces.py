@@ -51,7 +51,7 @@ class Typeface:
 
 
 _UNICODE_SIGNS = {sign: sign for sign in SIGNS}
-_OLD_TEX_SIGNS = dict(zip(SIGNS, "`'\\\"|{\xae\xaf\xb0\xb1\xb2", strict=True))
+_OLD_TEX_SIGNS = dict(zip(SIGNS, "`'\\\"{|\xae\xaf\xb0\xb1\xb2", strict=True))
 _OLD_TEX_LACKS = frozenset('<"')
 """These fonts have the encoding OT1 of TeX, with an inverted exclamation mark in the place of ``<``, a curly quote in that
 of ``"``, and the dashes and ligatures in places of their own. Their single quotes are curled."""
