@@ -74,13 +74,13 @@ class Packing:
         lines = np.repeat(self.longest_first, directions)
         return np.stack([lines, np.tile(np.arange(directions), len(self.longest_first))], axis=1)
 
-    def pairs(self, directions: int) -> np.ndarray:
-        """[n, 3]: two lines of similar length (-1 for none) and direction, longest first."""
-        first, second = self.longest_first[::2], self.longest_first[1::2]
-        if len(second) < len(first):
-            second = np.append(second, -1)
-        lines = np.repeat(np.stack([first, second], axis=1), directions, axis=0)
-        return np.column_stack([lines, np.tile(np.arange(directions), len(first))])
+    def groups(self, directions: int) -> np.ndarray:
+        """[n, G + 1]: G = `lstm_kernels.LINES_PER_GROUP` lines of similar length (-1 for none) and direction, longest
+        first."""
+        G = lstm_kernels.LINES_PER_GROUP
+        lines = np.append(self.longest_first, np.full(-self.lines % G, -1)).reshape(-1, G)
+        count = len(lines)
+        return np.column_stack([np.repeat(lines, directions, axis=0), np.tile(np.arange(directions), count)])
 
 
 def lstm(
@@ -144,7 +144,7 @@ class LSTMFunction(torch.autograd.Function):
         if widths is None:
             torch.baddbmm(bias[:, None], rows.expand(D, -1, -1), input_weights.transpose(1, 2), out=gates)
             by_unit = recurrent_weights.detach().transpose(1, 2).contiguous().numpy()
-            _run_in_threads(lstm_kernels.float_forward, packing.jobs(D), packing.offsets, by_unit, states)
+            _run_in_threads(lstm_kernels.float_forward, packing.groups(D), packing.offsets, by_unit, states)
         else:
             values = _hardware_values(rows, input_weights, recurrent_weights, bias, widths)
             kernel = lstm_kernels.hardware_forward(max(widths.excess_fraction_bits, 0))
@@ -172,7 +172,7 @@ class LSTMFunction(torch.autograd.Function):
             side.index_copy_(0, packing.row, piece)
         _run_in_threads(
             lstm_kernels.backward,
-            packing.pairs(len(gates)),
+            packing.groups(len(gates)),
             packing.offsets,
             recurrent_weights.transpose(1, 2).contiguous().numpy(),
             np.float32(ctx.high),

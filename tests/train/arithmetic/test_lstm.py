@@ -28,7 +28,7 @@ WIDTHS = [(2, 2), (2, 4), (4, 4), (4, 8), (8, 8)]
 
 I, H = 5, 6  # noqa: E741
 LENGTHS = torch.tensor([9, 1, 2, 12, 4])
-"""An odd number of lines, so that one has no partner in the backward pass; and H is no multiple of a pass's rows."""
+"""Not a multiple of a group of lines, so that places of a group are empty; and H is not a multiple of a pass's rows."""
 
 
 def hardware_layer(
