@@ -18,19 +18,18 @@ import os
 import socket
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from foldline.study.attributes import CURVE, OUTCOME, WORKER, all_trials, reading, recorded, require_values
-from foldline.study.space import Choice, Space
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
-    from foldline.study.settings import StudySettings
+    from train.config import Hyperparameters
 
 MAX_RETRIES = 3
 """A network that fails more often than this many retries allow is given up: it may be what stops its workers."""
@@ -40,6 +39,43 @@ FIRST_HEARTBEAT = timedelta(minutes=5)
 
 PRUNED, SUPERFLUOUS, INTERRUPTED, ERROR = "pruned", "superfluous", "interrupted", "error"
 """Kinds of outcomes. A superfluous trial is ignored; an interrupted one does not count as a failure."""
+
+
+class Network(Protocol):
+    """A network of a space: a frozen dataclass whose fields are the parameters of its trials."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class NetworkSpace(Protocol):
+    """All networks that a study may have, see `foldline.study.space.Space`."""
+
+    @property
+    def parameters(self) -> dict[str, tuple[object, ...]]:
+        """All values of each parameter of a trial; a study's never change."""
+
+    def __len__(self) -> int: ...
+
+    def network_of(self, parameters: Mapping[str, object]) -> Network | None:
+        """The network of the space with the parameters of a trial, which another program may have written."""
+
+    def draw(self, study: Study, networks: Sequence[Attempts], *, seed: int) -> Network:
+        """A network that is not among `networks`, of which there are fewer than the space has."""
+
+
+class QueueSettings(Protocol):
+    """What a queue needs of the settings of a study, see `foldline.study.settings.StudySettings`."""
+
+    @property
+    def space(self) -> NetworkSpace: ...
+
+    @property
+    def trials(self) -> int:
+        """Networks to finish, over all workers."""
+
+    @property
+    def hyperparameters(self) -> Hyperparameters: ...
 
 
 class SuperfluousTrialError(Exception):
@@ -64,7 +100,7 @@ def record(trial: Trial, name: str, *values: str) -> None:
 class Attempts:
     """All trials of one network that count, one or more, in the order of their numbers."""
 
-    choice: Choice
+    choice: Network
     trials: tuple[FrozenTrial, ...]
 
     @property
@@ -97,12 +133,12 @@ class TrialQueue:
     :raises FileError: a trial of ours is damaged.
     """
 
-    def __init__(self, trials: Sequence[FrozenTrial], settings: StudySettings) -> None:
+    def __init__(self, trials: Sequence[FrozenTrial], settings: QueueSettings) -> None:
         self._trials, self.settings = trials, settings
-        attempts: dict[Choice, list[FrozenTrial]] = {}
+        attempts: dict[Network, list[FrozenTrial]] = {}
         for trial in trials:
-            choice = Choice.of(trial.params)
-            if choice not in settings.space:
+            choice = settings.space.network_of(trial.params)
+            if choice is None:
                 continue
             require_values(trial)
             if SUPERFLUOUS not in recorded(trial, OUTCOME)[:1]:
@@ -148,8 +184,6 @@ class TrialQueue:
 
     def next_trial(self, study: Study) -> FrozenTrial | None:
         """The trial to add: a retry if all attempts have failed, or a new network; None if all that are wanted are taken."""
-        from foldline.study.sampling import draw
-
         space = self.settings.space
         for network in self._live[: self.settings.trials]:
             if network.stopped:
@@ -161,10 +195,10 @@ class TrialQueue:
         seed = self.settings.hyperparameters.random_seed + len(self._trials)
         if any(trial.state.name == "RUNNING" for trial in self._trials):  # several workers: each draws another network
             seed += zlib.crc32(worker_name().encode())
-        return waiting_trial(draw(study, self.networks, space, seed=seed % 2**32), space)
+        return waiting_trial(space.draw(study, self.networks, seed=seed % 2**32), space)
 
 
-def waiting_trial(choice: Choice, space: Space, **attributes: dict[str, object]) -> FrozenTrial:
+def waiting_trial(choice: Network, space: NetworkSpace, **attributes: dict[str, object]) -> FrozenTrial:
     """A trial of a network, to be added to a study; for attributes see `optuna.create_trial`."""
     from optuna.trial import TrialState, create_trial
 

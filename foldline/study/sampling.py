@@ -20,13 +20,13 @@ from optuna.trial import create_trial
 from foldline.study.space import Choice, Space
 
 if TYPE_CHECKING:
-    from foldline.study.queue import Attempts
+    from foldline.study.queue import Attempts, NetworkSpace
 
 DRAWS = 30
 """After so many networks that the study has had, one of the others is taken at random."""
 
 
-def distributions_of(space: Space) -> dict[str, CategoricalDistribution]:
+def distributions_of(space: NetworkSpace) -> dict[str, CategoricalDistribution]:
     """The parameters of a trial, as Optuna declares them."""
     return {name: CategoricalDistribution(values) for name, values in space.parameters.items()}
 

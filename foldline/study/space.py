@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from datapath.architecture import Architecture
 from datapath.design import Folding
@@ -14,6 +15,11 @@ from datapath.precision import ExperimentName, Precision
 from datapath.quoting import quoted
 from train.config import Hyperparameters
 from train.hardware import STORED_BITS
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from foldline.study.queue import Attempts
 
 FC_BIAS_BITS = 8
 """The output layer has few biases: fewer bits save nothing."""
@@ -130,3 +136,17 @@ class Space:
         return isinstance(choice, Choice) and all(
             getattr(choice, name) in values for name, values in self.parameters.items()
         )
+
+    def network_of(self, parameters: Mapping[str, object]) -> Choice | None:
+        """The network of the space with the parameters of a trial; None where they are those of no such network.
+
+        :param parameters: see `Choice.of`.
+        """
+        choice = Choice.of(parameters)
+        return choice if choice in self else None
+
+    def draw(self, study: Study, networks: Sequence[Attempts], *, seed: int) -> Choice:
+        """A network that the study has not had; see `foldline.study.sampling.draw` for the arguments."""
+        from foldline.study.sampling import draw
+
+        return draw(study, networks, self, seed=seed)

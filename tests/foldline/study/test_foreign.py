@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from datapath.errors import ConfigError, FileError
-from foldline.study import joining, worker
+from foldline.study import joining, trials
 from foldline.study import storage as storage_module
 from foldline.study.attributes import CURVE, POINT, RESULT, WORKER
 from foldline.study.joining import settings_before
@@ -299,7 +299,7 @@ def test_a_url_that_is_wrong_is_one_sentence(url):
 
 
 def test_a_space_that_is_smaller_than_the_trials_is_named(worked, monkeypatch):
-    monkeypatch.setattr(worker, "WAIT_SECONDS", 1e-3)
+    monkeypatch.setattr(trials, "WAIT_SECONDS", 1e-3)
     work(join(worked, trials=50), at_once)
     counts = list(study_report(read(worked), max_cer=None, complete=False))[1]
     assert counts.startswith("8 of 8 trials finished (8 complete).")

@@ -9,7 +9,7 @@ import threading
 import optuna
 import pytest
 
-from foldline.study import worker
+from foldline.study import trials, worker
 from foldline.study.result import SETTINGS
 from foldline.study.settings import first_settings
 from foldline.study.space import Choice
@@ -60,7 +60,7 @@ def point_once(settings, choice):
 @pytest.mark.parametrize("varying", SUBSETS, ids=lambda varying: "-".join(varying) or "none")
 def test_as_many_networks_finish_as_are_wanted(varying, workers, monkeypatch):
     """Two workers take their steps in any order: which it is does not matter."""
-    monkeypatch.setattr(worker, "WAIT_SECONDS", 1e-3)
+    monkeypatch.setattr(trials, "WAIT_SECONDS", 1e-3)
     monkeypatch.setattr(worker, "choose_point", point_once)
     study = study_of(varying)
     threads = [threading.Thread(target=work, args=(study, at_once)) for _ in range(workers)]

@@ -15,10 +15,11 @@ from datapath.errors import FileError, TrainingError
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.comparison import OVERLAY, compare
 from foldline.recipe import stages_of
-from foldline.study import training
+from foldline.study import recipes, training
+from foldline.study.recipes import NETWORKS, WARM_UPS
 from foldline.study.settings import first_settings
 from foldline.study.space import Choice
-from foldline.study.training import NETWORKS, WARM_UPS, Training, claim_folder
+from foldline.study.training import Training, claim_folder
 from foldline.study.worker import TrialRequest, choose_point
 from tests.foldline.study.studies import PRESET, given
 from tests.train import tiny
@@ -127,7 +128,7 @@ def test_a_diverged_training_ends_the_trial_and_not_the_worker(tmp_path, monkeyp
     def diverges(*arguments, **settings):
         raise TrainingError("The loss is nan.")
 
-    monkeypatch.setattr(training, "run_recipe", diverges)
+    monkeypatch.setattr(recipes, "run_recipe", diverges)
     with pytest.raises(TrialPruned, match=r"^The loss is nan\.$"):
         trainer(tmp_path)(request())
 
@@ -207,7 +208,7 @@ def test_a_folder_belongs_to_one_study(tmp_path, changes):
 )
 def test_when_a_network_is_pruned(epoch, cer, best, ends):
     last = stages_of(CHOICE.hyperparameters(PRESET))[-1]
-    reporting = training._TrialReporter(Reporter(), request(references=[{epoch: best}]), last, 1.5)
+    reporting = training._PruningReporter(Reporter(), request(references=[{epoch: best}]), last, 1.5)
     reporting.started(SimpleNamespace(hyperparameters=last.hyperparameters))
     result = SimpleNamespace(epoch=epoch, overlay=SimpleNamespace(cer=cer))
     with pytest.raises(TrialPruned) if ends else nullcontext():
