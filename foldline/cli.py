@@ -50,6 +50,7 @@ GROUPS = {
     "Search": {
         "explore": ("explore", "Compare all foldings of a design on a board."),
         "study": ("study", "Search precisions and sizes: train and compare networks."),
+        "sweep": ("sweep", "Train precisions, seeds and folds alike; compare with float."),
     },
     "Check": {
         "golden": ("golden", "Make or check the golden vectors."),

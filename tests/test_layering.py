@@ -28,6 +28,7 @@ FOLDLINE_PACKAGES = {
     "inspect",
     "report",
     "study",
+    "sweep",
 }
 FOLDLINE_MODULES = {
     *("__init__", "__main__", "cli"),
@@ -48,7 +49,7 @@ FOLDLINE_ORDER = (
         "recipe",
         "study",
     ),
-    *("report", "golden", "console", "demo", "commands", "cli", "__main__"),
+    *("report", "sweep", "golden", "console", "demo", "commands", "cli", "__main__"),
 )
 """The parts of foldline, lowest first: each imports only those before it, and all may import `ANYWHERE`."""
 ANYWHERE = "foldline.console.text"

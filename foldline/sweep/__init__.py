@@ -1,0 +1,1 @@
+"""A sweep: networks of several precisions, seeds and folds, trained alike and compared on the same lines."""
