@@ -78,8 +78,7 @@ def sweep_table(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> T
     ]
     columns = (Column(title="precision"), Column(title="networks"), Column(title="lines"), *rates)
     rows = tuple(
-        (one.precision, f"{one.networks} of {one.wanted}", one.lines, *_values(one), one.minutes)
-        for one in summaries
+        (one.precision, f"{one.networks} of {one.wanted}", one.lines, *_values(one), one.minutes) for one in summaries
     )
     return Table(
         columns=(*columns, Column(title="training", unit="minutes", digits=1)),
