@@ -18,6 +18,9 @@ from datapath import Alphabet, Limits
 from foldline.recipe import RecipeStart
 from foldline.report.curves import read_curves
 from foldline.study.settings import StudySettings, preset_of
+from foldline.sweep.results import NetworkResult
+from foldline.sweep.settings import SweepSettings
+from tests.foldline.sweep import sweeps
 from tests.fuzz.archives import in_pickle, in_zip
 from tests.fuzz.formats import Format, OtherMeaningError
 from tests.fuzz.kinds.checks import decoded, plain, require, require_clean, require_equal, written
@@ -271,6 +274,38 @@ def _read_settings(data: bytes, folder: Path) -> object:
     return None
 
 
+def _sweeps() -> Sequence[bytes]:
+    of = sweeps.settings()
+    return [one.encode() for one in (of.as_text(), of.as_text(shared=True), sweeps.settings(seeds=2).as_text())]
+
+
+def _read_sweep(data: bytes, folder: Path) -> object:
+    text = data.decode("utf-8", "surrogateescape")
+    found = SweepSettings.from_text(text, source="s")
+    entries = json.loads(text)
+    for name in ("seeds", "folds", "digest", "text_form", "lines"):
+        if name in entries:
+            require_equal(name, plain(json.loads(json.dumps(getattr(found, name)))), plain(entries[name]))
+    require_equal("precisions", set(found.precisions), set(entries["precisions"]))
+    require_equal("again", SweepSettings.from_text(found.as_text(), source="s"), found)
+    return None
+
+
+def _sweep_results() -> Sequence[bytes]:
+    return [sweeps.result(job).as_text().encode() for job in sweeps.settings().space]
+
+
+def _read_sweep_result(data: bytes, folder: Path) -> object:
+    text = data.decode("utf-8", "surrogateescape")
+    found = NetworkResult.from_text(text, source="s")
+    entries = json.loads(text)
+    for name in ("precision", "seed", "fold", "lines", "greedy", "overlay", "minutes"):
+        require_equal(name, plain(json.loads(json.dumps(getattr(found, name)))), plain(entries[name]))
+    found.require_of(sweeps.settings(), source="s")
+    require_equal("again", NetworkResult.from_text(found.as_text(), source="s"), found)
+    return None
+
+
 # Curves ------------------------------------------------------------------------------------------------------------
 
 
@@ -318,5 +353,7 @@ FORMATS = (
     Format(name="hyperparameters", untouched=_presets, read=_read_hyperparameters, mutators=JSON, weight=8),
     Format(name="recipe", untouched=_recipes, read=_read_recipe, mutators=JSON, weight=8),
     Format(name="study-settings", untouched=_settings, read=_read_settings, mutators=JSON, weight=3),
+    Format(name="sweep-settings", untouched=_sweeps, read=_read_sweep, mutators=JSON, weight=3),
+    Format(name="sweep-result", untouched=_sweep_results, read=_read_sweep_result, mutators=JSON, weight=3),
     Format(name="curves", untouched=lambda: [_events()], read=_read_events, mutators=BYTES, weight=1),
 )
