@@ -19,6 +19,7 @@ from foldline.commands.options import (
     option_group,
 )
 from foldline.commands.training_options import (
+    DEFAULT_PRESET,
     change_data_option,
     chosen_lines,
     command_line,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from train.data.record import DataRecord
 
 _start = option_group("Start")
-
-DEFAULT_PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
-"""W2A4: the preset with the lowest error rate of those that the published overlays have (docs/training.md)."""
 
 
 @click.command("recipe", cls=GroupedCommand)

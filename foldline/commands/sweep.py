@@ -9,8 +9,8 @@ import click
 
 from datapath.quoting import json_line
 from foldline.commands.options import NEW_FOLDER, GroupedCommand, dataset_options, given_options, option_group
-from foldline.commands.recipe import DEFAULT_PRESET
 from foldline.commands.training_options import (
+    DEFAULT_PRESET,
     command_line,
     computation_options,
     device_of,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 REPEATED_ON_RESUME = ("threads", "no_cuda", "author")
 """Parameters that no checkpoint holds: a command that resumes a run has to name them again."""
 
+DEFAULT_PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
+"""W2A4: the preset with the lowest error rate of those that the published overlays have (docs/training.md)."""
+
 HEADINGS = {
     "Network": (
         *("neuron_type", "layer_size", "target_height", "bidirectional", "reduce_bidirectional"),

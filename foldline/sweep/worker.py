@@ -139,12 +139,13 @@ class SweepWorker(TrialRunner):
         return _values(result, settings)
 
     def log_outcome(self, trial: FrozenTrial, ended: BaseException | tuple[float, float] | None) -> None:
-        job = self._settings.space.network_of(trial.params) or Job(**trial.params)
         if trial.state.name == "COMPLETE":
             greedy, overlay = trial.values
-            self._log(f"{job.name}: CER {greedy:.2f} % by greedy CTC, {overlay:.2f} % by overlay labels.")
+            self._log(
+                f"{Job(**trial.params).name}: CER {greedy:.2f} % by greedy CTC, {overlay:.2f} % by overlay labels."
+            )
         elif trial.state.name == "PRUNED":
-            self._log(f"{job.name} has no result: {ended}")
+            self._log(f"{Job(**trial.params).name} has no result: {ended}")
 
 
 def _values(result: NetworkResult, settings: SweepSettings) -> tuple[float, float]:
