@@ -78,7 +78,7 @@ def worst_first(runs: Sequence[ReportRun]) -> list[LineView]:
     found: dict[tuple, list[RunOnLine]] = {}
     lines: dict[tuple, Line] = {}
     for number, run in enumerate(runs):
-        for key, index in _keys(run):
+        for key, index in line_keys(run):
             line = run.comparison.lines[index]
             lines.setdefault(key, replace(line, text=run.comparison.form.shown(line.text)))
             found.setdefault(key, []).append(_on_line(run, number, index))
@@ -86,7 +86,7 @@ def worst_first(runs: Sequence[ReportRun]) -> list[LineView]:
     return sorted(views, key=lambda view: (-view.errors, -view.rate))
 
 
-def _keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
+def line_keys(run: ReportRun) -> Iterator[tuple[tuple, int]]:
     """A key of each line, equal in all runs, and the line's index; repeated lines get different keys."""
     seen: Counter = Counter()
     for index, line in enumerate(run.comparison.lines):

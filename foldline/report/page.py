@@ -26,7 +26,7 @@ from foldline.compare.comparison import OVERLAY, Progress, silent
 from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
 from foldline.inspect.report import HEADINGS, TEXT_COLUMNS
 from foldline.report import histograms
-from foldline.report.accuracy import CheckSummary, accuracy_rows, check_summary
+from foldline.report.accuracy import CheckSummary, accuracy_section, check_summary
 from foldline.report.class_plot import LANE, LANES, PROFILE, ClassPlot, class_plot
 from foldline.report.inputs import ReportInputs, ReportRun, short_name
 from foldline.report.lines import LineView, scan_uri, worst_first
@@ -118,7 +118,7 @@ def render_report(inputs: ReportInputs, *, threads: int | None = None, progress:
         inputs=inputs,
         tool=TOOL,
         runs=[_run_view(inputs, number, found, ranking, threads, showing) for number, found in enumerate(estimates, 1)],
-        accuracy=list(accuracy_rows([run.comparison for run in inputs.runs])),
+        accuracy=accuracy_section(inputs.runs),
         measured=measured,
         marks=marks,
         plots=[(axis, pareto_plot(marks, axis)) for axis in AXES],

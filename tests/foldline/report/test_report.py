@@ -23,6 +23,7 @@ from fixedpoint_sim import inspect_line, simulate
 from foldline.compare.agreement import Agreement, Disagreement
 from foldline.compare.comparison import compare
 from foldline.compare.tables import notes
+from foldline.evidence import LineErrors, rate_interval
 from foldline.foldings.enumeration import FoldingPoint
 from foldline.hardware.estimate import RESOURCE_TITLES, estimate
 from foldline.inspect.report import share_text
@@ -54,6 +55,11 @@ def whole() -> str:
 # Accuracy -----------------------------------------------------------------------------------------------------------
 
 
+def interval(result, count):
+    """The interval of a result's rate: of characters, or of words."""
+    return rate_interval(count([line.text for line in LINES[: len(result.texts)]], result.texts))
+
+
 def test_the_accuracy_table_has_the_numbers_of_the_comparisons(whole):
     runs = (whole_run(), simulated_run("two", 7))
     found = [row for row in Page(whole).tables["accuracy"][0] if row[0] not in ("backend", "CER %")]
@@ -73,8 +79,12 @@ def test_the_accuracy_table_has_the_numbers_of_the_comparisons(whole):
             results = [one for one in run.comparison.results if (one.name, one.decoding) == (name, decoding)]
             row += [
                 text
-                for rates in (one.rates for one in results)
-                for text in (f"{rates.cer:.2f}", f"{rates.wer:.1f}", f"{rates.exact} of {rates.lines}")
+                for one in results
+                for text in (
+                    f"{one.rates.cer:.2f}{interval(one, LineErrors.characters).text()}",
+                    f"{one.rates.wer:.1f}{interval(one, LineErrors.words).text(1)}",
+                    f"{one.rates.exact} of {one.rates.lines}",
+                )
             ] or ["not computed"]
         expected.append(row)
     assert found == expected
