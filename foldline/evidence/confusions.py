@@ -35,10 +35,10 @@ def confusions(references: Sequence[str], texts: Sequence[str]) -> list[Confusio
     :returns: by descending count, then by `expected`, then by `read`.
     :raises DataError: the counts of references and texts differ.
 
-    >>> for one in confusions(["0.5 O", "O"], ["O5 O", "0"]):
+    >>> for one in confusions(["a.b", "O"], ["ab", "0 "]):
     ...     print(one)
+    Confusion(expected='', read=' ', count=1)
     Confusion(expected='.', read='', count=1)
-    Confusion(expected='0', read='O', count=1)
     Confusion(expected='O', read='0', count=1)
     """
     if len(references) != len(texts):
