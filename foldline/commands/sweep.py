@@ -133,7 +133,8 @@ def _run(
     from foldline.study.recipes import Recipes
     from foldline.study.settings import check_study_name
     from foldline.study.storage import reaching, storage_url
-    from foldline.sweep.folder import begin_or_join, lines_in_folds, settings_before
+    from foldline.sweep.folder import begin_or_join, lines_in_folds, require_trainable, settings_before
+    from foldline.sweep.jobs import Jobs
     from foldline.sweep.results import WORK
     from foldline.sweep.settings import write_settings
     from foldline.sweep.training import SweepTraining
@@ -144,6 +145,8 @@ def _run(
     before, given = settings_before(folder), given_options(context)
     asked = _asked(before, given)
     preset = _preset(before, params_file, {"epochs": epochs, "extra_lines": extra_lines})
+    if asked:
+        require_trainable(Jobs(**{"precisions": before and before.precisions, **asked}), preset)
     paths = {**dataset_source, "extra": extra}
     dataset = _lines({name: value for name, value in paths.items() if name in given}, before, preset)
     folds = given.get("folds", 0 if before is None else before.folds)
@@ -179,9 +182,11 @@ def _asked(before: SweepSettings | None, given: dict[str, object]) -> dict[str, 
 
 def _preset(before: SweepSettings | None, params_file: Path | None, overrides: dict[str, object]) -> Hyperparameters:
     """Hyperparameters of all networks but for the precision: of the sweep, or those that the command line names."""
+    import params
+
     saved = None if before is None else before.hyperparameters
     if saved is None and params_file is None:
-        params_file = Path(DEFAULT_PRESET)
+        params_file = params.find(Path(DEFAULT_PRESET))
     return hyperparameters_of(params_file, overrides, saved)
 
 

@@ -11,6 +11,7 @@ from filelock import FileLock
 from datapath.errors import FileError
 from datapath.files import write_text
 from foldline.recipe import stages_of
+from foldline.sweep.jobs import Jobs
 from foldline.sweep.results import RESULTS, WORK, make_folder, read_results
 from foldline.sweep.settings import (
     SETTINGS,
@@ -82,6 +83,17 @@ def lines_in_folds(dataset: Dataset, *, folds: int, target_height: int) -> Sweep
     return SweepLines(datasets=datasets, facts=facts, notes=notes)
 
 
+def require_trainable(jobs: Jobs, preset: Hyperparameters) -> None:
+    """Refuse networks that have no recipe, before lines are read.
+
+    :param jobs: the networks.
+    :param preset: of all of them.
+    :raises ConfigError: see `foldline.recipe.stages_of`.
+    """
+    for job in jobs:
+        stages_of(job.hyperparameters(preset))
+
+
 def begin_or_join(
     folder: Path, lines: SweepLines, asked: Mapping[str, object], *, preset: Hyperparameters, command: str
 ) -> SweepSettings:
@@ -92,7 +104,7 @@ def begin_or_join(
     :param asked: precisions and seeds, if this worker asks for them.
     :param preset: of all networks.
     :param command: of this worker.
-    :raises ConfigError: see `foldline.sweep.settings.extended`, or a network that has no recipe.
+    :raises ConfigError: see `foldline.sweep.settings.extended`.
     :raises FileError: a file is damaged, a result does not fit, or it cannot be written.
     """
     make_folder(folder / WORK)
@@ -104,8 +116,6 @@ def begin_or_join(
             settings = SweepSettings(**facts, **asked, command=command)
         else:
             settings = extended(before, facts | dict(asked), what=folder)
-        for job in settings.space:
-            stages_of(job.hyperparameters(settings.hyperparameters))
         read_results(folder, settings)
         if settings != before:
             write_settings(settings, folder)
