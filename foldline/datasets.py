@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from datapath import Alphabet, Design
+from datapath import Alphabet
 from datapath.alphabet import MAX_BYTES
 from datapath.errors import CheckpointError, ConfigError, DesignError
 from datapath.reading import read_text
@@ -18,6 +19,21 @@ from train.data.forms import in_form
 from train.data.synthetic_source import SYNTHETIC, SyntheticSource
 
 SYNTHETIC_TRAINING, SYNTHETIC_VALIDATION = 2000, 200
+
+
+class HasTexts(Protocol):
+    """What `lines_for` needs of a network, which a `Design` and a `foldline.networks.Network` have."""
+
+    @property
+    def text_form(self) -> TextForm: ...
+
+    @property
+    def alphabet(self) -> Alphabet: ...
+
+    def with_text_form(self, form: TextForm) -> HasTexts: ...
+
+
+Measured = TypeVar("Measured", bound=HasTexts)
 
 
 def open_dataset(
@@ -170,15 +186,15 @@ def read_alphabet(path: str | os.PathLike) -> Alphabet:
         raise error.within(path) from error
 
 
-def lines_for(dataset: Dataset, design: Design) -> tuple[Dataset, Design, list[str]]:
+def lines_for(dataset: Dataset, network: Measured) -> tuple[Dataset, Measured, list[str]]:
     """A dataset to measure a network on: its texts in the form that the network was trained on.
 
     :param dataset: its validation lines are measured on; a form that it has goes before the network's.
-    :param design: of the network.
-    :returns: the dataset, the design with the form of the texts, and notes on the texts of the validation lines.
+    :param network: a network or its design.
+    :returns: the dataset, the network with the form of the texts, and notes on the texts of the validation lines.
     """
-    dataset = in_form(dataset, design.text_form)
-    return dataset, design.with_text_form(dataset.form), validation_notes(dataset, design.alphabet)
+    dataset = in_form(dataset, network.text_form)
+    return dataset, network.with_text_form(dataset.form), validation_notes(dataset, network.alphabet)
 
 
 def validation_notes(dataset: Dataset, alphabet: Alphabet) -> list[str]:

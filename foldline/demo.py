@@ -12,7 +12,8 @@ from datapath.errors import MismatchError, ToolError
 from datapath.folded import fold
 from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
-from foldline.compare.comparison import TITLES, TORCH, Comparison, Progress, compare
+from foldline.compare.backends import TITLES, TORCH
+from foldline.compare.comparison import Comparison, Progress, compare
 from foldline.compare.tables import agreement_notes, failure
 from foldline.console.text import capitalised, now
 from foldline.differences import Verified

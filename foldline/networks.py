@@ -1,9 +1,9 @@
-"""`open_network`: the design in a file, that of a checkpoint, or that of a run's folder."""
+"""`open_network`: the network in a file, or that of a run's folder: a design, a checkpoint that gives one, or a float network."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,28 +11,82 @@ from typing import TYPE_CHECKING
 from datapath import Alphabet
 from datapath.design import Design, Folding, Limits
 from datapath.design_file import MAX_LIST_BYTES, MEMBER, PICKLE
-from datapath.errors import ConfigError, FileError
+from datapath.errors import CheckpointError, ConfigError, FileError
 from datapath.files import is_folder
 from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.npz import DAMAGE
 from datapath.reading import open_file, open_zip, read_start
+from datapath.text_form import TextForm
 from foldline import runs
 from foldline.datasets import alphabet_source
+from foldline.stages import FLOAT_STAGES
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
+    from train.data.record import DataRecord
     from train.export import ExportResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A design, the checkpoint that it comes from (None for a design file), messages on what the export changed, and values
-    that it narrowed (see `train.export.ExportResult`)."""
+    """A trained network: a quantized one, which has a design, or a float network, which has none.
 
-    design: Design
+    design      None for a float network
+    checkpoint  that the design comes from, or of the float network; None for a design file
+    notes       messages on what the export changed
+    narrowed    values that the export narrowed (see `train.export.ExportResult`)
+    """
+
+    design: Design | None
     checkpoint: Checkpoint | None
     notes: tuple[str, ...]
     narrowed: tuple[str, ...] = ()
+
+    @property
+    def is_float(self) -> bool:
+        """Whether all of its weights and activations are in floating point, so that no hardware computes it."""
+        return self.design is None
+
+    @property
+    def name(self) -> str:
+        """The experiment's name that its dimensions and widths spell, e.g. ``QLSTM128_W2B8A4I8_FC_W8B8``."""
+        return str(self.checkpoint.hyperparameters.experiment_name() if self.is_float else self.design.experiment)
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """Of its classes."""
+        return self.checkpoint.alphabet if self.is_float else self.design.alphabet
+
+    @property
+    def text_form(self) -> TextForm:
+        """How the texts are written that it was trained on."""
+        return TextForm.of(self.checkpoint.provenance) if self.is_float else self.design.text_form
+
+    def with_text_form(self, form: TextForm) -> Network:
+        """The same network, trained on texts in this form.
+
+        :param form: of the texts.
+        """
+        if not self.is_float:
+            return replace(self, design=self.design.with_text_form(form))
+        provenance = {**self.checkpoint.provenance, **form.notes()}
+        return replace(self, checkpoint=replace(self.checkpoint, provenance=provenance))
+
+    @property
+    def kind(self) -> dict[str, bool]:
+        """What decides which backends it has, see `foldline.compare.backends.own_backends`."""
+        return {"has_checkpoint": self.checkpoint is not None, "is_float": self.is_float}
+
+    def require_design(self) -> Design:
+        """The design; a CheckpointError that says what can be done with a float network, which has none."""
+        if self.design is None:
+            path = self.checkpoint.name
+            raise CheckpointError(
+                f"{path} is a float network ({self.name}): its weights and activations are in floating point, and the hardware "
+                f"takes fixed point. `foldline compare`, `report` and `evaluate` measure it; `foldline recipe --warm-up {path}` "
+                "trains a network for the hardware from its weights."
+            )
+        return self.design
 
     def require_no_narrowing(self, path: object) -> None:
         """Raise a ConfigError if the design has fewer bits than the network was trained with.
@@ -53,13 +107,14 @@ def open_network(
     folding: Folding | None = None,
     alphabet: Callable[[int], tuple[Alphabet, str]] | None = None,
 ) -> Network:
-    """Load a design, or export a checkpoint.
+    """Load a design, or export a checkpoint; a float network's checkpoint is kept as it is.
 
     :param path: of a design or a checkpoint, or the folder of a run or a recipe (see `foldline.runs`).
     :param folding: None takes a design's folding; for a checkpoint, PE 1 and all products of a gate in parallel.
     :param alphabet: of a checkpoint that has none, see `foldline.datasets.alphabet_source`; None refuses such a checkpoint.
     :raises FileError: neither a design nor a checkpoint, or a folder that is not a run's, or an unfinished recipe's.
-    :raises CheckpointError: a checkpoint that has no hardware form.
+    :raises CheckpointError: a checkpoint of a quantized network that has no hardware form, or of a float network whose
+        weights are not finite.
     :raises DesignError: the folding does not divide the dimensions.
     """
     if is_folder(path):
@@ -71,21 +126,52 @@ def open_network(
     from train.original import load_checkpoint
 
     checkpoint = load_checkpoint(path, alphabet=alphabet or alphabet_source())
+    if checkpoint.hyperparameters.is_float:
+        return _float_network(checkpoint)
     exported = design_from_checkpoint(checkpoint, folding=folding)
     notes = (*checkpoint.notes, *_notes(exported, checkpoint.hyperparameters.prefused_bn_fc))
     return Network(design=exported.design, checkpoint=checkpoint, notes=notes, narrowed=exported.narrowed)
 
 
+def shared_lines(networks: Mapping[str, Network]) -> DataRecord | None:
+    """The lines that all networks were trained on; None where no network says it.
+
+    :param networks: by the names that an error names.
+    :raises ConfigError: two were trained on different lines.
+    """
+    known = [(name, one.checkpoint.data) for name, one in networks.items() if one.checkpoint is not None]
+    known = [(name, data) for name, data in known if data is not None and data.options]
+    for name, data in known[1:]:
+        first, before = known[0]
+        if data.validation != before.validation:
+            raise ConfigError(
+                f"{first} was trained on {before.shown}, and {name} on {data.shown}; name the lines to compare them on with "
+                "--data."
+            )
+    return known[0][1] if known else None
+
+
+def _float_network(checkpoint: Checkpoint) -> Network:
+    from train.checkpoint import require_finite
+
+    try:
+        require_finite(checkpoint.recogniser())
+    except CheckpointError as error:
+        raise error.within(checkpoint.name) from error
+    return Network(design=None, checkpoint=checkpoint, notes=checkpoint.notes)
+
+
 def _of_folder(folder: Path, folding: Folding | None) -> Network:
     """The network of a run or a recipe; the first note says which file it is from."""
-    if not runs.is_recipe(folder):
+    in_float = runs.is_float_recipe(folder)
+    if in_float:
+        _require_finished(folder)
+    if in_float or not runs.is_recipe(folder):
         found = runs.find_checkpoint(folder)
         network = open_network(found, folding=folding)
         return replace(network, notes=(*runs.taken(folder, found), *network.notes))
     if not (folder / runs.DESIGN).is_file():
-        raise FileError(
-            f"{folder} is an unfinished recipe: it has no {runs.DESIGN} yet. It is resumed by: foldline recipe -i {folder}"
-        )
+        raise _unfinished(folder, f"no {runs.DESIGN} yet")
     network = open_network(folder / runs.DESIGN, folding=folding)
     notes = runs.taken(folder, folder / runs.DESIGN)
     # The checkpoint from which it was exported, if that still exists.
@@ -98,6 +184,23 @@ def _of_folder(folder: Path, folding: Folding | None) -> Network:
                 return Network(design=network.design, checkpoint=trained.checkpoint, notes=(*notes, *trained.notes))
     missing = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."
     return replace(network, notes=(*notes, missing))
+
+
+def _require_finished(recipe: Path) -> None:
+    """Refuse the recipe of a float network before the end of its last stage."""
+    stages = runs.stage_folders(recipe)
+    if not stages or stages[-1].parent.name != FLOAT_STAGES[-1]:
+        raise _unfinished(recipe, f"no run in {FLOAT_STAGES[-1]} yet")
+    if (path := stages[-1] / runs.LAST).is_file():
+        from train.checkpoint import Checkpoint
+
+        last = Checkpoint.load(path)
+        if last.epoch < last.hyperparameters.epochs:
+            raise _unfinished(recipe, f"{last.epoch} of {last.hyperparameters.epochs} epochs of its last stage")
+
+
+def _unfinished(recipe: Path, has: str) -> FileError:
+    return FileError(f"{recipe} is an unfinished recipe: it has {has}. It is resumed by: foldline recipe -i {recipe}")
 
 
 def _holds_design(path: str | os.PathLike) -> bool:
@@ -129,12 +232,13 @@ def _notes(exported: ExportResult, prefused: bool) -> tuple[str, ...]:
 def with_choices(network: Network, *, folding: dict[str, int | None], limits: dict[str, int | None]) -> Network:
     """The network whose design has the folding and the limits that a command line asks for.
 
-    :param network: from `open_network`.
+    :param network: from `open_network`; a CheckpointError for a float network.
     :param folding: see `chosen_folding`.
     :param limits: see `chosen_limits`.
     :raises ConfigError, DesignError: as these.
     """
-    design = network.design.refolded(chosen_folding(design=network.design, **folding))
+    before = network.require_design()
+    design = before.refolded(chosen_folding(design=before, **folding))
     limited = chosen_limits(design.limits, **limits)
     return replace(network, design=design if limited == design.limits else replace(design, limits=limited))
 

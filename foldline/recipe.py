@@ -1,10 +1,13 @@
-"""`run_recipe`: three training runs that lead from text lines to the design for the board.
+"""`run_recipe`: three training runs that lead from text lines to the design for the board, or to a float network.
 
 ================= ================================================================================================
 1-float           floating point, with batch norm
 2-recurrent       weights, biases and activations of the recurrent layer in the overlay's arithmetic; FC in float
 3-hardware        batch norm fused into the FC layer, all in the overlay's arithmetic, bit for bit
 ================= ================================================================================================
+
+A float network (``neuron_type LSTM``) is trained alike, so that the two can be compared: the stages 1-float, 2-float and
+3-float have the same epochs, and all are in floating point with batch norm. Its network is the last stage's checkpoint.
 
 Each stage is a run (`train.trainer`) in a folder within the recipe's, and starts from the weights at the end of the
 stage before. An interrupted or killed recipe is resumed from its folder. The float stage (warm-up) does not depend on
@@ -25,9 +28,11 @@ from datapath.errors import CheckpointError, ConfigError, DesignError, FileError
 from datapath.files import file_errors, is_folder, write_text
 from datapath.json_text import parse_json
 from datapath.reading import read_text
+from datapath.text_form import TextForm
 from foldline.compare.comparison import Comparison, compare
+from foldline.stages import FLOAT_STAGES, TrainingStage, stages_of
 from train.checkpoint import Checkpoint, opened
-from train.config import FLOAT_BITS, FP, QUANTIZED_PARTS, Hyperparameters
+from train.config import Hyperparameters
 from train.data.dataset import Dataset
 from train.data.forms import in_form
 from train.data.record import DataRecord, require_same_lines
@@ -40,22 +45,9 @@ from train.trainer import train
 MAX_START_BYTES = 2**20
 """Limit of `START`, which has some 2 KB."""
 
-FLOAT, RECURRENT, HARDWARE = "1-float", "2-recurrent", "3-hardware"
 DESIGN, START, WARM_UP = "design.npz", "recipe.json", "warm-up.pt"
 BEGUN = frozenset((START, WARM_UP))
 """What a recipe has before its hyperparameters, with which it can be resumed."""
-
-FRACTIONS = {FLOAT: 0.2, RECURRENT: 0.3, HARDWARE: 0.5}
-"""Of the epochs, for each stage."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingStage:
-    """One run of the recipe; `fuses`: whether it fuses the batch norm of the stage before into the FC layer."""
-
-    name: str
-    hyperparameters: Hyperparameters
-    fuses: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,47 +62,18 @@ class StageResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeResult:
-    """The folder of a recipe, its stages, and the design with its error rates on all validation lines; the latter two are
-    None if the recipe was interrupted."""
+    """What a recipe gives.
+
+    network     the design, or the checkpoint of a float network; None if the recipe was interrupted
+    design      the design; None of a float network, or if the recipe was interrupted
+    comparison  error rates of the network on all validation lines; None if the recipe was interrupted
+    """
 
     folder: Path
     stages: tuple[StageResult, ...]
+    network: Path | None
     design: Path | None
     comparison: Comparison | None
-
-
-def stages_of(hyperparameters: Hyperparameters, *, batch_norm: bool = True) -> tuple[TrainingStage, ...]:
-    """The stages that lead to a network.
-
-    :param hyperparameters: of the network; the stages divide its `epochs`.
-    :param batch_norm: whether the stages before the last have batch norm; a warm-up without it leads to stages without.
-    :raises ConfigError: the hardware does not compute this network, or there are fewer epochs than stages.
-    """
-    target = hyperparameters
-    if target.forward_arithmetic != "HARDWARE" or target.float_fc or not target.prefused_bn_fc:
-        raise ConfigError(
-            "The recipe ends in the overlay's arithmetic: forward_arithmetic must be HARDWARE, prefused_bn_fc true and "
-            "the fc_ parts SIGNED_FIXED_UNIT, as in the presets of params/."
-        )
-    epochs = {name: round(target.epochs * part) for name, part in FRACTIONS.items()}
-    if min(epochs.values()) < 1:
-        raise ConfigError(f"epochs is {target.epochs}; the recipe's {len(epochs)} stages need at least {len(epochs)}.")
-    with_norm = {"prefused_bn_fc": not batch_norm, "score_scale": 1.0, **_in_float("fc_weight", "fc_bias")}
-    in_float = {
-        **with_norm,
-        **_in_float(*QUANTIZED_PARTS),
-        "internal_activation_bit_width": FLOAT_BITS,
-        "forward_arithmetic": "ORIGINAL",
-    }
-    return (
-        TrainingStage(name=FLOAT, hyperparameters=replace(target, epochs=epochs[FLOAT], **in_float)),
-        TrainingStage(name=RECURRENT, hyperparameters=replace(target, epochs=epochs[RECURRENT], **with_norm)),
-        TrainingStage(name=HARDWARE, hyperparameters=replace(target, epochs=epochs[HARDWARE]), fuses=batch_norm),
-    )
-
-
-def _in_float(*parts: str) -> dict[str, int | str]:
-    return {f"{part}_bit_width": FLOAT_BITS for part in parts} | {f"{part}_quantization": FP for part in parts}
 
 
 def run_recipe(
@@ -126,12 +89,12 @@ def run_recipe(
     limits: Limits | None = None,
     **settings: object,
 ) -> RecipeResult:
-    """Run all stages, or those that are left, and write the design.
+    """Run all stages, or those that are left, and write the design; a float network has none.
 
-    The design is that of the last stage's best epoch if held-out lines choose it (`selection_lines`), else of its last
+    The network is that of the last stage's best epoch if held-out lines choose it (`selection_lines`), else of its last
     epoch: the validation lines choose nothing.
 
-    :param hyperparameters: of the last stage; None takes those of `folder`.
+    :param hyperparameters: of the last stage, see `stages_of`; None takes those of `folder`.
     :param dataset: lines to train and validate on.
     :param experiments: folder in which a new recipe's folder is made.
     :param folder: of a recipe to resume; None begins a new one.
@@ -140,7 +103,8 @@ def run_recipe(
     :param change_data: whether a resumed recipe may have other lines than it had before.
     :param log: gets a line of text after each stage.
     :param reporter: gets the progress of each stage.
-    :param limits: of the design of a new recipe; None for those of the published overlay, or of `folder`.
+    :param limits: of the design of a new recipe; None for those of the published overlay, or of `folder`. A float network
+        has none.
     :param settings: of every stage, see `train`: device, threads, command, author, extend_alphabet.
     :raises ConfigError, FileError, CheckpointError, TrainingError: see `train` and `stages_of`; a resumed recipe has the lines
         that it began with, and no other process trains in its folder.
@@ -149,7 +113,9 @@ def run_recipe(
     target = (hyperparameters or Hyperparameters()) if home is None else target_of(home)
     if hyperparameters not in (None, target):
         raise ConfigError(f"{home} was started with other hyperparameters; leave them out to resume it.")
-    stages_of(target)  # what has no stages is refused before anything is written
+    stages = stages_of(target)  # what has no stages is refused before anything is written
+    if limits is not None and stages[-1].name == FLOAT_STAGES[-1]:
+        raise ConfigError("limits are those of a design's buffers, and a float network has no design.")
     data = DataRecord.of(dataset)
     with ExitStack() as held:
         if home is None:
@@ -172,7 +138,7 @@ def _completed(
     reporter: Reporter,
     settings: dict[str, object],
 ) -> RecipeResult:
-    """Run the stages that are left of a begun recipe, and write the design; see `run_recipe`."""
+    """Run the stages that are left of a begun recipe, and measure its network; see `run_recipe`."""
     started = RecipeStart.read(home)
     _keep_lines(home, started, data, change=bool(settings["change_data"]))
     # The provenance of every stage is the command that started the recipe, not one that resumed it.
@@ -184,18 +150,23 @@ def _completed(
         later = sum(one.hyperparameters.epochs for one in stages[stages.index(stage) + 1 :])
         ended = _run_stage(stage, dataset, home / stage.name, before, _StageReporter(reporter, later), settings)
         if ended is None:
-            return RecipeResult(folder=home, stages=tuple(results), design=None, comparison=None)
+            return RecipeResult(folder=home, stages=tuple(results), network=None, design=None, comparison=None)
         result, before = ended
         results.append(result)
         log(stage_line(result))
     final = results[-1].checkpoint
     chosen = Checkpoint.load(final.parent / BEST_CER if target.selection_lines else final)
+    ended = {"folder": home, "stages": tuple(results)}
+    if target.is_float:
+        lines = in_form(dataset, TextForm.of(chosen.provenance)).validation
+        comparison = compare(None, lines, checkpoint=chosen)
+        return RecipeResult(**ended, network=chosen.path, design=None, comparison=comparison)
     design = design_from_checkpoint(chosen, limits=started.limits).design
     dataset = in_form(dataset, design.text_form)
     comparison = compare(design, dataset.validation, checkpoint=chosen, ignore_limits=True)
     notes = {**design.provenance.notes, "error_rates": error_rates_note(comparison, dataset.name)}
     replace(design, provenance=replace(design.provenance, notes=notes)).save(home / DESIGN)
-    return RecipeResult(folder=home, stages=tuple(results), design=home / DESIGN, comparison=comparison)
+    return RecipeResult(**ended, network=home / DESIGN, design=home / DESIGN, comparison=comparison)
 
 
 def error_rates_note(comparison: Comparison, name: str) -> str:

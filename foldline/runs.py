@@ -6,6 +6,7 @@ folder                       to resume                            to measure and
 of a training run            last.pt                              best-cer.pt, or else last.pt
 of a finished recipe         by `foldline recipe -i` alone        design.npz, and the checkpoint that gave it
 of a recipe before its end   the same                             of its last stage, best-cer.pt or else last.pt
+of a float network's recipe  the same                             of its last stage, that which `run_recipe` chooses
 ============================ ==================================== ===========================================
 """
 
@@ -30,6 +31,15 @@ LISTED = 3
 def is_recipe(folder: str | os.PathLike) -> bool:
     """Whether a folder is that of a recipe, finished or not."""
     return (Path(folder) / RECIPE).is_file()
+
+
+def is_float_recipe(folder: str | os.PathLike) -> bool:
+    """Whether a folder is that of a recipe that trains a float network, finished or not.
+
+    :raises ConfigError: its hyperparameters are damaged.
+    """
+    path = Path(folder) / HYPERPARAMETERS
+    return is_recipe(folder) and path.is_file() and Hyperparameters.from_json(path).neuron_type == "LSTM"
 
 
 def stage_folders(recipe: Path) -> list[Path]:
@@ -75,9 +85,11 @@ def find_warm_up(path: str | os.PathLike) -> Path:
 
 
 def _order_in_recipe(recipe: Path) -> tuple[str, ...]:
-    """A finished recipe's design is that of the best epoch only if held-out lines chose it; see `run_recipe`."""
+    """A recipe's network is that of the best epoch only if held-out lines chose it; see `run_recipe`."""
     finished = (recipe / DESIGN).is_file() and (recipe / HYPERPARAMETERS).is_file()
-    if finished and not Hyperparameters.from_json(recipe / HYPERPARAMETERS).selection_lines:
+    if (finished or is_float_recipe(recipe)) and not Hyperparameters.from_json(
+        recipe / HYPERPARAMETERS
+    ).selection_lines:
         return LAST, BEST
     return BEST, LAST
 

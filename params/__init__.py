@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 LINES = {
+    "A32I32_FC_W32B32": "a float network, trained like those in the overlay's arithmetic to compare them with; for recipe",
     "I32_FC_W32B32": "step 1 of the original's two: its trainer's arithmetic, batch norm, float FC layer; for train",
     "I8_FC_W8B8": "all in the overlay's arithmetic: for recipe, or as step 2 for train with RETRAIN --init-bn-fc-fusion",
     "demo": "W2A4 in few epochs, as the demo and the tutorial train it; for train",

@@ -32,7 +32,7 @@ FOLDLINE_PACKAGES = {
 }
 FOLDLINE_MODULES = {
     *("__init__", "__main__", "cli"),
-    *("datasets", "demo", "differences", "golden", "networks", "recipe", "runs"),
+    *("datasets", "demo", "differences", "golden", "networks", "recipe", "runs", "stages"),
 }
 FOLDLINE_ORDER = (
     *(
@@ -42,6 +42,7 @@ FOLDLINE_ORDER = (
         "batch",
         "hardware",
         "compare",
+        "stages",
         "runs",
         "networks",
         "inspect",

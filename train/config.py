@@ -228,6 +228,12 @@ class Hyperparameters:
         return self.fc_weight_quantization == self.fc_bias_quantization == FP
 
     @property
+    def is_float(self) -> bool:
+        """Whether weights, biases and activations are all in floating point, whatever `neuron_type` is: a float network."""
+        widths = (getattr(self, f"{part}_bit_width") for part in (*QUANTIZED_PARTS, "internal_activation"))
+        return all(width == FLOAT_BITS for width in widths)
+
+    @property
     def directions(self) -> int:
         """1 or 2."""
         return 2 if self.bidirectional else 1

@@ -24,7 +24,7 @@ class Arithmetic(Enum):
     """The arithmetic of a network; see `Recogniser.computing_in`."""
 
     QUANTIZED = "every quantizer as trained"
-    FLOAT = "the trained fixed-point weights and biases, but pixels and activations in floating point"
+    FLOAT_ACTIVATIONS = "the trained fixed-point weights and biases, but pixels and activations in floating point"
     LATENT = "no quantizer at all: also weights and biases as the optimiser holds them"
 
 
@@ -147,7 +147,7 @@ class Recogniser(nn.Module):
         before = {quantizer: quantizer.enabled for quantizer in self.quantizers().values()}
         for quantizer in before:
             quantized = arithmetic is Arithmetic.QUANTIZED or (
-                arithmetic is Arithmetic.FLOAT and not quantizer.activation
+                arithmetic is Arithmetic.FLOAT_ACTIVATIONS and not quantizer.activation
             )
             quantizer.enabled = quantized and not quantizer.is_float
         try:

@@ -29,7 +29,7 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
 
 
 @click.command("compare", cls=GroupedCommand)
-@click.argument("source", metavar=DESIGN, type=FILE)
+@click.argument("sources", metavar=f"{DESIGN}...", type=FILE, nargs=-1, required=True)
 @dataset_options
 @_dataset("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the synthetic lines.")
 @alphabet_option
@@ -37,16 +37,24 @@ _dataset, _output = option_group("Dataset"), option_group("Output")
     "--backends",
     metavar="BACKEND,...",
     callback=parse_backends,
-    help="Backends: float, quantized, simulated, csim, rtl, board [default: float, quantized (of a checkpoint), simulated].",
+    help="Backends: float (of a float network), float-activations, quantized, simulated, csim, rtl, board [default: float, or "
+    "else float-activations, quantized (of a checkpoint), simulated].",
 )
 @board_options
 @computation_options
 @_output("--per-line", is_flag=True, help="Also print every line: its reference, and the text of each backend.")
+@_output(
+    "--confusions",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also print the N most frequent confusions of each network: what was read for what.",
+)
 @_output("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.pass_context
 def command(
     context: click.Context,
-    source: Path,
+    sources: tuple[Path, ...],
     dataset_source: dict[str, object],
     alphabet: Path | None,
     backends: tuple[str, ...] | None,
@@ -57,72 +65,105 @@ def command(
     ignore_limits: bool,
     threads: int | None,
     scheduler: str | None,
+    confusions: int,
     as_json: bool,
 ) -> None:
     """Compare error rates on the validation lines, backend by backend: those that a checkpoint was trained and validated on,
-    unless --data names others.
+    unless --data names others. Several networks are compared in one table, on the lines that all of them can compute.
 
-    float, quantized: PyTorch's; a DESIGN has neither. simulated: the fixed-point simulator. csim: the HLS library as
-    compiled C++, a hundred columns a second. rtl: the SystemVerilog, simulated as the accelerator of the virtual board.
-    board: a board that holds the design, or the virtual board.
+    float: PyTorch, the only backend of a float network. float-activations, quantized: PyTorch's of a quantized network's
+    checkpoint, with activations in floating point, and as trained; a DESIGN has neither. simulated: the fixed-point
+    simulator. csim: the HLS library as compiled C++, a hundred columns a second. rtl: the SystemVerilog, simulated as the
+    accelerator of the virtual board. board: a board that holds the design, or the virtual board.
 
     simulated, csim, rtl and board must give the same labels. Every line on which they do not is printed, and the exit status
     is then 1.
     """
-    from foldline.compare.comparison import check_backends, compare
-    from foldline.compare.tables import as_json as json_of
+    from foldline.compare.backends import backends_of_each
+    from foldline.compare.comparison import compare
     from foldline.compare.tables import failure
-    from foldline.console.text import counted
-    from foldline.datasets import alphabet_source, lines_for
-    from foldline.hardware.board import open_driver
-    from foldline.networks import open_network
 
     driven = [name for name in ("rtl", "board") if name in (backends or ())]
-    _require_used(context, driven=driven, ignore_limits=ignore_limits)
-    network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
-    require_same_alphabet(source, network.design.alphabet, alphabet)
-    check_backends(backends, has_checkpoint=network.checkpoint is not None)
-    trained = network.checkpoint and network.checkpoint.data
-    lines = validation_lines(context, dataset_source, trained, of=source, seed=seed)
-    dataset, design, notes = lines_for(lines, network.design)
-    for message in (*dataset.problems, *network.notes, *notes):
-        echo(message, err=True)
+    _require_used(context, driven=driven, ignore_limits=ignore_limits, several=len(sources) > 1)
+    networks = _opened_networks(sources, alphabet, dataset_source)
+    wanted = backends_of_each(backends, [network.kind for network in networks])
+    dataset, networks = _lines_of_all(context, sources, networks, dataset_source, seed=seed)
+    comparisons = []
     with ExitStack() as stack:
-        drivers = {}
-        if "rtl" in driven:
-            from foldline.console.progress import waiting
+        cluster = opened_cluster(stack, scheduler)
+        for network, own in zip(networks, wanted, strict=True):
+            with ExitStack() as board:
+                of_network = [name for name in driven if name in own]
+                drivers = _opened_drivers(board, network.design, of_network, device=device, **loaded)
+                comparisons.append(
+                    compare(
+                        network.design,
+                        dataset.validation,
+                        checkpoint=network.checkpoint,
+                        backends=own,
+                        **drivers,
+                        ignore_limits=ignore_limits,
+                        threads=threads,
+                        cluster=cluster,
+                        progress=_progress(),
+                    )
+                )
+    names = [network.name for network in networks]
+    output = _print_json if as_json else _show
+    output(sources, names, comparisons, data=dataset.name, per_line=per_line, most_confusions=confusions)
+    failures = [(source, failure(one)) for source, one in zip(sources, comparisons, strict=True)]
+    wrong = [f"{source}: {why}" if len(sources) > 1 else why for source, why in failures if why is not None]
+    if wrong:
+        raise click.ClickException(" ".join(wrong))
 
-            with waiting("building the RTL simulation"):
-                drivers["rtl"] = stack.enter_context(open_driver(design, device="rtl"))
-        if "board" in driven:
-            drivers["board"] = stack.enter_context(open_driver(design, device=device, **loaded))
-            for note in drivers["board"].notes:
-                echo(note, err=True)
-        comparison = compare(
-            design,
-            dataset.validation,
-            checkpoint=network.checkpoint,
-            backends=backends,
-            **drivers,
-            ignore_limits=ignore_limits,
-            threads=threads,
-            cluster=opened_cluster(stack, scheduler),
-            progress=_progress(),
+
+def _opened_networks(sources, alphabet: Path | None, dataset_source: dict[str, object]) -> list:
+    """The networks; stderr gets the notes on each."""
+    from foldline.datasets import alphabet_source
+    from foldline.networks import open_network
+
+    networks = []
+    for source in sources:
+        network = open_network(source, alphabet=alphabet_source(alphabet, **dataset_source))
+        require_same_alphabet(source, network.alphabet, alphabet)
+        networks.append(network)
+    return networks
+
+
+def _lines_of_all(context: click.Context, sources, networks, dataset_source, *, seed: int) -> tuple:
+    """The lines, in the form of the networks' texts, and the networks; stderr gets notes.
+
+    :raises ConfigError: networks that were trained on different lines, or texts of different forms.
+    """
+    from datapath.errors import ConfigError
+    from foldline.datasets import lines_for
+    from foldline.networks import shared_lines
+
+    several = len(networks) > 1
+    by_path = {str(source): network for source, network in zip(sources, networks, strict=True)}
+    named = any(name in given_options(context) for name in (*dataset_source, "seed"))
+    trained = None if several and named else shared_lines(by_path)
+    of = "the networks" if several else sources[0]
+    dataset = validation_lines(context, dataset_source, trained, of=of, seed=seed)
+    prepared = [lines_for(dataset, network) for network in networks]
+    forms = {one.form: str(source) for (one, _, _), source in zip(prepared, sources, strict=True)}
+    if len(forms) > 1:
+        raise ConfigError(
+            f"{' and '.join(forms.values())} were trained on texts of different forms; name one form for all with "
+            "--normalisation or --bidi."
         )
-    experiment = str(design.experiment)
-    if as_json:
-        found = json_of(comparison, experiment=experiment, data=dataset.name, per_line=per_line)
-        echo(json_line(found))
-    else:
-        lines = counted(len(comparison.lines), "validation line")
-        _show(comparison, title=f"{experiment} on {lines} of {dataset.name}", per_line=per_line)
-    wrong = failure(comparison)
-    if wrong is not None:
-        raise click.ClickException(wrong)
+    messages = [*dataset.problems]
+    for source, network, (_, _, notes) in zip(sources, networks, prepared, strict=True):
+        messages += [f"{source}: {note}" if several else note for note in (*network.notes, *notes)]
+    for message in messages:
+        echo(message, err=True)
+    return prepared[0][0], [network for _, network, _ in prepared]
 
 
-def _require_used(context: click.Context, *, driven: list[str], ignore_limits: bool) -> None:
+def _require_used(context: click.Context, *, driven: list[str], ignore_limits: bool, several: bool) -> None:
     """Refuse options that would have no effect, or contradict each other."""
+    if several and "bitstream" in given_options(context):
+        raise click.UsageError("--bitstream holds one design; compare its network alone.")
     given = [f"--{name}" for name in ("device", "bitstream", "manifest", "kernel") if name in given_options(context)]
     if given and "board" not in driven:
         raise click.UsageError(f"{', '.join(given)} needs the backend board in --backends.")
@@ -130,6 +171,25 @@ def _require_used(context: click.Context, *, driven: list[str], ignore_limits: b
         raise click.UsageError(
             f"--ignore-limits and the backend {driven[-1]} exclude each other: no board takes such a line."
         )
+
+
+def _opened_drivers(stack: ExitStack, design, driven: list[str], *, device: str, **loaded: object) -> dict[str, object]:
+    """The drivers of `rtl` and `board`, open within `stack`; stderr gets the notes on a board."""
+    if not driven:
+        return {}
+    from foldline.hardware.board import open_driver
+
+    drivers = {}
+    if "rtl" in driven:
+        from foldline.console.progress import waiting
+
+        with waiting("building the RTL simulation"):
+            drivers["rtl"] = stack.enter_context(open_driver(design, device="rtl"))
+    if "board" in driven:
+        drivers["board"] = stack.enter_context(open_driver(design, device=device, **loaded))
+        for note in drivers["board"].notes:
+            echo(note, err=True)
+    return drivers
 
 
 def _progress():
@@ -143,20 +203,42 @@ def _progress():
     return counting
 
 
-def _show(comparison, *, title: str, per_line: bool) -> None:
-    """Print a comparison; without rich, as on a board, in plain text."""
+def _print_json(sources, names, comparisons, *, data: str, per_line: bool, most_confusions: int) -> None:
+    from foldline.compare.paired import on_shared_lines, rated_results
+    from foldline.compare.tables import as_json
+
+    options = {"data": data, "per_line": per_line, "most_confusions": most_confusions}
+    if len(comparisons) == 1:
+        echo(json_line(as_json(comparisons[0], experiment=names[0], **options)))
+        return
+    shared = on_shared_lines(comparisons)
+    rated = rated_results(shared)
+    found = [
+        {
+            "source": str(source),
+            **as_json(one, experiment=name, rated=[row for row in rated if row.network == number], **options),
+        }
+        for number, (source, name, one) in enumerate(zip(sources, names, shared, strict=True))
+    ]
+    echo(json_line({"data": data, "networks": found}))
+
+
+def _show(sources, names, comparisons, *, data: str, per_line: bool, most_confusions: int) -> None:
+    """Print comparisons; without rich, as on a board, in plain text."""
+    from foldline.compare.paired import on_shared_lines
+    from foldline.console.text import counted
+
+    shared = comparisons if len(comparisons) == 1 else on_shared_lines(comparisons)
+    lines = f"{counted(len(shared[0].lines), 'validation line')} of {data}"
+    title = f"{names[0]} on {lines}" if len(shared) == 1 else f"{len(shared)} networks on {lines}"
     try:
-        from foldline.console.terminal import show_comparison, show_line, table_console
+        from foldline.console import terminal
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "rich":
             raise
-        from foldline.compare.tables import plain_report
+        from foldline.compare.tables import plain_output
 
-        for text in plain_report(comparison, title=title, per_line=per_line):
+        for text in plain_output(sources, shared, title=title, per_line=per_line, most_confusions=most_confusions):
             echo(text)
         return
-    console = table_console()
-    if per_line:
-        for index in range(len(comparison.lines)):
-            show_line(console, comparison, index, scan=False)
-    show_comparison(console, comparison, title=title)
+    terminal.show_networks(sources, shared, title=title, per_line=per_line, most_confusions=most_confusions)

@@ -209,7 +209,7 @@ def _require_own(alphabet: Path | None, network: Network) -> None:
     """Refuse to write over another alphabet, which was perhaps meant to be read."""
     from foldline.datasets import read_alphabet
 
-    if alphabet is not None and alphabet.is_file() and read_alphabet(alphabet) != network.design.alphabet:
+    if alphabet is not None and alphabet.is_file() and read_alphabet(alphabet) != network.alphabet:
         raise click.UsageError(
             f"--alphabet {alphabet} exists and holds another alphabet than the network, which has its own; name another file."
         )

@@ -211,9 +211,10 @@ def opened_design(path: Path) -> Design:
     from foldline.networks import open_network
 
     network = open_network(path)
+    design = network.require_design()
     for note in network.notes:
         echo(note, err=True)
-    return network.design
+    return design
 
 
 alphabet_option = option_group("Alphabet")(
@@ -250,7 +251,7 @@ def parse_backends(context: click.Context, parameter: click.Parameter, value: st
     """The backends that a comma-separated list names: a callback of `--backends`."""
     if value is None:
         return None
-    from foldline.compare.comparison import BACKENDS
+    from foldline.compare.backends import BACKENDS
 
     names = tuple(name.strip() for name in value.split(","))
     for name in (name for name in names if name not in BACKENDS):

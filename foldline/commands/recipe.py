@@ -1,4 +1,4 @@
-"""`foldline recipe`: all training runs from a float network to the design for the board."""
+"""`foldline recipe`: all training runs that lead to the design for the board, or to a float network trained alike."""
 
 from __future__ import annotations
 
@@ -83,8 +83,9 @@ def command(
     """Train a network for the board in three stages, and write its design.
 
     The stages: float; the recurrent layer in the overlay's arithmetic; batch norm fused into the FC layer and everything
-    in the overlay's arithmetic. Each is a run of its own in the recipe's folder. -p, or else QLSTM128_W2B8A4I8_FC_W8B8,
-    has the hyperparameters of the last stage. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
+    in the overlay's arithmetic. With neuron_type LSTM (preset LSTM128_W32B32A32I32_FC_W32B32) all are float: a network to
+    compare those for the board with. Each is a run in the recipe's folder. -p, or else QLSTM128_W2B8A4I8_FC_W8B8, has the
+    hyperparameters of the last stage. Ctrl-C ends the recipe after the current batch; -i FOLDER resumes it.
     """
     from foldline.console.terminal import show_comparison, table_console
     from foldline.console.training import showing
@@ -132,14 +133,14 @@ def command(
             command=command_line(),
             author=author,
         )
-    if result.design is None:
+    if result.network is None:
         raise Stopped(f"Stopped. Resume with: {resuming_command(context, result.folder)}")
     show_comparison(
         table_console(),
         result.comparison,
         title=f"{len(result.comparison.lines)} validation lines of {dataset.name}",
     )
-    echo(f"The design: {result.design}")
+    echo(f"The {'design' if result.design else 'float network'}: {result.network}")
 
 
 def _lines_of(folder: Path) -> DataRecord | None:

@@ -1,4 +1,4 @@
-"""Error rates of one network on the same lines: float, quantized, simulated, as the accelerator's C++ and RTL, on a board.
+"""Error rates of one network on the same lines: in PyTorch, simulated, as the accelerator's C++ and RTL, on a board.
 
 What only one backend needs (torch, numba, a compiler, pynq) is imported where that backend computes, so that a board needs
 only what its own backend does.
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from datapath.design import Design
 from datapath.error_rates import ErrorRates, error_rates
 from datapath.errors import ConfigError, DataError, FoldlineError, LimitError
-from datapath.quoting import quoted
 from datapath.text_form import AS_WRITTEN, TextForm
 from foldline.batch.board_runs import read_inputs
 from foldline.batch.inputs import LineInput
@@ -30,6 +29,7 @@ from foldline.compare.agreement import (
     agreement,
     lines_text,
 )
+from foldline.compare.backends import CTC, DRIVEN, FLOAT, FLOAT_ACTIVATIONS, OVERLAY, TITLES, TORCH, check_backends
 from foldline.compare.boards import BoardRun, all_on_board, board_run
 from foldline.differences import Verified
 from train.data.dataset import Line
@@ -40,25 +40,6 @@ if TYPE_CHECKING:
     from foldline.batch.results import SimulatedLine
     from overlay_driver import BoardResult, Driver, SerialDriver
     from train.checkpoint import Checkpoint
-
-CTC, OVERLAY = "greedy CTC", "overlay labels"
-
-FLOAT, QUANTIZED = "float", "quantized"
-TORCH = (FLOAT, QUANTIZED)
-BACKENDS = (*TORCH, *BIT_EXACT_BACKENDS)
-"""All backends, from training to the board."""
-
-DRIVEN = (RTL, BOARD)
-"""Backends that compute lines through the driver of a board."""
-
-TITLES = {
-    FLOAT: "float PyTorch",
-    QUANTIZED: "quantized PyTorch",
-    SIMULATED: "simulated hardware",
-    CSIM: "C simulation",
-    RTL: "RTL simulation",
-    BOARD: "board",
-}
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows progress: given a title, a context whose value is called with (lines done, lines in all)."""
@@ -111,37 +92,8 @@ class Comparison:
     board: BoardRun | None = None
 
 
-def check_backends(
-    backends: Iterable[str] | None, *, has_checkpoint: bool, ignore_limits: bool = False
-) -> tuple[str, ...]:
-    """The backends to compute, in the order of `BACKENDS`; see `compare`.
-
-    :param has_checkpoint: whether PyTorch's backends can be computed.
-    :raises ConfigError: no backend, an unknown one, or one that cannot be computed.
-    """
-    if backends is None:
-        return (*TORCH, SIMULATED) if has_checkpoint else (SIMULATED,)
-    asked = tuple(backends)
-    wanted = tuple(backend for backend in BACKENDS if backend in asked)
-    unknown = [backend for backend in asked if backend not in BACKENDS]
-    if unknown or not wanted:
-        wrong = f"has {quoted(unknown[0])}" if unknown else "is empty"
-        raise ConfigError(f"backends {wrong}; allowed are {', '.join(BACKENDS)}.")
-    torch = [backend for backend in TORCH if backend in wanted]
-    if torch and not has_checkpoint:
-        raise ConfigError(
-            f"backends has {' and '.join(torch)}, which PyTorch computes from a checkpoint; a design holds the integers "
-            "alone."
-        )
-    if ignore_limits and (driven := [backend for backend in DRIVEN if backend in wanted]):
-        raise ConfigError(
-            f"ignore_limits and the backend {driven[0]} exclude each other: no board takes a line that exceeds its limits."
-        )
-    return wanted
-
-
 def compare(
-    design: Design,
+    design: Design | None,
     lines: Sequence[Line],
     *,
     checkpoint: Checkpoint | None = None,
@@ -155,16 +107,16 @@ def compare(
     cluster: Cluster | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Error rates of a design on lines, backend by backend, and whether the bit-exact backends agree.
+    """Error rates of a network on lines, backend by backend, and whether the bit-exact backends agree.
 
     The simulator always runs, unless `board` is the only backend: it finds the lines that exceed a limit, and C simulation,
-    RTL and board are compared with it even where `simulated` is not in `backends`.
+    RTL and board are compared with it even where `simulated` is not in `backends`. A float network has no limits.
 
-    :param design: the network.
+    :param design: the network; None for the float network of `checkpoint`.
     :param lines: with references in the form of the design's texts. Lines that exceed a limit (without `ignore_limits`), fail
         on the board, or have no usable image are left out of every backend and named.
-    :param checkpoint: the one that the design was exported from, for PyTorch's backends.
-    :param backends: some of `BACKENDS`; None for `float`, `quantized` (both of a checkpoint) and `simulated`.
+    :param checkpoint: the one that the design was exported from, for PyTorch's backends; or of a float network.
+    :param backends: see `foldline.compare.backends.check_backends`.
     :param board: the open driver of the backend `board`.
     :param rtl: the open driver of the backend `rtl`: of a virtual board whose accelerator is the RTL.
     :param csim_lines: lines at most, the first ones, that the C simulation computes; None for all.
@@ -173,24 +125,22 @@ def compare(
     :param threads: threads of this machine, 1 or more; None for one per processor.
     :param cluster: connection to the workers that simulate the lines; None for this machine's threads.
     :param progress: shows the progress.
-    :raises ConfigError, DataError: see `check_backends`; no board for its backend; no line is left.
+    :raises ConfigError, DataError: see `check_backends`; neither a design nor a float network's checkpoint; no board for its
+        backend; no line is left.
     :raises ToolError: the C simulation cannot be compiled or fails, or the cluster fails.
     """
-    wanted = check_backends(backends, has_checkpoint=checkpoint is not None, ignore_limits=ignore_limits)
+    kind = {"has_checkpoint": checkpoint is not None, "is_float": design is None}
+    wanted = check_backends(backends, **kind, ignore_limits=ignore_limits)
+    showing = progress or silent
+    if design is None:
+        return _float_comparison(checkpoint, lines, showing)
     _require_drivers(wanted, {RTL: rtl, BOARD: board})
     lines, unusable = usable_lines(lines, target_height=design.inputs, what="lines")
-    rows, left_out, failed = [_Row(line) for line in lines], [], []
-    showing = progress or silent
     simulate = partial(_simulated, design, threads=threads, cluster=cluster, progress=showing)
-    if wanted != (BOARD,):
-        rows, left_out = _within_limits(rows, simulate(lines, title=TITLES[SIMULATED]), ignore_limits)
-    if BOARD in wanted:
-        rows, refused, failed = _on_board(board, rows, showing)
-        left_out += refused
-    if not rows:
-        raise DataError(_nothing_left(len(lines), left_out, failed))
+    simulated = None if wanted == (BOARD,) else simulate(lines, title=TITLES[SIMULATED])
+    rows, left_out, failed = _computable(lines, simulated, board if BOARD in wanted else None, ignore_limits, showing)
     computed: dict[str, tuple[LineResult | SimulatedLine, ...]] = {}
-    if wanted != (BOARD,):
+    if simulated is not None:
         computed[SIMULATED] = tuple(row.simulated for row in rows)
     compared = tuple(row.line for row in rows)
     if CSIM in wanted:
@@ -214,6 +164,23 @@ def compare(
         csim=_verified(design, computed[CSIM]) if CSIM in wanted else None,
         rtl=runs.get(RTL),
         board=runs.get(BOARD),
+    )
+
+
+def _float_comparison(checkpoint: Checkpoint | None, lines: Sequence[Line], progress: Progress) -> Comparison:
+    """The comparison of a float network."""
+    if checkpoint is None or not checkpoint.hyperparameters.is_float:
+        raise ConfigError(
+            "design is None, and checkpoint is not that of a float network; only such a one has no design."
+        )
+    lines, unusable = usable_lines(lines, target_height=checkpoint.hyperparameters.target_height, what="lines")
+    return Comparison(
+        results=tuple(_torch_results(checkpoint, lines, (FLOAT,), progress)),
+        lines=tuple(lines),
+        left_out=(),
+        exceeding=0,
+        unusable=unusable,
+        form=TextForm.of(checkpoint.provenance),
     )
 
 
@@ -273,6 +240,28 @@ def _simulated(
                 raise result
             done(number, len(lines))
             yield result
+
+
+def _computable(
+    lines: Sequence[Line],
+    simulated: Iterator[SimulatedLine] | None,
+    board: Driver | SerialDriver | None,
+    ignore_limits: bool,
+    progress: Progress,
+) -> tuple[list[_Row], list[str], list[str]]:
+    """The lines that all backends can compute, those that exceed a limit, and those that failed on the board.
+
+    :raises DataError: no line is left.
+    """
+    rows, left_out, failed = [_Row(line) for line in lines], [], []
+    if simulated is not None:
+        rows, left_out = _within_limits(rows, simulated, ignore_limits)
+    if board is not None:
+        rows, refused, failed = _on_board(board, rows, progress)
+        left_out += refused
+    if not rows:
+        raise DataError(_nothing_left(len(lines), left_out, failed))
+    return rows, left_out, failed
 
 
 def _within_limits(
@@ -341,14 +330,15 @@ def _result(
 def _torch_results(
     checkpoint: Checkpoint | None, lines: Sequence[Line], wanted: Collection[str], progress: Progress
 ) -> Iterator[BackendResult]:
-    """Results of PyTorch's backends by greedy CTC; those of quantized also by the overlay's rule."""
+    """Results of PyTorch's backends by greedy CTC; those of float and quantized also by the overlay's rule."""
     references = [line.text for line in lines]
-    for name in (backend for backend in TORCH if backend in wanted):
+    for name in (backend for backend in (FLOAT, *TORCH) if backend in wanted):
         from train.evaluation import evaluate_checkpoint
         from train.model import Arithmetic
 
+        arithmetic = Arithmetic.FLOAT_ACTIVATIONS if name == FLOAT_ACTIVATIONS else Arithmetic.QUANTIZED
         with progress(TITLES[name]):
-            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=Arithmetic[name.upper()])
+            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic)
         yield _result(name, CTC, evaluation.texts, references)
-        if name == QUANTIZED:
+        if name != FLOAT_ACTIVATIONS:
             yield _result(name, OVERLAY, evaluation.overlay_texts, references)

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 
+from datapath.quoting import displayed
 from datapath.text_form import TextForm
 from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, Agreement
 from foldline.compare.boards import BoardRun
-from foldline.compare.comparison import CTC, OVERLAY, BackendResult, Comparison
+from foldline.compare.comparison import BackendResult, Comparison
+from foldline.compare.paired import RatedResult, by_decoder, main_result, rated_results
 from foldline.console.text import counted, plain_table
+from foldline.evidence import Confusion, Interval, confusions
 from train.data.dataset import Line
 
-HEADINGS = ("backend", "labels by", "CER %", "WER %", "CER % per line", "WER % per line", "exact")
+HEADINGS = ("backend", "labels by", "CER %", "95 %", "WER %", "CER % per line", "WER % per line", "exact")
 TEXT_COLUMNS = 2
 """The first columns are text, to the left; the others are numbers, to the right."""
 
+SIDE_BY_SIDE = ("", "backend", "labels by", "CER %", "95 %", "WER %", "exact", "CER - 1", "95 %")
+"""Headings of several networks; ``CER - 1``: percentage points, minus the CER of the first network."""
 
-def table_row(result: BackendResult) -> tuple[str, ...]:
+RATES = (
+    "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines. 95 %: bootstrap interval "
+    "of the CER over lines."
+)
+PAIRED = "CER - 1: minus the CER of network 1 on the same lines, with the interval of the paired bootstrap."
+
+LOST, SPACE = "nothing", "\u2423"
+"""How a character that is missing, and a space, are shown among confusions."""
+
+
+def table_row(rated: RatedResult) -> tuple[str, ...]:
     """One backend, under `HEADINGS`."""
-    rates = result.rates
+    rates = rated.result.rates
     return (
-        result.title,
-        result.decoding,
+        rated.result.title,
+        rated.result.decoding,
         f"{rates.cer:.2f}",
+        _text(rated.cer_interval),
         f"{rates.wer:.1f}",
         f"{rates.cer_per_line:.2f}",
         f"{rates.wer_per_line:.1f}",
@@ -33,18 +48,76 @@ def table_row(result: BackendResult) -> tuple[str, ...]:
     )
 
 
-def by_decoder(results: Iterable[BackendResult]) -> list[list[BackendResult]]:
-    """Results in groups: those by greedy CTC, then those by overlay labels, each in their order.
+def side_by_side_row(rated: RatedResult, *, lines: int) -> tuple[str, ...]:
+    """One backend of one of several networks, under `SIDE_BY_SIDE`.
 
-    :param results: of a comparison.
+    :param rated: the backend's result.
+    :param lines: that the networks are compared on.
     """
-    groups = [[one for one in results if one.decoding == decoder] for decoder in (CTC, OVERLAY)]
-    return [group for group in groups if group]
+    rates, difference = rated.result.rates, rated.difference
+    return (
+        str(rated.network + 1),
+        *table_row(rated)[:5],
+        str(rates.exact) if rates.lines == lines else f"{rates.exact} of {rates.lines}",
+        "" if difference is None else f"{difference.points:+.2f}",
+        "" if difference is None else _text(difference.interval),
+    )
+
+
+def _text(interval: Interval | None) -> str:
+    return "" if interval is None else interval.text()
+
+
+def confusion_rows(comparison: Comparison, most: int) -> list[tuple[str, str, str]]:
+    """The most frequent confusions of a network's `main_result`: number, what was expected, what was read.
+
+    :param comparison: of the network.
+    :param most: rows at most.
+    """
+
+    def shown(character: str) -> str:
+        return SPACE if character == " " else displayed(character) or LOST
+
+    return [(str(one.count), shown(one.expected), shown(one.read)) for one in _confusions(comparison)[:most]]
+
+
+def _confusions(comparison: Comparison) -> list[Confusion]:
+    texts = main_result(comparison).texts
+    return confusions([line.text for line in comparison.lines[: len(texts)]], texts)
+
+
+def confusions_title(comparison: Comparison, most: int) -> str:
+    """What `confusion_rows` are of: how many of all errors, and which result.
+
+    :param comparison: of the network.
+    :param most: rows at most.
+    """
+    found, result = _confusions(comparison), main_result(comparison)
+    shown, every = sum(one.count for one in found[:most]), sum(one.count for one in found)
+    return f"{shown} of {counted(every, 'error')}, {result.title} by {result.decoding}: number, expected, read"
+
+
+def notes_side_by_side(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """What stands below the table of several networks.
+
+    :param comparisons: of each.
+    """
+    yield RATES
+    yield PAIRED
+    for number, one in enumerate(comparisons, start=1):
+        for note in tuple(notes(replace(one, left_out=(), failed=(), unusable=())))[1:]:
+            yield f"{number}: {note}"
+    for what, verb in (("left_out", "exceed"), ("failed", "failed on")):
+        found = [line for one in comparisons for line in getattr(one, what)]
+        if found:
+            yield f"Left out of all networks, as they {verb} the accelerator of one:"
+            yield from (f"  {line}" for line in grouped(tuple(dict.fromkeys(found))))
+    yield from dict.fromkeys(message for one in comparisons for message in one.unusable)
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
     """What stands below the table: times, agreement, and which lines are not in it."""
-    yield "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+    yield RATES
     if comparison.form.in_picture_order:
         yield "Texts were compared in the order of the picture, from left to right, as the network reads."
     for run in (comparison.rtl, comparison.board):
@@ -100,15 +173,50 @@ def line_rows(line: Line, results: Sequence[BackendResult], index: int, form: Te
 
 
 def plain_report(comparison: Comparison, *, title: str, per_line: bool) -> Iterator[str]:
-    """The whole comparison in plain lines of text."""
-    for index, line in enumerate(comparison.lines if per_line else ()):
+    """The whole comparison of a network in plain lines of text."""
+    yield from _plain_lines(comparison) if per_line else ()
+    yield title
+    yield from plain_table([HEADINGS, *map(table_row, rated_results([comparison]))], text_columns=TEXT_COLUMNS)
+    yield from notes(comparison)
+
+
+def _plain_lines(comparison: Comparison) -> Iterator[str]:
+    for index, line in enumerate(comparison.lines):
         yield line.name
         yield from line_rows(line, comparison.results, index, comparison.form)
+
+
+def plain_output(
+    names: Sequence[object], comparisons: Sequence[Comparison], *, title: str, per_line: bool, most_confusions: int
+) -> Iterator[str]:
+    """One network or several, and their confusions, in plain lines of text.
+
+    :param names: of the networks.
+    :param comparisons: of each, on the same lines.
+    :param title: of the table.
+    :param per_line: whether each line comes with what was read.
+    :param most_confusions: confusions of each network at most.
+    """
+    if len(comparisons) == 1:
+        yield from plain_report(comparisons[0], title=title, per_line=per_line)
+    else:
+        for number, one in enumerate(comparisons if per_line else (), start=1):
+            yield f"{number}: {names[number - 1]}"
+            yield from _plain_lines(one)
+        yield from plain_side_by_side(names, comparisons, title=title)
+    for name, one in zip(names, comparisons, strict=True) if most_confusions else ():
+        yield f"{name}: {confusions_title(one, most_confusions)}"
+        yield from plain_table(confusion_rows(one, most_confusions), text_columns=0, headed=False)
+
+
+def plain_side_by_side(names: Sequence[object], comparisons: Sequence[Comparison], *, title: str) -> Iterator[str]:
+    """Several networks in plain lines of text."""
     yield title
-    yield from plain_table(
-        [HEADINGS, *map(table_row, chain(*by_decoder(comparison.results)))], text_columns=TEXT_COLUMNS
-    )
-    yield from notes(comparison)
+    yield from (f"{number}: {name}" for number, name in enumerate(names, start=1))
+    lines = len(comparisons[0].lines)
+    rows = [side_by_side_row(one, lines=lines) for one in rated_results(comparisons)]
+    yield from plain_table([SIDE_BY_SIDE, *rows], text_columns=TEXT_COLUMNS + 1)
+    yield from notes_side_by_side(comparisons)
 
 
 def failure(comparison: Comparison) -> str | None:
@@ -122,10 +230,18 @@ def failure(comparison: Comparison) -> str | None:
     return " ".join(messages) or None
 
 
-def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: bool) -> dict:
-    """The comparison as an object of JSON.
+def as_json(
+    comparison: Comparison,
+    *,
+    experiment: str,
+    data: str,
+    per_line: bool,
+    most_confusions: int = 0,
+    rated: Sequence[RatedResult] | None = None,
+) -> dict:
+    """The comparison of a network as an object of JSON.
 
-    Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits" the number of
+    `rated` are its results beside those of other networks; None for a network alone. Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits" the number of
     lines that exceed a limit. Times are modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
     """
     agreed, earlier = comparison.agreement, {"backends": "levels", "mismatch": "apart"}
@@ -136,9 +252,9 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
         "left_out": list(comparison.left_out),
         "failed": list(comparison.failed),
         "unusable": list(comparison.unusable),
-        "levels": [
-            {"level": result.name, "labels": result.decoding, **asdict(result.rates)} for result in comparison.results
-        ],
+        "levels": [_level_json(one) for one in rated_results([comparison])]
+        if rated is None
+        else [*map(_level_json, rated)],
         "compared": list(agreed.backends) if agreed else [],
         "disagreements": [
             {earlier.get(key, key): value for key, value in asdict(one).items()}
@@ -148,9 +264,31 @@ def as_json(comparison: Comparison, *, experiment: str, data: str, per_line: boo
     if comparison.csim is not None:
         result[CSIM] = asdict(comparison.csim)
     result |= {name: _run_json(run) for name, run in ((RTL, comparison.rtl), (BOARD, comparison.board)) if run}
+    if most_confusions:
+        result["confusions"] = [asdict(one) for one in _confusions(comparison)[:most_confusions]]
     if per_line:
         result["lines"] = [_line_json(comparison, index) for index in range(len(comparison.lines))]
     return result
+
+
+def _level_json(rated: RatedResult) -> dict:
+    result = rated.result
+    found = {"level": result.name, "labels": result.decoding, **asdict(result.rates)}
+    found |= {"cer_interval": _ends(rated.cer_interval), "wer_interval": _ends(rated.wer_interval)}
+    if rated.difference is not None:
+        found["difference"] = {
+            "network": rated.reference[0],
+            "level": rated.reference[1],
+            "points": rated.difference.points,
+            "interval": _ends(rated.difference.interval),
+            "p_value": rated.difference.p_value,
+            "significant": rated.difference.significant,
+        }
+    return found
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
 
 
 def _run_json(run: BoardRun) -> dict:

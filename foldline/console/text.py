@@ -21,8 +21,8 @@ def now() -> str:
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int) -> Iterator[str]:
-    """A table as lines of text, its first row underlined; the first `text_columns` columns are aligned left, others right."""
+def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int, headed: bool = True) -> Iterator[str]:
+    """A table as lines of text, its first row underlined if it is `headed`; the first `text_columns` columns are aligned left, others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = (
@@ -30,5 +30,5 @@ def plain_table(rows: Sequence[Sequence[str]], *, text_columns: int) -> Iterator
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(cells).rstrip()
-        if number == 0:
+        if headed and number == 0:
             yield "  ".join("-" * width for width in widths)

@@ -10,14 +10,15 @@ import numpy as np
 
 from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
-from foldline.compare.comparison import CTC, FLOAT, OVERLAY, QUANTIZED, TITLES, BackendResult, Comparison
+from foldline.compare.backends import CTC, FLOAT_ACTIVATIONS, OVERLAY, QUANTIZED, TITLES
+from foldline.compare.comparison import BackendResult, Comparison
 from foldline.compare.tables import agreement_notes, failure, notes
 from foldline.evidence import Confusion, Difference, Interval, LineErrors, confusions, paired_difference, rate_interval
 from foldline.report.inputs import ReportRun
 from foldline.report.lines import line_keys
 
 TABLE = (
-    *((FLOAT, CTC), (QUANTIZED, CTC), (SIMULATED, CTC)),
+    *((FLOAT_ACTIVATIONS, CTC), (QUANTIZED, CTC), (SIMULATED, CTC)),
     *((QUANTIZED, OVERLAY), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
 )
 """Backends, and how labels follow from their scores: one group per decoder, each in the order of the data flow."""

@@ -15,7 +15,8 @@ from datapath.published import COLUMNS
 from datapath.quoting import quoted
 from datapath.vivado.built_project import BuiltProject
 from foldline.compare.agreement import BOARD, SIMULATED
-from foldline.compare.comparison import OVERLAY, BackendResult, Comparison
+from foldline.compare.backends import OVERLAY
+from foldline.compare.comparison import BackendResult, Comparison
 from foldline.hardware.estimate import Estimate, estimate
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from datapath.version import TOOL
 from fixedpoint_sim import Trace, inspect_line, simulate_lines
 from fixedpoint_sim.simulator import run_in_order
 from foldline.compare.agreement import SIMULATED
-from foldline.compare.comparison import OVERLAY, Progress, silent
+from foldline.compare.backends import OVERLAY
+from foldline.compare.comparison import Progress, silent
 from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
 from foldline.inspect.report import HEADINGS, TEXT_COLUMNS
 from foldline.report import histograms

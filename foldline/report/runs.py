@@ -12,8 +12,10 @@ from pathlib import Path
 from datapath import Alphabet
 from datapath.errors import ConfigError
 from datapath.files import is_folder
+from foldline import networks
 from foldline.compare.agreement import BOARD, RTL
-from foldline.compare.comparison import TORCH, Progress, check_backends, compare
+from foldline.compare.backends import TORCH, check_backends
+from foldline.compare.comparison import Progress, compare
 from foldline.datasets import lines_for
 from foldline.networks import Network, open_network
 from foldline.report.curves import read_curves
@@ -59,16 +61,7 @@ def shared_lines(runs: Sequence[OpenedRun]) -> DataRecord | None:
     :param runs: of a report.
     :raises ConfigError: two were trained on different lines.
     """
-    known = [(run, run.network.checkpoint.data) for run in runs if run.network.checkpoint is not None]
-    known = [(run, data) for run, data in known if data is not None and data.options]
-    for run, data in known[1:]:
-        first, before = known[0]
-        if data.validation != before.validation:
-            raise ConfigError(
-                f"{first.name} was trained on {before.shown}, and {run.name} on {data.shown}; name the lines of the report "
-                "with --data."
-            )
-    return known[0][1] if known else None
+    return networks.shared_lines({run.name: run.network for run in runs})
 
 
 def compare_run(
@@ -139,8 +132,10 @@ def _open_run(path: Path, alphabet: Callable[[int], tuple[Alphabet, str]] | None
         in_run = path.suffix == ".pt" and (path.parent / TENSORBOARD).is_dir()
         name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
         network = open_network(path, alphabet=alphabet)
+        network.require_design()
         return OpenedRun(name=name, network=network, curves=_curves(path.parent) if in_run else ())
     network = open_network(path)
+    network.require_design()
     curves = _curves(*stage_folders(path)) if is_recipe(path) else _curves(path)
     return OpenedRun(name=path.resolve().name, network=network, curves=curves)
 

@@ -16,7 +16,7 @@ from datapath.errors import FileError
 from datapath.files import write_text
 from datapath.reading import read_text
 from foldline.compare.agreement import SIMULATED
-from foldline.compare.comparison import OVERLAY
+from foldline.compare.backends import OVERLAY
 from foldline.recipe import TrainingStage, stages_of
 from foldline.study.recipes import Recipes, TrialReporter, lock_of
 from foldline.study.result import TrialErrorRates, best_at

@@ -104,7 +104,7 @@ def test_it_ends_with_a_report_of_both_networks_and_the_training(ran):
 
 def test_its_table_has_every_backend_of_the_trained_network(ran):
     comparison = ran[0].comparison
-    assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated", "board"]
+    assert names(comparison) == ["float-activations", "quantized", "quantized", "simulated", "simulated", "board"]
     # In the overlay's arithmetic, PyTorch, the simulator and the board give equal texts for each decoding.
     texts = [result.texts for result in comparison.results]
     assert texts[1] == texts[3]
@@ -137,7 +137,7 @@ def test_without_pynq_the_board_is_skipped_with_the_reason(network, monkeypatch)
     assert messages[0].startswith(NO_COMPILER)
     missing = "skipped: pynq is not installed: pip install 'foldline[board]'."
     assert messages[1:] == [f"   RTL simulation {missing}", f"   Board {missing}"]
-    assert names(comparison) == ["float", "quantized", "quantized", "simulated", "simulated"]
+    assert names(comparison) == ["float-activations", "quantized", "quantized", "simulated", "simulated"]
 
     def broken(design, *, device):
         raise ImportError("numpy.core.multiarray failed to import.\nand more")

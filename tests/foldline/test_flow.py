@@ -77,7 +77,7 @@ def test_export_import_verify_compare(trained, data, tmp_path):
 
     result = json.loads(run("compare", trained[0], "--data", data, "--json", "--per-line").stdout)
     assert [(level["level"], level["labels"]) for level in result["levels"]] == [
-        ("float", "greedy CTC"),
+        ("float-activations", "greedy CTC"),
         ("quantized", "greedy CTC"),
         ("quantized", "overlay labels"),
         ("simulated", "greedy CTC"),
@@ -92,7 +92,15 @@ def test_export_import_verify_compare(trained, data, tmp_path):
 
 def test_the_table_shows_every_backend(trained, data):
     printed = run("compare", trained[0], "--data", data, "--per-line").stdout
-    for name in ("float", "quantized", "simulated", "overlay labels", "greedy CTC", "reference", "validation lines of"):
+    for name in (
+        "float activations",
+        "quantized",
+        "simulated",
+        "overlay labels",
+        "greedy CTC",
+        "reference",
+        "validation lines of",
+    ):
         assert name in printed
 
 

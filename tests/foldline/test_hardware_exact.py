@@ -126,7 +126,7 @@ def test_every_score_of_all_validation_lines(shared_data, path):
     assert_exact(preset(path), alphabet, lines)
 
 
-@pytest.mark.parametrize("arithmetic", [Arithmetic.FLOAT, Arithmetic.LATENT])
+@pytest.mark.parametrize("arithmetic", [Arithmetic.FLOAT_ACTIVATIONS, Arithmetic.LATENT])
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_computing_in_floating_point_leaves_the_overlays_arithmetic(path, arithmetic):
     lines = synthetic_lines()[:2]

@@ -259,7 +259,11 @@ def test_its_test_image_is_written(tar, tmp_path):
 def test_it_is_compared_and_reported(tar, tmp_path):
     result = tar(f"compare CK --data lines {LETTERS} --json")
     assert result.exit_code == 0, result.output
-    assert {one["level"] for one in json.loads(result.stdout)["levels"]} == {"float", "quantized", "simulated"}
+    assert {one["level"] for one in json.loads(result.stdout)["levels"]} == {
+        "float-activations",
+        "quantized",
+        "simulated",
+    }
     assert tar(f"report CK --data lines {LETTERS} -o report.html --lines 1 --inspect 0").exit_code == 0
 
 

@@ -154,7 +154,7 @@ def test_a_recipe_is_compared_by_its_design_with_its_checkpoint(trained, data, t
     result = run("compare", tmp_path / "recipe", "--data", data, "--json")
     assert result.stderr.splitlines()[0] == f"{tmp_path / 'recipe'}: design.npz is taken."
     assert result.stdout == run("compare", stage / "last.pt", "--data", data, "--json").stdout
-    assert '"float"' in result.stdout  # PyTorch's backends, which a design alone does not have
+    assert '"float-activations"' in result.stdout  # PyTorch's backends, which a design alone does not have
     result = run("evaluate", tmp_path / "recipe", "--data", data)
     assert result.stderr.splitlines()[0] == f"{tmp_path / 'recipe'}: 3-hardware/run-1/last.pt is taken."
 

@@ -3,7 +3,8 @@
 import pytest
 
 from datapath import Design
-from foldline.compare.comparison import OVERLAY, compare
+from foldline.compare.backends import OVERLAY
+from foldline.compare.comparison import compare
 from foldline.golden import DEFAULT_FOLDER
 from foldline.recipe import error_rates_note
 from tests.golden_data import REPOSITORY

@@ -8,7 +8,8 @@ from rich.console import Console
 from torch.utils.tensorboard import SummaryWriter
 
 from datapath import ErrorRates
-from foldline.compare.comparison import CTC, OVERLAY, BackendResult
+from foldline.compare.backends import CTC, OVERLAY
+from foldline.compare.comparison import BackendResult
 from foldline.compare.tables import by_decoder
 from foldline.console.progress import bars_on
 from foldline.console.projection import Projection, duration
@@ -88,10 +89,16 @@ def test_the_line_of_an_epoch_has_a_group_per_decoder_and_a_star_where_the_run_s
 
 
 def test_results_are_grouped_by_decoder_in_their_order():
-    names = [("float", CTC), ("quantized", CTC), ("quantized", OVERLAY), ("simulated", CTC), ("simulated", OVERLAY)]
+    names = [
+        ("float-activations", CTC),
+        ("quantized", CTC),
+        ("quantized", OVERLAY),
+        ("simulated", CTC),
+        ("simulated", OVERLAY),
+    ]
     results = [BackendResult(name=n, decoding=d, texts=(), rates=GREEDY, title=n) for n, d in names]
     assert [[(one.name, one.decoding) for one in group] for group in by_decoder(results)] == [
-        [("float", CTC), ("quantized", CTC), ("simulated", CTC)],
+        [("float-activations", CTC), ("quantized", CTC), ("simulated", CTC)],
         [("quantized", OVERLAY), ("simulated", OVERLAY)],
     ]
     assert by_decoder(results[:1]) == [results[:1]]

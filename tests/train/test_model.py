@@ -117,7 +117,7 @@ def test_float_arithmetic_keeps_the_trained_fixed_point_weights():
             parameter.copy_(point(parameter))
         plain.fc.weight.copy_(quantized.fc.quantize_weight(plain.fc.weight))
         plain.fc.bias.copy_(quantized.fc.quantize_bias(plain.fc.bias))
-    with quantized.computing_in(Arithmetic.FLOAT):
+    with quantized.computing_in(Arithmetic.FLOAT_ACTIVATIONS):
         assert torch.equal(quantized(*batch_of(3)), plain(*batch_of(3)))
 
 

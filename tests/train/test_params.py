@@ -41,3 +41,16 @@ def test_a_preset_is_found_by_its_file_name(tmp_path):
     own = tmp_path / preset.name
     own.write_text("{}")
     assert params.find(own) == own
+
+
+def test_the_float_preset_differs_from_w2a4_in_arithmetic_alone():
+    """So that a float network is trained like a quantized one, and only its arithmetic is compared."""
+    names = ("LSTM128_W32B32A32I32_FC_W32B32", "QLSTM128_W2B8A4I8_FC_W8B8")
+    in_float, quantized = (Hyperparameters.from_json(params.find(Path(name))) for name in names)
+    assert str(in_float.experiment_name()) == names[0]
+    assert in_float.is_float and not quantized.is_float
+    one, other = in_float.to_dict(), quantized.to_dict()
+    differing = {name for name in one if one[name] != other[name]}
+    assert {name for name in differing if not name.endswith(("_bit_width", "_quantization"))} == {
+        *("neuron_type", "forward_arithmetic", "prefused_bn_fc"),
+    }

@@ -406,7 +406,11 @@ def test_one_checkpoint_is_judged_in_fixed_and_in_floating_point():
     last.model["fc.bias"].copy_(torch.tensor([0.0, 0.991, 0.992, 0.0, 0.0]))
     lines = tiny.dataset().validation
     first, second = last.alphabet.symbols[1:3]
-    for arithmetic, read in ((Arithmetic.QUANTIZED, first), (Arithmetic.FLOAT, first), (Arithmetic.LATENT, second)):
+    for arithmetic, read in (
+        (Arithmetic.QUANTIZED, first),
+        (Arithmetic.FLOAT_ACTIVATIONS, first),
+        (Arithmetic.LATENT, second),
+    ):
         assert evaluate_checkpoint(last, lines, arithmetic=arithmetic).texts == (read,) * 3
 
 

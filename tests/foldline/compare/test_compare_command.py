@@ -14,7 +14,9 @@ import pytest
 from datapath import Limits
 from datapath.errors import BoardError
 from datapath.manifest import Kernel
-from foldline.compare.comparison import BACKENDS, compare
+from foldline.compare.backends import BACKENDS
+from foldline.compare.comparison import compare
+from foldline.compare.paired import rated_results
 from foldline.compare.tables import HEADINGS, TEXT_COLUMNS, as_json, plain_report, table_row
 from foldline.console.text import plain_table
 from foldline.hardware import board as board_module
@@ -29,7 +31,10 @@ from train.data.dataset import write_dataset
 run = partial(command_line.run, "compare")
 
 
-RATES = "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines."
+RATES = (
+    "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines. 95 %: bootstrap interval "
+    "of the CER over lines."
+)
 
 UNREADABLE = (
     "1 of 3 validation lines hold characters that the network has no class for: U+0020 SPACE once. At best the CER on the "
@@ -94,9 +99,9 @@ def test_options_that_have_no_effect_or_contradict_are_refused(saved, data, open
 
 
 def test_a_design_has_no_pytorch_backends_and_no_board_is_opened_for_them(saved, data, opened):
-    result = run(saved, "--data", data, "--backends", "board,float")
+    result = run(saved, "--data", data, "--backends", "board,float-activations")
     assert result.exit_code == 1
-    assert re.fullmatch("Error: backends has float, .* checkpoint.*\n", result.stderr)
+    assert re.fullmatch("Error: backends has float-activations, .* checkpoint.*\n", result.stderr)
     assert opened.options is None
 
 
@@ -125,8 +130,8 @@ def test_backends_in_their_order_and_that_they_agree(saved, data, opened):
     assert [line.split("│")[1].strip() for line in lines if line.startswith("│")] == [
         *("simulated hardware", "simulated hardware", "virtual board (modelled)")
     ]
-    assert lines[-5:] == [
-        RATES,
+    assert " ".join(lines[-6:-4]) == RATES
+    assert lines[-4:] == [
         "Virtual board: 3 lines, 74 columns in 18.500 ms, modelled from the cycle count at 100 MHz: 0.4 GOPS.",
         "A line takes 6.167 ms on average (modelled).",
         "simulated and board agree on all 3 lines (10 labels).",
@@ -198,22 +203,22 @@ def test_json_has_times_marks_them_as_modelled(design):
 
 def test_the_c_simulation_of_fewer_lines_leaves_the_others_open(csim_builds, csim_design):
     lines = tiny.dataset().validation
-    comparison = compare(csim_design, lines, backends=BACKENDS[2:4], csim_lines=1)
+    comparison = compare(csim_design, lines, backends=BACKENDS[3:5], csim_lines=1)
     found = as_json(comparison, experiment="e", data="d", per_line=True)
     # 24 columns: 2 directions of 4 units, and 5 classes.
     assert found["csim"] == {"lines": 1, "columns": 24, "hidden_words": 192, "scores": 120, "labels": 2}
     assert [line["texts"][2] for line in found["lines"]] == ["cc", None, None]
     report = list(plain_report(comparison, title="t", per_line=True))
     assert sum(row.startswith("C simulation (first line), overlay labels ") for row in report) == 1
-    assert table_row(comparison.results[2])[-1] == "0 of 1"
+    assert table_row(rated_results([comparison])[2])[-1] == "0 of 1"
 
 
 def test_a_plain_table_is_aligned():
-    row = ("board", "overlay labels", "0.08", "10.4", "0.1", "0.2", "97 of 99")
+    row = ("board", "overlay labels", "0.08", "0.00 to 0.20", "10.4", "0.1", "0.2", "97 of 99")
     assert list(plain_table([HEADINGS, row], text_columns=TEXT_COLUMNS)) == [
-        "backend  labels by       CER %  WER %  CER % per line  WER % per line     exact",
-        "-------  --------------  -----  -----  --------------  --------------  --------",
-        "board    overlay labels   0.08   10.4             0.1             0.2  97 of 99",
+        "backend  labels by       CER %          95 %  WER %  CER % per line  WER % per line     exact",
+        "-------  --------------  -----  ------------  -----  --------------  --------------  --------",
+        "board    overlay labels   0.08  0.00 to 0.20   10.4             0.1             0.2  97 of 99",
     ]
 
 
@@ -302,9 +307,9 @@ def test_on_a_board_that_has_neither_torch_nor_numba_nor_rich(saved, data):
         "reference              cb",
         "board, overlay labels  b  (differs)",
         "QLSTM4_W8B8A4I8_FC_W8B8 on 3 validation lines of tiny",
-        "backend  labels by       CER %  WER %  CER % per line  WER % per line   exact",
-        "-------  --------------  -----  -----  --------------  --------------  ------",
-        "board    overlay labels  77.78  100.0           61.67           100.0  0 of 3",
+        "backend  labels by       CER %             95 %  WER %  CER % per line  WER % per line   exact",
+        "-------  --------------  -----  ---------------  -----  --------------  --------------  ------",
+        "board    overlay labels  77.78  50.00 to 100.00  100.0           61.67           100.0  0 of 3",
         RATES,
         "Board: 3 lines, 74 columns in 9.250 ms, measured at 100 MHz: 0.0 GOPS.",
         "A line takes 3.083 ms on average.",
@@ -361,3 +366,36 @@ def test_no_rate_of_a_board_that_goes_wrong_is_printed(design, data, tmp_path, m
     assert (result.exit_code, result.stdout) == (1, "")
     assert "None of 3 lines could be computed on the board; the first: " in result.stderr
     assert "The result is not reliable: 3 lines were computed after the last check that passed. " in result.stderr
+
+
+# Several networks ---------------------------------------------------------------------------------------------------
+
+
+def test_networks_are_compared_on_the_lines_that_all_can_compute(design, saved, data, tmp_path):
+    """The second design, of other weights, takes at most 30 columns: not the line of 32."""
+    other = tmp_path / "other.npz"
+    replace(random_design(3, inputs=8, hidden=4, classes=5), limits=Limits(columns=30, labels=95)).save(other)
+    result = run(saved, other, "--data", data, "--json", "--confusions", 2)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["networks"]
+    assert [one["source"] for one in found] == [str(saved), str(other)]
+    first, second = (one["levels"] for one in found)
+    assert [level["lines"] for level in (*first, *second)] == [2] * 4
+    assert found[1]["left_out"] == ["validation/ac b: 32 columns, allowed at most 30"]
+    assert not any("difference" in level for level in first)
+    for one, level in zip(first, second, strict=True):
+        assert (level["difference"]["network"], level["difference"]["level"]) == (0, "simulated")
+        assert level["difference"]["points"] == pytest.approx(level["cer"] - one["cer"])
+        assert level["difference"]["interval"][0] <= level["difference"]["points"] <= level["difference"]["interval"][1]
+        assert level["cer_interval"][0] <= level["cer"] <= level["cer_interval"][1]
+    errors = [sum(one["count"] for one in network["confusions"]) for network in found]
+    assert all(len(network["confusions"]) == 2 for network in found) and min(errors) >= 2
+    printed = run(saved, other, "--data", data, "--confusions", 2).stdout
+    assert "2 networks on 2 validation lines of tiny" in printed
+    assert "  validation/ac b: 32 columns, allowed at most 30" in printed.splitlines()
+    assert f"{other}: " in printed
+
+
+def test_a_bitstream_of_several_networks_is_refused(saved, data):
+    result = run(saved, saved, "--data", data, "--backends", "board", "--bitstream", "a.bit")
+    assert result.exit_code == 2 and "--bitstream" in result.stderr.splitlines()[-1]

@@ -10,7 +10,8 @@ from datapath import Limits, error_rates, image_columns
 from datapath.errors import BoardError, ConfigError, DataError, LimitError
 from fixedpoint_sim import simulate
 from foldline.compare.agreement import Agreement, Disagreement, LineResult, agreement
-from foldline.compare.comparison import BACKENDS, check_backends, compare
+from foldline.compare.backends import BACKENDS, check_backends
+from foldline.compare.comparison import compare
 from foldline.compare.tables import agreement_notes, failure, notes
 from hls_gen.csim import CSimProgram
 from tests.builds import altered
@@ -53,10 +54,40 @@ def texts_of(comparison, name, decoding="overlay labels"):
 
 
 def test_backends_come_in_a_fixed_order():
-    assert check_backends(("board", "float", "csim", "csim"), has_checkpoint=True) == ("float", "csim", "board")
-    assert check_backends(reversed(BACKENDS), has_checkpoint=True) == BACKENDS
-    assert check_backends(None, has_checkpoint=True) == ("float", "quantized", "simulated")
+    asked = ("board", "float-activations", "csim", "csim")
+    assert check_backends(asked, has_checkpoint=True) == ("float-activations", "csim", "board")
+    assert check_backends(reversed(BACKENDS[1:]), has_checkpoint=True) == BACKENDS[1:]
+    assert check_backends(None, has_checkpoint=True) == ("float-activations", "quantized", "simulated")
     assert check_backends(None, has_checkpoint=False) == ("simulated",)
+    assert check_backends(None, has_checkpoint=True, is_float=True) == ("float",)
+    assert check_backends(("float",), has_checkpoint=True, is_float=True, ignore_limits=True) == ("float",)
+
+
+@pytest.mark.parametrize(
+    ("backends", "kind", "message"),
+    [
+        (
+            ("float", "csim"),
+            {"has_checkpoint": True, "is_float": True},
+            "backends has csim, which only a quantized network has; a float network has float alone.",
+        ),
+        (
+            ("float", "csim"),
+            {"has_checkpoint": True},
+            "backends has float, which only a float network has; this quantized one has float-activations, quantized, "
+            "simulated, csim, rtl, board.",
+        ),
+        (
+            ("float",),
+            {"has_checkpoint": False},
+            "backends has float, which only a float network has; this quantized one has simulated, csim, rtl, board.",
+        ),
+    ],
+)
+def test_a_backend_that_a_network_does_not_have_is_refused_and_its_own_are_named(backends, kind, message):
+    with pytest.raises(ConfigError) as error:
+        check_backends(backends, **kind)
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
@@ -65,7 +96,7 @@ def test_backends_come_in_a_fixed_order():
         (("board", "fpga"), {}, ("'fpga'", ", ".join(BACKENDS))),
         ((), {}, ("empty", ", ".join(BACKENDS))),
         (("quantized", "board"), {}, ("quantized", "checkpoint")),
-        (("quantized", "float"), {}, ("float and quantized", "checkpoint")),
+        (("quantized", "float-activations"), {}, ("float-activations and quantized", "checkpoint")),
         (("simulated", "board"), {"ignore_limits": True}, ("ignore_limits", "board")),
         (("board",), {}, ("board is None", "driver")),
     ],

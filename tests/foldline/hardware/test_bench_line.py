@@ -195,8 +195,9 @@ def test_invalid_test_images_are_refused(folder, checkpoint, tmp_path):
     floating = train(tiny.hyperparameters(epochs=0), tiny.dataset(), experiments=None).last
     floating.save(tmp_path / "f.pt")
     refuses(
-        f"{tmp_path / 'f.pt'}: recurrent_weight_quantization is FP; the hardware takes SIGNED_FIXED_UNIT. "
-        f"`foldline recipe --warm-up {tmp_path / 'f.pt'}` trains a network for it from these weights.",
+        f"{tmp_path / 'f.pt'} is a float network (QLSTM8_W32B32A32I32_FC_W32B32): its weights and activations are in floating "
+        "point, and the hardware takes fixed point. `foldline compare`, `report` and `evaluate` measure it; "
+        f"`foldline recipe --warm-up {tmp_path / 'f.pt'}` trains a network for the hardware from its weights.",
         export(folder, tmp_path / "f.pt"),
     )
     kept = shutil.copy(checkpoint, tmp_path / "kept.npz")

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from datapath import error_rates
-from foldline.compare.comparison import CTC, OVERLAY, BackendResult, compare
+from foldline.compare.backends import CTC, OVERLAY
+from foldline.compare.comparison import BackendResult, compare
 from foldline.report import CurveStage, ReportInputs, ReportRun
 from tests.designs import random_design
 from tests.train import tiny
@@ -48,7 +49,7 @@ def whole_run(name: str = "all <levels>", **changes: object) -> ReportRun:
     references = [line.text for line in LINES]
     simulated = run.comparison.results
     results = (
-        result_of("float", CTC, tuple(references), "float PyTorch"),
+        result_of("float-activations", CTC, tuple(references), "PyTorch, float activations"),
         result_of("quantized", CTC, ("x", *references[1:]), "quantized PyTorch"),
         result_of("quantized", OVERLAY, ("xy", *references[1:]), "quantized PyTorch"),
         *simulated,

@@ -65,7 +65,7 @@ def test_the_accuracy_table_has_the_numbers_of_the_comparisons(whole):
     found = [row for row in Page(whole).tables["accuracy"][0] if row[0] not in ("backend", "CER %")]
     expected = []
     for name, decoding, title in (
-        ("float", "greedy CTC", "float PyTorch"),
+        ("float-activations", "greedy CTC", "PyTorch, float activations"),
         ("quantized", "greedy CTC", "quantized PyTorch"),
         ("simulated", "greedy CTC", "simulated hardware"),
         ("quantized", "overlay labels", "quantized PyTorch"),
@@ -95,7 +95,7 @@ def test_backends_that_were_not_computed_have_no_number():
     absent = {row[0]: row[2:] for row in rows if "simulated" not in row[0]}
     assert absent == {
         name: ["not computed"]
-        for name in ("float PyTorch", "quantized PyTorch", "C simulation", "RTL simulation", "board")
+        for name in ("PyTorch, float activations", "quantized PyTorch", "C simulation", "RTL simulation", "board")
     }
 
 
@@ -237,7 +237,7 @@ def test_only_the_published_overlays_are_called_measured():
 
 def test_a_network_without_hardware_results_is_in_no_plot():
     run = whole_run()
-    results = tuple(result for result in run.comparison.results if result.name in ("float", "quantized"))
+    results = tuple(result for result in run.comparison.results if result.name in ("float-activations", "quantized"))
     found = page(replace(run, comparison=replace(run.comparison, results=results)))
     assert [row[0] for row in found.tables["tradeoffs"][0][1:]] == [f"published {one.name}" for one in PUBLISHED]
     assert found.tables["networks"][0][1][5] == "not computed"
@@ -381,7 +381,7 @@ def test_backends_with_equal_texts_share_a_row():
     run = whole_run()
     (view,) = [view for view in worst_first([run]) if view.line.name == LINES[-1].name]
     names = ["; ".join(found.backends) for found in view.runs[0].texts]
-    assert names[0] == "float PyTorch, greedy CTC; quantized PyTorch, greedy CTC and overlay labels"
+    assert names[0] == "PyTorch, float activations, greedy CTC; quantized PyTorch, greedy CTC and overlay labels"
     assert "virtual board (modelled), overlay labels" in names[-1]
     assert not any("C simulation" in name for name in names)  # it has read the first two lines only
 
@@ -406,7 +406,7 @@ def test_a_text_is_shown_with_its_spaces_and_its_errors():
     run = simulated_run()
     lines = (replace(run.comparison.lines[0], text="  a b c "),)
     results = tuple(
-        result_of("float", decoding, (text,), decoding, lines)
+        result_of("float-activations", decoding, (text,), decoding, lines)
         for decoding, text in (("x", "  a b c "), ("y", "  a bxc "), ("z", ""))
     )
     text = render_report(inputs(replace(run, comparison=replace(run.comparison, lines=lines, results=results))))

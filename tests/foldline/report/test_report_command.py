@@ -202,8 +202,8 @@ def test_trials_of_a_study_are_read_by_name_and_storage(saved, data, tmp_path, m
         (("{run}", "--study", "x"), "--study and --storage need each other.", 2),
         (
             ("{run}", "--backends", "fpga"),
-            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, quantized, simulated, csim, rtl, board, "
-            "separated by commas.",
+            "Invalid value for '--backends': 'fpga' is not a backend; allowed are float, float-activations, quantized, "
+            "simulated, csim, rtl, board, separated by commas.",
             2,
         ),
         (("{run}", "{run}"), "{run} is given twice; the runs of a report must differ.", 1),
@@ -213,8 +213,8 @@ def test_trials_of_a_study_are_read_by_name_and_storage(saved, data, tmp_path, m
             1,
         ),
         (
-            ("{run}", "--backends", "float"),
-            "backends has float, which PyTorch computes from a checkpoint; a design holds the integers alone.",
+            ("{run}", "--backends", "float-activations"),
+            "backends has float-activations, which PyTorch computes from a checkpoint; a design holds the integers alone.",
             1,
         ),
         (

@@ -13,7 +13,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from datapath import Design
 from datapath.errors import FileError, TrainingError
 from foldline.compare.agreement import SIMULATED
-from foldline.compare.comparison import OVERLAY, compare
+from foldline.compare.backends import OVERLAY
+from foldline.compare.comparison import compare
 from foldline.recipe import stages_of
 from foldline.study import recipes, training
 from foldline.study.recipes import NETWORKS, WARM_UPS
