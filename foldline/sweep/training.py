@@ -15,7 +15,8 @@ from datapath.errors import DataError
 from datapath.reading import read_text
 from datapath.version import VERSION as FOLDLINE
 from foldline.compare.agreement import SIMULATED
-from foldline.compare.comparison import CTC, OVERLAY, Comparison
+from foldline.compare.backends import CTC, OVERLAY
+from foldline.compare.comparison import Comparison
 from foldline.recipe import RecipeResult, stages_of
 from foldline.study.recipes import Recipes, RunningTrial, TrialReporter
 from foldline.sweep.jobs import FLOAT, Job

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from foldline.compare.comparison import CTC, OVERLAY
+from foldline.compare.backends import CTC, OVERLAY
 from foldline.evidence import LineErrors, paired_difference
 from foldline.report import render_report
 from foldline.report.accuracy import accuracy_section
