@@ -112,9 +112,8 @@ def command(
     started = None if folder is None else _lines_of(folder)
     if folder is not None and not (started and started.options) and "data" not in given_options(context):
         raise ConfigError(f"The recipe {folder} does not say where its lines are from. Name them with --data.")
-    source = {**dataset_source, "extra": extra}
-    resume = folder is not None
-    lines = chosen_lines(context, source, started, of=folder, seed=hyperparameters.random_seed, resume=resume)
+    seed, source = hyperparameters.random_seed, {**dataset_source, "extra": extra}
+    lines = chosen_lines(context, source, started, of=folder, seed=seed, resume=folder is not None)
     dataset = read_dataset(**lines, form=start and TextForm.of(start.provenance))
     with showing() as reporter, stopped_at_once(reporter, lambda stage_run: stage_run.parent.parent):
         result = run_recipe(
