@@ -1,5 +1,6 @@
 """Fixtures and hooks that tests of several packages use."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -64,6 +65,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
         if {"csim_builds", "rtl_builds"} & set(item.fixturenames):
             item.add_marker(pytest.mark.compiles)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_fsync():
+    """No test needs its files to survive a power cut; a written file waits 10 ms for a disk, and a project has 40 files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def each_source(packages: tuple[str, ...]):
     return pytest.mark.parametrize("path", sources(packages), ids=str)
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse((REPOSITORY / path).read_text(encoding="utf-8"), filename=str(path))
 

@@ -188,7 +188,7 @@ def test_the_wheel_on_a_board_s_python_and_packages(tmp_path):
     wheel = build_wheel(tmp_path)
     output_of(machine.python, "-m", "venv", tmp_path / "board")
     python, foldline = tmp_path / "board/bin/python", tmp_path / "board/bin/foldline"
-    pip(python, "install", "--only-binary", "numpy,pillow", *machine.packages, wheel, cwd=tmp_path)
+    pip(python, "install", "--no-compile", "--only-binary", "numpy,pillow", *machine.packages, wheel, cwd=tmp_path)
     equal = output_of(python, "-W", "error", "-c", SLIM_CHECKS, cwd=tmp_path).splitlines()
     assert equal == committed_vectors()
     assert output_of(foldline, "--version", cwd=tmp_path).startswith("foldline, version ")
@@ -198,7 +198,7 @@ def test_the_wheel_on_a_board_s_python_and_packages(tmp_path):
 
     if not machine.pynq:
         return
-    pip(python, "install", *machine.packages, *machine.pynq, cwd=tmp_path)
+    pip(python, "install", "--no-compile", *machine.packages, *machine.pynq, cwd=tmp_path)
     version, *read = output_of(python, "-c", BOARD_CHECKS, cwd=tmp_path).splitlines()
     assert f"pynq=={version}" == machine.pynq[0]
     assert read == [f"{name} {lines}" for name, _images, lines in map(str.split, equal) if name.startswith("QLSTM")]

@@ -12,7 +12,7 @@ from tests.golden_data import REPOSITORY
 pytestmark = pytest.mark.no_numpy2
 
 
-INPUTS, OF_EACH_FORMAT = 1500, 10
+INPUTS, OF_EACH_FORMAT = 500, 10
 
 
 def test_no_input_of_the_corpus_and_none_of_the_first_mutants_has_a_fault():

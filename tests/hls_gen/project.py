@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from datapath import Folding, Precision
@@ -67,6 +68,9 @@ def example_facts(board: str = "pynq-z1", **changes: object) -> ProjectFacts:
     return replace(facts, **changes)
 
 
+_scripts = cache(render_scripts)
+
+
 def write_project(folder: Path, facts: ProjectFacts, *, core: bool = False) -> Path:
     """The rendered scripts, and empty files where the C++ and the manifest will be.
 
@@ -75,7 +79,7 @@ def write_project(folder: Path, facts: ProjectFacts, *, core: bool = False) -> P
     for path in (*facts.sources, *facts.headers, *facts.testbench, facts.vectors, facts.manifest):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).touch()
-    for path, text in render_scripts(facts).items():
+    for path, text in _scripts(facts).items():
         (folder / path).write_text(text, encoding="utf-8")
     if core:
         (folder / CORE).mkdir(parents=True)

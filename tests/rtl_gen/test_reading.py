@@ -100,6 +100,12 @@ TOOLS = {
 }
 
 
+each_tool = pytest.mark.parametrize(
+    "tool", [pytest.param(tool, marks=[pytest.mark.exhaustive] if tool == "yosys of PyPI" else []) for tool in TOOLS]
+)
+"""The yosys of PyPI runs under WebAssembly and takes seconds to start; in every run, it reads the project of test_serial.py."""
+
+
 def complaints(tool: str, files: list[str], folder: Path) -> str:
     """What the tool prints when it reads the files; the test fails if it does not take them."""
     find, command = TOOLS[tool]
@@ -108,7 +114,7 @@ def complaints(tool: str, files: list[str], folder: Path) -> str:
     return "".join(line for line in (done.stdout + done.stderr).splitlines(True) if "warning" in line.lower())
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@each_tool
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("observed", [False, True], ids=["plain", "observed"])
 def test_a_tool_reads_the_buses_without_a_warning(tool, shape, observed, tmp_path):
@@ -118,7 +124,7 @@ def test_a_tool_reads_the_buses_without_a_warning(tool, shape, observed, tmp_pat
     assert complaints(tool, [path.name for path in files], tmp_path) == ""
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@each_tool
 @pytest.mark.parametrize("name", DESIGNS)
 def test_a_tool_reads_a_design_without_a_warning(tool, name, tmp_path):
     files = render_rtl(random_design(1, **DESIGNS[name]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +41,14 @@ def make_project(kernel: str, folder: Path, board: str = "pynq-z1", *, clock_mhz
         facts = hls.example_facts(board, **({} if clock_mhz is None else {"clock_mhz": clock_mhz}))
         hls.write_project(folder, facts, core=True)
         return Project(folder, hls.NAME, facts.digest, "Reg", "Data_m_axi_gmem")
+    design = tiny_design()
+    write_project(folder, _rtl_files(board, clock_mhz), design)
+    return Project(folder, str(design.experiment), design_digest(design), "reg0", "m_axi_gmem")
+
+
+@cache
+def _rtl_files(board: str, clock_mhz: float | None) -> dict[str, str]:
     design, nothing = tiny_design(), np.zeros(0)
     line = np.zeros((2, design.inputs), dtype=np.int8)
     result = KernelResult(found=0, labels=np.zeros(0, dtype=np.uint8), hidden=nothing, scores=nothing)
-    files = render_project(design, load_board(board), lines=[(line, result)], clock_mhz=clock_mhz)
-    write_project(folder, files, design)
-    return Project(folder, str(design.experiment), design_digest(design), "reg0", "m_axi_gmem")
+    return render_project(design, load_board(board), lines=[(line, result)], clock_mhz=clock_mhz)

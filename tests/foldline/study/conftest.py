@@ -1,7 +1,5 @@
 """Fixtures of the tests of studies."""
 
-import os
-
 import pytest
 from sqlalchemy import Engine, event
 
@@ -9,9 +7,8 @@ from tests.foldline.study.studies import no_fsync
 
 
 @pytest.fixture(autouse=True)
-def _no_fsync(monkeypatch):
-    """As `disable_fsync`, for a test."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+def _no_fsync_of_databases():
+    """As `disable_fsync`, for the databases of a test; of files, tests/conftest.py does it."""
     event.listen(Engine, "connect", no_fsync)
     yield
     event.remove(Engine, "connect", no_fsync)

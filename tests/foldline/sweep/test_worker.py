@@ -8,7 +8,7 @@ import pytest
 from datapath.errors import ConfigError, FileError
 from foldline.sweep.jobs import Job
 from foldline.sweep.results import RESULTS, read_results, result_path, write_result
-from tests.foldline.study.conftest import _no_fsync  # noqa: F401 - a fixture
+from tests.foldline.study.conftest import _no_fsync_of_databases  # noqa: F401 - a fixture
 from tests.foldline.sweep.sweeps import result, settings, work
 
 pytestmark = pytest.mark.no_numpy2
