@@ -5,28 +5,33 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from datapath import Design
+from datapath.design import MAX_LIMIT, Limits
 from datapath.errors import DataError
 from datapath.reading import read_text
 from datapath.version import VERSION as FOLDLINE
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.backends import CTC, OVERLAY
-from foldline.compare.comparison import Comparison
+from foldline.compare.comparison import Comparison, compare
 from foldline.recipe import RecipeResult, stages_of
 from foldline.study.recipes import Recipes, RunningTrial, TrialReporter
 from foldline.sweep.jobs import FLOAT, Job
 from foldline.sweep.results import NetworkResult, design_path, make_folder, read_result, result_path, write_result
 from foldline.sweep.settings import SweepSettings, lines_of
 from train.data.dataset import Dataset
+from train.data.forms import in_form
 from train.experiment import LOG
 
 MAX_LOG_BYTES = 2**26
 """Limit of a run's log, which has some 150 bytes for an epoch."""
+
+WIDEST = Limits(columns=MAX_LIMIT, labels=MAX_LIMIT)
+"""The largest buffers that a kernel of ours has."""
 
 _EPOCH = re.compile(r"^.{19}  epoch \d+: .* ([0-9.]+) s; ", re.MULTILINE)
 """A line of `train.experiment.Experiment.save_epoch`."""
@@ -64,13 +69,13 @@ class SweepTraining:
             warm_up=warm_up,
             reporter=TrialReporter(self.recipes.reporter, trial.require_running),
         )
-        design = self._keep_design(recipe, job)
+        design, comparison = self._measured(recipe, job, dataset)
         result = NetworkResult(
             **{"precision": job.precision, "seed": job.seed, "fold": job.fold},
             lines=settings.digest,
-            text_form=recipe.comparison.form.notes(),
+            text_form=comparison.form.notes(),
             hyperparameters=hyperparameters.to_dict(),
-            **_texts(recipe.comparison, job, settings, dataset),
+            **_texts(comparison, job, settings, dataset),
             design=design,
             minutes=_minutes(*recipe.folder.glob(f"*/*/{LOG}")),
             warm_up_minutes=_minutes(warm_up.parent / LOG),
@@ -82,14 +87,19 @@ class SweepTraining:
         write_result(result, self.folder)
         return result
 
-    def _keep_design(self, recipe: RecipeResult, job: Job) -> str | None:
-        """Copy the design of a recipe into the folder of the sweep; its digest."""
+    def _measured(self, recipe: RecipeResult, job: Job, dataset: Dataset) -> tuple[str | None, Comparison]:
+        """Copy the design of a recipe into the folder of the sweep; its digest, and what the network read of its fold.
+
+        The overlay cuts a text after as many labels as its buffers hold. That would be an error of the buffers, not of the
+        precision, so lines are read with the widest buffers. A float network has no design, and its texts are not cut.
+        """
         if recipe.design is None:
-            return None
+            return None, recipe.comparison
         design, kept = Design.load(recipe.design), design_path(self.folder, job)
         make_folder(kept.parent)
         design.save(kept)
-        return design.digest(folding=False)
+        wide = replace(design, limits=WIDEST)
+        return design.digest(folding=False), compare(wide, in_form(dataset, design.text_form).validation)
 
 
 def _texts(comparison: Comparison, job: Job, settings: SweepSettings, dataset: Dataset) -> dict[str, tuple[str, ...]]:
