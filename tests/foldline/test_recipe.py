@@ -253,7 +253,7 @@ def test_without_a_preset_it_takes_one_and_says_which(tmp_path, monkeypatch):
     assert "the preset QLSTM128_W2B8A4I8_FC_W8B8 is taken" in result.stderr
     preset = Hyperparameters.from_json(params.find(Path("QLSTM128_W2B8A4I8_FC_W8B8")))
     assert given["hyperparameters"] == replace(preset, epochs=30)
-    assert [stage.epochs for stage in (one.hyperparameters for one in stages_of(preset))] == [48, 72, 120]
+    assert [stage.epochs for stage in (one.hyperparameters for one in stages_of(preset))] == [24, 36, 60]
 
 
 def test_the_design_has_the_limits_that_were_asked_for_also_after_resuming(done, tmp_path):
