@@ -10,7 +10,7 @@ import numpy as np
 
 from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
-from foldline.compare.backends import CTC, FLOAT_ACTIVATIONS, OVERLAY, QUANTIZED, TITLES
+from foldline.compare.backends import CTC, FLOAT, FLOAT_ACTIVATIONS, OVERLAY, QUANTIZED, TITLES
 from foldline.compare.comparison import BackendResult, Comparison
 from foldline.compare.tables import agreement_notes, failure, notes
 from foldline.evidence import Confusion, Difference, Interval, LineErrors, confusions, paired_difference, rate_interval
@@ -18,8 +18,8 @@ from foldline.report.inputs import ReportRun
 from foldline.report.lines import line_keys
 
 TABLE = (
-    *((FLOAT_ACTIVATIONS, CTC), (QUANTIZED, CTC), (SIMULATED, CTC)),
-    *((QUANTIZED, OVERLAY), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
+    *((FLOAT, CTC), (FLOAT_ACTIVATIONS, CTC), (QUANTIZED, CTC), (SIMULATED, CTC)),
+    *((FLOAT, OVERLAY), (QUANTIZED, OVERLAY), (SIMULATED, OVERLAY), (CSIM, OVERLAY), (RTL, OVERLAY), (BOARD, OVERLAY)),
 )
 """Backends, and how labels follow from their scores: one group per decoder, each in the order of the data flow."""
 
@@ -136,9 +136,16 @@ def accuracy_section(runs: Sequence[ReportRun]) -> AccuracySection:
 
 
 def _rows(runs: Sequence[ReportRun]) -> Iterator[AccuracyRow]:
-    """The rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them."""
+    """The rows of `TABLE`; if the runs' titles of a backend differ, a row has all of them.
+
+    The backend of float networks has rows only if there is such a network, and the other backends only if there is another one.
+    """
     by_key = [{(one.result.name, one.result.decoding): one for one in _rated(run.comparison)} for run in runs]
+    computed = {result.name for run in runs for result in run.comparison.results}
+    absent = set(TITLES) - {FLOAT} if computed == {FLOAT} else {FLOAT} - computed
     for name, decoding in TABLE:
+        if name in absent:
+            continue
         results = tuple(of_run.get((name, decoding)) for of_run in by_key)
         titles = dict.fromkeys(one.result.title for one in results if one is not None)
         yield AccuracyRow(backend=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, results=results)

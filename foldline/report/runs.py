@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from datapath import Alphabet
 from datapath.errors import ConfigError
 from datapath.files import is_folder
 from foldline import networks
 from foldline.compare.agreement import BOARD, RTL
-from foldline.compare.backends import TORCH, check_backends
+from foldline.compare.backends import backends_of_each, check_backends
 from foldline.compare.comparison import Progress, compare
 from foldline.datasets import lines_for
 from foldline.networks import Network, open_network
@@ -23,6 +24,9 @@ from foldline.report.inputs import CurveStage, ReportRun
 from foldline.runs import is_recipe, stage_folders
 from train.data.dataset import Dataset
 from train.data.record import DataRecord
+
+if TYPE_CHECKING:
+    from train.checkpoint import Checkpoint
 
 TENSORBOARD = "tensorboard"  # as `train.experiment` names it, which needs torch
 
@@ -68,7 +72,7 @@ def compare_run(
     run: OpenedRun,
     dataset: Dataset,
     *,
-    backends: Iterable[str] | None,
+    backends: Sequence[str],
     csim_lines: int | None = None,
     ignore_limits: bool = False,
     threads: int | None = None,
@@ -76,28 +80,27 @@ def compare_run(
 ) -> ReportRun:
     """Compare a run's backends on a dataset's validation lines; the board is the virtual one.
 
-    :param backends: see `backends_of`.
+    :param backends: that its network has, see `backends_of`.
     :param csim_lines: number of lines for the C simulation; None for all.
     :param ignore_limits: whether to compute lines that exceed the overlay's limits.
     :param threads: worker threads; None for one per processor.
     :param progress: shows the progress.
     :raises FoldlineError: see `foldline.compare.comparison.compare`.
     """
-    dataset, design, text_notes = lines_for(dataset, run.network.design)
-    checkpoint = run.network.checkpoint
-    wanted = backends_of(run, backends, ignore_limits=ignore_limits)
+    dataset, network, text_notes = lines_for(dataset, run.network)
+    design = network.design
     with ExitStack() as stack:
         drivers = {}
         for backend, device in ((RTL, "rtl"), (BOARD, "virtual")):
-            if backend in wanted:
+            if backend in backends:
                 from foldline.hardware.board import open_driver
 
                 drivers[backend] = stack.enter_context(open_driver(design, device=device))
         comparison = compare(
             design,
             dataset.validation,
-            checkpoint=checkpoint,
-            backends=wanted,
+            checkpoint=network.checkpoint,
+            backends=backends,
             **drivers,
             csim_lines=csim_lines,
             ignore_limits=ignore_limits,
@@ -111,20 +114,34 @@ def compare_run(
         dataset_name=dataset.name,
         curves=run.curves,
         notes=(*run.network.notes, *text_notes),
+        **_float_facts(network.checkpoint) if design is None else {},
     )
 
 
-def backends_of(run: OpenedRun, backends: Iterable[str] | None, *, ignore_limits: bool) -> tuple[str, ...]:
-    """The backends to compute for a run; PyTorch's are dropped if the run has no checkpoint.
+def _float_facts(checkpoint: Checkpoint) -> dict[str, object]:
+    """What a report says of a float network in place of a design's facts."""
+    hyperparameters = checkpoint.hyperparameters
+    network = (
+        f"{hyperparameters.experiment_name()}, {hyperparameters.target_height} pixels, {hyperparameters.layer_size} hidden "
+        f"units per direction, {len(checkpoint.alphabet.symbols)} classes"
+    )
+    facts = {"network": network} | {name.replace("_", " "): text for name, text in checkpoint.provenance.items()}
+    return {"rows": hyperparameters.target_height, "origin": tuple(facts.items())}
 
-    :param backends: requested backends; None for the default ones.
-    :raises ConfigError: see `foldline.compare.comparison.check_backends`; also if no backend remains.
+
+def backends_of(
+    runs: Sequence[OpenedRun], backends: Iterable[str] | None, *, ignore_limits: bool
+) -> list[tuple[str, ...]]:
+    """The backends to compute for each run: of the requested ones those that its network has.
+
+    :param runs: of a report.
+    :param backends: requested backends; None for the default ones of each network.
+    :param ignore_limits: whether lines that exceed a limit are to be computed.
+    :raises ConfigError: see `foldline.compare.backends.backends_of_each` and `check_backends`.
     """
-    has_checkpoint = run.network.checkpoint is not None
-    requested = None if backends is None else tuple(backends)
-    if requested is not None and not has_checkpoint and not set(requested) <= set(TORCH):
-        requested = tuple(backend for backend in requested if backend not in TORCH)
-    return check_backends(requested, has_checkpoint=has_checkpoint, ignore_limits=ignore_limits)
+    kinds = [run.network.kind for run in runs]
+    of_each = backends_of_each(backends, kinds)
+    return [check_backends(own, **kind, ignore_limits=ignore_limits) for own, kind in zip(of_each, kinds, strict=True)]
 
 
 def _open_run(path: Path, alphabet: Callable[[int], tuple[Alphabet, str]] | None) -> OpenedRun:
@@ -132,17 +149,34 @@ def _open_run(path: Path, alphabet: Callable[[int], tuple[Alphabet, str]] | None
         in_run = path.suffix == ".pt" and (path.parent / TENSORBOARD).is_dir()
         name = f"{path.resolve().parent.name}/{path.name}" if in_run else path.stem
         network = open_network(path, alphabet=alphabet)
-        network.require_design()
-        return OpenedRun(name=name, network=network, curves=_curves(path.parent) if in_run else ())
+        return OpenedRun(name=name, network=network, curves=_with_epochs([_stage(path.parent)]) if in_run else ())
     network = open_network(path)
-    network.require_design()
-    curves = _curves(*stage_folders(path)) if is_recipe(path) else _curves(path)
-    return OpenedRun(name=path.resolve().name, network=network, curves=curves)
+    stages, missing = _stages(path) if is_recipe(path) else ((_stage(path),), ())
+    network = replace(network, notes=(*network.notes, *missing))
+    return OpenedRun(name=path.resolve().name, network=network, curves=_with_epochs(stages))
 
 
-def _curves(*folders: Path) -> tuple[CurveStage, ...]:
-    found = (read_curves(folder / TENSORBOARD, name=_stage_name(folder)) for folder in folders)
-    return tuple(stage for stage in found if stage.epochs)
+def _stages(recipe: Path) -> tuple[list[CurveStage], tuple[str, ...]]:
+    """The stages of a recipe, with the float stage that it took from elsewhere; and a note if that is no longer there."""
+    from foldline.recipe import RecipeStart, stages_of, target_of
+
+    stages, warm_up = [_stage(folder) for folder in stage_folders(recipe)], RecipeStart.read(recipe).warm_up
+    if warm_up is None:
+        return stages, ()
+    first = read_curves(Path(warm_up).parent / TENSORBOARD, name=stages_of(target_of(recipe))[0].name)
+    if first.epochs:
+        return [first, *stages], ()
+    return stages, (
+        f"The curves of its stage {first.name} are not shown: there is no TensorBoard log beside {warm_up}.",
+    )
+
+
+def _stage(folder: Path) -> CurveStage:
+    return read_curves(folder / TENSORBOARD, name=_stage_name(folder))
+
+
+def _with_epochs(stages: Iterable[CurveStage]) -> tuple[CurveStage, ...]:
+    return tuple(stage for stage in stages if stage.epochs)
 
 
 def _stage_name(folder: Path) -> str:

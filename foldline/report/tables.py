@@ -30,11 +30,11 @@ TEX_CHARACTERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WithInterval:
-    """A number with the ends of its interval, in the unit of its column."""
+    """A number with the ends of its interval, in the unit of its column; both are None where the interval is not known."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,14 @@ class Column:
     unit      of its numbers, in the header behind the title; empty without one
     digits    of its numbers after the point in LaTeX, 0 or more; CSV has all digits
     interval  whether its cells are `WithInterval`: three columns in CSV, one in LaTeX
+    in_tex    whether LaTeX has it, too: a page is not as wide as a file
     """
 
     title: str
     unit: str = ""
     digits: int = 0
     interval: bool = False
+    in_tex: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +135,12 @@ def tex_text(table: Table) -> str:
 
     :param table: to write.
     """
-    header = (f"{one.title} ({one.unit})" if one.unit else one.title for one in table.columns)
-    rows = [
-        tuple(_tex_cell(column, cell) for column, cell in zip(table.columns, row, strict=True)) for row in table.rows
-    ]
+    shown = [index for index, column in enumerate(table.columns) if column.in_tex]
+    columns = [table.columns[index] for index in shown]
+    header = (f"{one.title} ({one.unit})" if one.unit else one.title for one in columns)
+    rows = [tuple(_tex_cell(table.columns[index], row[index]) for index in shown) for row in table.rows]
     lines = [
-        f"\\begin{{tabular}}{{{''.join(_alignments(table))}}}",
+        f"\\begin{{tabular}}{{{''.join(_alignment(table, index) for index in shown)}}}",
         r"\toprule",
         _tex_row(_tex(title) for title in header),
         r"\midrule",
@@ -155,8 +157,8 @@ def tex_text(table: Table) -> str:
 def _csv_cells(table: Table, row: tuple[Cell | WithInterval, ...]) -> Iterator[str]:
     for column, cell in zip(table.columns, row, strict=True):
         if column.interval:
-            values = ("", "", "") if cell is None else (cell.value, cell.low, cell.high)
-            yield from map(str, values)
+            values = (None, None, None) if cell is None else (cell.value, cell.low, cell.high)
+            yield from (_word(value, none="") for value in values)
         else:
             yield _word(cell, none="")
 
@@ -165,15 +167,16 @@ def _word(cell: Cell, *, none: str) -> str:
     return none if cell is None else {True: "yes", False: "no"}[cell] if isinstance(cell, bool) else str(cell)
 
 
-def _alignments(table: Table) -> Iterator[str]:
+def _alignment(table: Table, index: int) -> str:
     """Left for a column with a text, else right."""
-    for index in range(len(table.columns)):
-        yield "l" if any(isinstance(row[index], str | bool) for row in table.rows) else "r"
+    return "l" if any(isinstance(row[index], str | bool) for row in table.rows) else "r"
 
 
 def _tex_cell(column: Column, cell: Cell | WithInterval) -> str:
     digits = f".{column.digits}f"
     if isinstance(cell, WithInterval):
+        if cell.low is None or cell.high is None:
+            return _number(f"{cell.value:{digits}}")
         low, high = (_number(f"{end:{digits}}") for end in (cell.low, cell.high))
         return f"{_number(f'{cell.value:{digits}}')} [{low}, {high}]"
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -182,8 +185,10 @@ def _tex_cell(column: Column, cell: Cell | WithInterval) -> str:
 
 
 def _number(digits: str) -> str:
-    """With a minus sign instead of a hyphen."""
-    return digits.replace("-", "$-$")
+    """With a minus sign instead of a hyphen, and thin spaces between groups of three digits from 10 000 on."""
+    whole, point, rest = digits.removeprefix("-").partition(".")
+    grouped = f"{int(whole):,}".replace(",", r"\,") if whole.isdecimal() and len(whole) > 4 else whole
+    return f"{'$-$' if digits.startswith('-') else ''}{grouped}{point}{rest}"
 
 
 def _tex(text: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from datapath.boards import TargetBoard
 from datapath.published import PUBLISHED as PUBLISHED_OVERLAYS
-from datapath.published import PublishedOverlay
-from foldline.hardware.estimate import Estimate
-from foldline.report.inputs import ReportRun, short_name
+from foldline.hardware.estimate import RESOURCE_TITLES, Estimate
+from foldline.report.inputs import Rate, ReportRun
 
 if TYPE_CHECKING:
     from foldline.study.result import StudyResult
@@ -37,61 +37,79 @@ AXES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """A network: a mark in every plot, and a row of the table. `cer` is in percent, `data` names the lines."""
+    """A network: a mark in every plot, and a row of the table. `data` names the lines of its rate; `fits` says whether the board
+    has the resources that it takes."""
 
     kind: str
     name: str
     label: str
-    cer: float
+    rate: Rate
     data: str
     columns_per_second: float
     luts: int
+    ffs: int
     bram36: float
+    dsps: int
+    fits: bool
 
 
-def marks_of(runs: Sequence[ReportRun], estimates: Sequence[Estimate], study: StudyResult | None) -> list[Mark]:
-    """All networks with an error rate: the runs, the complete trials of a study, and the published overlays."""
-    return [*_ours(runs, estimates), *_trials(study), *map(_published, PUBLISHED_OVERLAYS)]
+def our_mark(run: ReportRun, label: str, rate: Rate, found: Estimate) -> Mark:
+    """A network of the report.
+
+    :param run: that has a design.
+    :param label: in the plots.
+    :param rate: its CER.
+    :param found: its estimate.
+    """
+    total = found.resources.total
+    return Mark(
+        kind=OURS,
+        name=run.name,
+        label=label,
+        rate=rate,
+        data=lines_of(run),
+        columns_per_second=found.columns_per_second,
+        **{name: getattr(total, name) for name in RESOURCE_TITLES},
+        fits=not found.exceeded,
+    )
 
 
-def _ours(runs: Sequence[ReportRun], estimates: Sequence[Estimate]) -> Iterator[Mark]:
-    for number, (run, found) in enumerate(zip(runs, estimates, strict=True), start=1):
-        result = run.main_result
-        if result is not None:
-            yield Mark(
-                kind=OURS,
-                name=run.name,
-                label=short_name(run, number),
-                cer=result.rates.cer,
-                data=f"{result.rates.lines} lines of {run.dataset_name}",
-                columns_per_second=found.columns_per_second,
-                luts=found.resources.total.luts,
-                bram36=found.resources.total.bram36,
-            )
+def lines_of(run: ReportRun) -> str:
+    """The lines of a run's error rate."""
+    return f"{run.main_result.rates.lines} lines of {run.dataset_name}"
 
 
-def _trials(study: StudyResult | None) -> Iterator[Mark]:
+def trial_marks(study: StudyResult | None) -> Iterator[Mark]:
+    """The complete trials of a study.
+
+    :param study: None for no study.
+    """
     for trial in () if study is None else study.complete:
         yield Mark(
             kind=TRIAL,
             name=f"trial {trial.number}",
             label="",
-            cer=trial.error_rates.cer,
+            rate=Rate(value=trial.error_rates.cer),
             data=f"{trial.error_rates.lines} lines of {study.settings.dataset}, limits ignored",
             columns_per_second=trial.point.columns_per_second,
-            luts=trial.point.resources.luts,
-            bram36=trial.point.resources.bram36,
+            **{name: getattr(trial.point.resources, name) for name in RESOURCE_TITLES},
+            fits=trial.point.fits,
         )
 
 
-def _published(overlay: PublishedOverlay) -> Mark:
-    return Mark(
-        kind=PUBLISHED,
-        name=f"published {overlay.name}",
-        label=overlay.name,
-        cer=overlay.cer,
-        data="100 lines of uw3-500, limits ignored",
-        columns_per_second=overlay.columns_per_second,
-        luts=overlay.luts,
-        bram36=overlay.bram36,
-    )
+def published_marks(board: TargetBoard) -> Iterator[Mark]:
+    """The published overlays.
+
+    :param board: that they are to fit.
+    """
+    for overlay in PUBLISHED_OVERLAYS:
+        yield Mark(
+            kind=PUBLISHED,
+            name=f"published {overlay.name}",
+            label=overlay.name,
+            rate=Rate(value=overlay.cer),
+            data="100 lines of uw3-500, limits ignored",
+            columns_per_second=overlay.columns_per_second,
+            **{name: getattr(overlay, name) for name in RESOURCE_TITLES},
+            fits=all(getattr(overlay, name) <= getattr(board, name) for name in RESOURCE_TITLES),
+        )

@@ -62,3 +62,16 @@ def whole_run(name: str = "all <levels>", **changes: object) -> ReportRun:
 def inputs(*runs: ReportRun, **changes: object) -> ReportInputs:
     values = {"title": "A <report> & more", "made": "2026-01-02", "inspected_lines": 2, **changes}
     return ReportInputs(runs=runs or (whole_run(),), **values)
+
+
+def float_run(name: str = "baseline", **changes: object) -> ReportRun:
+    """A float network: rates of PyTorch by both decodings, curves, and no design."""
+    run = simulated_run(name)
+    references = [line.text for line in LINES]
+    results = tuple(
+        result_of("float", decoding, (wrong, *references[1:]), "float PyTorch")
+        for decoding, wrong in ((CTC, references[0]), (OVERLAY, "bxa"))
+    )
+    comparison = replace(run.comparison, results=results, agreement=None)
+    facts = {"design": None, "rows": 8, "origin": (("network", "LSTM4 & co"),), "curves": CURVES}
+    return replace(run, comparison=comparison, **facts | changes)

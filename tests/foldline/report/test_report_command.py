@@ -75,6 +75,22 @@ def test_a_recipe_has_a_design_a_checkpoint_and_curves(recipe):
     ]
 
 
+def test_a_recipe_has_the_curves_of_the_float_stage_that_it_took_from_elsewhere(recipe, tmp_path):
+    copy = shutil.copytree(recipe, tmp_path / "copy")
+    shutil.rmtree(copy / "1-float")
+    start = json.loads((copy / "recipe.json").read_text(encoding="utf-8"))
+    (warm_up,) = (recipe / "1-float").glob("*/last.pt")
+    for path, names in (
+        (warm_up, ["1-float", "2-recurrent", "3-hardware"]),
+        ("/no/last.pt", ["2-recurrent", "3-hardware"]),
+    ):
+        (copy / "recipe.json").write_text(json.dumps(start | {"warm_up": str(path)}), encoding="utf-8")
+        original, opened = open_runs([recipe, copy])
+        assert [stage.name for stage in opened.curves] == names
+        assert opened.curves == original.curves[-len(names) :]
+        assert any("stage 1-float are not shown" in note for note in opened.network.notes) is (len(names) == 2)
+
+
 def test_checkpoints_of_another_design_are_not_used(recipe, tmp_path):
     copy = shutil.copytree(recipe, tmp_path / "copy")
     reports.tiny_design().save(copy / "design.npz")
@@ -152,8 +168,35 @@ def test_a_report_of_a_recipe_and_a_design(recipe, saved, data, tmp_path):
     assert f"<title>{recipe.name}, design</title>" in text
     compared = json.loads(command_line.run("compare", recipe / "design.npz", "--data", data, "--json").stdout)
     overlay = next(level for level in compared["levels"] if level["labels"] == "overlay labels")
-    assert f'<td class="network key">{overlay["cer"]:.2f}</td>' in text
+    assert f'<td class="network">{overlay["cer"]:.2f}<' in text
     assert text.count('class="network absent" colspan="3">not computed') == 2 * 8 - 4 - 2
+
+
+def test_a_report_is_exported_to_a_new_folder(saved, data, tmp_path):
+    folder = tmp_path / "new" / "paper"
+    options = ("--data", data, "--backends", "simulated", "--inspect", 0, "--lines", 0, "--no-published")
+    result = run(saved, "-o", tmp_path / "report.html", *options, "--export", folder)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"Export: {folder}")
+    assert {"table.csv", "table.tex", "data.json", "cer-networks.pdf"} <= {path.name for path in folder.iterdir()}
+    assert "published" not in (folder / "table.csv").read_text(encoding="utf-8")
+
+
+def test_a_float_network_is_reported_beside_the_quantized_one_that_began_with_it(recipe, data, tmp_path):
+    (first,) = (recipe / "1-float").glob("*/last.pt")
+    options = ("--data", data, "--inspect", 0, "--export", tmp_path)
+    result = run(first, recipe, "-o", tmp_path / "report.html", *options)
+    assert result.exit_code == 0, result.output
+    assert "A float network is computed by PyTorch alone" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    baseline, ours = json.loads((tmp_path / "data.json").read_text(encoding="utf-8"))["networks"]
+    assert (baseline["precision"], ours["precision"]) == ("float", "W4A4")
+    assert {one["backend"] for one in baseline["accuracy"]} == {"float"}
+    assert {one["backend"] for one in ours["accuracy"]} == {"float-activations", "quantized", "simulated"}
+    assert baseline["curves"] == ours["curves"][:1]
+
+
+def test_an_export_that_cannot_be_written_is_an_early_error(saved, tmp_path):
+    options = ("report", tmp_path / "missing.npz", "-o", tmp_path / "report.html", "--export", saved)
+    fails(f"Cannot write to {saved}: it is not a folder.", *options)
 
 
 def test_rates_are_modelled_for_a_line_that_all_networks_accept(saved, data, tmp_path):

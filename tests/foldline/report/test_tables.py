@@ -21,6 +21,7 @@ ROWS = (
     ("W2A4", WithInterval(value=1.638986, low=0.55, high=3.104), 175_000, -0.25, True),
     (HOSTILE, None, 20_000.5, None, False),
     ("[1] a\nb", WithInterval(value=0.0, low=0.0, high=0.004), None, 1, None),
+    ("few", WithInterval(value=2.0, low=None, high=None), 1234, -12345.67, None),
 )
 TABLE = Table(columns=COLUMNS, rows=ROWS, notes=("CER: 95 % intervals\nover lines.",))
 
@@ -32,6 +33,7 @@ def test_csv_has_every_digit_and_a_column_for_each_end_of_an_interval():
         ["W2A4", "1.638986", "0.55", "3.104", "175000", "-0.25", "yes"],
         [HOSTILE, "", "", "", "20000.5", "", "no"],
         ["[1] a\nb", "0.0", "0.0", "0.004", "", "1", ""],
+        ["few", "2.0", "", "", "1234", "-12345.67", ""],
     ]
 
 
@@ -44,10 +46,11 @@ def test_latex_escapes_texts_and_rounds_numbers():
         r"\toprule",
         r"network & CER (\%) & columns (1/s) & change & fits \\",
         r"\midrule",
-        r"W2A4 & 1.64 [0.55, 3.10] & 175000 & $-$0.2 & yes \\",
+        r"W2A4 & 1.64 [0.55, 3.10] & 175\,000 & $-$0.2 & yes \\",
         r"\textbackslash{}a\_b \{50\%\} \$x\$ \#1 \& \textasciitilde{}\textasciicircum{} \textless{}\textbar{}\textgreater{} "
-        r"''-{-}'' 'é` & -- & 20000 & -- & no \\",
+        r"''-{-}'' 'é` & -- & 20\,000 & -- & no \\",
         r"{}[1] a b & 0.00 [0.00, 0.00] & -- & 1.0 & -- \\",
+        r"few & 2.00 & 1234 & $-$12\,345.7 & -- \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]
@@ -69,6 +72,12 @@ def test_names_that_are_not_utf_8_are_spelled_out(tmp_path):
     csv_path, tex_path = write_table(tmp_path, table, name="rates")
     assert csv_path.read_text(encoding="utf-8") == "network\ntwo\\udcff\n"
     assert r"two\textbackslash{}udcff \\" in tex_path.read_text(encoding="utf-8")
+
+
+def test_latex_can_have_fewer_columns():
+    table = Table(columns=(NAME, Column(title="lines", in_tex=False)), rows=(("W2A4", 100),))
+    assert "lines" not in tex_text(table) and r"W2A4 \\" in tex_text(table)
+    assert csv_text(table) == "network,lines\nW2A4,100\n"
 
 
 @pytest.mark.parametrize(
