@@ -38,8 +38,8 @@ EMBEDDED = DEFAULT_FOLDER / "designs" / "QLSTM128_W2B8A4I8_FC_W8B8.npz"
 """A W2A4 network that was trained on scanned lines (docs/training.md), included with Foldline."""
 
 FOLDING = Folding(pe=2, simd_input=16, simd_recurrent=64)
-SYNTHETIC = {"seed": 1, "training": 800, "validation": 100, "min_characters": 16, "max_characters": 40}
-"""Arguments of `synthetic_dataset`: short lines, the same in every run."""
+SYNTHETIC = {"seed": 1, "training": 800, "validation": 100, "min_characters": 16, "max_characters": 40, "plain": True}
+"""Arguments of `synthetic_dataset`: short and plain lines, the same in every run."""
 
 VERIFIED_LINES, CSIM_LINES, RTL_LINES = 10, 3, 3
 """Lines for the verification of a header, and for the simulations of C++ and RTL, which are slow."""

@@ -77,16 +77,19 @@ class LineText:
     text: str  # characters of `ALPHABET`, no space at either end
 
 
-def line_text(rng: np.random.Generator, required: str, *, min_characters: int, max_characters: int) -> LineText:
+def line_text(
+    rng: np.random.Generator, required: str, *, min_characters: int, max_characters: int, kind: str | None = None
+) -> LineText:
     """One line of text that holds the character `required`.
 
     :param required: one of `ALPHABET`, or empty for any text.
     :param min_characters: at least 1.
     :param max_characters: at least `min_characters` and `LONGEST_CARRIER`.
+    :param kind: one of `KINDS`; None draws one.
     :returns: `min_characters` to `max_characters` characters.
     """
     length = int(rng.integers(max(min_characters, LONGEST_CARRIER), max_characters + 1))
-    kind = _pick(rng, _DRAWN_KINDS)
+    kind = kind or _pick(rng, _DRAWN_KINDS)
     passage = _passage(rng, kind, 2 * length)
     text = _fitted(rng, passage, length, min_characters)
     if required in text:

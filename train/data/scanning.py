@@ -7,7 +7,7 @@ ink drifts along the line. So edges are rough and not frayed, letters touch in d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,14 +42,20 @@ class _Faults:
     margin: int
 
 
-def scanned(rng: np.random.Generator, sheet: Image.Image, *, width: float) -> Image.Image:
+_CLEAN = {"blur": 0.9, "grain": 10.0, "drift": 0.0, "threshold": 80.0, "specks": 0.0, "neighbours": 0}
+"""Faults of a good scan."""
+
+
+def scanned(rng: np.random.Generator, sheet: Image.Image, *, width: float, clean: bool = False) -> Image.Image:
     """The scan of a sheet, black on white, cropped to the ink and a margin of a few pixels.
 
     :param sheet: greyscale, ink 255 on 0.
     :param width: factor of widths.
+    :param clean: a good scan, on which strokes are as thick as in print.
     :returns: bilevel.
     """
     faults = _faults(rng, width)
+    faults = replace(faults, **_CLEAN) if clean else faults
     grey = np.asarray(_printed(sheet, faults), dtype=np.float32)
     grain, drift = (_part(rng, noise, grey.shape) for noise in (_noise(_GRAIN, 0), _noise(_DRIFT, 1)))
     # Thin strokes are faint once they are blurred: of these a high threshold would leave nothing that can be read.

@@ -28,6 +28,9 @@ LONGEST_TEXT = 167
 MIN_CHARACTERS, MAX_CHARACTERS = 1, 52
 """Of a line, unless others are asked for: nearly all lines then fit into the overlay's 732 columns."""
 
+PLAIN_TYPEFACES = 2
+"""Of plain lines, the first ones: STIX, which has every character, and Computer Modern."""
+
 _SPLITS = ("training", "validation")
 _REQUIRED_SHARE = 0.4
 """Of the lines beyond the first 81, the share that must hold a certain character, so that rare ones are not too rare."""
@@ -41,6 +44,7 @@ def synthetic_dataset(
     min_characters: int = MIN_CHARACTERS,
     max_characters: int = MAX_CHARACTERS,
     fonts: Fonts | None = None,
+    plain: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """Make a dataset in memory.
@@ -55,6 +59,7 @@ def synthetic_dataset(
     :param max_characters: of a line, 8 to 167.
     :param fonts: of a folder; half of the lines are set in them, and their digest is part of the names. None takes
         matplotlib's alone.
+    :param plain: prose alone, upright, in two faces, on a good scan: what a network learns within minutes.
     :param progress: called after every line with (lines done, lines in all).
     :raises ConfigError: a value outside its range.
     :raises FileError: the fonts of matplotlib are missing.
@@ -62,7 +67,7 @@ def synthetic_dataset(
     _require("training", training, 1, MAX_LINES)
     _require("validation", validation, 1, MAX_LINES)
     made: dict[str, list[Line]] = {}
-    options = {"min_characters": min_characters, "max_characters": max_characters, "fonts": fonts}
+    options = {"min_characters": min_characters, "max_characters": max_characters, "fonts": fonts, "plain": plain}
     for split, count, before in (("training", training, 0), ("validation", validation, training)):
         made[split] = []
         for index in range(count):
@@ -82,6 +87,7 @@ def synthetic_line(
     min_characters: int = MIN_CHARACTERS,
     max_characters: int = MAX_CHARACTERS,
     fonts: Fonts | None = None,
+    plain: bool = False,
 ) -> Line:
     """Make one line of `synthetic_dataset`, named ``SPLIT/INDEX``, or ``fonts-DIGEST/SPLIT/INDEX`` with fonts of a folder.
 
@@ -90,6 +96,7 @@ def synthetic_line(
     :param split: ``training`` or ``validation``.
     :param index: of the line within its split, from 0.
     :param fonts: see `synthetic_dataset`.
+    :param plain: see `synthetic_dataset`.
     :raises ConfigError: a value outside its range.
     :raises FileError: the fonts of matplotlib are missing, or one of the folder is not there any more.
     """
@@ -102,11 +109,13 @@ def synthetic_line(
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SPLITS.index(split), index)))
     is_required = index < len(ALPHABET) or rng.random() < _REQUIRED_SHARE
     required = ALPHABET[index % len(ALPHABET)] if is_required else ""
-    text = line_text(rng, required, min_characters=min_characters, max_characters=max_characters)
-    typefaces = TYPEFACES if fonts is None else (*TYPEFACES, *fonts.typefaces)
+    kind = "prose" if plain else None
+    text = line_text(rng, required, min_characters=min_characters, max_characters=max_characters, kind=kind)
+    typefaces = TYPEFACES[:PLAIN_TYPEFACES] if plain else TYPEFACES
+    typefaces = typefaces if fonts is None else (*typefaces, *fonts.typefaces)
     name = f"{split}/{index:06d}" if fonts is None else f"fonts-{fonts.digest}/{split}/{index:06d}"
-    sheet, width = set_line(rng, text, typefaces)
-    return Line(name, text.text, scanned(rng, sheet, width=width))
+    sheet, width = set_line(rng, text, typefaces, plain=plain)
+    return Line(name, text.text, scanned(rng, sheet, width=width, clean=plain))
 
 
 def _require(field: str, value: int, lowest: int, highest: int | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -32,6 +32,9 @@ SMALL_CAPITAL = 0.78
 _SHORT_WORDS = frozenset(("A", "AN", "AND", "BY", "FOR", "FROM", "IN", "OF", "ON", "THE", "TO", "WITH"))
 """These have no large first letter among small capitals, often."""
 
+PLAIN_WORD_GAP = 0.35
+"""Of plain lines, in ems."""
+
 _DOTS = (3, 5)
 """Pixels between the dots of a coarse printer, least and most plus one."""
 
@@ -56,15 +59,19 @@ class _Style:
     dots: int  # pixels between the dots of a coarse printer, 0 for none
 
 
-def set_line(rng: np.random.Generator, line: LineText, typefaces: Sequence[Typeface]) -> tuple[Image.Image, float]:
+def set_line(
+    rng: np.random.Generator, line: LineText, typefaces: Sequence[Typeface], *, plain: bool = False
+) -> tuple[Image.Image, float]:
     """The text in sharp ink, 255 on 0, with room on all sides for skew and blur.
 
     :param line: text and kind.
     :param typefaces: to choose from; at least one has all characters of the text.
+    :param plain: upright, of one weight, letters and words at their usual distances.
     :returns: the sheet, and the factor by which its widths are to be multiplied.
     :raises FileError: a font is missing or unreadable.
     """
     style = _style(rng, line, typefaces)
+    style = _plain(style) if plain else style
     letters, x = [], 0.0
     for number, word in enumerate(line.text.split(" ")):
         font = style.emphasis if number in style.emphasised else style.font
@@ -119,6 +126,16 @@ def _style(rng: np.random.Generator, line: LineText, typefaces: Sequence[Typefac
         double_quotes=rng.random() < 0.6,
         dashes=rng.random() < 0.5,
         dots=int(rng.integers(*_DOTS)) if coarse else 0,
+    )
+
+
+def _plain(style: _Style) -> _Style:
+    regular = style.typeface.regular
+    return replace(
+        style,
+        **{"font": regular, "emphasis": regular, "word_gap": PLAIN_WORD_GAP * style.size},
+        **{"sentence_gap": 0.0, "wide_gaps": 0.0, "tracking": 0, "dots": 0},
+        **{"small_capitals": False, "ligatures": False},
     )
 
 
