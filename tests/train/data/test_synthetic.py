@@ -217,3 +217,13 @@ def test_without_matplotlib(monkeypatch):
     with pytest.raises(FileError) as refused:
         font_folder.__wrapped__()
     assert str(refused.value) == "Synthetic lines need the fonts of matplotlib: pip install 'foldline[train]'."
+
+
+def test_plain_lines_are_prose_on_a_clean_page():
+    lines = synthetic_dataset(seed=1, training=81, validation=1, plain=True).training
+    mixed = synthetic_dataset(seed=1, training=81, validation=1).training
+    assert [one.text for one in lines] != [one.text for one in mixed]
+    assert set("".join(one.text for one in lines)) == set(ALPHABET)
+    for one in lines:
+        ink = np.asarray(one.source.convert("L")) < 128
+        assert not ink[:2].any() and not ink[-2:].any()  # neither specks nor ink of other lines at the edge
