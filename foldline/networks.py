@@ -133,6 +133,20 @@ def open_network(
     return Network(design=exported.design, checkpoint=checkpoint, notes=notes, narrowed=exported.narrowed)
 
 
+def require_one_form(forms: Mapping[str, TextForm]) -> None:
+    """Refuse networks whose texts are of different forms: their errors are not of the same characters.
+
+    :param forms: of the texts of each network, by its name.
+    :raises ConfigError: two of them differ.
+    """
+    named = {form: name for name, form in forms.items()}
+    if len(named) > 1:
+        raise ConfigError(
+            f"{' and '.join(named.values())} were trained on texts of different forms; name one form for all with "
+            "--normalisation or --bidi."
+        )
+
+
 def shared_lines(networks: Mapping[str, Network]) -> DataRecord | None:
     """The lines that all networks were trained on; None where no network says it.
 
@@ -180,6 +194,8 @@ def _of_folder(folder: Path, folding: Folding | None) -> Network:
         path = stages[-1] / name
         if path.is_file():
             trained = open_network(path, folding=network.design.folding)
+            if trained.is_float:  # the stages after it were removed
+                continue
             if replace(trained.design, limits=network.design.limits).same_network(network.design):
                 return Network(design=network.design, checkpoint=trained.checkpoint, notes=(*notes, *trained.notes))
     missing = "No checkpoint in the recipe's folder gives this design; PyTorch's backends cannot be computed."

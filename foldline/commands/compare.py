@@ -135,23 +135,18 @@ def _lines_of_all(context: click.Context, sources, networks, dataset_source, *, 
 
     :raises ConfigError: networks that were trained on different lines, or texts of different forms.
     """
-    from datapath.errors import ConfigError
     from foldline.datasets import lines_for
-    from foldline.networks import shared_lines
+    from foldline.networks import require_one_form, shared_lines
+    from train.data.record import OF_LINES
 
     several = len(networks) > 1
     by_path = {str(source): network for source, network in zip(sources, networks, strict=True)}
-    named = any(name in given_options(context) for name in (*dataset_source, "seed"))
+    named = any(name in given_options(context) for name in OF_LINES)
     trained = None if several and named else shared_lines(by_path)
     of = "the networks" if several else sources[0]
     dataset = validation_lines(context, dataset_source, trained, of=of, seed=seed)
     prepared = [lines_for(dataset, network) for network in networks]
-    forms = {one.form: str(source) for (one, _, _), source in zip(prepared, sources, strict=True)}
-    if len(forms) > 1:
-        raise ConfigError(
-            f"{' and '.join(forms.values())} were trained on texts of different forms; name one form for all with "
-            "--normalisation or --bidi."
-        )
+    require_one_form({str(source): one.form for source, (one, _, _) in zip(sources, prepared, strict=True)})
     messages = [*dataset.problems]
     for source, network, (_, _, notes) in zip(sources, networks, prepared, strict=True):
         messages += [f"{source}: {note}" if several else note for note in (*network.notes, *notes)]

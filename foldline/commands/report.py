@@ -109,9 +109,11 @@ def command(
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import alphabet_source, lines_for
+    from foldline.networks import require_one_form
     from foldline.report import ReportInputs, write_report
     from foldline.report.measured import read_built
     from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
+    from train.data.record import OF_LINES
 
     _require_outputs(output, export, sources, projects)
     opened = open_runs(sources, alphabet=alphabet_source(alphabet, **dataset_source))
@@ -119,10 +121,12 @@ def command(
     target = _target(designs, board=board, clock_mhz=clock_mhz, columns=columns, kernel=kernel)
     wanted = backends_of(opened, backends, ignore_limits=ignore_limits)
     built = read_built(projects, designs)
-    named = any(name in given_options(context) for name in (*dataset_source, "seed"))
+    named = any(name in given_options(context) for name in OF_LINES)
     trained = None if named else shared_lines(opened)
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
-    notes = (note for run in opened for note in lines_for(dataset, run.network)[2])
+    prepared = [lines_for(dataset, run.network) for run in opened]
+    require_one_form({run.name: one.form for run, (one, _, _) in zip(opened, prepared, strict=True)})
+    notes = (note for _, _, of_run in prepared for note in of_run)
     for message in dict.fromkeys((*dataset.problems, *notes)):
         echo(message, err=True)
     trials = _study_result(study, storage)

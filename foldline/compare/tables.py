@@ -27,7 +27,10 @@ RATES = (
     "CER, WER: total distance / total length. Per line: the original trainer's, averaged over lines. 95 %: bootstrap interval "
     "of the CER over lines."
 )
-PAIRED = "CER - 1: minus the CER of network 1 on the same lines, with the interval of the paired bootstrap."
+PAIRED = (
+    "CER - 1: minus the CER of network 1 on the same lines, with the interval of the paired bootstrap. A difference counts "
+    "where its interval excludes 0 and the sign-flip test has p < 0.05; only then is it bold."
+)
 
 LOST, SPACE = "nothing", "\u2423"
 """How a character that is missing, and a space, are shown among confusions."""
@@ -59,7 +62,7 @@ def side_by_side_row(rated: RatedResult, *, lines: int) -> tuple[str, ...]:
         str(rated.network + 1),
         *table_row(rated)[:5],
         str(rates.exact) if rates.lines == lines else f"{rates.exact} of {rates.lines}",
-        "" if difference is None else f"{difference.points:+.2f}",
+        "" if difference is None else difference.points_text,
         "" if difference is None else _text(difference.interval),
     )
 

@@ -71,7 +71,7 @@ def show_comparison(console: Console, comparison: Comparison, *, title: str) -> 
 def show_side_by_side(console: Console, names: Sequence[str], comparisons: Sequence[Comparison], *, title: str) -> None:
     """Print several networks in one table, each rate with its interval and its difference to the first network's.
 
-    A rate is bold if it is significantly better than all others, a difference if its interval excludes 0.
+    A rate is bold if it is significantly better than all others, a difference if it is significant.
     """
     rated = rated_results(comparisons)
     headings = list(SIDE_BY_SIDE)

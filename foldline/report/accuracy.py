@@ -192,7 +192,7 @@ def _pair(runs: Sequence[ReportRun], first: int, second: int) -> NetworkPair:
 
 def _own_difference(run: ReportRun) -> Difference | None:
     results = [_result(run, decoding) for decoding in (OVERLAY, CTC)]
-    if None in results:
+    if None in results or results[0].name != results[1].name:
         return None
     references = _references(run.comparison, results[0])
     return paired_difference(*(LineErrors.characters(references, result.texts) for result in results))

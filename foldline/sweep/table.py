@@ -100,7 +100,7 @@ def _cells(one: PrecisionSummary, rate: SweepRate) -> tuple[str, ...]:
         f"{rate.cer:.2f}",
         _interval(rate.interval),
         "" if rate.deviation is None else f"{rate.deviation:.2f}",
-        "" if difference is None else f"{difference.points:+.2f}",
+        "" if difference is None else difference.points_text,
         "" if difference is None else _interval(difference.interval),
     )
 
