@@ -94,7 +94,6 @@ class _Row:
 def _rated(row: _Row, group: Sequence[_Row], *, alone: bool) -> RatedResult:
     reference = _reference(row, group)
     others = [other for other in group if other is not row and (alone or other.network != row.network)]
-    differences = [_difference(row, other) for other in others]
     return RatedResult(
         network=row.network,
         result=row.result,
@@ -102,7 +101,7 @@ def _rated(row: _Row, group: Sequence[_Row], *, alone: bool) -> RatedResult:
         wer_interval=rate_interval(row.words),
         reference=None if reference is None else (reference.network, reference.result.name),
         difference=None if reference is None else _difference(row, reference),
-        best=bool(others) and all(one is not None and one.significant and one.points < 0 for one in differences),
+        best=bool(others) and all(_is_better(row, other) for other in others),
     )
 
 
@@ -116,6 +115,15 @@ def _reference(row: _Row, group: Sequence[_Row]) -> _Row | None:
 
 def _rank(backend: str) -> int:
     return STANDS_FOR_NETWORK.index(backend) if backend in STANDS_FOR_NETWORK else len(STANDS_FOR_NETWORK)
+
+
+def _is_better(a: _Row, b: _Row) -> bool:
+    """Whether its CER is significantly lower, on the lines that both have computed."""
+    lines = min(len(a.characters), len(b.characters))
+    if a.characters.distances[:lines].sum() >= b.characters.distances[:lines].sum():
+        return False  # without a test: of all pairs few are left
+    difference = _difference(a, b)
+    return difference is not None and difference.significant
 
 
 def _difference(a: _Row, b: _Row) -> Difference | None:
