@@ -124,8 +124,9 @@ def _of_difference(difference: Difference | None) -> WithInterval | None:
     return None if difference is None else _with_interval(difference.points, difference.interval)
 
 
-def _with_interval(value: float, interval: Interval | None) -> WithInterval | None:
-    return None if interval is None else WithInterval(value=value, low=interval.low, high=interval.high)
+def _with_interval(value: float, interval: Interval | None) -> WithInterval:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return WithInterval(value=value, low=low, high=high)
 
 
 def _notes(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> Iterator[str]:

@@ -38,7 +38,8 @@ class Folds:
 def folded(dataset: Dataset, count: int) -> Folds:
     """Divide all lines of a dataset, training and validation lines, into folds of about as many lines.
 
-    :param dataset: its extra lines are those of every fold, and never validated. A line that is in both lists is taken once.
+    :param dataset: its extra lines are those of every fold, and never validated: one that is also a line of the dataset, by
+        name and text, is left out. A line that is in both lists is taken once.
     :param count: number of folds, 2 to 100.
     :raises ConfigError: a count outside this range.
     :raises DataError: fewer lines than folds, or two lines of one name with different texts.
@@ -57,19 +58,24 @@ def folded(dataset: Dataset, count: int) -> Folds:
     if len(pages) < count or max(sizes) - min(sizes) > max(1.0, MAX_IMBALANCE * len(lines) / count):
         by, fold_of = BY_LINE, _dealt({name: [name] for name in lines}, count)
         sizes = [list(fold_of.values()).count(fold) for fold in range(count)]
+    extra = tuple(one for one in dataset.extra if one.name not in lines or lines[one.name].text != one.text)
     ordered = widest_first(lines[name] for name in sorted(lines))  # equally wide ones by name
     datasets = tuple(
         replace(
             dataset,
             training=tuple(line for line in ordered if fold_of[line.name] != fold),
             validation=tuple(lines[name] for name in sorted(lines) if fold_of[name] == fold),
+            extra=extra,
             name=f"{dataset.name}, fold {fold + 1} of {count}",
             options={},  # by which no other command gets these lines
         )
         for fold in range(count)
     )
     between = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    return Folds(datasets=datasets, by=by, note=f"{len(lines)} lines in {count} folds of {between}, {_WHY[by]}.")
+    note = f"{len(lines)} lines in {count} folds of {between}, {_WHY[by]}."
+    if left_out := len(dataset.extra) - len(extra):
+        note += f" {left_out} extra lines are lines of the dataset and are left out."
+    return Folds(datasets=datasets, by=by, note=note)
 
 
 _WHY = {

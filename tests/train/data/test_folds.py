@@ -94,3 +94,14 @@ def test_folds_that_cannot_be_are_refused(lines, count, error, message):
     with pytest.raises(error) as caught:
         folded(dataset(lines), count)
     assert message in str(caught.value)
+
+
+def test_a_line_that_is_validated_is_not_trained_on_as_an_extra_line():
+    lines = pages(*[1] * 10)
+    other = line("0003/0", text="b")  # another line of the same name
+    found = folded(dataset(lines, extra=(*lines[:4], other, line("synthetic/1"))), 5)
+    for one in found.datasets:
+        assert names(one.extra) == ["0003/0", "synthetic/1"]
+        assert one.extra[0].text == "b"
+    assert found.note.endswith(" 4 extra lines are lines of the dataset and are left out.")
+    assert "extra" not in folded(dataset(lines), 5).note
