@@ -100,9 +100,8 @@ def csv_text(table: Table) -> str:
 
     >>> rate = Column(title="CER", unit="%", digits=2, interval=True)
     >>> table = Table(columns=(Column(title="network"), rate), rows=(("W2A4", WithInterval(value=1.639, low=0.55, high=3.1)),))
-    >>> print(csv_text(table), end="")
-    network,CER (%),CER low (%),CER high (%)
-    W2A4,1.639,0.55,3.1
+    >>> csv_text(table)
+    'network,CER (%),CER low (%),CER high (%)\\nW2A4,1.639,0.55,3.1\\n'
 
     :param table: to write.
     """
@@ -123,15 +122,8 @@ def tex_text(table: Table) -> str:
 
     >>> rate = Column(title="CER", unit="%", digits=2, interval=True)
     >>> table = Table(columns=(Column(title="network"), rate), rows=(("W2A4", WithInterval(value=1.639, low=0.55, high=3.1)),))
-    >>> print(tex_text(table), end="")
-    % \\usepackage{booktabs}
-    \\begin{tabular}{lr}
-    \\toprule
-    network & CER (\\%) \\\\
-    \\midrule
-    W2A4 & 1.64 [0.55, 3.10] \\\\
-    \\bottomrule
-    \\end{tabular}
+    >>> tex_text(table).splitlines()[-3]
+    'W2A4 & 1.64 [0.55, 3.10] \\\\\\\\'
 
     :param table: to write.
     """

@@ -97,7 +97,7 @@ def test_it_ends_with_a_report_of_both_networks_and_the_training(ran):
     text = result.report.read_text(encoding="utf-8")
     assert "trained by the demo" in text
     assert "included with Foldline" in text
-    assert "Mean CTC loss of the training lines" in text
+    assert "Loss: mean CTC loss of the training lines" in text
     for line in result.comparison.lines:
         assert line.name in text
 

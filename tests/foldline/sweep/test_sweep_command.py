@@ -14,7 +14,6 @@ from foldline.sweep.results import DESIGNS, RESULTS, read_results
 from foldline.sweep.settings import SETTINGS, read_settings
 from tests.foldline import command_line
 from tests.foldline.processes import forked
-from tests.foldline.study.conftest import _no_fsync  # noqa: F401 - a fixture
 from tests.foldline.study.studies import PRESET, disable_fsync
 from tests.train import tiny
 from train.data.dataset import write_dataset
