@@ -35,11 +35,8 @@ def confusions(references: Sequence[str], texts: Sequence[str]) -> list[Confusio
     :returns: by descending count, then by `expected`, then by `read`.
     :raises DataError: the counts of references and texts differ.
 
-    >>> for one in confusions(["a.b", "O"], ["ab", "0 "]):
-    ...     print(one)
-    Confusion(expected='', read=' ', count=1)
-    Confusion(expected='.', read='', count=1)
-    Confusion(expected='O', read='0', count=1)
+    >>> [(one.expected, one.read, one.count) for one in confusions(["a.b", "O"], ["ab", "0 "])]
+    [('', ' ', 1), ('.', '', 1), ('O', '0', 1)]
     """
     if len(references) != len(texts):
         raise DataError(f"There are {len(references)} references and {len(texts)} texts; they must be equally many.")
