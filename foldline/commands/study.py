@@ -23,6 +23,7 @@ from foldline.commands.training_options import (
     computation_options,
     device_of,
     extra_option,
+    heartbeat_options,
     hyperparameters_of,
     read_dataset,
     run_options,
@@ -37,7 +38,7 @@ from foldline.study.storage import Heartbeat, storage_url
 if TYPE_CHECKING:
     from train.data.dataset import Dataset
 
-_study, _space, _storage, _output, _workers = map(option_group, ("Study", "Space", "Storage", "Output", "Workers"))
+_study, _space, _storage, _output = map(option_group, ("Study", "Space", "Storage", "Output"))
 
 
 def _numbers(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
@@ -117,14 +118,7 @@ def show(
 @extra_option
 @run_options
 @computation_options
-@_workers("--heartbeat", type=int, default=Heartbeat.interval, show_default=True, help="Seconds between heartbeats.")
-@_workers(
-    "--grace",
-    type=int,
-    default=Heartbeat.grace,
-    show_default=True,
-    help="Seconds without a heartbeat after which another worker retries the trial.",
-)
+@heartbeat_options("trial")
 @_common_options
 @click.pass_context
 def run(

@@ -15,6 +15,7 @@ from foldline.commands.training_options import (
     computation_options,
     device_of,
     extra_option,
+    heartbeat_options,
     hyperparameters_of,
     read_dataset,
 )
@@ -78,14 +79,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     help="SQLite file, or URL of a database, that workers on several machines share [default: DIR/work/sweep.db].",
 )
 @_workers("--study", default=STUDY, show_default=True, help="Name of the sweep in --storage.")
-@_workers("--heartbeat", type=int, default=Heartbeat.interval, show_default=True, help="Seconds between heartbeats.")
-@_workers(
-    "--grace",
-    type=int,
-    default=Heartbeat.grace,
-    show_default=True,
-    help="Seconds without a heartbeat after which another worker retries the network.",
-)
+@heartbeat_options("network")
 @_json_option
 @click.pass_context
 def command(context: click.Context, output: Path | None, **options: object) -> None:

@@ -78,6 +78,22 @@ computation_options = all_of(
     ),
 )
 
+
+def heartbeat_options(retried: str) -> Callable:
+    """Options of a worker: when others count it as lost.
+
+    :param retried: what another worker then tries again, for the help.
+    """
+    from foldline.study.storage import Heartbeat
+
+    workers, seconds = option_group("Workers"), {"type": int, "show_default": True}
+    lost = f"Seconds without a heartbeat after which another worker retries the {retried}."
+    return all_of(
+        workers("--heartbeat", default=Heartbeat.interval, help="Seconds between heartbeats.", **seconds),
+        workers("--grace", default=Heartbeat.grace, help=lost, **seconds),
+    )
+
+
 run_options = all_of(
     _run("-p", "--params", "params_file", type=FILE, help="Hyperparameters: a JSON file, or the name of a preset."),
     _run(

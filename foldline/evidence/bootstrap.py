@@ -261,7 +261,7 @@ def _interval(
     units = np.stack(_by_group([errors, lengths], groups), axis=1)
     if len(units) < 2:
         return None
-    # Equal units cannot be told apart: it is enough to draw how many there are of each kind.
+    # Equal units are interchangeable: it is enough to draw how many there are of each kind.
     kinds, counts = np.unique(units, axis=0, return_counts=True)
     generator = np.random.default_rng(seed)
     step = max(1, _BLOCK // len(kinds))

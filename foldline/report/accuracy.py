@@ -34,7 +34,7 @@ CONFUSIONS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class RatedResult:
+class ResultWithIntervals:
     """A backend's result, with the intervals of its CER and WER over lines; None where there are fewer than two lines."""
 
     result: BackendResult
@@ -49,7 +49,7 @@ class AccuracyRow:
     backend: str
     title: str
     decoding: str
-    results: tuple[RatedResult | None, ...]
+    results: tuple[ResultWithIntervals | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class NetworkPair:
 
     first, second   their indexes in the report, from 0
     lines           that both have read
-    differences     CER of `first` minus that of `second`, for each of `DECODINGS`; None if one has no result or there is no line
+    differences     CER of `first` minus that of `second`, for each of `DECODINGS`; None without a result of both, or without a line
     """
 
     first: int
@@ -151,7 +151,7 @@ def _rows(runs: Sequence[ReportRun]) -> Iterator[AccuracyRow]:
         yield AccuracyRow(backend=name, title=" / ".join(titles) or TITLES[name], decoding=decoding, results=results)
 
 
-def _rated(comparison: Comparison) -> Iterator[RatedResult]:
+def _rated(comparison: Comparison) -> Iterator[ResultWithIntervals]:
     """The results of a comparison with intervals, which are computed once for all backends that read the same."""
     found: dict[tuple[str, ...], tuple[Interval | None, Interval | None]] = {}
     for result in comparison.results:
@@ -160,7 +160,7 @@ def _rated(comparison: Comparison) -> Iterator[RatedResult]:
             counts = (count(references, result.texts) for count in (LineErrors.characters, LineErrors.words))
             found[result.texts] = tuple(map(rate_interval, counts))
         cer, wer = found[result.texts]
-        yield RatedResult(result=result, cer=cer, wer=wer)
+        yield ResultWithIntervals(result=result, cer=cer, wer=wer)
 
 
 def _references(comparison: Comparison, result: BackendResult) -> list[str]:

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 INK, FAINT, RULE, ACCENT, PAPER = "#1c2024", "#5c646d", "#d5dae0", "#0a5fa5", "#ffffff"
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Colours of several networks, which people with any colour vision tell apart (Okabe and Ito)."""
+"""Colours of several networks, distinct for people with any colour vision (Okabe and Ito)."""
 
 VARIABLES = {
     **{INK: "ink", FAINT: "faint", RULE: "rule", ACCENT: "accent", PAPER: "paper"},

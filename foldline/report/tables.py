@@ -60,7 +60,7 @@ class Table:
     """A table of results.
 
     columns  of all rows
-    rows     a cell for each column; None is no value
+    rows     a cell for each column; None for an empty one
     notes    what a reader must know of the numbers: comments in LaTeX
 
     :raises ConfigError: a row has another number of cells, or a cell does not suit its column.

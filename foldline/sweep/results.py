@@ -19,11 +19,10 @@ from pathlib import Path
 
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, write_text
-from datapath.json_text import parse_json
 from datapath.quoting import quoted
 from datapath.reading import read_text
 from foldline.sweep.jobs import FLOAT, Job
-from foldline.sweep.settings import Lines, SweepSettings
+from foldline.sweep.settings import Lines, SweepSettings, of_version
 from train.config import Hyperparameters
 
 VERSION = 1
@@ -97,14 +96,7 @@ class NetworkResult:
         :param source: its path, for messages.
         :raises FileError: damaged, or of another version.
         """
-        try:
-            values = parse_json(text, name=f"{source} is damaged")
-            version = values.pop("version")
-            if type(version) is not int or version != VERSION:
-                raise FileError(f"{source} is a result of form {quoted(version)}; this Foldline reads form {VERSION}.")
-            return cls(**values)
-        except (TypeError, ValueError, LookupError, AttributeError, ConfigError) as error:
-            raise FileError(f"{source} is damaged: {str(error).rstrip('.')}.") from error
+        return of_version(cls, text, what="a result", version=VERSION, source=source)
 
     def require_of(self, settings: SweepSettings, *, source: object) -> None:
         """Refuse a result that is not of a sweep.

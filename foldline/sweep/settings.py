@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from datapath.errors import ConfigError, DataError, FileError
 from datapath.files import write_text
@@ -16,6 +17,8 @@ from datapath.text_form import TextForm
 from foldline.sweep.jobs import Jobs
 from train.config import Hyperparameters
 from train.data.dataset import Line
+
+T = TypeVar("T")
 
 VERSION = 1
 """Form of the settings; any other is refused."""
@@ -128,14 +131,27 @@ class SweepSettings:
         :param source: its path or name, for messages.
         :raises FileError: damaged, or of another version.
         """
-        try:
-            values = parse_json(text, name=f"{source} is damaged")
-            version = values.pop("version")
-            if type(version) is not int or version != VERSION:
-                raise FileError(f"{source} is a sweep of form {quoted(version)}; this Foldline reads form {VERSION}.")
-            return cls(**values)
-        except (TypeError, ValueError, LookupError, AttributeError, ConfigError) as error:
-            raise FileError(f"{source} is damaged: {str(error).rstrip('.')}.") from error
+        return of_version(cls, text, what="a sweep", version=VERSION, source=source)
+
+
+def of_version(make: Callable[..., T], text: object, *, what: str, version: int, source: object) -> T:
+    """A value from its JSON text, which has the version of its form beside its fields.
+
+    :param make: takes the fields.
+    :param text: of a file or a storage.
+    :param what: it is, for messages.
+    :param version: that is read.
+    :param source: path or name, for messages.
+    :raises FileError: damaged, or of another version.
+    """
+    try:
+        values = parse_json(text, name=f"{source} is damaged")
+        found = values.pop("version")
+        if type(found) is not int or found != version:
+            raise FileError(f"{source} is {what} of form {quoted(found)}; this Foldline reads form {version}.")
+        return make(**values)
+    except (TypeError, ValueError, LookupError, AttributeError, ConfigError) as error:
+        raise FileError(f"{source} is damaged: {str(error).rstrip('.')}.") from error
 
 
 def _lines(fold: object) -> Lines:
