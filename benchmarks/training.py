@@ -7,6 +7,9 @@ of the background value, so it reads two kinds of columns: random pixels, of whi
 headline), and synthetic lines. The layers take turns, round after round. --cliffs times torch.nn.LSTM at every shape
 too, which takes minutes.
 
+A training step of the whole network, with augmentation, overlay CTC and optimiser, is divided by torch's profiler into
+its parts, and its operations per second are set against those of a product of two large float32 matrices in the same run.
+
 Brevitas is no dependency; without it its ratio is null. To compare, install brevitas==0.13.4 into an environment of its
 own that has Foldline's packages too (its requirements are at odds with newer ones), and run this there; a pass of
 brevitas takes about a minute.
@@ -20,15 +23,20 @@ import json
 import os
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import profile, record_function
 
+import params
 from benchmarks.measuring import cpu_name, interleaved, options, seconds_of, show_table
 from train.arithmetic.quantizers import activation_quantizer
 from train.config import SIGNED_FIXED_UNIT, Hyperparameters
-from train.data.batches import collate, samples_of
+from train.data.batches import collate
 from train.data.synthetic import synthetic_dataset
+from train.data.training_data import prepare
 from train.loss import batch_loss
 from train.model import Recogniser, unit_pixels
 from train.recurrent import QuantLSTM
@@ -43,6 +51,27 @@ BRIEF = 10
 
 BACKGROUND = -1.0
 """Lowest pixel value."""
+
+AUGMENTATION, OPTIMISER, OTHER = "augmentation and batch", "optimiser", "other"
+PARTS = {
+    "LSTMFunction": "recurrence, forward",
+    "LSTMFunctionBackward": "recurrence, backward",
+    "aten::mm": "matrix products of the gradients",
+    "aten::bmm": "matrix products of the gradients",
+    "_HardwareScores": "scores, forward",
+    "_OverlayCTC": "CTC",
+    "_OverlayCTCBackward": "CTC",
+    "aten::_log_softmax": "CTC",
+    "aten::_log_softmax_backward_data": "CTC",
+    AUGMENTATION: AUGMENTATION,
+}
+"""Part of a step, by the profiler's name of an operation; and what is named `Optimizer` is the optimiser's."""
+
+PRESET = "QLSTM128_W2B8A4I8_FC_W8B8"
+"""Whose step is timed."""
+
+MATRIX = 2048
+"""Rows and columns of the large product."""
 
 SEED = 1
 RANDOM, SYNTHETIC = "random pixels", "synthetic lines"
@@ -127,34 +156,52 @@ def plain_pass(layer: nn.Module, columns: Tensor, hidden: int) -> Pass:
     return lambda: layer(columns)[0].backward(gradient)
 
 
-def training_step(size: Size) -> tuple[Pass, int]:
-    """One step of the whole network on generated lines, and the columns of its batch."""
-    recurrent = {"recurrent_weight": WEIGHT, "recurrent_bias": BIAS, "recurrent_activation": ACTIVATION}
-    parts = {**recurrent, "fc_weight": 8, "fc_bias": 8}
-    hp = Hyperparameters(
-        layer_size=size.hidden,
-        internal_activation_bit_width=INTERNAL,
-        prefused_bn_fc=True,
-        forward_arithmetic="HARDWARE",
-        ctc="OVERLAY",
-        optimiser="ADAMW",
-        **{f"{part}_bit_width": bits for part, bits in parts.items()},
-        **{f"{part}_quantization": SIGNED_FIXED_UNIT for part in parts},
-    )
+def training_step(size: Size) -> tuple[Pass, int, int]:
+    """One step of the preset's network on generated lines, the columns of its batch, and its operations per column."""
+    hp = replace(Hyperparameters.from_json(params.find(Path(PRESET))), layer_size=size.hidden, extra_lines=0)
     dataset = synthetic_dataset(seed=SEED, training=size.lines, validation=1)
-    pixels = [torch.from_numpy(line.pixels(INPUTS)) for line in dataset.training]
-    batch = collate(samples_of(dataset.training, pixels, dataset.alphabet()), mask_padded=True)
-    model = Recogniser(hp, len(dataset.alphabet()))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=hp.lr)
+    alphabet = dataset.alphabet()
+    data = prepare(dataset, alphabet, hp)
+    model = Recogniser(hp, len(alphabet))
+    optimiser = torch.optim.Adam(model.parameters(), lr=hp.lr)
+    columns = sum(sample.columns for sample in data.samples)
 
     def step() -> None:
+        with record_function(AUGMENTATION):
+            batch = collate([data.in_epoch(index, 1) for index in range(size.lines)], mask_padded=True)
         loss = batch_loss(model(batch.grey, batch.lengths), batch, hp)
         optimiser.zero_grad(set_to_none=True)
         (loss / size.lines).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), hp.max_norm)
         optimiser.step()
 
-    return step, int(batch.lengths.sum())
+    H, C = size.hidden, len(alphabet)
+    of_direction = 4 * H * (2 * (INPUTS + H) + H)  # forward, gradients of weights, gradients of states
+    return step, columns, 2 * (2 * of_direction + 3 * 2 * H * C)
+
+
+def measure_step(size: Size) -> dict[str, object]:
+    """Speed of a training step, the shares of its parts in percent of the processor time, and the machine's ceiling."""
+    step, columns, operations = training_step(size)
+    matrix = torch.rand(MATRIX, MATRIX)
+    seconds = interleaved({"step": step, "product": lambda: matrix @ matrix}, size.rounds)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    with profile() as profiled:
+        for _ in range(size.rounds):
+            step()
+    times = dict.fromkeys((*PARTS.values(), OPTIMISER, OTHER), 0.0)
+    for event in profiled.key_averages():
+        times[PARTS.get(event.key, OTHER)] += event.self_cpu_time_total
+        if event.key.startswith("Optimizer"):  # the plain operations in it are among the others
+            times[OPTIMISER] += event.cpu_time_total
+            times[OTHER] -= event.cpu_time_total
+    return {
+        "training_columns_per_second": columns / medians["step"],
+        "operations_per_column": operations,
+        "step_gflop_per_second": operations * columns / medians["step"] / 1e9,
+        "product_gflop_per_second": 2 * MATRIX**3 / medians["product"] / 1e9,
+        "percent_of_step": {part: 100 * time / sum(times.values()) for part, time in times.items()},
+    }
 
 
 def measure_layers(size: Size) -> dict[str, object]:
@@ -221,9 +268,7 @@ def main() -> None:
     torch.manual_seed(SEED)
     with computing_threads(size.threads):
         figures = measure_layers(size) | measure_shapes(size, cliffs=size.cliffs)
-        step, columns = training_step(size)
-        seconds = statistics.median(interleaved({"step": step}, size.rounds)["step"])
-        figures["training_columns_per_second"] = columns / seconds
+        figures |= measure_step(size)
     if size.json:
         print(json.dumps(figures | machine))
     else:
@@ -260,8 +305,14 @@ def show(figures: dict, size: Size) -> None:
     slowest = "-" if spread is None else f"{spread:.1f}"
     rows.append(("slowest / fastest", f"{figures['per_column_spread']:.2f}", slowest))
     show_table("Microseconds per column, random pixels", ("", f"W{WEIGHT}A{ACTIVATION}", TORCH), rows)
-    rate = figures["training_columns_per_second"]
-    print(f"A training step of the whole network, overlay CTC and AdamW: {rate:,.0f} columns per second")
+    parts = sorted(figures["percent_of_step"].items(), key=lambda part: -part[1])
+    rows = [(name, f"{percent:.1f}") for name, percent in parts]
+    show_table(f"A training step of the whole network, {size.lines} lines", ("", "% of processor time"), rows)
+    reached, ceiling = figures["step_gflop_per_second"], figures["product_gflop_per_second"]
+    print(
+        f"{figures['training_columns_per_second']:,.0f} columns per second, {figures['operations_per_column']:,} "
+        f"operations per column: {reached:.1f} GFLOP/s, of {ceiling:.1f} in a product of two {MATRIX} x {MATRIX} matrices"
+    )
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ def test_json_is_one_object_in_the_last_line_with_all_ratios(capsys, monkeypatch
     assert (
         figures["share_of_background"]["random pixels"] < 0.1 < 0.5 < figures["share_of_background"]["synthetic lines"]
     )
+    shares = figures["percent_of_step"]
+    assert set(training.PARTS.values()) < set(shares) and sum(shares.values()) == pytest.approx(100)
+    assert all(shares[part] > 0 for part in set(training.PARTS.values()))
     assert figures["threads"] == 1 and figures["rounds"] == 2 and figures["cpu"]
 
 
