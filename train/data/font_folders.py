@@ -15,11 +15,12 @@ from pathlib import Path
 from PIL import ImageFont
 
 from datapath.errors import FileError
-from datapath.files import file_errors
+from datapath.files import file_errors, os_reason
 from datapath.quoting import quoted
 from datapath.reading import read_bytes
 from train.data.prose import ALPHABET
-from train.data.typefaces import SIGNS, Typeface
+from train.data.typefaces import FONT_ERRORS, SIGNS, Typeface, open_font
+from train.data.typesetting import sheet_rows
 
 SUFFIXES = (".otf", ".ttf", ".pfb")
 MAX_FONTS = 1000
@@ -27,7 +28,13 @@ MAX_BYTES = 64 << 20
 """Of a font's file."""
 
 _SIZE = 40
-"""Pixels per em at which glyphs are compared."""
+"""Pixels per em at which glyphs are measured and compared."""
+
+_WIDEST, _LOWEST = 4 * _SIZE, _SIZE // 4
+"""Pixels: advance of a character at most, and height of the tallest letter at least."""
+
+_FAINTEST = 64
+"""Grey value (255 is ink) of a glyph's darkest pixel, at least: the stroke of a fainter one is lost in a scan."""
 
 _ABSENT = "\U000e0fff"
 """A character that no font has: what is drawn in its place stands for missing ones."""
@@ -53,20 +60,18 @@ class Fonts:
 def read_fonts(folder: Path) -> Fonts:
     """Find the families in a folder, at any depth.
 
-    A font with the name of a family and style that another one has is left out, as one that Pillow cannot read, and one
-    that lacks letters or digits. A character that any font of a family lacks is never set in that family. A font that draws
-    symbols in place of letters is not recognised as one.
+    A font with the name of a family and style that another one has is left out, as one that cannot be read, and one that
+    lacks letters or digits. A character counts as lacking where its glyph is damaged, too faint, or larger than a line has
+    room for. A character that any font of a family lacks is never set in that family. A font that draws symbols in place of
+    letters is not recognised as one.
 
     :param folder: of OpenType, TrueType or Type 1 fonts.
-    :raises FileError: no such folder, no font that can be used, more than `MAX_FONTS` files, or a file of more than
-        `MAX_BYTES`.
+    :raises FileError: no such folder, no font that can be used, or more than `MAX_FONTS` files.
     """
-    paths = _font_files(folder)
+    paths, problems = _font_files(folder)
     families: dict[str, dict[tuple[bool, bool], tuple[Path, str]]] = defaultdict(dict)
-    problems = []
     for path in paths:
-        digest = hashlib.sha256(read_bytes(path, limit=MAX_BYTES)).hexdigest()
-        reason, family, style = _judged(path)
+        reason, digest, family, style = _judged(path)
         if not reason and style in families[family]:
             reason = f"{families[family][style][0]} is of the same family and style"
         if reason:
@@ -77,7 +82,8 @@ def read_fonts(folder: Path) -> Fonts:
     kinds = Counter(one.typewriter for one in found)
     typefaces = tuple(replace(one, share=1 / kinds[one.typewriter]) for one in found)
     if not typefaces:
-        raise FileError(f"{folder} has no font that can be used: {len(paths)} files. {' '.join(problems[:3])}".rstrip())
+        files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+        raise FileError(f"{folder} has no font that can be used: {files}. {' '.join(problems[:3])}".rstrip())
     used = [(family, style, digest) for family, fonts in families.items() for style, (_, digest) in fonts.items()]
     return Fonts(
         typefaces=typefaces,
@@ -86,41 +92,49 @@ def read_fonts(folder: Path) -> Fonts:
     )
 
 
-def _font_files(folder: Path) -> list[Path]:
-    """In the order of their paths, absolute."""
+def _font_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """In the order of their paths, absolute; and messages on folders within it that cannot be read."""
     if not folder.is_dir():
         raise FileError(f"The folder of fonts {folder} does not exist or is not a folder.")
     found: list[Path] = []
+    errors: list[OSError] = []
     with file_errors("read", folder):
-        for parent, folders, names in os.walk(folder.resolve()):
+        for parent, folders, names in os.walk(folder.resolve(), onerror=errors.append):
             folders.sort()
             found += [Path(parent, name) for name in sorted(names) if name.lower().endswith(SUFFIXES)]
             if len(found) > MAX_FONTS:
                 raise FileError(f"{folder} has more than {MAX_FONTS} fonts; name a folder within it.")
-    return found
+    return found, [f"The fonts in {error.filename} are left out: {os_reason(error)}." for error in errors]
 
 
-def _judged(path: Path) -> tuple[str, str, tuple[bool, bool]]:
-    """Why a font is left out, or nothing; its family, and whether it is bold and italic."""
+def _judged(path: Path) -> tuple[str, str, str, tuple[bool, bool]]:
+    """Why a font is left out, or nothing; digest of its file, its family, and whether it is bold and italic."""
     try:
-        font = _opened(path)
+        digest = hashlib.sha256(read_bytes(path, limit=MAX_BYTES)).hexdigest()
+        font = open_font(path, _SIZE)
         family, style = (name or "" for name in font.getname())
-        lacking = sorted(_lacking(font, "".join(c for c in ALPHABET if c.isalnum() or c in ".,-")))
-    except (OSError, ValueError) as error:
-        return f"Pillow cannot read it ({error})", "", (False, False)
-    if not family:
-        return "it does not name its family", "", (False, False)
+    except FileError as error:
+        return str(error).rstrip("."), "", "", (False, False)
+    except FONT_ERRORS as error:
+        return f"its name cannot be read ({error})", "", "", (False, False)
+    reason = "" if family else "it does not name its family"
+    if lacking := sorted(_lacking(font, "".join(c for c in ALPHABET if c.isalnum() or c in " .,-"))):
+        reason = f"it lacks {quoted(''.join(lacking))}, or they are damaged, too faint or too large"
+    elif (tallest := max(_height(font, c) for c in ALPHABET if c.isalpha())) < _LOWEST:
+        reason = (
+            f"its letters are at most {tallest} pixels high at {_SIZE} pixels per em; at least {_LOWEST} are needed"
+        )
     words = f"{style} {path.stem}".lower()  # Courier Prime calls all its styles "Light"
     kind = any(word in words for word in _BOLD), any(word in words for word in _ITALIC)
-    return (f"it lacks {quoted(''.join(lacking))}" if lacking else ""), family, kind
+    return reason, digest, family, kind
 
 
 def _typeface(family: str, fonts: dict[tuple[bool, bool], tuple[Path, str]]) -> Typeface:
     """The family; its upright font that is not bold is the regular one, or else the first that there is."""
     names = {style: str(path) for style, (path, _) in fonts.items()}
     regular = names.get((False, False)) or names[min(names)]
-    lacks = frozenset().union(*(_lacking(_opened(path), ALPHABET + SIGNS) for path, _ in fonts.values()))
-    advances = {round(_opened(Path(regular)).getlength(character), 2) for character in "iWm.1"}
+    lacks = frozenset().union(*(_lacking(open_font(path, _SIZE), ALPHABET + SIGNS) for path, _ in fonts.values()))
+    advances = {round(open_font(Path(regular), _SIZE).getlength(character), 2) for character in "iWm.1"}
     return Typeface(
         name=family,
         share=1.0,
@@ -135,15 +149,27 @@ def _typeface(family: str, fonts: dict[tuple[bool, bool], tuple[Path, str]]) -> 
 
 
 def _lacking(font: ImageFont.FreeTypeFont, characters: str) -> set[str]:
-    """Characters for which a font has no ink, or the same as for one that no font has; a space needs none."""
+    """Characters that a font cannot set: see `_ink`, and those for which it has the same as for one that no font has."""
     absent = _ink(font, _ABSENT)
-    return {c for c in characters if c != " " and _ink(font, c) in (absent, None)}
+    return {c for c in characters if (ink := _ink(font, c)) is None or (ink == absent and c != " ")}
 
 
 def _ink(font: ImageFont.FreeTypeFont, character: str) -> bytes | None:
-    mask = font.getmask(character, mode="1")
-    return None if mask.getbbox() is None else bytes(mask)
+    """The glyph in black and white; None if it is blank, unless it is a space, damaged, too faint or too large."""
+    base, rows = sheet_rows(*font.getmetrics(), _SIZE)
+    try:
+        left, top, right, bottom = font.getbbox(character, anchor="ls")
+        advance, margin = font.getlength(character), _SIZE // 2
+        fits = -base <= top and bottom <= rows - base and -margin <= left and right <= advance + margin
+        if not fits or not 0 <= advance <= _WIDEST:
+            return None
+        grey, mask = (font.getmask(character, mode=mode) for mode in ("L", "1"))
+    except FONT_ERRORS:
+        return None
+    blank = mask.getbbox() is None or grey.getbbox() is None or grey.getextrema()[1] < _FAINTEST
+    return None if blank and character != " " else bytes(mask)
 
 
-def _opened(path: Path) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, _SIZE, layout_engine=ImageFont.Layout.BASIC)
+def _height(font: ImageFont.FreeTypeFont, character: str) -> int:
+    _, top, _, bottom = font.getbbox(character)
+    return bottom - top

@@ -49,7 +49,7 @@ _CLEAN = {"blur": 0.9, "grain": 10.0, "drift": 0.0, "threshold": 80.0, "specks":
 def scanned(rng: np.random.Generator, sheet: Image.Image, *, width: float, clean: bool = False) -> Image.Image:
     """The scan of a sheet, black on white, cropped to the ink and a margin of a few pixels.
 
-    :param sheet: greyscale, ink 255 on 0.
+    :param sheet: greyscale, ink 255 on 0; not blank.
     :param width: factor of widths.
     :param clean: a good scan, on which strokes are as thick as in print.
     :returns: bilevel.
@@ -63,6 +63,9 @@ def scanned(rng: np.random.Generator, sheet: Image.Image, *, width: float, clean
     threshold = faults.threshold * min(1.0, inner.mean() / _USUAL_INK if inner.size else 0.0)
     # The noise reaches the edges of strokes only: far from ink it cannot pass for any.
     ink = (grey + faults.grain * grain + faults.drift * drift >= threshold) & (grey > _FAINTEST_INK)
+    if not ink.any():  # the hairlines of a thin font, which the blur leaves too faint
+        grey = np.asarray(_printed(sheet, replace(faults, blur=0.0)))
+        ink = grey >= max(1, grey.max() / 2)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     ink = np.pad(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], faults.margin)
     _add_neighbours(rng, ink, faults)

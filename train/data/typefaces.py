@@ -7,6 +7,8 @@ serif, and typewriter faces. Faces of the user's own come from `train.data.font_
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +19,9 @@ from datapath.errors import FileError
 
 SIGNS = "\u2018\u2019\u201c\u201d\u2013\u2014\ufb00\ufb01\ufb02\ufb03\ufb04"
 """Printed in place of other characters: curly quotes, dashes and ligatures."""
+
+FONT_ERRORS = (OSError, ValueError, OverflowError, MemoryError)
+"""What Pillow raises of a damaged font, also of one that it could open: FreeType reads a glyph when it is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,13 +135,34 @@ def font_folder() -> Path:
 
 @lru_cache(maxsize=2048)
 def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A font at `size` pixels per em, with Pillow's own layout engine: it is everywhere, and its result the same.
+    """A font at `size` pixels per em; each is opened once.
 
     :param name: as in a `Typeface`.
     :raises FileError: the font is missing or unreadable.
     """
-    path = Path(name) if Path(name).is_absolute() else font_folder() / f"{name}.ttf"
+    return open_font(Path(name) if Path(name).is_absolute() else font_folder() / f"{name}.ttf", size)
+
+
+def open_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    """A font with Pillow's own layout engine: it is everywhere, and its result the same.
+
+    :param path: of the font.
+    :param size: pixels per em.
+    :raises FileError: the font is missing or unreadable.
+    """
+    with font_errors(
+        path
+    ):  # not `ImageFont.truetype`: for a file that is no font it takes one of the system of that name
+        return ImageFont.FreeTypeFont(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@contextmanager
+def font_errors(path: object) -> Iterator[None]:
+    """What Pillow raises of a font within a ``with``, as a FileError that names the font.
+
+    :param path: of the font, for the message.
+    """
     try:
-        return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-    except OSError as error:
-        raise FileError(f"Cannot read the font {path}: {error}.") from error
+        yield
+    except FONT_ERRORS as error:
+        raise FileError(f"Cannot read the font {path}: {str(error) or 'not enough memory'}.") from error

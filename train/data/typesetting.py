@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from datapath.errors import FileError
+from datapath.quoting import quoted
 from train.data.prose import LineText
-from train.data.typefaces import Typeface, load_font
+from train.data.typefaces import Typeface, font_errors, load_font
 
 TYPEWRITER_SHARE = {"listing": 1.0, "table": 0.3, "equation": 0.0}
 """By kind of text, the share of the lines in typewriter faces."""
@@ -34,6 +36,9 @@ _SHORT_WORDS = frozenset(("A", "AN", "AND", "BY", "FOR", "FROM", "IN", "OF", "ON
 
 PLAIN_WORD_GAP = 0.35
 """Of plain lines, in ems."""
+
+_FAINTEST_INK = 8
+"""Grey value (255 is ink) below which nothing of a sheet is left when it is skewed."""
 
 _DOTS = (3, 5)
 """Pixels between the dots of a coarse printer, least and most plus one."""
@@ -68,7 +73,7 @@ def set_line(
     :param typefaces: to choose from; at least one has all characters of the text.
     :param plain: upright, of one weight, letters and words at their usual distances.
     :returns: the sheet, and the factor by which its widths are to be multiplied.
-    :raises FileError: a font is missing or unreadable.
+    :raises FileError: a font is missing, unreadable or damaged, or draws nothing.
     """
     style = _style(rng, line, typefaces)
     style = _plain(style) if plain else style
@@ -78,16 +83,32 @@ def set_line(
         for piece, size in _pieces(rng, word, style):
             opened = load_font(font, size)
             letters.append((x, piece, opened))
-            x += opened.getlength(piece) + style.tracking
+            with font_errors(font):
+                x += opened.getlength(piece) + style.tracking
         x += _gap(rng, word, style)
     rise, fall = (max(font.getmetrics()[side] for _, _, font in letters) for side in (0, 1))
     margin = style.size // 2
-    base = min(rise, 2 * style.size) + margin // 2
-    sheet = Image.new("L", (math.ceil(x) + 2 * margin, base + min(fall, style.size) + margin // 2), 0)
+    base, rows = sheet_rows(rise, fall, style.size)
+    sheet = Image.new("L", (math.ceil(x) + 2 * margin, rows), 0)
     draw = ImageDraw.Draw(sheet)
     for left, piece, font in letters:
-        draw.text((margin + round(left), base), piece, fill=255, font=font, anchor="ls")
+        with font_errors(font.path):
+            draw.text((margin + round(left), base), piece, fill=255, font=font, anchor="ls")
+    if sheet.getextrema()[1] < _FAINTEST_INK:
+        raise FileError(f"The font {style.font} draws nothing of {quoted(line.text)} at {style.size} pixels per em.")
     return _dotted(sheet, style.dots) if style.dots else sheet, style.typeface.width
+
+
+def sheet_rows(rise: int, fall: int, size: int) -> tuple[int, int]:
+    """The row of the baseline on a line's sheet, and the sheet's rows; what a letter has beyond them is cut off.
+
+    :param rise: ascent of the line's fonts, pixels.
+    :param fall: their descent, pixels below the baseline.
+    :param size: pixels per em.
+    """
+    margin = size // 2
+    base = min(rise, 2 * size) + margin // 2
+    return base, base + min(fall, size) + margin // 2
 
 
 def _style(rng: np.random.Generator, line: LineText, typefaces: Sequence[Typeface]) -> _Style:
@@ -106,7 +127,9 @@ def _style(rng: np.random.Generator, line: LineText, typefaces: Sequence[Typefac
     words = range(first, first + int(rng.integers(1, 5)))
     emphasised = words if rng.random() < (0.5 if line.kind in ("reference", "running") else 0.15) else range(0)
     size = int(rng.integers(30, 48))
-    advance = load_font(font, size).getlength(" ")
+    opened = load_font(font, size)
+    with font_errors(font):
+        advance = opened.getlength(" ")
     spacing = rng.random()
     tracking = int(rng.integers(1, 4)) if spacing < 0.25 else -1 if spacing > 0.93 else 0
     has_capitals = not typewriter and re.search("[A-Z]{3}", line.text) is not None
