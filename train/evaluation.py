@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datapath import Alphabet, ErrorRates, error_rates, greedy_labels, overlay_labels
+from datapath.design import Limits
 from train.arithmetic.lstm import Packing
 from train.checkpoint import Checkpoint
 from train.data.batches import pad, read_pixels
@@ -53,7 +54,13 @@ def class_scores(model: Recogniser, pixels: Sequence[Tensor], *, batch_size: int
 
 
 def evaluate(
-    model: Recogniser, alphabet: Alphabet, references: Sequence[str], pixels: Sequence[Tensor], *, batch_size: int
+    model: Recogniser,
+    alphabet: Alphabet,
+    references: Sequence[str],
+    pixels: Sequence[Tensor],
+    *,
+    batch_size: int,
+    label_limit: int | None = Limits.labels,
 ) -> Evaluation:
     """Read lines and compare the texts with their references.
 
@@ -61,11 +68,14 @@ def evaluate(
     :param references: per line, with the characters that are not trained.
     :param pixels: per line, uint8 [T, I].
     :param batch_size: lines that are computed together.
+    :param label_limit: labels of a line at most by the overlay's label rule (`Limits.labels`); None for no limit. A float
+        network has none.
     :raises DataError: no line, or no word in any reference.
     """
     scores = class_scores(model, pixels, batch_size=batch_size)
     texts = tuple(alphabet.text(greedy_labels(line)) for line in scores)
-    overlay = tuple(alphabet.text(overlay_labels(line)) for line in scores)
+    limit = None if model.hyperparameters.is_float else label_limit
+    overlay = tuple(alphabet.text(overlay_labels(line, limit=limit)) for line in scores)
     return Evaluation(
         rates=error_rates(references, texts),
         texts=texts,
@@ -75,7 +85,7 @@ def evaluate(
 
 
 def read_texts(checkpoint: Checkpoint, lines: Sequence[Line]) -> list[str]:
-    """Texts that a checkpoint reads on lines by the overlay's label rule, in fixed point on the CPU."""
+    """Texts that a checkpoint reads on lines by the overlay's label rule, on the CPU."""
     hp = checkpoint.hyperparameters
     pixels = read_pixels(lines, target_height=hp.target_height)
     scores = class_scores(checkpoint.recogniser(), pixels, batch_size=hp.batch_size)
@@ -87,12 +97,14 @@ def evaluate_checkpoint(
     lines: Sequence[Line],
     *,
     arithmetic: Arithmetic = Arithmetic.QUANTIZED,
+    label_limit: int | None = Limits.labels,
     device: str = "cpu",
     threads: int = THREADS,
 ) -> Evaluation:
     """What a checkpoint reads on lines.
 
     :param arithmetic: see `Arithmetic`.
+    :param label_limit: see `evaluate`.
     :param device: of torch.
     :param threads: of torch on the CPU.
     :raises ImageError: an image cannot be read.
@@ -105,4 +117,6 @@ def evaluate_checkpoint(
     pixels = read_pixels(lines, target_height=hp.target_height, workers=hp.num_workers)
     with computing_threads(threads), model.computing_in(arithmetic):
         references = [line.text for line in lines]
-        return evaluate(model, checkpoint.alphabet, references, pixels, batch_size=hp.batch_size)
+        return evaluate(
+            model, checkpoint.alphabet, references, pixels, batch_size=hp.batch_size, label_limit=label_limit
+        )

@@ -151,7 +151,7 @@ def compare(
     computed |= {backend: runs[backend].line_results for backend in DRIVEN if backend in runs}
     return Comparison(
         results=(
-            *_torch_results(checkpoint, compared, wanted, showing),
+            *_torch_results(checkpoint, compared, wanted, showing, label_limit=design.limits.labels),
             *_hardware_results(design, rows, wanted, computed, runs[BOARD].title if BOARD in runs else None),
         ),
         lines=compared,
@@ -175,7 +175,7 @@ def _float_comparison(checkpoint: Checkpoint | None, lines: Sequence[Line], prog
         )
     lines, unusable = usable_lines(lines, target_height=checkpoint.hyperparameters.target_height, what="lines")
     return Comparison(
-        results=tuple(_torch_results(checkpoint, lines, (FLOAT,), progress)),
+        results=tuple(_torch_results(checkpoint, lines, (FLOAT,), progress, label_limit=None)),
         lines=tuple(lines),
         left_out=(),
         exceeding=0,
@@ -328,7 +328,12 @@ def _result(
 
 
 def _torch_results(
-    checkpoint: Checkpoint | None, lines: Sequence[Line], wanted: Collection[str], progress: Progress
+    checkpoint: Checkpoint | None,
+    lines: Sequence[Line],
+    wanted: Collection[str],
+    progress: Progress,
+    *,
+    label_limit: int | None,
 ) -> Iterator[BackendResult]:
     """Results of PyTorch's backends by greedy CTC; those of float and quantized also by the overlay's rule."""
     references = [line.text for line in lines]
@@ -338,7 +343,7 @@ def _torch_results(
 
         arithmetic = Arithmetic.FLOAT_ACTIVATIONS if name == FLOAT_ACTIVATIONS else Arithmetic.QUANTIZED
         with progress(TITLES[name]):
-            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic)
+            evaluation = evaluate_checkpoint(checkpoint, lines, arithmetic=arithmetic, label_limit=label_limit)
         yield _result(name, CTC, evaluation.texts, references)
         if name != FLOAT_ACTIVATIONS:
             yield _result(name, OVERLAY, evaluation.overlay_texts, references)

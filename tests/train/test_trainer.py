@@ -5,6 +5,7 @@ import json
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -412,6 +413,25 @@ def test_one_checkpoint_is_judged_in_fixed_and_in_floating_point():
         (Arithmetic.LATENT, second),
     ):
         assert evaluate_checkpoint(last, lines, arithmetic=arithmetic).texts == (read,) * 3
+
+
+@pytest.mark.parametrize(
+    ("network", "limit", "read"),
+    [
+        (tiny.quantized, 95, 95),
+        (tiny.quantized, None, 200),
+        (tiny.quantized, 150, 150),
+        (tiny.hyperparameters, 95, 200),
+    ],
+)
+def test_no_buffer_cuts_the_text_of_a_float_network(monkeypatch, network, limit, read):
+    last = train(network(epochs=0), tiny.dataset(), experiments=None).last
+    scores = np.zeros((401, len(last.alphabet)))
+    scores[0::2, 0], scores[1::2, 1] = 1, 1  # blanks and labels in turn
+    monkeypatch.setattr("train.evaluation.class_scores", lambda model, pixels, **_: [scores] * len(pixels))
+    evaluation = evaluate_checkpoint(last, tiny.dataset().validation, label_limit=limit)
+    assert {len(text) for text in evaluation.overlay_texts} == {read}
+    assert {len(text) for text in evaluation.texts} == {200}
 
 
 def test_arguments_of_a_run_are_plain_json(tmp_path):
