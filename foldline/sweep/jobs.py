@@ -134,6 +134,12 @@ class Jobs:
         return found if 0 <= seed < self.seeds and fold in self.fold_numbers else None
 
     def draw(self, study: Study, networks: Sequence[Attempts], *, seed: int) -> Job:
-        """The first job that the sweep has not had; see `foldline.study.queue.NetworkSpace`."""
+        """A job that the sweep has not had; see `foldline.study.queue.NetworkSpace`.
+
+        The first one of a seed and fold of which no network is in training, so that workers that start at once do not wait
+        for one float stage; without such a job the first one.
+        """
         had = [asdict(network.choice) for network in networks]
-        return next(job for job in self if asdict(job) not in had)
+        busy = {network.choice.warm_up for network in networks if not (network.finished or network.stopped)}
+        left = [job for job in self if asdict(job) not in had]
+        return next((job for job in left if job.warm_up not in busy), left[0])

@@ -2,11 +2,13 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import params
 from datapath.errors import ConfigError
+from foldline.study.queue import Attempts
 from foldline.sweep.jobs import Job, Jobs
 from tests.foldline.study.studies import PRESET
 from train.config import Hyperparameters
@@ -73,3 +75,23 @@ def job(precision, seed=0):
 
 def test_a_seed_never_leaves_its_range():
     assert job("float", seed=2).hyperparameters(replace(PRESET, random_seed=2**32 - 1)).random_seed == 1
+
+
+def test_workers_that_start_at_once_take_different_folds():
+    """Else the second would wait for the float stage of the first."""
+    jobs = Jobs(precisions=("float", "W2A2"), seeds=1, folds=2)
+    of_fold = {(one.precision, one.fold): one for one in jobs}
+
+    def attempts(state, *key):
+        return Attempts(of_fold[key], (SimpleNamespace(state=SimpleNamespace(name=state), user_attrs={}, number=0),))
+
+    def drawn(*networks):
+        return jobs.draw(None, networks, seed=0)
+
+    assert drawn() == of_fold["float", 1]
+    assert drawn(attempts("RUNNING", "float", 1)) == of_fold["float", 2]
+    assert drawn(attempts("WAITING", "float", 1)) == of_fold["float", 2]
+    # All folds are in training: the first that is left.
+    assert drawn(attempts("RUNNING", "float", 1), attempts("RUNNING", "float", 2)) == of_fold["W2A2", 1]
+    for ended in ("COMPLETE", "PRUNED", "FAIL"):
+        assert drawn(attempts(ended, "float", 1)) == of_fold["W2A2", 1]
