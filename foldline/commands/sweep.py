@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,10 +128,15 @@ def _run(
     from foldline.study.recipes import Recipes
     from foldline.study.settings import check_study_name
     from foldline.study.storage import reaching, storage_url
-    from foldline.sweep.folder import begin_or_join, lines_in_folds, require_trainable, settings_before
+    from foldline.sweep.folder import (
+        keep_settings,
+        lines_in_folds,
+        require_trainable,
+        settings_before,
+        settings_to_join,
+    )
     from foldline.sweep.jobs import Jobs
     from foldline.sweep.results import WORK
-    from foldline.sweep.settings import write_settings
     from foldline.sweep.training import SweepTraining
     from foldline.sweep.worker import SweepWorker, exchange_results, join_sweep
 
@@ -148,21 +154,22 @@ def _run(
     for note in lines.notes:
         echo(note, err=True)
     this_command = command_line()
-    settings = begin_or_join(folder, lines, asked, preset=preset, command=this_command)
+    settings = settings_to_join(folder, lines, asked, preset=preset, command=this_command)
     with reaching(url):
         joined, decided = join_sweep(study, url, settings, heartbeats)
-        if decided != settings:
-            write_settings(decided, folder)
+        keep_settings(folder, decided)
         exchange_results(joined, decided, folder)
         with showing(stderr=as_json) as reporter:
             run = {"device": device_of(no_cuda), "threads": threads, "command": this_command, "author": author}
             recipes = Recipes(folder=folder / WORK, reporter=reporter, settings=run)
             training = SweepTraining(datasets=lines.datasets, folder=folder, recipes=recipes)
+            keep = partial(keep_settings, folder)
+            worker = SweepWorker(joined, decided, training, log=reporter.note, keep=keep)
             try:
-                SweepWorker(joined, decided, training, log=reporter.note).run()
+                worker.run()
             except KeyboardInterrupt as error:
                 raise Stopped(f"Stopped. Continue with: {this_command}") from error
-        exchange_results(joined, settings_before(folder), folder)
+        exchange_results(joined, worker.settings(), folder)
     _show(folder, as_json=as_json, write=True)
 
 

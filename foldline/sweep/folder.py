@@ -19,6 +19,7 @@ from foldline.sweep.settings import (
     extended,
     lines_of,
     read_settings,
+    together,
     write_settings,
 )
 from train.config import Hyperparameters
@@ -94,29 +95,41 @@ def require_trainable(jobs: Jobs, preset: Hyperparameters) -> None:
         stages_of(job.hyperparameters(preset))
 
 
-def begin_or_join(
+def settings_to_join(
     folder: Path, lines: SweepLines, asked: Mapping[str, object], *, preset: Hyperparameters, command: str
 ) -> SweepSettings:
-    """Write the settings of a sweep into its folder, or read them; results in the folder must fit.
+    """The settings with which a worker begins the sweep in a folder, or joins it; `keep_settings` writes them.
 
-    :param folder: of the sweep.
+    :param folder: of the sweep; results in it must fit.
     :param lines: that this worker has read.
     :param asked: precisions and seeds, if this worker asks for them.
     :param preset: of all networks.
     :param command: of this worker.
     :raises ConfigError: see `foldline.sweep.settings.extended`.
-    :raises FileError: a file is damaged, a result does not fit, or it cannot be written.
+    :raises FileError: a file is damaged, or a result does not fit.
+    """
+    before = settings_before(folder)
+    facts = {**lines.facts, "preset": preset.to_dict()}
+    if before is None:
+        settings = SweepSettings(**facts, **asked, command=command)
+    else:
+        settings = extended(before, facts | dict(asked), what=folder)
+    read_results(folder, settings)
+    return settings
+
+
+def keep_settings(folder: Path, settings: SweepSettings) -> None:
+    """Write the settings of a sweep into its folder; precisions and seeds that the folder has besides stay.
+
+    :param folder: of the sweep.
+    :param settings: that `foldline.sweep.worker.join_sweep` has accepted.
+    :raises ConfigError: another worker has begun another sweep in the folder.
+    :raises FileError: the settings in the folder are damaged, or cannot be written.
     """
     make_folder(folder / WORK)
     write_text(folder / WORK / ".gitignore", "*\n")
     with FileLock(folder / WORK / "settings.lock"):
         before = settings_before(folder)
-        facts = {**lines.facts, "preset": preset.to_dict()}
-        if before is None:
-            settings = SweepSettings(**facts, **asked, command=command)
-        else:
-            settings = extended(before, facts | dict(asked), what=folder)
-        read_results(folder, settings)
-        if settings != before:
-            write_settings(settings, folder)
-    return settings
+        both = settings if before is None else together(before, settings, what=folder)
+        if both != before:
+            write_settings(both, folder)

@@ -58,16 +58,32 @@ def join_sweep(name: str, url: str, settings: SweepSettings, heartbeat: Heartbea
         study = optuna.create_study(
             storage=storage, study_name=name, directions=("minimize", "minimize"), load_if_exists=True
         )
-        text = study.user_attrs.get(SETTINGS)
-    trials = all_trials(study)
-    if text is None and trials:
+        begun = SETTINGS in study.user_attrs
+    if all_trials(study) and not begun:
         raise ConfigError(f"The study {quoted(name)} is not a sweep of Foldline: it has no settings.")
-    decided = settings
-    if text is not None:
-        decided = together(settings, SweepSettings.from_text(text, source=f"The study {quoted(name)}"), what=name)
-    if text != decided.as_text(shared=True):
-        study.set_user_attr(SETTINGS, decided.as_text(shared=True))
-    return study, decided
+    return study, shared_settings(study, settings)
+
+
+def shared_settings(study: Study, settings: SweepSettings) -> SweepSettings:
+    """The settings of a worker with what others have added; afterwards, the storage has those of the worker as well.
+
+    Optuna has no transaction that reads and writes, so a worker that extends the sweep at the same time may overwrite what
+    this one has written. Settings only grow, and each worker calls this before every network: what was lost is added again.
+
+    :param study: of the sweep.
+    :param settings: of the worker.
+    :raises ConfigError: the study is another sweep.
+    :raises FileError: the study is damaged.
+    """
+    name = study.study_name
+    while True:
+        with reading(name):
+            text = study.user_attrs.get(SETTINGS)
+        theirs = settings if text is None else SweepSettings.from_text(text, source=f"The study {quoted(name)}")
+        both = together(theirs, settings, what=name)
+        if text is not None and both == theirs:
+            return together(settings, both, what=name)
+        study.set_user_attr(SETTINGS, both.as_text(shared=True))
 
 
 def exchange_results(study: Study, settings: SweepSettings, folder: Path) -> None:
@@ -116,19 +132,29 @@ class SweepWorker(TrialRunner):
     :param settings: of the sweep.
     :param compute: trains a network.
     :param log: gets a line of text about each network.
+    :param keep: gets the settings when another worker has extended the sweep.
     """
 
     noun = "networks"
 
-    def __init__(self, study: Study, settings: SweepSettings, compute: Compute, *, log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        settings: SweepSettings,
+        compute: Compute,
+        *,
+        log: Callable[[str], None],
+        keep: Callable[[SweepSettings], None],
+    ) -> None:
         super().__init__(study, log=log)
-        self._settings, self._compute = settings, compute
+        self._settings, self._compute, self._keep = settings, compute, keep
 
     def settings(self) -> SweepSettings:
-        with reading(self._study.study_name):
-            text = self._study.user_attrs[SETTINGS]
-        theirs = SweepSettings.from_text(text, source=f"The study {quoted(self._study.study_name)}")
-        return together(self._settings, theirs, what=self._study.study_name)
+        found = shared_settings(self._study, self._settings)
+        if found != self._settings:
+            self._keep(found)
+            self._settings = found
+        return found
 
     def compute(self, trial: Trial, network: Job, settings: SweepSettings) -> tuple[float, float]:
         place = [*settings.space].index(network) + 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from foldline.study.storage import Heartbeat
+from foldline.sweep.folder import keep_settings
 from foldline.sweep.jobs import FLOAT, Job
 from foldline.sweep.results import NetworkResult, write_result
 from foldline.sweep.settings import SweepSettings
@@ -54,7 +56,8 @@ def result(job: Job, of: SweepSettings | None = None, **changes: object) -> Netw
 
 
 def work(folder: Path, of: SweepSettings, trained: list[str], *, storage: Path, compute=None) -> SweepSettings:
-    """Run a worker until the sweep is finished; `trained` gets the names of the networks that it trained."""
+    """Run a worker until the sweep is finished, as `foldline sweep` does; `trained` gets the names of the networks that it
+    trained."""
 
     def at_once(job: Job, its: SweepSettings, request: TrialRequest) -> NetworkResult:
         request.require_running()
@@ -64,7 +67,9 @@ def work(folder: Path, of: SweepSettings, trained: list[str], *, storage: Path, 
         return found
 
     study, decided = join_sweep(NAME, f"sqlite:///{storage}", of, HEARTBEAT)
+    keep_settings(folder, decided)
     exchange_results(study, decided, folder)
-    SweepWorker(study, decided, compute or at_once, log=[].append).run()
-    exchange_results(study, decided, folder)
-    return decided
+    worker = SweepWorker(study, decided, compute or at_once, log=[].append, keep=partial(keep_settings, folder))
+    worker.run()
+    exchange_results(study, worker.settings(), folder)
+    return worker.settings()

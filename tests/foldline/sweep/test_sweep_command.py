@@ -15,6 +15,7 @@ from foldline.sweep.settings import SETTINGS, read_settings
 from tests.foldline import command_line
 from tests.foldline.processes import forked
 from tests.foldline.study.studies import PRESET, disable_fsync
+from tests.foldline.sweep.sweeps import NAME, settings, work
 from tests.train import tiny
 from train.data.dataset import write_dataset
 
@@ -138,6 +139,22 @@ def test_what_would_be_another_sweep_is_refused(done, lines, tmp_path, changes, 
     clone = committed(done[0], tmp_path / "clone")
     command_line.fails(named, *arguments(lines, clone, **changes))
     assert texts(clone) == texts(done[0])
+
+
+def test_a_refused_start_leaves_no_settings(done, lines, tmp_path):
+    """Neither of a new folder nor of one that would be extended."""
+    storage, new, clone = tmp_path / "shared.db", tmp_path / "new", committed(done[0], tmp_path / "clone")
+    work(tmp_path / "tiny", settings(), [], storage=storage)  # another sweep
+    (tmp_path / "text.db").write_text("no database")
+    before = (clone / SETTINGS).read_bytes()
+    for named, where in (
+        (("folds_by is 'line', and the sweep tiny has 'page'.",), {"storage": storage, "study": NAME}),
+        (("text.db",), {"storage": tmp_path / "text.db"}),
+    ):
+        command_line.fails(named, *arguments(lines, new, **where))
+        command_line.fails(named, *arguments(lines, clone, precisions=f"{PRECISIONS},W4A4", **where))
+    assert not (new / SETTINGS).exists()
+    assert (clone / SETTINGS).read_bytes() == before
 
 
 def test_a_result_of_other_lines_is_refused_by_name(done, lines, tmp_path):
