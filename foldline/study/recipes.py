@@ -23,12 +23,14 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 from optuna import TrialPruned
 
-from datapath.errors import TrainingError
+from datapath.errors import ConfigError, TrainingError
 from datapath.files import file_errors
-from foldline.recipe import RecipeResult, TrainingStage, run_recipe
+from datapath.quoting import quoted
+from foldline.recipe import RecipeResult, RecipeStart, TrainingStage, run_recipe, target_of
 from train.checkpoint import Checkpoint
 from train.config import Hyperparameters
 from train.data.dataset import Dataset
+from train.data.record import DataRecord
 from train.experiment import HYPERPARAMETERS, LAST, require_unlocked
 from train.reporting import BatchResult, EpochResult, Reporter, RunStart
 from train.starting import Pretrained
@@ -69,13 +71,17 @@ class Recipes:
         :param what: names it in the log: "8 hidden units".
         :raises KeyboardInterrupt: the run was interrupted; another call continues in its folder.
         :raises TrialPruned: its training has diverged.
+        :raises ConfigError: the folder has one of other hyperparameters or lines.
         """
         home = self.folder / WARM_UPS / name
         with self._locked(home, trial), _diverging():
             begun = sorted(home.glob(f"*/{LAST}"))
-            if begun and Checkpoint.load(begun[0]).epoch >= stage.hyperparameters.epochs:
-                require_unlocked(begun[0].parent)  # a worker that was killed at the end has left its lock
-                return begun[0]
+            if begun:
+                found = Checkpoint.load(begun[0])
+                _require_same(begun[0].parent, found.hyperparameters, stage.hyperparameters, found.data, dataset)
+                if found.epoch >= stage.hyperparameters.epochs:
+                    require_unlocked(begun[0].parent)  # a worker that was killed at the end has left its lock
+                    return begun[0]
             trial.log(f"Float warm-up of {what}.")
             outcome = train(
                 stage.hyperparameters,
@@ -102,9 +108,13 @@ class Recipes:
         :param reporter: gets the progress, see `TrialReporter`.
         :raises KeyboardInterrupt: the run was interrupted; another call continues in its folder.
         :raises TrialPruned: its training has diverged, or `reporter` ends it.
+        :raises ConfigError: the folder has a network of other hyperparameters or lines.
         """
         with self._free_folder(name) as home:
             begun = sorted(home.glob(f"*/{HYPERPARAMETERS}"))
+            if begun:
+                recipe = begun[0].parent
+                _require_same(recipe, target_of(recipe), hyperparameters, RecipeStart.read(recipe).data, dataset)
             with _diverging():
                 result = run_recipe(
                     hyperparameters,
@@ -151,6 +161,28 @@ class Recipes:
             yield home
         finally:
             lock.release()
+
+
+def _require_same(
+    folder: Path, before: Hyperparameters, now: Hyperparameters, lines: DataRecord | None, dataset: Dataset
+) -> None:
+    """Refuse to go on with the training in a folder where another one is wanted: an earlier study or sweep left it.
+
+    :param folder: of the training.
+    :param before: its hyperparameters.
+    :param now: those wanted.
+    :param lines: that it has; None in folders of a version that did not keep them.
+    :param dataset: lines wanted.
+    :raises ConfigError: names the folder, and both values or both lines.
+    """
+    advice = "Remove the folder to train its network again, or choose another folder."
+    for name, value in before.to_dict().items():
+        if value != (wanted := getattr(now, name)):
+            raise ConfigError(f"{name} is {quoted(wanted)}, and {folder} was trained with {quoted(value)}. {advice}")
+    given = DataRecord.of(dataset)
+    if lines is not None and not lines.same_lines(given):
+        how = ", of other names or texts" if lines.shown == given.shown else ""
+        raise ConfigError(f"The lines are {given.shown}, and {folder} was trained on {lines.shown}{how}. {advice}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 
 from datapath import Design
-from datapath.errors import FileError, TrainingError
+from datapath.errors import ConfigError, FileError, TrainingError
 from foldline.compare.agreement import SIMULATED
 from foldline.compare.backends import OVERLAY
 from foldline.compare.comparison import compare
@@ -92,6 +92,41 @@ def test_a_network_that_was_trained_is_measured_again_and_not_trained_again(done
     folder, rates, _ = done
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")}
     assert trainer(folder)(request()) == rates
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"preset": replace(PRESET, lr=0.5)}, ("lr is 0.5", f"was trained with {PRESET.lr}.")),
+        ({"preset": replace(PRESET, epochs=60)}, ("epochs is ", " was trained with ")),
+        ({"validation": -1}, ("and 2 validation lines), and ", "and 3 validation lines). ")),
+        (
+            {"validation": 1},
+            ("3 validation lines), of other names or texts. ",),
+        ),
+    ],
+)
+@pytest.mark.parametrize("part", [WARM_UPS, NETWORKS])
+def test_a_training_of_other_hyperparameters_or_lines_is_not_continued(done, changes, named, part):
+    """Not even a finished one, whose files stay as they are."""
+    folder = done[0]
+    preset, dataset = changes.get("preset", PRESET), tiny.dataset()
+    if "validation" in changes:
+        lines = dataset.validation[:-1]
+        more = [replace(dataset.validation[-1], text="a")] if changes["validation"] > 0 else []
+        dataset = replace(dataset, validation=(*lines, *more))
+    recipes_of = recipes.Recipes(folder=folder, reporter=Reporter(), settings=SETTINGS)
+    hyperparameters = CHOICE.hyperparameters(preset)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")}
+    with pytest.raises(ConfigError) as caught:
+        if part == WARM_UPS:
+            recipes_of.warm_up("H8", stages_of(hyperparameters)[0], dataset, request(), what="it")
+        else:
+            recipes_of.run(CHOICE.name, hyperparameters, dataset, warm_up=None, reporter=Reporter())
+    home = folder / part / ("H8" if part == WARM_UPS else CHOICE.name)
+    for words in (*named, f"{home}/", "Remove the folder"):
+        assert words in str(caught.value)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.pt")} == before
 
 
