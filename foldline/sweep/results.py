@@ -5,6 +5,7 @@ sweep.json                  settings, names and references of validated lines (`
 results/NAME.json           what the network NAME read (`foldline.sweep.jobs.Job.name`): a few KB per hundred lines
 designs/NAME.npz            its design; a float network has none
 table.csv, table.tex        the table of the sweep
+cer-precision.svg, .pdf     its figure
 work/                       trials, checkpoints and logs of this machine; all but this is worth a commit
 =========================== ==========================================================================================
 """
@@ -17,6 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from filelock import FileLock
+
+from datapath import Design
 from datapath.errors import ConfigError, FileError
 from datapath.files import file_errors, write_text
 from datapath.quoting import quoted
@@ -46,9 +50,9 @@ class NetworkResult:
     overlay          by the overlay's labels; both simulated with limits ignored, of a float network by PyTorch
     design           digest of the unfolded design (`Design.digest`); None of a float network
     minutes          of its own training: the recipe without the float stage
-    warm_up_minutes  of the float stage, which networks of the same seed and fold share
+    warm_up_minutes  of the float stage that it started from, which networks of the same seed and fold share on a machine
     threads          on the CPU
-    machine          on which it was trained
+    machine          on which it was trained; a folder that several see may have a float stage of another one
     versions         of Foldline and torch
     command          of the worker
 
@@ -203,7 +207,7 @@ def read_results(folder: Path, settings: SweepSettings) -> SweepResults:
 
     :param folder: of the sweep.
     :param settings: of the sweep.
-    :raises FileError: one is damaged, or does not fit the sweep; it is named.
+    :raises FileError: one is damaged, or does not fit the sweep or its design; it is named.
     """
     jobs = {f"{job.name}.json": job for job in settings.space}
     found: dict[Job, NetworkResult] = {}
@@ -213,10 +217,19 @@ def read_results(folder: Path, settings: SweepSettings) -> SweepResults:
         result = read_result(path, settings)
         if jobs.get(path.name) != result.job:
             raise FileError(f"{path} has the result of {result.job.name}; its name is wrong.")
+        _require_design(folder, result)
         found[result.job] = result
     in_order = [job for job in settings.space if job in found]
     designs = [job.name for job in in_order if found[job].design and not design_path(folder, job).is_file()]
     return SweepResults(settings=settings, results=tuple(found[job] for job in in_order), designs=tuple(designs))
+
+
+def _require_design(folder: Path, result: NetworkResult) -> None:
+    """Refuse a design in the folder of a sweep that is of another training than the result."""
+    path, kept = result_path(folder, result.job), design_path(folder, result.job)
+    if kept.is_file() and (digest := Design.load(kept).digest(folding=False)) != result.design:
+        digests = f"its digest is {digest}, and that in the result is {result.design or 'none'}"
+        raise FileError(f"{kept} is not the design of {path}: {digests}. Remove the design, or both to train it again.")
 
 
 def read_result(path: Path, settings: SweepSettings) -> NetworkResult:
@@ -229,14 +242,28 @@ def read_result(path: Path, settings: SweepSettings) -> NetworkResult:
     return result
 
 
-def write_result(result: NetworkResult, folder: Path) -> Path:
-    """Write a result into the folder of a sweep, unless it is there; returns its path.
+def write_result(result: NetworkResult, folder: Path, design: Design | None = None) -> Path:
+    """Write a result and its design into the folder of a sweep, unless there is a result; returns the result's path.
 
-    :raises FileError: it cannot be written.
+    The design is written first: a worker that is killed leaves one without a result, which the next worker replaces.
+
+    :param result: of a network.
+    :param folder: of the sweep.
+    :param design: of the result; None of a float network, and where it is on another machine.
+    :raises FileError: a file cannot be written, or the design in the folder is damaged.
     """
-    path = result_path(folder, result.job)
-    if not path.exists():
-        make_folder(path.parent)
+    path, kept = result_path(folder, result.job), design_path(folder, result.job)
+    for one in (path.parent, folder / WORK):
+        make_folder(one)
+    with FileLock(folder / WORK / "results.lock"):
+        if path.exists():
+            return path
+        if design is not None:
+            make_folder(kept.parent)
+            design.save(kept)
+        elif kept.exists() and Design.load(kept).digest(folding=False) != result.design:
+            with file_errors("remove", kept):
+                kept.unlink()
         write_text(path, result.as_text())
     return path
 

@@ -21,7 +21,7 @@ from foldline.compare.comparison import Comparison, compare
 from foldline.recipe import RecipeResult, stages_of
 from foldline.study.recipes import Recipes, RunningTrial, TrialReporter
 from foldline.sweep.jobs import FLOAT, Job
-from foldline.sweep.results import NetworkResult, design_path, make_folder, read_result, result_path, write_result
+from foldline.sweep.results import NetworkResult, read_result, result_path, write_result
 from foldline.sweep.settings import SweepSettings, lines_of
 from train.data.dataset import Dataset
 from train.data.forms import in_form
@@ -69,14 +69,14 @@ class SweepTraining:
             warm_up=warm_up,
             reporter=TrialReporter(self.recipes.reporter, trial.require_running),
         )
-        design, comparison = self._measured(recipe, job, dataset)
+        design, comparison = self._measured(recipe, dataset)
         result = NetworkResult(
             **{"precision": job.precision, "seed": job.seed, "fold": job.fold},
             lines=settings.digest,
             text_form=comparison.form.notes(),
             hyperparameters=hyperparameters.to_dict(),
             **_texts(comparison, job, settings, dataset),
-            design=design,
+            design=design and design.digest(folding=False),
             minutes=_minutes(*recipe.folder.glob(f"*/*/{LOG}")),
             warm_up_minutes=_minutes(warm_up.parent / LOG),
             threads=int(self.recipes.settings["threads"]),
@@ -84,22 +84,20 @@ class SweepTraining:
             versions={"foldline": FOLDLINE, "torch": str(torch.__version__)},
             command=str(self.recipes.settings["command"]),
         )
-        write_result(result, self.folder)
-        return result
+        trial.require_running()
+        return read_result(write_result(result, self.folder, design), settings)
 
-    def _measured(self, recipe: RecipeResult, job: Job, dataset: Dataset) -> tuple[str | None, Comparison]:
-        """Copy the design of a recipe into the folder of the sweep; its digest, and what the network read of its fold.
+    def _measured(self, recipe: RecipeResult, dataset: Dataset) -> tuple[Design | None, Comparison]:
+        """The design of a recipe, and what the network read of its fold.
 
         The overlay cuts a text after as many labels as its buffers hold. That would be an error of the buffers, not of the
         precision, so lines are read with the widest buffers. A float network has no design, and its texts are not cut.
         """
         if recipe.design is None:
             return None, recipe.comparison
-        design, kept = Design.load(recipe.design), design_path(self.folder, job)
-        make_folder(kept.parent)
-        design.save(kept)
+        design = Design.load(recipe.design)
         wide = replace(design, limits=WIDEST)
-        return design.digest(folding=False), compare(wide, in_form(dataset, design.text_form).validation)
+        return design, compare(wide, in_form(dataset, design.text_form).validation)
 
 
 def _texts(comparison: Comparison, job: Job, settings: SweepSettings, dataset: Dataset) -> dict[str, tuple[str, ...]]:

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from datapath import Design
 from datapath.errors import ConfigError, FileError
 from foldline.sweep.jobs import Job
-from foldline.sweep.results import NetworkResult, read_results, write_result
+from foldline.sweep.results import NetworkResult, design_path, read_results, write_result
 from foldline.sweep.settings import SweepSettings, extended, read_settings, together, write_settings
+from tests.designs import random_design
 from tests.foldline.sweep.sweeps import FOLDS, result, settings
 
 pytestmark = pytest.mark.no_numpy2
@@ -89,6 +91,44 @@ def test_a_result_is_never_overwritten(tmp_path):
     before = path.read_bytes()
     assert write_result(result(JOB, minutes=9), tmp_path) == path
     assert path.read_bytes() == before
+
+
+def test_a_design_of_another_training_than_its_result_is_refused(tmp_path):
+    one, other = (random_design(seed) for seed in (0, 1))
+    path = write_result(result(JOB, design=one.digest(folding=False)), tmp_path, one)
+    assert read_results(tmp_path, settings()).designs == ()
+    kept = design_path(tmp_path, JOB)
+    other.save(kept)
+    with pytest.raises(FileError) as caught:
+        read_results(tmp_path, settings())
+    assert str(caught.value).startswith(
+        f"{kept} is not the design of {path}: its digest is {other.digest(folding=False)}, and"
+    )
+    assert one.digest(folding=False) in str(caught.value)
+
+
+def test_a_design_that_was_left_without_its_result_is_replaced(tmp_path):
+    """A worker was killed between the two; another one trains the network here, or the storage has its result."""
+    one, other = (random_design(seed) for seed in (0, 1))
+    of_one, kept = result(JOB, design=one.digest(folding=False)), design_path(tmp_path, JOB)
+    for brought, left in ((one, one), (None, None)):
+        kept.parent.mkdir(exist_ok=True)
+        other.save(kept)
+        path = write_result(of_one, tmp_path, brought)
+        assert read_results(tmp_path, settings()).results == (of_one,)
+        assert (Design.load(kept) if kept.exists() else None) == left
+        path.unlink()
+    one.save(kept)
+    write_result(of_one, tmp_path)
+    assert read_results(tmp_path, settings()).designs == ()  # the design was that of the result
+
+
+def test_the_design_of_a_result_is_not_replaced_by_that_of_a_worker_that_was_lost(tmp_path):
+    one, other = (random_design(seed) for seed in (0, 1))
+    write_result(result(JOB, design=one.digest(folding=False)), tmp_path, one)
+    write_result(result(JOB, design=other.digest(folding=False)), tmp_path, other)
+    assert Design.load(design_path(tmp_path, JOB)) == one
+    read_results(tmp_path, settings())
 
 
 @pytest.mark.parametrize("changes", [{"version": 2}, {"seed": "0"}, {"greedy": [1]}, {"minutes": -1}, {"surplus": 0}])
