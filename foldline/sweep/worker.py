@@ -58,8 +58,10 @@ def join_sweep(name: str, url: str, settings: SweepSettings, heartbeat: Heartbea
         study = optuna.create_study(
             storage=storage, study_name=name, directions=("minimize", "minimize"), load_if_exists=True
         )
+    trials = all_trials(study)  # a sweep has settings before it has a trial
+    with reading(name):
         begun = SETTINGS in study.user_attrs
-    if all_trials(study) and not begun:
+    if trials and not begun:
         raise ConfigError(f"The study {quoted(name)} is not a sweep of Foldline: it has no settings.")
     return study, shared_settings(study, settings)
 

@@ -55,7 +55,9 @@ def result(job: Job, of: SweepSettings | None = None, **changes: object) -> Netw
     return NetworkResult(**{**values, **changes})
 
 
-def work(folder: Path, of: SweepSettings, trained: list[str], *, storage: Path, compute=None) -> SweepSettings:
+def work(
+    folder: Path, of: SweepSettings, trained: list[str], *, storage: Path, compute=None, name: str = NAME
+) -> SweepSettings:
     """Run a worker until the sweep is finished, as `foldline sweep` does; `trained` gets the names of the networks that it
     trained."""
 
@@ -66,7 +68,7 @@ def work(folder: Path, of: SweepSettings, trained: list[str], *, storage: Path, 
         write_result(found, folder)
         return found
 
-    study, decided = join_sweep(NAME, f"sqlite:///{storage}", of, HEARTBEAT)
+    study, decided = join_sweep(name, f"sqlite:///{storage}", of, HEARTBEAT)
     keep_settings(folder, decided)
     exchange_results(study, decided, folder)
     worker = SweepWorker(study, decided, compute or at_once, log=[].append, keep=partial(keep_settings, folder))

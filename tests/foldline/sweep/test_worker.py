@@ -49,6 +49,17 @@ def test_a_clone_goes_on_with_the_networks_that_are_missing(tmp_path, storage):
     assert trained == ["W2A2-seed0-fold1"]
 
 
+def test_a_network_is_trained_again_in_another_study(tmp_path, storage):
+    """The study that has its result hands it back, see docs/sweep.md."""
+    work(tmp_path, settings(), [], storage=storage)
+    removed = result_path(tmp_path, Job(precision="W2A2", seed=0, fold=1))
+    for name, expected in ((NAME, []), ("again", [removed.stem])):
+        removed.unlink()
+        trained = []
+        work(tmp_path, settings(), trained, storage=storage, name=name)
+        assert trained == expected and removed.exists()
+
+
 def test_a_worker_on_another_machine_gets_the_results_of_the_others(tmp_path, storage):
     work(tmp_path / "one", settings(), [], storage=storage)
     trained = []
