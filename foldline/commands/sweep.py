@@ -220,5 +220,7 @@ def _show(folder: Path, *, as_json: bool, write: bool = False) -> None:
         for line in sweep_report(found, summaries):
             echo(line)
     if write:
-        for path in write_tables(folder, found):
+        from foldline.sweep.figure import write_figure
+
+        for path in (*write_tables(folder, found), *write_figure(folder, summaries)):
             echo(f"{path.name}: {path}", err=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
 
@@ -18,15 +18,19 @@ RULES: dict[str, Callable[[NetworkResult], tuple[str, ...]]] = {
 }
 """How labels follow from class scores, and the texts of a result by it."""
 
+Count = Callable[[Sequence[str], Sequence[str]], LineErrors]
+"""Takes references and texts, see `LineErrors`."""
+
 Errors = Mapping[tuple[int, int], LineErrors]
-"""Character errors of the networks of one precision, by seed and fold."""
+"""Errors of the networks of one precision, by seed and fold."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRate:
-    """Character errors of the finished networks of one precision, by one rule.
+    """Errors of the finished networks of one precision, by one rule.
 
     cer         errors over characters of all these networks, percent: the mean over seeds
+    wer         errors over words of all these networks, percent
     interval    of `cer`, over lines, see `foldline.evidence.rate_interval`; None of a single line
     deviation   sample standard deviation over seeds of their rates on the folds that all seeds have, percentage points; None
                 for one seed, or if there is no such fold
@@ -34,6 +38,7 @@ class SweepRate:
     """
 
     cer: float
+    wer: float
     interval: Interval | None
     deviation: float | None
     difference: Difference | None
@@ -46,6 +51,7 @@ class PrecisionSummary:
     networks  that are finished
     wanted    networks of the sweep
     compared  networks whose seed and fold the float networks have as well; 0 of these themselves
+    lacking   names of seeds and folds that other precisions have finished, and this one has not; empty if it has none
     lines     that were validated
     minutes   of training: the recipes of the finished networks without the float stages
     rates     by rule, see `RULES`; empty if no network is finished
@@ -55,6 +61,7 @@ class PrecisionSummary:
     networks: int
     wanted: int
     compared: int
+    lacking: tuple[str, ...]
     lines: int
     minutes: float
     rates: Mapping[str, SweepRate]
@@ -77,6 +84,7 @@ def summary(found: SweepResults) -> tuple[PrecisionSummary, ...]:
             together = _by_line(own)
             rates[rule] = SweepRate(
                 cer=together.rate,
+                wer=_by_line(_errors(found, precision, rule, LineErrors.words)).rate,
                 interval=rate_interval(together),
                 deviation=_deviation(own, space.seeds),
                 difference=paired_difference(
@@ -93,6 +101,7 @@ def summary(found: SweepResults) -> tuple[PrecisionSummary, ...]:
                 networks=len(results),
                 wanted=space.seeds * len(space.fold_numbers),
                 compared=len(compared),
+                lacking=_lacking(found, precision),
                 lines=sum(len(found.settings.validated(fold)) for fold in folds),
                 minutes=sum(result.minutes for result in results.values()),
                 rates=rates,
@@ -101,15 +110,23 @@ def summary(found: SweepResults) -> tuple[PrecisionSummary, ...]:
     return tuple(summaries)
 
 
+def _lacking(found: SweepResults, precision: str) -> tuple[str, ...]:
+    own = {(result.seed, result.fold) for result in found.results if result.precision == precision}
+    others = {(result.seed, result.fold): result.job.warm_up for result in found.results}
+    return tuple(others[place] for place in sorted(others, key=lambda one: one[::-1]) if own and place not in own)
+
+
 def warm_up_minutes(found: SweepResults) -> float:
-    """Minutes of training of the float stages, each of which several networks share."""
-    stages = {result.job.warm_up: result.warm_up_minutes for result in found.results}
-    return sum(stages.values())
+    """Minutes of training of all float stages, each of which the networks of one seed and fold share on a machine.
+
+    Machines that do not share a folder train a float stage each: other minutes are those of another one.
+    """
+    return sum(minutes for _, minutes in {(result.job.warm_up, result.warm_up_minutes) for result in found.results})
 
 
-def _errors(found: SweepResults, precision: str, rule: str) -> Errors:
+def _errors(found: SweepResults, precision: str, rule: str, count: Count = LineErrors.characters) -> Errors:
     return {
-        place: LineErrors.characters(references_of(found.validated(result)), RULES[rule](result))
+        place: count(references_of(found.validated(result)), RULES[rule](result))
         for place, result in found.of(precision).items()
     }
 

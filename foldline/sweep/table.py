@@ -11,12 +11,22 @@ from foldline.evidence import Difference, Interval
 from foldline.report.tables import Column, Table, WithInterval, write_table
 from foldline.sweep.jobs import FLOAT
 from foldline.sweep.results import SweepResults
-from foldline.sweep.summary import RULES, PrecisionSummary, SweepRate, summary, warm_up_minutes
+from foldline.sweep.summary import GREEDY, RULES, PrecisionSummary, SweepRate, summary, warm_up_minutes
 
-HEADINGS = ("precision", "networks", "lines", "CER %", "95 % interval", "deviation", "minus float", "95 % interval")
+HEADINGS = (
+    "precision",
+    "networks",
+    "lines",
+    "CER %",
+    "95 % interval",
+    "deviation",
+    "minus float",
+    "95 % interval",
+    "WER %",
+)
 
 LISTED = 6
-"""Most missing networks that are named one by one."""
+"""Most missing networks, or seeds and folds of a precision, that are named one by one."""
 
 
 def sweep_report(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> Iterator[str]:
@@ -74,6 +84,7 @@ def sweep_table(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> T
             Column(title=f"CER, {rule}", unit="%", digits=2, interval=True),
             Column(title=f"deviation over seeds, {rule}", unit="points", digits=2),
             Column(title=f"difference to float, {rule}", unit="points", digits=2, interval=True),
+            Column(title=f"WER, {rule}", unit="%", digits=2, in_tex=rule == GREEDY),
         )
     ]
     columns = (Column(title="precision"), Column(title="networks"), Column(title="lines"), *rates)
@@ -102,6 +113,7 @@ def _cells(one: PrecisionSummary, rate: SweepRate) -> tuple[str, ...]:
         "" if rate.deviation is None else f"{rate.deviation:.2f}",
         "" if difference is None else difference.points_text,
         "" if difference is None else _interval(difference.interval),
+        f"{rate.wer:.2f}",
     )
 
 
@@ -113,11 +125,12 @@ def _values(one: PrecisionSummary) -> Iterator[WithInterval | float | None]:
     for rule in RULES:
         rate = one.rates.get(rule)
         if rate is None:
-            yield from (None, None, None)
+            yield from (None,) * 4
             continue
         yield _with_interval(rate.cer, rate.interval)
         yield rate.deviation
         yield _of_difference(rate.difference)
+        yield rate.wer
 
 
 def _of_difference(difference: Difference | None) -> WithInterval | None:
@@ -133,9 +146,13 @@ def _notes(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> Iterat
     if not found.results:
         return
     yield (
-        "CER: errors over characters of all finished networks, limits ignored, simulated; of float networks by PyTorch. "
+        "CER, WER: errors over characters, words of all finished networks, limits ignored, simulated; of float networks by "
+        "PyTorch. "
         "Intervals: bootstrap over lines. Deviation: over seeds, in points."
     )
+    lacking = [f"{one.precision} lacks {_listed(one.lacking)}" for one in summaries if one.lacking]
+    if lacking:
+        yield f"The error rates are not of the same seeds and folds: {'; '.join(lacking)}."
     for one in summaries if FLOAT in found.settings.precisions else ():
         if one.precision != FLOAT and one.compared < one.networks:
             yield f"{one.precision} minus float: on {one.compared} of {counted(one.networks, 'finished network')}."
@@ -148,5 +165,9 @@ def _notes(found: SweepResults, summaries: Sequence[PrecisionSummary]) -> Iterat
 def _missing(found: SweepResults) -> Iterator[str]:
     missing = found.missing
     if missing:
-        more = f", and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-        yield f"Not finished: {', '.join(job.name for job in missing[:LISTED])}{more}."
+        yield f"Not finished: {_listed([job.name for job in missing])}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"

@@ -7,6 +7,7 @@ import pytest
 
 from foldline.evidence import LineErrors, paired_difference, rate_interval
 from foldline.report.tables import csv_text, tex_text
+from foldline.sweep.figure import precision_plot, write_figure
 from foldline.sweep.jobs import Job
 from foldline.sweep.results import SweepResults
 from foldline.sweep.summary import GREEDY, OVERLAY, summary, warm_up_minutes
@@ -30,7 +31,15 @@ def test_rates_are_those_of_all_lines_of_all_folds():
     assert quantized.rates[GREEDY].difference == paired_difference(ones, halves)
     assert in_float.rates[GREEDY].difference is None
     assert (quantized.networks, quantized.wanted, quantized.lines, quantized.minutes) == (2, 2, 4, 4.0)
+    # Two words a fold: none is read right by W2A2, and those of the first fold by float.
+    assert (in_float.rates[GREEDY].wer, quantized.rates[GREEDY].wer) == (50, 100)
+
+
+def test_minutes_of_a_float_stage_count_once_for_each_machine_that_trained_it():
     assert warm_up_minutes(sweep()) == 1.0  # of two float stages, which two networks share each
+    of, (one, *others) = settings(), sweep().results
+    elsewhere = result(one.job, of, warm_up_minutes=0.75)
+    assert warm_up_minutes(SweepResults(settings=of, results=(elsewhere, *others))) == 1.75
 
 
 def test_a_difference_is_that_of_networks_with_the_same_seed_and_fold():
@@ -40,6 +49,23 @@ def test_a_difference_is_that_of_networks_with_the_same_seed_and_fold():
     assert alone.rates[GREEDY].difference is None
     in_float, _ = summary(sweep("float-seed0-fold1", "float-seed0-fold2"))
     assert (in_float.networks, in_float.rates) == (0, {})
+
+
+def test_rates_of_other_seeds_and_folds_are_said_to_be_so():
+    """The difference to float is that of the seeds and folds that both have."""
+    found = sweep("float-seed0-fold1", "W2A2-seed1-fold2", seeds=2)
+    in_float, quantized = summary(found)
+    assert (in_float.lacking, quantized.lacking) == (("seed0-fold1",), ("seed1-fold2",))
+    # On seed 0, fold 2 both have two errors; on seed 1, fold 1 float has none. Each fold has 8 characters.
+    assert (quantized.compared, quantized.rates[GREEDY].difference.points) == (2, 100 * 2 / 16)
+    text = " ".join(sweep_report(found, summary(found)))
+    assert "not of the same seeds and folds: float lacks seed0-fold1; W2A2 lacks seed1-fold2." in text
+    for whole in (
+        sweep(),
+        sweep("W2A2-seed0-fold1", "W2A2-seed0-fold2"),
+        sweep("W2A2-seed0-fold2", "float-seed0-fold2"),
+    ):
+        assert "lacks" not in " ".join(sweep_report(whole, summary(whole)))
 
 
 def test_deviation_is_that_of_seeds_on_the_folds_that_all_have():
@@ -76,4 +102,20 @@ def test_the_tables_for_a_paper_have_the_same_numbers():
     assert [row["precision"] for row in rows] == ["float", "W2A2"]
     assert [float(row["CER, greedy CTC (%)"]) for row in rows] == [12.5, 25]
     assert [row["difference to float, greedy CTC (points)"] for row in rows] == ["", "12.5"]
-    assert "12.50 [" in tex_text(table)
+    assert [(float(row["WER, greedy CTC (%)"]), row["WER, overlay labels (%)"]) for row in rows] == [
+        (50, "100.0"),
+        (100, "100.0"),
+    ]
+    assert "12.50 [" in tex_text(table) and tex_text(table).count("WER") == 2  # a note, and greedy CTC
+
+
+def test_the_figure_has_every_precision_that_has_networks(tmp_path):
+    found = sweep("W2A2-seed0-fold1", precisions=("float", "W2A2", "W4A4"))
+    paths = write_figure(tmp_path, summary(found))
+    assert [path.name for path in paths] == ["cer-precision.svg", "cer-precision.pdf"]
+    (axes,) = precision_plot(summary(found)).figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["float", "W2A2\n1 of 2", "W4A4"]
+    marks = [bar.lines[0].get_ydata()[0] for bar in axes.containers]
+    assert marks == [one.rates[rule].cer for rule in (GREEDY, OVERLAY) for one in summary(found)]
+    assert axes.get_ylim()[1] > max(one.rates[OVERLAY].interval.high for one in summary(found))
+    assert write_figure(tmp_path, summary(SweepResults(settings=settings(), results=()))) == ()

@@ -22,6 +22,7 @@ from train.data.dataset import write_dataset
 pytestmark = pytest.mark.no_numpy2
 
 PRECISIONS = "float,W2A2"
+FIGURE = ("cer-precision.svg", "cer-precision.pdf")
 FINISHED = ["float-seed0-fold1", "W2A2-seed0-fold1", "float-seed0-fold2", "W2A2-seed0-fold2"]
 
 
@@ -76,12 +77,20 @@ def test_the_command_trains_all_networks_and_ends_with_the_table(done):
     assert run("sweep", "show", folder) in printed
     shown = json.loads(run("sweep", "show", folder, "--json"))
     assert (shown["finished"], shown["missing"]) == (FINISHED, [])
-    assert all((folder / name).is_file() for name in ("table.csv", "table.tex"))
+    assert all((folder / name).is_file() for name in ("table.csv", "table.tex", *FIGURE))
     # One float stage for each fold, which both precisions share.
     assert sorted(path.name for path in (folder / "work" / "warm-up").iterdir() if path.is_dir()) == [
         "seed0-fold1",
         "seed0-fold2",
     ]
+
+
+def test_a_report_takes_the_designs(done, lines, tmp_path):
+    designs, page = sorted((done[0] / DESIGNS).glob("*-fold1.npz")), tmp_path / "report.html"
+    result = command_line.run("report", *designs, "--data", lines / "lines", "-o", page, "--export", tmp_path / "paper")
+    assert result.exit_code == 0, result.output
+    assert "W2A2-seed0-fold1" in page.read_text()
+    assert {path.suffix for path in (tmp_path / "paper").iterdir()} >= {".svg", ".pdf", ".csv", ".tex"}
 
 
 def test_every_line_is_validated_once_and_the_texts_are_those_of_the_design(done):
