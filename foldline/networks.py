@@ -147,22 +147,29 @@ def require_one_form(forms: Mapping[str, TextForm]) -> None:
         )
 
 
-def shared_lines(networks: Mapping[str, Network]) -> DataRecord | None:
-    """The lines that all networks were trained on; None where no network says it.
+def shared_lines(networks: Mapping[str, Network]) -> tuple[DataRecord | None, tuple[str, ...]]:
+    """The lines that all networks were trained on, and a note on each network that does not record its lines.
 
-    :param networks: by the names that an error names.
+    :param networks: by the names that messages have.
+    :returns: None and no note where no network records them.
     :raises ConfigError: two were trained on different lines.
     """
-    known = [(name, one.checkpoint.data) for name, one in networks.items() if one.checkpoint is not None]
-    known = [(name, data) for name, data in known if data is not None and data.options]
+    records = {name: None if one.checkpoint is None else one.checkpoint.data for name, one in networks.items()}
+    known = [(name, data) for name, data in records.items() if data is not None and data.options]
+    if not known:
+        return None, ()
+    first, before = known[0]
     for name, data in known[1:]:
-        first, before = known[0]
         if data.validation != before.validation:
             raise ConfigError(
                 f"{first} was trained on {before.shown}, and {name} on {data.shown}; name the lines to compare them on with "
                 "--data."
             )
-    return known[0][1] if known else None
+    unknown = [name for name in networks if name not in dict(known)]
+    return before, tuple(
+        f"{name} does not record its training lines; lines that {first} was validated on may be among them."
+        for name in unknown
+    )
 
 
 def _float_network(checkpoint: Checkpoint) -> Network:

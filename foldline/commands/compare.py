@@ -87,6 +87,7 @@ def command(
     _require_used(context, driven=driven, ignore_limits=ignore_limits, several=len(sources) > 1)
     networks = _opened_networks(sources, alphabet, dataset_source)
     wanted = backends_of_each(backends, [network.kind for network in networks])
+    _note_unused(context, zip(networks, wanted, strict=True))
     dataset, networks = _lines_of_all(context, sources, networks, dataset_source, seed=seed)
     comparisons = []
     with ExitStack() as stack:
@@ -142,12 +143,12 @@ def _lines_of_all(context: click.Context, sources, networks, dataset_source, *, 
     several = len(networks) > 1
     by_path = {str(source): network for source, network in zip(sources, networks, strict=True)}
     named = any(name in given_options(context) for name in OF_LINES)
-    trained = None if several and named else shared_lines(by_path)
+    trained, unknown = (None, ()) if several and named else shared_lines(by_path)
     of = "the networks" if several else sources[0]
     dataset = validation_lines(context, dataset_source, trained, of=of, seed=seed)
     prepared = [lines_for(dataset, network) for network in networks]
     require_one_form({str(source): one.form for source, (one, _, _) in zip(sources, prepared, strict=True)})
-    messages = [*dataset.problems]
+    messages = [*dataset.problems, *unknown]
     for source, network, (_, _, notes) in zip(sources, networks, prepared, strict=True):
         messages += [f"{source}: {note}" if several else note for note in (*network.notes, *notes)]
     for message in messages:
@@ -166,6 +167,15 @@ def _require_used(context: click.Context, *, driven: list[str], ignore_limits: b
         raise click.UsageError(
             f"--ignore-limits and the backend {driven[-1]} exclude each other: no board takes such a line."
         )
+
+
+def _note_unused(context: click.Context, networks) -> None:
+    """Notes on options of the simulator, where no network is simulated."""
+    if any(not network.is_float and own != ("board",) for network, own in networks):
+        return
+    for option in ("ignore_limits", "threads", "scheduler"):
+        if option in given_options(context):
+            echo(f"--{option.replace('_', '-')} has no effect: no network is simulated.", err=True)
 
 
 def _opened_drivers(stack: ExitStack, design, driven: list[str], *, device: str, **loaded: object) -> dict[str, object]:

@@ -109,10 +109,10 @@ def command(
     from foldline.console.progress import counting
     from foldline.console.text import now
     from foldline.datasets import alphabet_source, lines_for
-    from foldline.networks import require_one_form
+    from foldline.networks import require_one_form, shared_lines
     from foldline.report import ReportInputs, write_report
     from foldline.report.measured import read_built
-    from foldline.report.runs import backends_of, compare_run, open_runs, shared_lines
+    from foldline.report.runs import backends_of, compare_run, open_runs
     from train.data.record import OF_LINES
 
     _require_outputs(output, export, sources, projects)
@@ -122,12 +122,12 @@ def command(
     wanted = backends_of(opened, backends, ignore_limits=ignore_limits)
     built = read_built(projects, designs)
     named = any(name in given_options(context) for name in OF_LINES)
-    trained = None if named else shared_lines(opened)
+    trained, unknown = (None, ()) if named else shared_lines({run.name: run.network for run in opened})
     dataset = validation_lines(context, dataset_source, trained, of="the runs", seed=seed)
     prepared = [lines_for(dataset, run.network) for run in opened]
     require_one_form({run.name: one.form for run, (one, _, _) in zip(opened, prepared, strict=True)})
     notes = (note for _, _, of_run in prepared for note in of_run)
-    for message in dict.fromkeys((*dataset.problems, *notes)):
+    for message in dict.fromkeys((*dataset.problems, *unknown, *notes)):
         echo(message, err=True)
     trials = _study_result(study, storage)
     chosen = {"csim_lines": csim_lines, "ignore_limits": ignore_limits, "threads": threads, "progress": counting}

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 
 from datapath.error_rates import error_rates
 from datapath.errors import DataError
-from foldline.compare.agreement import BOARD, SIMULATED
-from foldline.compare.backends import CTC, FLOAT, OVERLAY, QUANTIZED
+from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
+from foldline.compare.backends import CTC, FLOAT, FLOAT_ACTIVATIONS, OVERLAY, QUANTIZED
 from foldline.compare.boards import BoardRun
 from foldline.compare.comparison import BackendResult, Comparison
 from foldline.evidence import Difference, Interval, LineErrors, paired_difference, rate_interval
 
-STANDS_FOR_NETWORK = (SIMULATED, BOARD, QUANTIZED, FLOAT)
-"""The backends whose result stands for a network, the first that was computed."""
+STANDS_FOR_NETWORK = (SIMULATED, BOARD, QUANTIZED, FLOAT, CSIM, RTL, FLOAT_ACTIVATIONS)
+"""The backends whose result stands for a network, the first that was computed; those of fewer lines come late."""
+
+STANDS_FOR_HARDWARE = (SIMULATED, BOARD, FLOAT)
+"""The same beside speed and cost, which are of the hardware; a float network has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +60,19 @@ def rated_results(comparisons: Sequence[Comparison]) -> list[RatedResult]:
 
     :param comparisons: of each network, on the same lines (see `on_shared_lines`).
     """
-    references = [line.text for line in comparisons[0].lines]
-    every = [(number, result) for number, one in enumerate(comparisons) for result in one.results]
+    every = [(number, one, result) for number, one in enumerate(comparisons) for result in one.results]
     rated: list[RatedResult] = []
     for decoding in (CTC, OVERLAY):
-        group = [_Row(number, one, references) for number, one in every if one.decoding == decoding]
+        group = [_Row(*row) for row in every if row[-1].decoding == decoding]
         rated += [_rated(row, group, alone=len(comparisons) == 1) for row in group]
     return rated
 
 
 def on_shared_lines(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Comparisons of several networks, without the lines that one of them could not compute.
+
+    Rates and texts are of the shared lines. Agreement, C simulation and times remain those of all lines of each network, as
+    their messages say.
 
     :param comparisons: of one dataset, whose lines are the same objects in each.
     :raises DataError: no line is left.
@@ -80,15 +85,38 @@ def on_shared_lines(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 def main_result(comparison: Comparison) -> BackendResult:
     """The result that stands for a network: overlay labels, by the first of `STANDS_FOR_NETWORK`."""
-    ranked = sorted(comparison.results, key=lambda one: (one.decoding != OVERLAY, _rank(one.name)))
-    return ranked[0]
+    return standing_result(comparison, OVERLAY) or standing_result(comparison, CTC)
+
+
+def standing_result(
+    comparison: Comparison, decoding: str, *, backends: Sequence[str] = STANDS_FOR_NETWORK
+) -> BackendResult | None:
+    """The result by a decoding that stands for a network; None if no such backend was computed.
+
+    :param comparison: of the network.
+    :param decoding: `CTC` or `OVERLAY`.
+    :param backends: that may stand for it, the first that was computed does.
+    """
+    found = {one.name: one for one in comparison.results if one.decoding == decoding}
+    return next((found[backend] for backend in backends if backend in found), None)
+
+
+def errors_of(comparison: Comparison, result: BackendResult, *, words: bool = False) -> LineErrors:
+    """The errors of a result on each line that it has computed.
+
+    :param comparison: that it is of.
+    :param result: of a backend.
+    :param words: count words, else characters.
+    :raises DataError: no line, or none with a character.
+    """
+    references = [line.text for line in comparison.lines[: len(result.texts)]]
+    return (LineErrors.words if words else LineErrors.characters)(references, result.texts)
 
 
 class _Row:
-    def __init__(self, network: int, result: BackendResult, references: Sequence[str]) -> None:
+    def __init__(self, network: int, comparison: Comparison, result: BackendResult) -> None:
         self.network, self.result = network, result
-        read = (references[: len(result.texts)], result.texts)
-        self.characters, self.words = LineErrors.characters(*read), LineErrors.words(*read)
+        self.characters, self.words = (errors_of(comparison, result, words=words) for words in (False, True))
 
 
 def _rated(row: _Row, group: Sequence[_Row], *, alone: bool) -> RatedResult:

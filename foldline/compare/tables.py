@@ -244,8 +244,17 @@ def as_json(
 ) -> dict:
     """The comparison of a network as an object of JSON.
 
-    `rated` are its results beside those of other networks; None for a network alone. Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits" the number of
-    lines that exceed a limit. Times are modelled where "modelled" is true beside them; "csim" counts what equals the simulator.
+    Keys keep the names of earlier versions: "level" is a backend, "truth" a reference, "apart" a mismatch, "beyond_limits"
+    the number of lines that exceed a limit. The value "float" of "level" is a float network; in earlier versions it was a
+    quantized network with activations in floating point, which is "float-activations" now. Times are modelled where
+    "modelled" is true beside them; "csim" counts what equals the simulator.
+
+    :param comparison: of the network.
+    :param experiment: its name.
+    :param data: name of the dataset.
+    :param per_line: whether each line is in it, with what was read.
+    :param most_confusions: confusions at most; 0 leaves them out.
+    :param rated: its results beside those of other networks; None for a network alone.
     """
     agreed, earlier = comparison.agreement, {"backends": "levels", "mismatch": "apart"}
     result = {

@@ -12,6 +12,7 @@ from foldline.batch.failures import grouped
 from foldline.compare.agreement import BOARD, CSIM, RTL, SIMULATED
 from foldline.compare.backends import CTC, FLOAT, FLOAT_ACTIVATIONS, OVERLAY, QUANTIZED, TITLES
 from foldline.compare.comparison import BackendResult, Comparison
+from foldline.compare.paired import errors_of, standing_result
 from foldline.compare.tables import agreement_notes, failure, notes
 from foldline.evidence import Confusion, Difference, Interval, LineErrors, confusions, paired_difference, rate_interval
 from foldline.report.inputs import ReportRun
@@ -114,7 +115,8 @@ class CheckSummary:
     """Whether a run's bit-exact backends agree.
 
     problems    disagreements, and lines that failed on the board; empty if there are none
-    headline    a summary: the problems, the agreement, or that nothing was compared
+    headline    a summary: the problems, the agreement, or that nothing was compared; empty for a float network, which has no
+                bit-exact backend
     """
 
     problems: tuple[str, ...]
@@ -156,8 +158,7 @@ def _rated(comparison: Comparison) -> Iterator[ResultWithIntervals]:
     found: dict[tuple[str, ...], tuple[Interval | None, Interval | None]] = {}
     for result in comparison.results:
         if result.texts not in found:
-            references = _references(comparison, result)
-            counts = (count(references, result.texts) for count in (LineErrors.characters, LineErrors.words))
+            counts = (errors_of(comparison, result, words=words) for words in (False, True))
             found[result.texts] = tuple(map(rate_interval, counts))
         cer, wer = found[result.texts]
         yield ResultWithIntervals(result=result, cer=cer, wer=wer)
@@ -168,11 +169,8 @@ def _references(comparison: Comparison, result: BackendResult) -> list[str]:
 
 
 def _result(run: ReportRun, decoding: str) -> BackendResult | None:
-    """The result that represents a run: its main result, or by greedy CTC that of the last backend that has one."""
-    if decoding == OVERLAY:
-        return run.main_result
-    results = [result for result in run.comparison.results if result.decoding == decoding]
-    return results[-1] if results else None
+    """The result that represents a run: its main result, or by greedy CTC the one that stands for the network."""
+    return run.main_result if decoding == OVERLAY else standing_result(run.comparison, decoding)
 
 
 def _pair(runs: Sequence[ReportRun], first: int, second: int) -> NetworkPair:
@@ -194,8 +192,7 @@ def _own_difference(run: ReportRun) -> Difference | None:
     results = [_result(run, decoding) for decoding in (OVERLAY, CTC)]
     if None in results or results[0].name != results[1].name:
         return None
-    references = _references(run.comparison, results[0])
-    return paired_difference(*(LineErrors.characters(references, result.texts) for result in results))
+    return paired_difference(*(errors_of(run.comparison, result) for result in results))
 
 
 def _error_summary(run: ReportRun) -> ErrorSummary | None:
@@ -203,7 +200,7 @@ def _error_summary(run: ReportRun) -> ErrorSummary | None:
     if main is None:
         return None
     references = _references(run.comparison, main)
-    errors, found = LineErrors.characters(references, main.texts), confusions(references, main.texts)
+    errors, found = errors_of(run.comparison, main), confusions(references, main.texts)
     tenth = math.ceil(len(errors) / 10)
     return ErrorSummary(
         errors=int(errors.distances.sum()),
@@ -223,4 +220,6 @@ def check_summary(comparison: Comparison) -> CheckSummary:
     failed = failure(comparison)
     problems = () if failed is None else (*agreed, *grouped(comparison.failed))
     others = tuple(note for note in tuple(notes(comparison))[1:] if note not in agreed)  # the first one defines CER
-    return CheckSummary(problems=problems, headline=failed or (agreed[0] if agreed else NOT_COMPARED), notes=others)
+    is_float = all(result.name == FLOAT for result in comparison.results)
+    nothing = "" if is_float else NOT_COMPARED
+    return CheckSummary(problems=problems, headline=failed or (agreed[0] if agreed else nothing), notes=others)

@@ -15,10 +15,10 @@ from datapath.manifest import DEFAULT_KERNEL, Kernel
 from datapath.published import COLUMNS
 from datapath.quoting import quoted
 from datapath.vivado.built_project import BuiltProject
-from foldline.compare.agreement import BOARD, SIMULATED
-from foldline.compare.backends import FLOAT, OVERLAY
+from foldline.compare.backends import OVERLAY
 from foldline.compare.comparison import BackendResult, Comparison
-from foldline.evidence import Interval, LineErrors, rate_interval
+from foldline.compare.paired import STANDS_FOR_HARDWARE, errors_of, standing_result
+from foldline.evidence import Interval, rate_interval
 from foldline.hardware.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
@@ -111,10 +111,7 @@ class ReportRun:
 
         :param decoding: of `foldline.compare.backends`.
         """
-        results = {result.name: result for result in self.comparison.results if result.decoding == decoding}
-        if self.design is None:
-            return results.get(FLOAT)
-        return results.get(SIMULATED) or results.get(BOARD)
+        return standing_result(self.comparison, decoding, backends=STANDS_FOR_HARDWARE)
 
     def rate(self, decoding: str = OVERLAY) -> Rate | None:
         """The CER of `result`, with its interval.
@@ -129,8 +126,8 @@ class ReportRun:
 
         :param result: of the comparison.
         """
-        references = [line.text for line in self.comparison.lines[: len(result.texts)]]
-        return rate_interval(LineErrors.characters(references, result.texts)) if any(references) else None
+        read = self.comparison.lines[: len(result.texts)]
+        return rate_interval(errors_of(self.comparison, result)) if any(line.text for line in read) else None
 
 
 @dataclass(frozen=True, kw_only=True)

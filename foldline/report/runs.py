@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from datapath import Alphabet
 from datapath.errors import ConfigError
 from datapath.files import is_folder
-from foldline import networks
 from foldline.compare.agreement import BOARD, RTL
 from foldline.compare.backends import backends_of_each, check_backends
 from foldline.compare.comparison import Progress, compare
@@ -23,7 +22,6 @@ from foldline.report.curves import read_curves
 from foldline.report.inputs import CurveStage, ReportRun
 from foldline.runs import is_recipe, stage_folders
 from train.data.dataset import Dataset
-from train.data.record import DataRecord
 
 if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
@@ -57,15 +55,6 @@ def open_runs(
     runs = [_open_run(path, alphabet) for path in paths]
     taken = Counter(run.name for run in runs)
     return [replace(run, name=str(path)) if taken[run.name] > 1 else run for run, path in zip(runs, paths, strict=True)]
-
-
-def shared_lines(runs: Sequence[OpenedRun]) -> DataRecord | None:
-    """The lines that all runs were trained on; None where no run says it.
-
-    :param runs: of a report.
-    :raises ConfigError: two were trained on different lines.
-    """
-    return networks.shared_lines({run.name: run.network for run in runs})
 
 
 def compare_run(

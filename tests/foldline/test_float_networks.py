@@ -2,14 +2,16 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from datapath import Limits
 from datapath.errors import CheckpointError, ConfigError, FileError
 from foldline.compare.comparison import compare
-from foldline.networks import open_network
+from foldline.networks import open_network, shared_lines
 from foldline.recipe import run_recipe
+from foldline.report.accuracy import NOT_COMPARED, check_summary
 from foldline.runs import find_checkpoint, find_warm_up
 from foldline.stages import stages_of
 from tests.foldline.command_line import fails, run
@@ -108,12 +110,29 @@ def test_it_warms_up_a_quantized_recipe(done, data, tmp_path):
     assert result.network == result.design
 
 
+def test_a_report_says_nothing_of_bit_exact_backends_that_it_does_not_have(done):
+    assert check_summary(done.comparison).headline == ""
+    quantized = replace(done.comparison.results[0], name="quantized")
+    assert check_summary(replace(done.comparison, results=(quantized,))).headline == NOT_COMPARED
+
+
+def test_a_network_beside_it_that_does_not_record_its_lines_is_noted(done):
+    record = replace(open_network(done.folder).checkpoint.data, options={"data": "lines"})
+    of_run, design = (SimpleNamespace(checkpoint=one) for one in (SimpleNamespace(data=record), None))
+    assert shared_lines({"run": of_run}) == (record, ())
+    assert shared_lines({"a.npz": design, "b.npz": design}) == (None, ())
+    note = "a.npz does not record its training lines; lines that run was validated on may be among them."
+    assert shared_lines({"a.npz": design, "run": of_run}) == (record, (note,))
+
+
 # Commands -----------------------------------------------------------------------------------------------------------
 
 
 def test_it_is_compared_and_evaluated_from_its_folder(done, data):
-    result = run("compare", done.folder, "--data", data, "--json", "--ignore-limits")
+    result = run("compare", done.folder, "--data", data, "--json", "--ignore-limits", "--threads", 2)
     assert result.exit_code == 0, result.output
+    for option in ("--ignore-limits", "--threads"):
+        assert f"{option} has no effect: no network is simulated." in result.stderr.splitlines()
     found = json.loads(result.stdout)
     assert found["experiment"] == "LSTM8_W32B32A32I32_FC_W32B32"
     assert [(level["level"], level["labels"]) for level in found["levels"]] == [
