@@ -18,7 +18,7 @@ from foldline.sweep.summary import RULES, PrecisionSummary
 HEIGHT = 150
 """Of the figure in points, without its legend."""
 
-APART = 0.2
+OFFSET = 0.2
 """Of the marks of two rules, where two precisions are 1 apart."""
 
 STYLES = tuple(
@@ -64,7 +64,7 @@ def precision_plot(summaries: Sequence[PrecisionSummary]) -> Drawing:
         axes.grid(visible=True, axis="y")
         highest = 0.0
         for number, (rule, style) in enumerate(zip(RULES, STYLES, strict=True)):
-            places = [place + APART * (number - (len(RULES) - 1) / 2) for place in range(len(summaries))]
+            places = [place + OFFSET * (number - (len(RULES) - 1) / 2) for place in range(len(summaries))]
             rates = [Rate(value=one.rates[rule].cer, interval=one.rates[rule].interval) for one in summaries]
             highest = max(highest, *(one.highest for one in rates))
             for place, rate in zip(places, rates, strict=True):
