@@ -162,7 +162,7 @@ def test_bits_that_flip_anywhere_end_as_notes_or_errors(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         flipped = content[: rng.integers(len(content)) if number % 3 == 0 else None].copy()
-        flipped[rng.integers(len(flipped), size=40)] ^= 1 << rng.integers(8)
+        flipped[rng.integers(len(flipped), size=40)] ^= np.uint8(1 << rng.integers(8))
         (folder / "a.ttf").write_bytes(flipped.tobytes())
         shutil.copy(font_folder() / "cmtt10.ttf", folder)
         fonts = read_fonts(folder)
