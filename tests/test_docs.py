@@ -307,6 +307,15 @@ def rows_of_foldings() -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
 
 
+def test_the_table_of_the_cross_validation_is_that_of_its_results(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
+    command = "foldline sweep show benchmarks/cross_validation"
+    assert f"`{command}` prints" in page
+    result = CliRunner().invoke(main, command.split()[1:], catch_exceptions=False)
+    assert re.findall(r"```text\n(.*?)```", page, re.DOTALL) == [result.stdout]
+
+
 @pytest.mark.parametrize("row", rows_of_foldings(), ids=" ".join)
 def test_clocks_of_the_page_on_the_rtl_are_those_of_estimate(row):
     network, pe, simd, pe_out, *expected = row
