@@ -94,28 +94,34 @@ def exchange_results(study: Study, settings: SweepSettings, folder: Path) -> Non
     :param study: of `join_sweep`.
     :param settings: of the sweep.
     :param folder: of the sweep.
-    :raises FileError: a result is damaged, or does not fit the sweep.
+    :raises FileError: a result is damaged, does not fit the sweep, or is not the one that the storage has.
     """
     from optuna.trial import TrialState, create_trial
 
     from foldline.study.sampling import distributions_of
 
-    complete = set()
+    stored: dict[Job, tuple[NetworkResult, str]] = {}
     for trial in all_trials(study):
         job = settings.space.network_of(trial.params)
         if job is None or trial.state is not TrialState.COMPLETE:
             continue
-        complete.add(job)
+        source = f"Trial {trial.number} of the study {quoted(study.study_name)}"
+        text = trial.user_attrs.get(RESULT)
+        if not isinstance(text, str):
+            raise FileError(f"{source} is damaged: it has no {RESULT}.")
+        result = NetworkResult.from_text(text, source=source)
+        result.require_of(settings, source=source)
+        stored[job] = result, source
         if not result_path(folder, job).exists():
-            source = f"Trial {trial.number} of the study {quoted(study.study_name)}"
-            text = trial.user_attrs.get(RESULT)
-            if not isinstance(text, str):
-                raise FileError(f"{source} is damaged: it has no {RESULT}.")
-            result = NetworkResult.from_text(text, source=source)
-            result.require_of(settings, source=source)
             write_result(result, folder)
     for result in read_results(folder, settings).results:
-        if result.job not in complete:
+        other, source = stored.get(result.job, (result, ""))
+        if other != result:
+            raise FileError(
+                f"{result_path(folder, result.job)} is of another training than {source}. Remove it and its design to take "
+                "the stored result, or go on with another --study."
+            )
+        if not source:
             study.add_trial(
                 create_trial(
                     state=TrialState.COMPLETE,

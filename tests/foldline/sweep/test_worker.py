@@ -60,6 +60,20 @@ def test_a_network_is_trained_again_in_another_study(tmp_path, storage):
         assert trained == expected and removed.exists()
 
 
+def test_a_folder_with_another_result_than_the_storage_is_refused(tmp_path, storage):
+    """As of a worker that was taken for lost, and has written its result all the same."""
+    of, job = settings(), Job(precision="W2A2", seed=0, fold=1)
+    work(tmp_path / "one", of, [], storage=storage)
+    (tmp_path / "other").mkdir()
+    write_settings(of, tmp_path / "other")
+    write_result(result(job, of, minutes=9.0), tmp_path / "other")
+    with pytest.raises(
+        FileError, match=r"W2A2-seed0-fold1\.json is of another training than Trial 1 of the study 'tiny'\. Remove it"
+    ):
+        work(tmp_path / "other", of, [], storage=storage)
+    assert len(read_results(tmp_path / "one", of).results) == 4
+
+
 def test_a_worker_on_another_machine_gets_the_results_of_the_others(tmp_path, storage):
     work(tmp_path / "one", settings(), [], storage=storage)
     trained = []
