@@ -2,7 +2,7 @@
 
     python -m benchmarks.bounds [--target xc7|ecp5] [--json]
 
-Each included trained network is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with the most
+Each network of `benchmarks/designs` is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with the most
 negative weights in one gate of one unit and in one class. Their sums can wrap, so all sums have 16 bits. Nothing else
 differs. 8 syntheses of some 30 seconds each; finished ones are cached.
 """
@@ -12,12 +12,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
-from benchmarks.measuring import options, show_table
+from benchmarks.measuring import SYNTHESISED, options, show_table
 from datapath import Design
 from datapath.bounds import SumWidths
 from datapath.design import Folding
 from datapath.formats import unit_format
-from foldline.golden import DEFAULT_FOLDER
 from rtl_gen.synthesis.counting import Counts
 from rtl_gen.synthesis.flow import synthesise
 
@@ -48,7 +47,7 @@ def measure(name: str, target: str) -> dict[str, object]:
     :param name: of `NETWORKS`.
     :param target: as in `rtl_gen.synthesis.flow.synthesise`.
     """
-    design = Design.load(DEFAULT_FOLDER / "designs" / f"QLSTM128_{name}_FC_W8B8.npz").refolded(FOLDING)
+    design = Design.load(SYNTHESISED / f"QLSTM128_{name}_FC_W8B8.npz").refolded(FOLDING)
     counts: dict[str, Counts] = {
         "16 bits": synthesise(widest(design), target).total,
         "as needed": synthesise(design, target).total,

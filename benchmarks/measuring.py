@@ -12,6 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+SYNTHESISED = Path(__file__).parent / "designs"
+"""Trained networks whose gates and clocks the pages give. What a synthesiser makes depends on the weights, so they stay the
+same when the networks in `golden_vectors` are trained anew."""
+
 
 def options(description: str, **defaults: int | None) -> argparse.ArgumentParser:
     """A parser with ``--json``, and one option for a whole number per default value."""

@@ -15,10 +15,9 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks.measuring import options, show_table
+from benchmarks.measuring import SYNTHESISED, options, show_table
 from datapath import Design
 from datapath.design import Folding
-from foldline.golden import DEFAULT_FOLDER
 from foldline.hardware.synthesis import Gates, gates_of
 
 NETWORKS = ("W2B8A2", "W2B8A4", "W4B8A4", "W4B8A8")
@@ -72,7 +71,7 @@ def main() -> None:
     rows = []
     for folding in FOLDINGS:
         for name in asked.networks or NETWORKS:
-            design = Design.load(DEFAULT_FOLDER / "designs" / f"QLSTM128_{name}I8_FC_W8B8.npz").refolded(folding)
+            design = Design.load(SYNTHESISED / f"QLSTM128_{name}I8_FC_W8B8.npz").refolded(folding)
             rows.append(row(name, routed(design, asked.seeds)))
             print(f"{name} {folding}: {rows[-1]['fmax_mhz']} MHz by seed", file=sys.stderr, flush=True)
     if asked.json:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bounds import FOLDING, NETWORKS, widest
+from benchmarks.measuring import SYNTHESISED
 from datapath import Design, Folding, Limits
-from foldline.golden import DEFAULT_FOLDER
 from tests.designs import random_design
 
 
@@ -66,7 +66,7 @@ def full_points() -> Iterator[tuple[str, Design]]:
 
 
 def _trained(name: str, folding: Folding) -> Design:
-    return Design.load(DEFAULT_FOLDER / "designs" / f"QLSTM128_{name}_FC_W8B8.npz").refolded(folding)
+    return Design.load(SYNTHESISED / f"QLSTM128_{name}_FC_W8B8.npz").refolded(folding)
 
 
 def points() -> tuple[tuple[str, Design], ...]:

@@ -10,8 +10,9 @@ from foldline.recipe import error_rates_note
 from tests.golden_data import REPOSITORY
 from train.data.dataset import read_dataset
 
-TARGETS = {"W2B8A2": 3.2, "W2B8A4": 2.7, "W4B8A4": 2.4, "W4B8A8": 2.2}
-"""Character error in percent that each had to reach, by the overlay's labels (the issue that asked for them)."""
+TARGETS = {"W2B8A2": 3.2, "W2B8A4": 1.75, "W4B8A4": 2.4, "W4B8A8": 2.2, "W8B8A8": 2.2}
+"""Character error in percent that each had to reach, by the overlay's labels (the issues that asked for them; W8A8 was
+asked for without a number, and has that of W4A8)."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def design_of(widths):
 def test_a_trained_design_reads_what_its_provenance_says(widths, validation):
     design = design_of(widths)
     comparison = compare(design, validation, ignore_limits=True)
-    assert design.provenance.notes["error_rates"] == error_rates_note(comparison, "uw3-500")
+    assert design.provenance.notes["error_rates"] == error_rates_note(comparison, design.provenance.notes["dataset"])
     (overlay,) = (level.rates for level in comparison.results if level.decoding == OVERLAY)
     assert overlay.cer <= TARGETS[widths]
 
@@ -38,10 +39,14 @@ def test_its_provenance_says_how_it_was_trained_and_the_docs_what_it_reads(width
     design = design_of(widths)
     notes = design.provenance.notes
     assert str(design.experiment) == f"QLSTM128_{widths}I8_FC_W8B8"
-    assert f"-p params/{design.experiment}.json" in notes["command"]
-    assert notes["random_seed"] == "123456" and notes["trained_with"].startswith("foldline ")
-    read = notes["error_rates"].partition("overlay labels: CER ")[2].partition(" %")[0]
     name = widths.replace("B8", "")
+    assert notes["command"].startswith("foldline sweep --precisions ") and name in notes["command"]
+    assert (
+        notes["dataset"].startswith("uw3-500 + synthetic-")
+        and notes["random_seed"] == "123456"
+        and notes["trained_with"].startswith("foldline ")
+    )
+    read = notes["error_rates"].partition("overlay labels: CER ")[2].partition(" %")[0]
     for page in ("README.md", "docs/training.md"):
         rows = [
             row for row in (REPOSITORY / page).read_text(encoding="utf-8").splitlines() if row.startswith(f"| {name} |")

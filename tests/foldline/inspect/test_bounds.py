@@ -76,7 +76,9 @@ def test_the_table_has_every_gate_and_class():
     assert [*map(float, row[-3:])] == [*(round(end / 256, 3) for end in ends), bounds.scores.bits[81].item()]
     widths = widths_of(bounds)
     assert lines[-2:] == [
-        "In the SystemVerilog gate sums have {gate} bits, half scores {half_score}, class scores {score}.".format(**widths),
+        "In the SystemVerilog gate sums have {gate} bits, half scores {half_score}, class scores {score}.".format(
+            **widths
+        ),
         "No sum can wrap at 16 bits.",
     ]
 
