@@ -40,7 +40,7 @@ def test_that_of_a_design():
 
 def test_weights_decide_the_widths_of_the_sums_alone():
     one, none = Architecture.of(Design.load(FILE)), SumWidths()
-    assert one.sum_widths == SumWidths(gate=16, half_score=15, score=16)
+    assert one.sum_widths == SumWidths(gate=15, half_score=15, score=16)
     known = {"inputs": 32, "hidden": 128, "classes": 82, "precision": one.precision, "folding": one.folding}
     assert Architecture(**known).sum_widths == none
     assert replace(one, sum_widths=none) == Architecture(**known)

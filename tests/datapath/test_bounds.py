@@ -115,9 +115,9 @@ def test_a_half_score_is_not_wider_than_the_scores():
         ("stress_w8a8_wrap", SumWidths(gate=16, half_score=12, score=13), 64),
         ("stress_w1a1_narrow", SumWidths(gate=13, half_score=12, score=13), 0),
         ("QLSTM128_W2B8A2I8_FC_W8B8", SumWidths(gate=15, half_score=14, score=15), 0),
-        ("QLSTM128_W2B8A4I8_FC_W8B8", SumWidths(gate=16, half_score=15, score=16), 0),
-        ("QLSTM128_W4B8A4I8_FC_W8B8", SumWidths(gate=15, half_score=15, score=16), 0),
-        ("QLSTM128_W4B8A8I8_FC_W8B8", SumWidths(gate=15, half_score=15, score=16), 0),
+        ("QLSTM128_W2B8A4I8_FC_W8B8", SumWidths(gate=15, half_score=15, score=16), 0),
+        ("QLSTM128_W4B8A4I8_FC_W8B8", SumWidths(gate=16, half_score=15, score=16), 0),
+        ("QLSTM128_W4B8A8I8_FC_W8B8", SumWidths(gate=16, half_score=15, score=16), 0),
     ],
 )
 def test_widths_of_included_designs(name, widths, wrapping):
