@@ -2,9 +2,9 @@
 
     python -m benchmarks.bounds [--target xc7|ecp5] [--json]
 
-Each network of `benchmarks/designs` is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with the most
-negative weights in one gate of one unit and in one class. Their sums can wrap, so all sums have 16 bits. Nothing else
-differs. 8 syntheses of some 30 seconds each; finished ones are cached.
+Each network of `benchmarks/designs` is synthesised with yosys twice at PE 2, SIMD 16 and 64, PE_OUT 1: as it is, and with
+the most negative weights in one gate of one unit and in one class. Their sums can wrap, so all sums have 16 bits. Nothing
+else differs. 8 syntheses of some 30 seconds each; finished ones are cached.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
-from benchmarks.measuring import SYNTHESISED, options, show_table
+from benchmarks.measuring import options, show_table, synthesised
 from datapath import Design
 from datapath.bounds import SumWidths
 from datapath.design import Folding
@@ -47,7 +47,7 @@ def measure(name: str, target: str) -> dict[str, object]:
     :param name: of `NETWORKS`.
     :param target: as in `rtl_gen.synthesis.flow.synthesise`.
     """
-    design = Design.load(SYNTHESISED / f"QLSTM128_{name}_FC_W8B8.npz").refolded(FOLDING)
+    design = synthesised(name, FOLDING)
     counts: dict[str, Counts] = {
         "16 bits": synthesise(widest(design), target).total,
         "as needed": synthesise(design, target).total,

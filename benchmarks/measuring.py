@@ -12,9 +12,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from datapath.design import Design, Folding
+
 SYNTHESISED = Path(__file__).parent / "designs"
 """Trained networks whose gates and clocks the pages give. What a synthesiser makes depends on the weights, so they stay the
 same when the networks in `golden_vectors` are trained anew."""
+
+
+def synthesised(name: str, folding: Folding) -> Design:
+    """A network of `SYNTHESISED` in a folding.
+
+    :param name: its widths, such as W2B8A4I8.
+    """
+    return Design.load(SYNTHESISED / f"QLSTM128_{name}_FC_W8B8.npz").refolded(folding)
 
 
 def options(description: str, **defaults: int | None) -> argparse.ArgumentParser:

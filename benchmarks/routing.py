@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sys
 
-from benchmarks.measuring import SYNTHESISED, options, show_table
+from benchmarks.measuring import options, show_table, synthesised
 from datapath import Design
 from datapath.design import Folding
 from foldline.hardware.synthesis import Gates, gates_of
@@ -71,8 +71,7 @@ def main() -> None:
     rows = []
     for folding in FOLDINGS:
         for name in asked.networks or NETWORKS:
-            design = Design.load(SYNTHESISED / f"QLSTM128_{name}I8_FC_W8B8.npz").refolded(folding)
-            rows.append(row(name, routed(design, asked.seeds)))
+            rows.append(row(name, routed(synthesised(f"{name}I8", folding), asked.seeds)))
             print(f"{name} {folding}: {rows[-1]['fmax_mhz']} MHz by seed", file=sys.stderr, flush=True)
     if asked.json:
         print(json.dumps({"rows": rows}))

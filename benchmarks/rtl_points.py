@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bounds import FOLDING, NETWORKS, widest
-from benchmarks.measuring import SYNTHESISED
+from benchmarks.measuring import synthesised
 from datapath import Design, Folding, Limits
 from tests.designs import random_design
 
@@ -49,7 +49,7 @@ def full_points() -> Iterator[tuple[str, Design]]:
     sums of 16 bits and with narrower ones; and one with peepholes and uniform weights.
     """
     for name in NETWORKS:
-        design = _trained(name, FOLDING)
+        design = synthesised(name, FOLDING)
         title = f"H128 W{name[1]}A{name[5]}"
         yield title, design
         yield f"{title} sums of 16 bits", widest(design)
@@ -59,14 +59,10 @@ def full_points() -> Iterator[tuple[str, Design]]:
         ("W2B8A4I8", (4, 4, 16, 2)),
     ):
         folding = Folding(pe=pe, simd_input=simd_input, simd_recurrent=simd_recurrent, pe_out=pe_out)
-        yield f"H128 W{name[1]}A{name[5]}", _trained(name, folding)
+        yield f"H128 W{name[1]}A{name[5]}", synthesised(name, folding)
     sizes = {"inputs": 32, "hidden": 128, "classes": 82}
     with_peepholes = random_design(101, bits=(5, 8, 5, 5, 5), folding=(1, 4, 8), peepholes=(8, 1), **sizes)
     yield "H128 W5A5 peepholes 8", with_peepholes
-
-
-def _trained(name: str, folding: Folding) -> Design:
-    return Design.load(SYNTHESISED / f"QLSTM128_{name}_FC_W8B8.npz").refolded(folding)
 
 
 def points() -> tuple[tuple[str, Design], ...]:

@@ -115,13 +115,7 @@ def exchange_results(study: Study, settings: SweepSettings, folder: Path) -> Non
         if not result_path(folder, job).exists():
             write_result(result, folder)
     for result in read_results(folder, settings).results:
-        other, source = stored.get(result.job, (result, ""))
-        if other != result:
-            raise FileError(
-                f"{result_path(folder, result.job)} is of another training than {source}. Remove it and its design to take "
-                "the stored result, or go on with another --study."
-            )
-        if not source:
+        if result.job not in stored:
             study.add_trial(
                 create_trial(
                     state=TrialState.COMPLETE,
@@ -130,6 +124,13 @@ def exchange_results(study: Study, settings: SweepSettings, folder: Path) -> Non
                     distributions=distributions_of(settings.space),
                     user_attrs={RESULT: result.as_text()},
                 )
+            )
+            continue
+        other, source = stored[result.job]
+        if other != result:
+            raise FileError(
+                f"{result_path(folder, result.job)} is of another training than {source}. Remove it and its design to take "
+                "the stored result, or go on with another --study."
             )
 
 

@@ -198,14 +198,11 @@ def test_a_second_iterator_is_refused_until_the_first_ends():
 
 def test_a_bitstream_with_another_network_gives_other_labels_at_start_up():
     """The networks read the same text on the same line, but different texts on an inverted one."""
-    names = TRAINED, "QLSTM128_W4B8A4I8_FC_W8B8"
-    design, other = map(golden_design, names)
-    here, there = (str(read_npz(GOLDEN / "vectors" / f"{name}.npz", limit=1 << 30)["text_2"]) for name in names)
-    assert here != there
+    design, other = golden_design(TRAINED), golden_design("QLSTM128_W4B8A4I8_FC_W8B8")
     driver = driver_of(design, answers=known_answers(design), loaded=other)
     expected = (
-        r"^This bitstream does not hold this design: a known-answer line of 258 columns gives "
-        rf"{re.escape(repr(there))} on the board, and {re.escape(repr(here))} with the design\.$"
+        r"^This bitstream does not hold this design: a known-answer line of 258 columns gives 'podxa uaaq \(g6f' on "
+        r"the board, and 'paadxa uaaq \(g6t' with the design\.$"
     )
     with pytest.raises(BoardError, match=expected), driver:
         pass
